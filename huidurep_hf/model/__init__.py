@@ -1,0 +1,1 @@
+"""What travels to the hub: configuration, feature extractor, model and pretraining head."""

@@ -1,0 +1,1 @@
+"""From a spike dataset to a checkpoint."""

@@ -1,0 +1,1 @@
+"""From a SpikeInterface recording to spike waveforms."""

@@ -1,0 +1,1 @@
+"""Biophysical templates, spike datasets and ground-truth recordings."""

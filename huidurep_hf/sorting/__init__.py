@@ -1,0 +1,1 @@
+"""The sorter: a recording in, spike trains out."""
