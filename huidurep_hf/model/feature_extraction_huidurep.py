@@ -1,0 +1,190 @@
+# Copyright 2026 The huidurep-hf authors. Licensed under the Apache License, Version 2.0.
+"""Feature extractor: spike waveforms of any rate, window and probe become the model's input."""
+
+import numpy as np
+from transformers import BatchFeature, FeatureExtractionMixin
+
+# Half width of the interpolation kernel, in samples of the slower of the two rates.
+KERNEL_HALF_WIDTH = 8
+
+
+class HuiduRepFeatureExtractor(FeatureExtractionMixin):
+    r"""Bring spike waveforms to the rate, window, scale and channels that a HuiduRep model was trained on.
+
+    Args:
+        sampling_rate (`float`, defaults to 30000): The model's rate in Hz.
+        window_size (`int`, defaults to 72): Samples in the model's window.
+        peak_sample (`int`, defaults to 24): Where the trough of the spike lies in the model's window.
+        num_channels (`int`, defaults to 11): Most channels kept, those nearest to the peak channel.
+        pad_channels (`bool`, defaults to `False`): Pad spikes of fewer channels with masked ones up to
+            `num_channels`, as the time-token encoder of the paper needs.
+
+    Example:
+
+    ```python
+    >>> import numpy as np
+    >>> from huidurep_hf import HuiduRepFeatureExtractor
+
+    >>> extractor = HuiduRepFeatureExtractor()
+    >>> tetrode = np.array([[0, 0], [25, 0], [0, 25], [25, 25]])
+    >>> features = extractor(np.zeros((5, 50, 4)), sampling_rate=48000, channel_positions=tetrode, peak_sample=15)
+    >>> features["waveforms"].shape
+    torch.Size([5, 72, 4])
+
+    ```
+    """
+
+    model_input_names = ["waveforms", "channel_positions", "channel_mask"]
+
+    def __init__(
+        self,
+        sampling_rate: float = 30000.0,
+        window_size: int = 72,
+        peak_sample: int = 24,
+        num_channels: int = 11,
+        pad_channels: bool = False,
+        **kwargs,
+    ):
+        super().__init__(**kwargs)
+        self.sampling_rate = sampling_rate
+        self.window_size = window_size
+        self.peak_sample = peak_sample
+        self.num_channels = num_channels
+        self.pad_channels = pad_channels
+
+    @classmethod
+    def from_config(cls, config) -> "HuiduRepFeatureExtractor":
+        """Return the extractor that a model of this `HuiduRepConfig` needs."""
+        return cls(
+            sampling_rate=config.sampling_rate,
+            window_size=config.window_size,
+            peak_sample=config.peak_sample,
+            num_channels=config.num_channels,
+            pad_channels=config.encoder_type == "time",
+        )
+
+    @property
+    def ms_before(self) -> float:
+        """Time before the trough that the model sees, in ms."""
+        return 1000 * self.peak_sample / self.sampling_rate
+
+    @property
+    def ms_after(self) -> float:
+        """Time from the trough on that the model sees, in ms."""
+        return 1000 * (self.window_size - self.peak_sample) / self.sampling_rate
+
+    def __call__(
+        self,
+        waveforms,
+        *,
+        sampling_rate: float,
+        channel_positions=None,
+        noise_levels=None,
+        channel_mask=None,
+        peak_sample: int | None = None,
+        return_tensors: str | None = "pt",
+    ) -> BatchFeature:
+        """Return the model's input for a batch of spikes.
+
+        Args:
+            waveforms: `(num_spikes, num_samples, num_channels)`, in the unit of `noise_levels`. Channels that hold a
+                value that is not finite are masked for that spike.
+            sampling_rate: Rate of `waveforms` in Hz.
+            channel_positions: `(num_channels, 2)` or `(num_spikes, num_channels, 2)`, µm, relative to the peak
+                channel. Left out, the geometry is unknown and all contacts count as being in one place.
+            noise_levels: `(num_channels,)` or `(num_spikes, num_channels)`, noise SD of each channel. Left out, the
+                waveforms are in noise units already. A channel without noise is dead and is masked.
+            channel_mask: `(num_channels,)` or `(num_spikes, num_channels)`, 1 for channels to be used.
+            peak_sample: Sample of `waveforms` at which the trough lies. Left out, it is the trough of the mean
+                squared waveform over all spikes and channels.
+            return_tensors: `"pt"`, `"np"` or `None`.
+
+        Returns:
+            `BatchFeature` of `waveforms` `(num_spikes, window_size, num_kept)` in noise units, `channel_positions`
+            `(num_spikes, num_kept, 2)` and `channel_mask` `(num_spikes, num_kept)`, float32, on the CPU.
+
+        Raises:
+            ValueError: if a shape, rate or sample does not fit; the message names it and the remedy.
+        """
+        waveforms = self._check_waveforms(waveforms, sampling_rate)
+        num_spikes, num_samples, num_channels = waveforms.shape
+        positions = _per_spike(channel_positions, "channel_positions", (num_spikes, num_channels, 2), fill=0.0)
+        mask = _per_spike(channel_mask, "channel_mask", (num_spikes, num_channels), fill=1.0)
+        noise = _per_spike(noise_levels, "noise_levels", (num_spikes, num_channels), fill=1.0)
+        if peak_sample is None:
+            finite = np.where(np.isfinite(waveforms), waveforms, 0.0)
+            peak_sample = int((finite**2).mean(axis=(0, 2)).argmax()) if num_spikes else 0
+        if not 0 <= peak_sample < num_samples:
+            raise ValueError(f"peak_sample is {peak_sample}; it must lie in the {num_samples} samples of the waveforms.")
+
+        usable = np.isfinite(waveforms).all(axis=1) & np.isfinite(noise) & (noise > 0) & (mask > 0)
+        scaled = np.where(usable[:, None], waveforms / np.where(usable, noise, 1.0)[:, None], 0.0)
+        scaled, positions, usable = self._select_channels(scaled, positions, usable)
+        resampling = resampling_matrix(
+            num_samples, peak_sample, sampling_rate, self.window_size, self.peak_sample, self.sampling_rate
+        )
+        features = {
+            "waveforms": np.einsum("nsc,sw->nwc", scaled, resampling, optimize=True).astype(np.float32),
+            "channel_positions": positions.astype(np.float32),
+            "channel_mask": usable.astype(np.float32),
+        }
+        return BatchFeature(features, tensor_type=return_tensors)
+
+    def _check_waveforms(self, waveforms, sampling_rate) -> np.ndarray:
+        # Masked channels may hold NaN, so float32 at least and no integer wrap-around.
+        waveforms = np.asarray(waveforms, dtype=np.float32)
+        if waveforms.ndim != 3 or min(waveforms.shape[1:]) == 0:
+            raise ValueError(
+                f"Got waveforms of shape {waveforms.shape}; expected (num_spikes, num_samples, num_channels). "
+                "For a single spike add an axis: waveforms[None]."
+            )
+        if not (np.isfinite(sampling_rate) and sampling_rate > 0):
+            raise ValueError(f"sampling_rate is {sampling_rate}; give the rate of the waveforms in Hz, such as 30000.")
+        return waveforms
+
+    def _select_channels(self, waveforms, positions, usable):
+        """Keep the `num_channels` nearest channels in their given order; pad where the encoder needs it."""
+        num_spikes, _, num_channels = waveforms.shape
+        if num_channels > self.num_channels:
+            distance = np.where(usable, np.linalg.norm(positions, axis=2), np.inf)
+            nearest = np.argsort(distance, axis=1, kind="stable")[:, : self.num_channels]
+            nearest.sort(axis=1)
+            waveforms = np.take_along_axis(waveforms, nearest[:, None], axis=2)
+            positions = np.take_along_axis(positions, nearest[:, :, None], axis=1)
+            usable = np.take_along_axis(usable, nearest, axis=1)
+        elif self.pad_channels and num_channels < self.num_channels:
+            missing = self.num_channels - num_channels
+            waveforms = np.pad(waveforms, ((0, 0), (0, 0), (0, missing)))
+            positions = np.pad(positions, ((0, 0), (0, missing), (0, 0)))
+            usable = np.pad(usable, ((0, 0), (0, missing)))
+        return waveforms, np.where(usable[:, :, None], positions, 0.0), usable
+
+
+def _per_spike(values, name: str, shape: tuple, fill: float) -> np.ndarray:
+    """Broadcast per-channel values to one row per spike, or say what shape was wanted."""
+    if values is None:
+        return np.full(shape, fill, dtype=np.float32)
+    values = np.asarray(values, dtype=np.float32)
+    if values.shape not in (shape, shape[1:]):
+        raise ValueError(f"Got {name} of shape {values.shape}; expected {shape[1:]} or {shape} to fit the waveforms.")
+    return np.broadcast_to(values, shape)
+
+
+def resampling_matrix(
+    num_samples: int, peak_sample: int, rate_hz: float, window_size: int, window_peak: int, window_rate_hz: float
+) -> np.ndarray:
+    """Return the linear map `(num_samples, window_size)` from a waveform to the model's window.
+
+    Band-limited interpolation with a Hann-windowed sinc that cuts off at half the lower of the two rates (Smith &
+    Gossett 1984). The troughs coincide; times outside the given waveform are taken as zero. At equal rates the map
+    only shifts, pads and crops, exactly.
+    """
+    given_s = (np.arange(num_samples) - peak_sample) / rate_hz
+    wanted_s = (np.arange(window_size) - window_peak) / window_rate_hz
+    lower_hz = min(rate_hz, window_rate_hz)
+    lag = (wanted_s[None, :] - given_s[:, None]) * lower_hz
+    window = np.where(np.abs(lag) < KERNEL_HALF_WIDTH, np.cos(0.5 * np.pi * lag / KERNEL_HALF_WIDTH) ** 2, 0.0)
+    return np.sinc(lag) * window * (lower_hz / rate_hz)
+
+
+__all__ = ["HuiduRepFeatureExtractor"]
