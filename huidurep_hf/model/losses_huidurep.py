@@ -1,0 +1,82 @@
+# Copyright 2026 The huidurep-hf authors. Licensed under the Apache License, Version 2.0.
+"""The two losses of HuiduRep, as functions of tensors, and what they need across processes."""
+
+import torch
+import torch.nn.functional as F
+from torch import nn
+
+
+def contrastive_loss(
+    queries: torch.Tensor,
+    keys: torch.Tensor,
+    temperature: float,
+    query_units: torch.Tensor | None = None,
+    key_units: torch.Tensor | None = None,
+    offset: int = 0,
+) -> torch.Tensor:
+    """InfoNCE of MoCo v3 (Chen, Xie, He 2021, algorithm 1): each query finds its own key among all keys.
+
+    Args:
+        queries: `(num_spikes, size)`; normalised here.
+        keys: `(num_keys, size)`, of all processes; normalised here. The key of query `i` is key `offset + i`.
+        temperature: T of the softmax. The loss is scaled by 2·T, as MoCo v3 does.
+        query_units, key_units: unit ids `(num_spikes,)` and `(num_keys,)`. A key of the query's unit that is not its
+            own key is no negative and is left out; a negative id means that the unit is unknown.
+        offset: where this process's keys start.
+
+    Returns:
+        The mean over queries, a float32 scalar.
+    """
+    queries = F.normalize(queries.float(), dim=1)
+    keys = F.normalize(keys.float(), dim=1)
+    logits = queries @ keys.T / temperature
+    own = torch.arange(len(queries), device=queries.device) + offset
+    if query_units is not None:
+        same_unit = (query_units[:, None] == key_units[None, :]) & (query_units[:, None] >= 0)
+        same_unit.scatter_(1, own[:, None], False)
+        logits = logits.masked_fill(same_unit, float("-inf"))
+    return 2 * temperature * F.cross_entropy(logits, own)
+
+
+def denoising_loss(denoised: torch.Tensor, clean: torch.Tensor, channel_mask: torch.Tensor) -> torch.Tensor:
+    """Mean squared error of the denoised waveforms over samples and channels that are there, then over spikes.
+
+    The mean over spikes comes last, so that processes with half the batch average to the loss of the whole.
+
+    Args:
+        denoised, clean: `(num_spikes, window_size, num_channels)`, noise units.
+        channel_mask: `(num_spikes, num_channels)`, 1 for a channel that is there.
+    """
+    weights = channel_mask.float()
+    per_channel = (denoised.float() - clean.float()).square().mean(dim=1)
+    return ((per_channel * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1.0)).mean()
+
+
+def gather_keys(values: torch.Tensor) -> tuple[torch.Tensor, int]:
+    """Return the values of all processes, in order of rank, and where this process's start. No gradient passes."""
+    if not torch.distributed.is_initialized():
+        return values, 0
+    parts = [torch.empty_like(values) for _ in range(torch.distributed.get_world_size())]
+    torch.distributed.all_gather(parts, values.contiguous())
+    return torch.cat(parts), torch.distributed.get_rank() * len(values)
+
+
+class HuiduRepBatchNorm(nn.BatchNorm1d):
+    """Batch norm over the batch of all processes, on any backend (torch's own synchronised one needs a GPU)."""
+
+    def forward(self, features: torch.Tensor) -> torch.Tensor:
+        """Normalise `(num_spikes, num_features)`."""
+        if not (self.training and torch.distributed.is_initialized()):
+            return super().forward(features)
+        # Sums, not means, with their gradients: processes may hold different numbers of spikes.
+        count = features.new_full((1,), len(features))
+        sums = torch.cat([features.sum(dim=0), features.square().sum(dim=0), count])
+        sums = torch.distributed.nn.functional.all_reduce(sums)
+        total = sums[-1].detach()
+        mean, mean_square = sums[:-1].div(total).chunk(2)
+        variance = (mean_square - mean.square()).clamp(min=0.0)
+        with torch.no_grad():
+            self.num_batches_tracked.add_(1)
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * total / (total - 1).clamp(min=1.0), self.momentum)
+        return (features - mean) * torch.rsqrt(variance + self.eps) * self.weight + self.bias

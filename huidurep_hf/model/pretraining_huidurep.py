@@ -1,0 +1,185 @@
+# Copyright 2026 The huidurep-hf authors. Licensed under the Apache License, Version 2.0.
+"""HuiduRep with its pretraining heads: momentum contrast (MoCo v3) and denoising, trained together."""
+
+import re
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+from transformers.processing_utils import Unpack
+from transformers.utils import ModelOutput, TransformersKwargs
+from transformers.utils.generic import can_return_tuple
+
+from .configuration_huidurep import HuiduRepConfig
+from .losses_huidurep import HuiduRepBatchNorm, contrastive_loss, denoising_loss, gather_keys
+from .modeling_huidurep import HuiduRepBackbone, HuiduRepModel, HuiduRepPreTrainedModel
+
+
+@dataclass
+class HuiduRepForPreTrainingOutput(ModelOutput):
+    """Losses of a batch of pairs of views, and what the first view became.
+
+    Args:
+        loss (`torch.FloatTensor` of shape `()`):
+            `contrastive_loss + denoising_weight * denoising_loss`.
+        contrastive_loss (`torch.FloatTensor` of shape `()`):
+            InfoNCE in both directions.
+        denoising_loss (`torch.FloatTensor` of shape `()`):
+            Mean squared error of the denoised waveforms, in squared noise units.
+        embeddings (`torch.FloatTensor` of shape `(num_spikes, embedding_size)`):
+            Embeddings of the first view.
+        denoised_waveforms (`torch.FloatTensor` of shape `(num_spikes, window_size, num_channels)`):
+            Denoised waveforms of the first view, noise units.
+        hidden_states (`tuple(torch.FloatTensor)`, *optional*):
+            Tokens before the first and after each layer of the encoder.
+        attentions (`tuple(torch.FloatTensor)`, *optional*):
+            Attention weights of each layer of the encoder.
+    """
+
+    loss: torch.FloatTensor | None = None
+    contrastive_loss: torch.FloatTensor | None = None
+    denoising_loss: torch.FloatTensor | None = None
+    embeddings: torch.FloatTensor | None = None
+    denoised_waveforms: torch.FloatTensor | None = None
+    hidden_states: tuple[torch.FloatTensor, ...] | None = None
+    attentions: tuple[torch.FloatTensor, ...] | None = None
+
+
+def build_head(sizes: list[int]) -> nn.Sequential:
+    """Return linear maps through `sizes`, with batch norm and ReLU between them."""
+    parts: list[nn.Module] = []
+    for size, next_size in zip(sizes[:-1], sizes[1:]):
+        parts += [nn.Linear(size, next_size), HuiduRepBatchNorm(next_size), nn.ReLU()]
+    return nn.Sequential(*parts[:-2])
+
+
+class HuiduRepForPreTraining(HuiduRepPreTrainedModel):
+    """A HuiduRep model that learns: two views of each spike must agree, and each must give the clean spike back.
+
+    A slowly moving copy of backbone and projector (the momentum branch) makes the keys. It follows the trained branch
+    by `update_momentum`, called by the trainer after each step and never by `forward`, so that evaluating the model
+    does not change it. The copy is not published: `save_pretrained` leaves it out and `from_pretrained` starts it
+    from the trained branch; `accelerator.save_state` keeps it, so resuming is exact.
+    """
+
+    def __init__(self, config: HuiduRepConfig):
+        super().__init__(config)
+        self.huidurep = HuiduRepModel(config)
+        projector_sizes = [config.embedding_size, *2 * [config.projection_hidden_size], config.projection_size]
+        self.projector = build_head(projector_sizes)
+        self.predictor = build_head([config.projection_size, config.projection_hidden_size, config.projection_size])
+        self.momentum_backbone = HuiduRepBackbone(config)
+        self.momentum_projector = build_head(projector_sizes)
+        keys = [
+            key
+            for key in self.state_dict()
+            if key.startswith(("momentum_backbone.", "momentum_projector.")) and "num_batches_tracked" not in key
+        ]
+        self._keys_to_ignore_on_save = keys
+        self._keys_to_ignore_on_load_missing = [f"^{re.escape(key)}$" for key in keys]
+        self.post_init()
+
+    def get_input_embeddings(self) -> nn.Module:
+        """Return the first map from waveforms to tokens."""
+        return self.huidurep.get_input_embeddings()
+
+    def set_input_embeddings(self, value: nn.Module):
+        """Replace the first map from waveforms to tokens."""
+        self.huidurep.set_input_embeddings(value)
+
+    def _momentum_pairs(self):
+        """Give each tensor of the trained branch with its momentum copy, parameters and buffers."""
+        for trained, copy in (
+            (self.huidurep.backbone, self.momentum_backbone),
+            (self.projector, self.momentum_projector),
+        ):
+            yield from zip(trained.state_dict(keep_vars=True).values(), copy.state_dict(keep_vars=True).values())
+
+    @torch.no_grad()
+    def initialize_weights(self):
+        """Initialise; what no checkpoint gave the momentum branch it takes from the trained one."""
+        super().initialize_weights()
+        for trained, copy in self._momentum_pairs():
+            if not getattr(copy, "_is_hf_initialized", False) or copy.dtype == torch.long:
+                copy.copy_(trained)
+        # Here and not in __init__, because loading resets it.
+        self.momentum_backbone.requires_grad_(False)
+        self.momentum_projector.requires_grad_(False)
+
+    @torch.no_grad()
+    def update_momentum(self, momentum: float):
+        """Move the momentum branch towards the trained one: `copy = momentum * copy + (1 - momentum) * trained`."""
+        for trained, copy in self._momentum_pairs():
+            if copy.is_floating_point():
+                copy.lerp_(trained, 1.0 - momentum)
+            else:
+                copy.copy_(trained)
+
+    @can_return_tuple
+    def forward(
+        self,
+        waveforms: torch.Tensor,
+        channel_positions: torch.Tensor | None = None,
+        channel_mask: torch.Tensor | None = None,
+        clean_waveforms: torch.Tensor | None = None,
+        paired_waveforms: torch.Tensor | None = None,
+        paired_channel_positions: torch.Tensor | None = None,
+        paired_channel_mask: torch.Tensor | None = None,
+        paired_clean_waveforms: torch.Tensor | None = None,
+        unit_ids: torch.Tensor | None = None,
+        **kwargs: Unpack[TransformersKwargs],
+    ) -> HuiduRepForPreTrainingOutput:
+        """Return the losses of a batch of pairs of views.
+
+        Args:
+            waveforms: first view, `(num_spikes, window_size, num_channels)`, noise units.
+            channel_positions: `(num_spikes, num_channels, 2)`, µm relative to the peak channel.
+            channel_mask: `(num_spikes, num_channels)`, 1 for a channel that is there.
+            clean_waveforms: what the denoiser should make of `waveforms`; left out, `waveforms` themselves.
+            paired_waveforms: second view of the same spikes or units; left out, the first view stands for both.
+            paired_channel_positions, paired_channel_mask, paired_clean_waveforms: the second view's.
+            unit_ids: `(num_spikes,)`, so that spikes of one unit are no negatives; negative for unknown units.
+            kwargs: `output_hidden_states`, `output_attentions`, `return_dict`.
+        """
+        first = (waveforms, channel_positions, channel_mask, clean_waveforms)
+        second = (paired_waveforms, paired_channel_positions, paired_channel_mask, paired_clean_waveforms)
+        views = [_complete_view(*first)]
+        views.append(views[0] if paired_waveforms is None else _complete_view(*second))
+        both, positions, mask, clean = (torch.cat(parts) for parts in zip(*views))
+        trained = self.huidurep(both, positions, mask, **kwargs)
+        queries = self.predictor(self.projector(trained.embeddings)).chunk(2)
+        with torch.no_grad():
+            copied = self.momentum_backbone(both.to(self.dtype), positions.to(self.dtype), mask, denoise=False)
+            keys = self.momentum_projector(copied.embeddings).chunk(2)
+        contrastive = sum(
+            self._contrast(own_queries, other_keys, unit_ids) for own_queries, other_keys in zip(queries, keys[::-1])
+        )
+        denoising = denoising_loss(trained.denoised_waveforms, clean, mask)
+        num_spikes = len(waveforms)
+        return HuiduRepForPreTrainingOutput(
+            loss=contrastive + self.config.denoising_weight * denoising,
+            contrastive_loss=contrastive,
+            denoising_loss=denoising,
+            embeddings=trained.embeddings[:num_spikes],
+            denoised_waveforms=trained.denoised_waveforms[:num_spikes],
+            hidden_states=trained.hidden_states,
+            attentions=trained.attentions,
+        )
+
+    def _contrast(self, queries: torch.Tensor, keys: torch.Tensor, unit_ids: torch.Tensor | None) -> torch.Tensor:
+        all_keys, offset = gather_keys(keys)
+        key_units = None if unit_ids is None else gather_keys(unit_ids)[0]
+        return contrastive_loss(queries, all_keys, self.config.temperature, unit_ids, key_units, offset)
+
+
+def _complete_view(waveforms, positions, mask, clean):
+    """Fill in what a view leaves out: unknown geometry, all channels there, the waveforms as their own target."""
+    num_spikes, _, num_channels = waveforms.shape
+    if positions is None:
+        positions = waveforms.new_zeros(num_spikes, num_channels, 2)
+    if mask is None:
+        mask = waveforms.new_ones(num_spikes, num_channels)
+    return waveforms, positions, mask, waveforms if clean is None else clean
+
+
+__all__ = ["HuiduRepForPreTraining", "HuiduRepForPreTrainingOutput"]
