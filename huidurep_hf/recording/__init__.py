@@ -1,1 +1,1 @@
-"""From a SpikeInterface recording to spike waveforms."""
+"""From a SpikeInterface recording to spike waveforms: prepare, detect, cut."""

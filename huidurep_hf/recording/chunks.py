@@ -1,0 +1,26 @@
+"""Walk through a recording in pieces of bounded size."""
+
+CHUNK_BYTES = 64 * 2**20
+
+
+def chunk_size_of(recording):
+    """Number of samples whose float32 traces over all channels fill about 64 MiB, at most 10 s, at least 1000.
+
+    Args:
+        recording: SpikeInterface recording.
+
+    Returns:
+        `int`: samples.
+    """
+    bounded_by_memory = CHUNK_BYTES // (4 * max(recording.get_num_channels(), 1))
+    bounded_by_time = int(10 * recording.get_sampling_frequency())
+    return max(1000, min(bounded_by_memory, bounded_by_time))
+
+
+def iterate_chunks(recording):
+    """Yield `(segment_index, start, end)` in samples, covering every segment once and in order."""
+    chunk_size = chunk_size_of(recording)
+    for segment_index in range(recording.get_num_segments()):
+        num_samples = recording.get_num_samples(segment_index)
+        for start in range(0, num_samples, chunk_size):
+            yield segment_index, start, min(start + chunk_size, num_samples)

@@ -1,0 +1,222 @@
+"""From any recording to filtered float traces whose noise is known."""
+
+import logging
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from .probe import with_probe
+from .quality import classify_channels_by_noise, find_non_finite_channels
+
+logger = logging.getLogger("huidurep_hf")
+
+MIN_SEGMENT_MS = 10.0
+# Band-pass filters lose their meaning close to the Nyquist frequency.
+MAX_FREQ_TO_SAMPLING_RATE = 0.45
+
+
+@dataclass(frozen=True)
+class PreparedRecording:
+    """A recording ready for detection, and how it came to be.
+
+    Attributes:
+        recording: filtered float32 SpikeInterface recording of the usable channels and segments; `None` if there
+            are none.
+        noise_levels: `(num_channels,)` SD of the noise (median absolute deviation), in the unit of the traces.
+        positions: `(num_channels, 2)` contact positions, µm.
+        groups: `(num_channels,)` shank of each channel, numbered from 0.
+        channel_indices: `(num_channels,)` index of each channel in the original recording.
+        segment_indices: `(num_segments,)` index of each segment in the original recording.
+        unit: "uV", or "raw" where the gain is unknown.
+        steps: what was done, in words and in order.
+        excluded_channels: reason -> ids of the channels left out.
+    """
+
+    recording: object
+    noise_levels: np.ndarray
+    positions: np.ndarray
+    groups: np.ndarray
+    channel_indices: np.ndarray
+    segment_indices: np.ndarray
+    unit: str
+    steps: list = field(default_factory=list)
+    excluded_channels: dict = field(default_factory=dict)
+
+
+def prepare(recording, *, freq_min_hz=300.0, freq_max_hz=6000.0, min_channels_for_reference=16, seed=0):
+    """Scale, centre, filter and reference a recording, leave out what cannot be used, and measure the noise.
+
+    Steps: contact positions checked; channels with NaN left out; µV where gains are known; median of each channel
+    removed; band-pass; silent, dead and noisy channels left out; common median reference per shank, if every shank
+    has enough channels (the median of a tetrode is mostly the spike itself); noise estimated once.
+
+    Args:
+        recording: SpikeInterface recording of any dtype, rate, number of segments, shanks and channels.
+        freq_min_hz, freq_max_hz: pass band; the upper limit is lowered to 0.45 of the sampling rate where needed.
+        min_channels_for_reference: smallest shank that is referenced.
+        seed: of the random chunks on which medians and noise are estimated.
+
+    Returns:
+        [`PreparedRecording`]. Empty, silent and too-short recordings give one without a recording.
+
+    Raises:
+        TypeError: not a SpikeInterface recording.
+        ValueError: no channels, no probe, NaN in every channel, or an impossible pass band.
+    """
+    import spikeinterface.preprocessing as preprocessing
+
+    freq_max_hz = _check(recording, freq_min_hz, freq_max_hz)
+    recording = with_probe(recording)
+    original_ids = list(recording.channel_ids)
+    steps, excluded = [], {}
+
+    segment_indices = _long_enough_segments(recording, steps)
+    if len(segment_indices) == 0:
+        return _nothing_left(segment_indices, steps, excluded)
+    recording = recording.select_segments([int(i) for i in segment_indices])
+
+    recording = _without_non_finite_channels(recording, steps, excluded)
+    unit = "uV" if recording.has_scaleable_traces() else "raw"
+    if unit == "uV":
+        recording = preprocessing.scale_to_uV(recording)
+        steps.append("scaled to uV")
+    else:
+        steps.append("gain unknown: amplitudes stay in the recording's own unit")
+    # Float from here on, so unsigned integers and large ADC offsets need no step of their own. The offset goes
+    # before the filter, which would ring at the edges of every segment.
+    recording = preprocessing.center(recording, mode="median", dtype="float32", **_random_chunks(seed))
+    recording = preprocessing.bandpass_filter(recording, freq_min=freq_min_hz, freq_max=freq_max_hz, dtype="float32")
+    steps.append("median of each channel removed")
+    steps.append(f"band-pass {freq_min_hz:g}-{freq_max_hz:g} Hz")
+
+    noise_levels = estimate_noise_levels(recording, seed)
+    recording, noise_levels = _without_unusable_channels(recording, noise_levels, steps, excluded)
+    if recording is None:
+        return _nothing_left(segment_indices, steps, excluded)
+
+    _, groups, group_sizes = np.unique(recording.get_channel_groups(), return_inverse=True, return_counts=True)
+    if group_sizes.min() >= min_channels_for_reference:
+        members = [list(recording.channel_ids[groups == group]) for group in range(len(group_sizes))]
+        recording = preprocessing.common_reference(recording, operator="median", groups=members)
+        noise_levels = estimate_noise_levels(recording, seed)
+        steps.append(f"common median reference, {len(members)} shank(s)")
+    for step in steps:
+        logger.info("prepare: %s", step)
+    return PreparedRecording(
+        recording=recording,
+        noise_levels=noise_levels,
+        positions=recording.get_channel_locations(axes="xy").astype("float32"),
+        groups=groups,
+        channel_indices=np.array([original_ids.index(i) for i in recording.channel_ids], dtype="int64"),
+        segment_indices=segment_indices,
+        unit=unit,
+        steps=steps,
+        excluded_channels=excluded,
+    )
+
+
+def estimate_noise_levels(recording, seed):
+    """SD of each channel's noise from the median absolute deviation of 20 random chunks of 0.5 s per segment.
+
+    Args:
+        recording: filtered SpikeInterface recording.
+        seed: of the chunks' positions.
+
+    Returns:
+        `(num_channels,)` float32, in the unit of the traces.
+    """
+    from spikeinterface.core import get_noise_levels
+
+    chunks = _random_chunks(seed)
+    levels = get_noise_levels(recording, return_in_uV=False, random_slices_kwargs=chunks, progress_bar=False)
+    return levels.astype("float32")
+
+
+def _random_chunks(seed):
+    return {"num_chunks_per_segment": 20, "chunk_duration": "500ms", "seed": seed}
+
+
+def _check(recording, freq_min_hz, freq_max_hz):
+    from spikeinterface.core import BaseRecording
+
+    if not isinstance(recording, BaseRecording):
+        raise TypeError(
+            f"Got a {type(recording).__name__}; a SpikeInterface recording is needed. Wrap an array of shape"
+            " (num_samples, num_channels) as spikeinterface.core.NumpyRecording([array], sampling_frequency)"
+            " and attach a probe."
+        )
+    num_channels, rate = recording.get_num_channels(), recording.get_sampling_frequency()
+    if num_channels == 0:
+        raise ValueError("The recording has 0 channels; at least 1 is needed.")
+    shortest = min(recording.get_num_samples(i) for i in range(recording.get_num_segments()))
+    if num_channels > 32 and 0 < shortest < num_channels:
+        raise ValueError(
+            f"The recording has {shortest} samples of {num_channels} channels; time and channels seem to be swapped."
+            " Give traces of shape (num_samples, num_channels), or at the command line check --num-channels."
+        )
+    freq_max_hz = min(freq_max_hz, MAX_FREQ_TO_SAMPLING_RATE * rate)
+    if not 0 < freq_min_hz < freq_max_hz:
+        raise ValueError(
+            f"Got a pass band of {freq_min_hz:g}-{freq_max_hz:g} Hz at a sampling rate of {rate:g} Hz; freq_min_hz must"
+            " be above 0 and below freq_max_hz, which is at most 0.45 of the sampling rate. Lower freq_min_hz, or"
+            " check the sampling rate."
+        )
+    return freq_max_hz
+
+
+def _long_enough_segments(recording, steps):
+    rate = recording.get_sampling_frequency()
+    num_samples = np.array([recording.get_num_samples(i) for i in range(recording.get_num_segments())])
+    is_long = num_samples >= MIN_SEGMENT_MS * rate / 1000
+    if not is_long.all():
+        short = ", ".join(f"{i} ({n} samples)" for i, n in enumerate(num_samples) if not is_long[i])
+        steps.append(f"left out segments shorter than {MIN_SEGMENT_MS:g} ms: {short}")
+        logger.warning("Segments shorter than %g ms hold no spikes: %s", MIN_SEGMENT_MS, short)
+    return np.flatnonzero(is_long)
+
+
+def _without_non_finite_channels(recording, steps, excluded):
+    first_bad = find_non_finite_channels(recording)
+    if not first_bad:
+        return recording
+    channel, (segment, sample) = min(first_bad.items(), key=lambda item: item[1])
+    if len(first_bad) == recording.get_num_channels():
+        raise ValueError(
+            f"All {len(first_bad)} channels have NaN or infinite samples, the first in segment {segment} at sample"
+            f" {sample} of channel {recording.channel_ids[channel]}. Cut them away with recording.frame_slice(...) or"
+            " replace them before sorting."
+        )
+    ids = [recording.channel_ids[channel] for channel in sorted(first_bad)]
+    _note_left_out("non-finite", ids, steps, excluded)
+    return recording.remove_channels(ids)
+
+
+def _without_unusable_channels(recording, noise_levels, steps, excluded):
+    keep = np.ones(len(noise_levels), dtype=bool)
+    channel_ids = recording.channel_ids
+    for reason, channels in classify_channels_by_noise(noise_levels).items():
+        keep[channels] = False
+        _note_left_out(reason, channel_ids[channels], steps, excluded)
+    if not keep.any():
+        return None, noise_levels[:0]
+    return recording.select_channels(channel_ids[keep]), noise_levels[keep]
+
+
+def _note_left_out(reason, ids, steps, excluded):
+    excluded[reason] = [str(i) for i in ids]
+    steps.append(f"left out {reason} channels: {', '.join(excluded[reason])}")
+    logger.warning("Channels left out because %s: %s", reason, ", ".join(excluded[reason]))
+
+
+def _nothing_left(segment_indices, steps, excluded):
+    return PreparedRecording(
+        recording=None,
+        noise_levels=np.zeros(0, dtype="float32"),
+        positions=np.zeros((0, 2), dtype="float32"),
+        groups=np.zeros(0, dtype="int64"),
+        channel_indices=np.zeros(0, dtype="int64"),
+        segment_indices=segment_indices,
+        unit="raw",
+        steps=steps,
+        excluded_channels=excluded,
+    )

@@ -1,0 +1,82 @@
+"""Cut spikes out of a recording, a batch at a time."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .chunks import chunk_size_of
+
+
+@dataclass(frozen=True)
+class WaveformBatch:
+    """Spikes `first` to `first + num_spikes` of the peaks that were asked for.
+
+    Attributes:
+        first: index of the first spike.
+        waveforms: `(num_spikes, num_samples, num_channels)` float32, in the unit of the traces, 0 where padded.
+        positions: `(num_spikes, num_channels, 2)` float32, µm relative to the peak channel.
+        mask: `(num_spikes, num_channels)` bool, False for padding.
+        noise_levels: `(num_spikes, num_channels)` float32, in the unit of the traces, 1 where padded.
+    """
+
+    first: int
+    waveforms: np.ndarray
+    positions: np.ndarray
+    mask: np.ndarray
+    noise_levels: np.ndarray
+
+
+def iterate_waveforms(recording, peaks, neighborhoods, noise_levels, *, num_before, num_after, batch_size=512):
+    """Stream the waveforms of peaks, reading each stretch of traces once.
+
+    Memory is bounded by one chunk of traces (64 MiB) and one batch, whatever the length of the recording.
+
+    Args:
+        recording: prepared SpikeInterface recording.
+        peaks: structured array with `segment_index`, `sample_index`, `channel_index`, sorted by segment and sample.
+        neighborhoods: [`Neighborhoods`] of the recording's channels.
+        noise_levels: `(num_channels,)`, in the unit of the traces.
+        num_before, num_after: samples of the recording before and from the peak on; `num_samples` is their sum and
+            the peak is sample `num_before`. Samples beyond the ends of a segment are 0.
+        batch_size: most spikes in one batch.
+
+    Yields:
+        [`WaveformBatch`] in the order of the peaks; nothing for no peaks.
+    """
+    max_span = chunk_size_of(recording)
+    window = np.arange(-num_before, num_after)
+    first = 0
+    while first < len(peaks):
+        last = _end_of_batch(peaks, first, batch_size, max_span)
+        batch = peaks[first:last]
+        channels = neighborhoods.channel_indices[batch["channel_index"]]
+        mask = channels >= 0
+        start = int(batch["sample_index"][0]) - num_before
+        end = int(batch["sample_index"][-1]) + num_after
+        traces = _padded_traces(recording, int(batch["segment_index"][0]), start, end)
+        samples = batch["sample_index"][:, None] - start + window[None, :]
+        waveforms = traces[samples[:, :, None], channels[:, None, :]] * mask[:, None, :]
+        yield WaveformBatch(
+            first=first,
+            waveforms=waveforms.astype("float32", copy=False),
+            positions=neighborhoods.positions[batch["channel_index"]],
+            mask=mask,
+            noise_levels=np.where(mask, noise_levels[channels], 1).astype("float32"),
+        )
+        first = last
+
+
+def _end_of_batch(peaks, first, batch_size, max_span):
+    """The batch stays within one segment and one chunk of traces."""
+    candidates = peaks[first : first + batch_size]
+    is_near = (candidates["segment_index"] == candidates["segment_index"][0]) & (
+        candidates["sample_index"] - candidates["sample_index"][0] < max_span
+    )
+    return first + (len(candidates) if is_near.all() else int(is_near.argmin()))
+
+
+def _padded_traces(recording, segment_index, start, end):
+    num_samples = recording.get_num_samples(segment_index)
+    inside = slice(max(start, 0), min(end, num_samples))
+    traces = recording.get_traces(segment_index=segment_index, start_frame=inside.start, end_frame=inside.stop)
+    return np.pad(traces, ((inside.start - start, end - inside.stop), (0, 0)))
