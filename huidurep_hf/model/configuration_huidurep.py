@@ -4,6 +4,8 @@
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
 
+from .resolving_huidurep import CheckpointResolvingMixin
+
 ENCODER_TYPES = ("channel", "time")
 
 # A config may come from a stranger's repository: sizes beyond these are refused before anything is allocated.
@@ -14,7 +16,7 @@ MAX_CHANNELS = 4096
 
 
 @strict
-class HuiduRepConfig(PreTrainedConfig):
+class HuiduRepConfig(CheckpointResolvingMixin, PreTrainedConfig):
     r"""Architecture of a HuiduRep encoder, its denoiser and its pretraining heads.
 
     Two encoders share this configuration. `"channel"` (ours, the default) makes one token of every channel from its

@@ -4,11 +4,13 @@
 import numpy as np
 from transformers import BatchFeature, FeatureExtractionMixin
 
+from .resolving_huidurep import CheckpointResolvingMixin
+
 # Half width of the interpolation kernel, in samples of the slower of the two rates.
 KERNEL_HALF_WIDTH = 8
 
 
-class HuiduRepFeatureExtractor(FeatureExtractionMixin):
+class HuiduRepFeatureExtractor(CheckpointResolvingMixin, FeatureExtractionMixin):
     r"""Bring spike waveforms to the rate, window, scale and channels that a HuiduRep model was trained on.
 
     Args:
@@ -115,7 +117,9 @@ class HuiduRepFeatureExtractor(FeatureExtractionMixin):
             finite = np.where(np.isfinite(waveforms), waveforms, 0.0)
             peak_sample = int((finite**2).mean(axis=(0, 2)).argmax()) if num_spikes else 0
         if not 0 <= peak_sample < num_samples:
-            raise ValueError(f"peak_sample is {peak_sample}; it must lie in the {num_samples} samples of the waveforms.")
+            raise ValueError(
+                f"peak_sample is {peak_sample}; it must lie in the {num_samples} samples of the waveforms."
+            )
 
         usable = np.isfinite(waveforms).all(axis=1) & np.isfinite(noise) & (noise > 0) & (mask > 0)
         scaled = np.where(usable[:, None], waveforms / np.where(usable, noise, 1.0)[:, None], 0.0)

@@ -24,6 +24,7 @@ from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
 from .configuration_huidurep import HuiduRepConfig
+from .resolving_huidurep import CheckpointResolvingMixin
 
 
 @dataclass
@@ -290,7 +291,7 @@ def pool(tokens: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
     return (tokens * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1.0)
 
 
-class HuiduRepPreTrainedModel(PreTrainedModel):
+class HuiduRepPreTrainedModel(CheckpointResolvingMixin, PreTrainedModel):
     """Weights, loading and saving of all HuiduRep models."""
 
     config: HuiduRepConfig

@@ -1,0 +1,21 @@
+# Copyright 2026 The huidurep-hf authors. Licensed under the Apache License, Version 2.0.
+"""Where `from_pretrained` looks before it asks the Hub."""
+
+
+class CheckpointResolvingMixin:
+    """Lets the installed package say where a checkpoint's name is found.
+
+    `huidurep_hf` sets `resolve_checkpoint` when it is imported, so that the checkpoints it ships are found without a
+    network. In a copy of this file that came with a hub repository nothing is set and every name stays as it is.
+    """
+
+    @staticmethod
+    def resolve_checkpoint(name, **kwargs):
+        """Return a name or folder for `from_pretrained`; `kwargs` are those given to it."""
+        return name
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs):
+        """As in `transformers`, from a folder, the Hub, its cache, or the checkpoints shipped with `huidurep_hf`."""
+        resolved = CheckpointResolvingMixin.resolve_checkpoint(pretrained_model_name_or_path, **kwargs)
+        return super().from_pretrained(resolved, *args, **kwargs)
