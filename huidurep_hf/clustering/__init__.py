@@ -1,1 +1,1 @@
-"""From features to labels and probabilities."""
+"""From features of spikes to units: numpy in, numpy out."""

@@ -1,0 +1,28 @@
+"""Clusters as dense regions, their number found: HDBSCAN (Campello et al. 2013)."""
+
+import numpy as np
+
+
+def cluster_density(features, *, min_cluster_size=20, min_samples=10):
+    """Cluster spikes by density; sparse spikes between the clusters stay unlabelled.
+
+    Args:
+        features: `(num_spikes, num_features)`.
+        min_cluster_size: smallest cluster.
+        min_samples: neighbours over which density is measured; more is smoother.
+
+    Returns:
+        `(num_spikes,)` int64 labels from 0, -1 for sparse spikes. Fewer spikes than the smallest cluster are all -1.
+    """
+    import hdbscan
+
+    if len(features) < max(min_cluster_size, min_samples + 1):
+        return np.full(len(features), -1, dtype="int64")
+    clusterer = hdbscan.HDBSCAN(
+        min_cluster_size=min_cluster_size,
+        min_samples=min_samples,
+        allow_single_cluster=True,
+        approx_min_span_tree=False,
+        core_dist_n_jobs=1,
+    )
+    return clusterer.fit_predict(features).astype("int64")

@@ -1,0 +1,73 @@
+"""What is clustered: the embedding, and what the embedding leaves out."""
+
+import numpy as np
+
+# One unit of feature distance: neurons whose centres of mass lie this far apart are rarely one.
+LOCATION_SCALE_UM = 20.0
+# A spread of amplitudes by this factor e^0.5 counts as much; bursts shrink a neuron's own spikes by about that much.
+LOG_AMPLITUDE_SCALE = 0.5
+
+
+def centers_of_mass(amplitudes, positions, mask):
+    """Locate spikes by the centre of mass of their squared peak-to-peak amplitudes.
+
+    Squares keep far channels, which hold mostly noise, from pulling every spike to the middle of its neighbourhood.
+
+    Args:
+        amplitudes: `(num_spikes, num_channels)` peak-to-peak, any unit.
+        positions: `(num_spikes, num_channels, 2)` contact positions, µm.
+        mask: `(num_spikes, num_channels)`, False for padding.
+
+    Returns:
+        `(num_spikes, 2)` µm, in the frame of `positions`; the origin for a spike without amplitude.
+    """
+    weights = np.where(mask, np.square(amplitudes, dtype="float64"), 0.0)
+    total = weights.sum(axis=1, keepdims=True)
+    weights = weights / np.where(total > 0, total, 1.0)
+    return np.einsum("nc,nck->nk", weights, positions)
+
+
+def build_features(embeddings, locations_um, amplitudes):
+    """Join embedding, location and amplitude into one vector per spike.
+
+    The embedding is scaled to a total variance of its number of dimensions, so that the weights beside it mean the
+    same for every checkpoint; location and log amplitude are divided by the module's constants.
+
+    Args:
+        embeddings: `(num_spikes, embedding_size)`.
+        locations_um: `(num_spikes, 2)` in the frame of the probe.
+        amplitudes: `(num_spikes,)` above 0, any unit.
+
+    Returns:
+        `(num_spikes, embedding_size + 3)` float64.
+    """
+    embeddings = np.asarray(embeddings, dtype="float64")
+    if len(embeddings) == 0:
+        return np.zeros((0, embeddings.shape[1] + 3))
+    spread = np.sqrt(embeddings.var(axis=0).mean())
+    scaled = (embeddings - embeddings.mean(axis=0)) / (spread if spread > 0 else 1.0)
+    log_amplitudes = np.log(np.maximum(amplitudes, 1e-6)) / LOG_AMPLITUDE_SCALE
+    return np.concatenate([scaled, locations_um / LOCATION_SCALE_UM, log_amplitudes[:, None]], axis=1)
+
+
+def reduce_locally(features, num_components):
+    """Project spikes of one neighbourhood onto their own principal components.
+
+    What separates the neurons around one contact is a small part of what separates neurons in general.
+
+    Args:
+        features: `(num_spikes, num_features)`.
+        num_components: most components kept.
+
+    Returns:
+        `(num_spikes, min(num_components, num_features, num_spikes))` float64, signs fixed so that results repeat.
+    """
+    if len(features) == 0:
+        return np.zeros((0, min(num_components, features.shape[1])))
+    centered = features - features.mean(axis=0)
+    covariance = centered.T @ centered
+    _, vectors = np.linalg.eigh(covariance)
+    kept = min(num_components, features.shape[1], len(features))
+    basis = vectors[:, ::-1][:, :kept]
+    basis = basis * np.sign(basis[np.abs(basis).argmax(axis=0), np.arange(kept)])
+    return centered @ basis

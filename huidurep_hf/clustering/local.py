@@ -1,0 +1,132 @@
+"""Cluster each neighbourhood of the probe by itself."""
+
+import numpy as np
+
+from .assignment import assign, drop_small
+from .density import cluster_density
+from .features import reduce_locally
+from .mixture import cluster_mixture
+from .separation import valley_depth
+
+NUM_COMPONENTS = 8
+# Shanks of at most this many channels, all within reach of one neuron, are one neighbourhood.
+MAX_CHANNELS_TOGETHER = 8
+MAX_SPLIT_DEPTH = 3
+
+
+def neighborhoods_of_spikes(peak_channels, groups):
+    """Number the neighbourhood in which each spike is clustered: its shank if that is small, else its peak channel.
+
+    Args:
+        peak_channels: `(num_spikes,)` channel indices.
+        groups: `(num_channels,)` shank of each channel.
+
+    Returns:
+        `(num_spikes,)` int64.
+    """
+    groups = np.asarray(groups)
+    if len(groups) == 0:
+        return np.zeros(len(peak_channels), dtype="int64")
+    _, shanks, sizes = np.unique(groups, return_inverse=True, return_counts=True)
+    is_small = sizes[shanks] <= MAX_CHANNELS_TOGETHER
+    first_of_shank = np.array([np.flatnonzero(shanks == shank)[0] for shank in range(len(sizes))])
+    neighborhood_of_channel = np.where(is_small, first_of_shank[shanks], np.arange(len(groups)))
+    return neighborhood_of_channel[np.asarray(peak_channels, dtype="int64")]
+
+
+def cluster_locally(features, neighborhoods, *, method="hdbscan", min_cluster_size=20, min_valley=0.3, seed=0):
+    """Cluster the spikes of each neighbourhood; clusters of different neighbourhoods get different labels.
+
+    Args:
+        features: `(num_spikes, num_features)`.
+        neighborhoods: `(num_spikes,)` the neighbourhood of each spike.
+        method: "hdbscan" (split again until nothing splits) or "gmm" (number of Gaussians by BIC).
+        min_cluster_size: smallest cluster.
+        min_valley: depth of the valley, 0 to 1, that keeps two clusters of one neighbourhood apart.
+        seed: of the mixture's starting points.
+
+    Returns:
+        `(labels, probabilities)`: `(num_spikes,)` int64 from 0, -1 for outliers; `(num_spikes,)` float32.
+    """
+    labels = np.full(len(features), -1, dtype="int64")
+    probabilities = np.zeros(len(features), dtype="float32")
+    num_labels = 0
+    for neighborhood in np.unique(neighborhoods):
+        members = np.flatnonzero(neighborhoods == neighborhood)
+        if method == "gmm":
+            local = drop_small(
+                cluster_mixture(reduce_locally(features[members], NUM_COMPONENTS), seed=seed), min_cluster_size
+            )
+        else:
+            local = split_by_density(features[members], min_cluster_size)
+        reduced = reduce_locally(features[members], NUM_COMPONENTS)
+        local = merge_without_valley(reduced, local, min_valley)
+        local, probabilities[members] = assign(reduced, local, min_cluster_size=min_cluster_size)
+        labels[members] = np.where(local >= 0, local + num_labels, -1)
+        num_labels += local.max(initial=-1) + 1
+    return labels, probabilities
+
+
+def split_by_density(features, min_cluster_size, depth=0):
+    """Cluster by density, then each cluster again in its own principal components, until nothing splits.
+
+    Args:
+        features: `(num_spikes, num_features)`.
+        min_cluster_size: smallest cluster.
+        depth: how often these spikes have been split already.
+
+    Returns:
+        `(num_spikes,)` int64 labels from 0, -1 for sparse spikes.
+    """
+    labels = cluster_density(reduce_locally(features, NUM_COMPONENTS), min_cluster_size=min_cluster_size)
+    num_clusters = labels.max(initial=-1) + 1
+    if num_clusters < 2 or depth == MAX_SPLIT_DEPTH:
+        return labels
+    result = np.full(len(features), -1, dtype="int64")
+    num_labels = 0
+    for cluster in range(num_clusters):
+        members = np.flatnonzero(labels == cluster)
+        parts = split_by_density(features[members], min_cluster_size, depth + 1)
+        if parts.max(initial=-1) < 1:
+            parts = np.zeros(len(members), dtype="int64")
+        result[members] = np.where(parts >= 0, parts + num_labels, -1)
+        num_labels += parts.max() + 1
+    return result
+
+
+def merge_without_valley(features, labels, min_valley):
+    """Join clusters, the least separated pair first, until every pair has a valley between it.
+
+    Args:
+        features: `(num_spikes, num_features)`.
+        labels: `(num_spikes,)` from 0, -1 for none.
+        min_valley: depth of a valley that keeps two clusters apart.
+
+    Returns:
+        `(num_spikes,)` int64 labels from 0 without gaps.
+    """
+    labels = drop_small(labels, 1)
+    depths = {}
+    while True:
+        clusters = range(labels.max(initial=-1) + 1)
+        for first in clusters:
+            for second in range(first + 1, len(clusters)):
+                if (first, second) not in depths:
+                    depths[first, second] = valley_depth(features[labels == first], features[labels == second])
+        if not depths:
+            return labels
+        (first, second), depth = min(depths.items(), key=lambda item: item[1])
+        if depth >= min_valley:
+            return labels
+        labels[labels == second] = first
+        labels, depths = _renumber(labels, depths, first, second)
+
+
+def _renumber(labels, depths, changed, removed):
+    """Close the gap of a removed label and forget the depths of the changed one."""
+    labels = np.where(labels > removed, labels - 1, labels)
+    kept = {}
+    for (first, second), depth in depths.items():
+        if not {first, second} & {changed, removed}:
+            kept[first - (first > removed), second - (second > removed)] = depth
+    return labels, kept
