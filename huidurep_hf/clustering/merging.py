@@ -12,7 +12,7 @@ def template_distances(templates, max_shift):
 
     Returns:
         `(distances, shifts)`: `(num_units, num_units)` energy of the difference over the larger of the two energies,
-        0 for equal templates, and the shift in samples by which the second's spikes come later than the first's.
+        0 for equal templates, and the samples to add to the second's spike times to align them with the first's.
     """
     num_units, num_samples, _ = templates.shape
     inner = slice(max_shift, num_samples - max_shift)
@@ -26,7 +26,6 @@ def template_distances(templates, max_shift):
         difference = energies[:, None] + moved_energies[None, :] - 2 * flat @ moved.T
         largest = np.maximum(energies[:, None], moved_energies[None, :])
         distances = np.maximum(difference, 0) / np.where(largest > 0, largest, 1)
-        # Spikes of the second unit must move by minus the shift of its template.
         shifts = np.where(distances < best, shift, shifts)
         best = np.minimum(distances, best)
     return best, shifts

@@ -1,1 +1,1 @@
-"""The sorter: a recording in, spike trains out."""
+"""The sorter: from a recording to sorted spike trains in a result folder."""

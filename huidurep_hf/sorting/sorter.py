@@ -1,0 +1,153 @@
+"""The sorter: a recording goes in, sorted spike trains come out. This file reads like the path between them."""
+
+import logging
+import time
+from contextlib import contextmanager
+
+import torch
+
+from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
+from ..model.modeling_huidurep import HuiduRepModel
+from ..recording.detection import detect
+from ..recording.preparation import prepare
+from .embedding import embed_spikes
+from .parameters import SortingParameters
+from .provenance import describe_run
+from .result import SortingResult, check_output_folder
+from .units import find_units
+
+logger = logging.getLogger("huidurep_hf")
+
+
+class SpikeSorter:
+    """Sort recordings with a HuiduRep model.
+
+    Args:
+        model: HuiduRep model, on the device and in the precision it is to run with.
+        feature_extractor: its feature extractor.
+
+    Example:
+
+    ```python
+    >>> from huidurep_hf import SpikeSorter
+
+    >>> sorter = SpikeSorter.from_pretrained("huidurep/base")  # doctest: +SKIP
+    >>> sorting = sorter(recording)  # doctest: +SKIP
+
+    ```
+    """
+
+    def __init__(self, model, feature_extractor):
+        self.model = model.eval()
+        self.feature_extractor = feature_extractor
+
+    @classmethod
+    def from_pretrained(cls, name_or_path, *, revision=None, device=None, dtype=None, **hub_kwargs):
+        """Load model and feature extractor from a folder, the Hub, its cache or this package.
+
+        Args:
+            name_or_path: hub name such as "huidurep/base", or a folder.
+            revision: branch, tag or commit.
+            device: where the model runs; a GPU where there is one if left out.
+            dtype: precision of the model; float32 if left out.
+            hub_kwargs: such as `cache_dir`, `token`, `local_files_only`.
+
+        Returns:
+            [`SpikeSorter`].
+
+        Raises:
+            OSError: no checkpoint of that name.
+        """
+        if device is None:
+            device = "cuda" if torch.cuda.is_available() else "cpu"
+        model = HuiduRepModel.from_pretrained(
+            name_or_path, revision=revision, dtype=dtype or torch.float32, **hub_kwargs
+        )
+        feature_extractor = HuiduRepFeatureExtractor.from_pretrained(name_or_path, revision=revision, **hub_kwargs)
+        return cls(model.to(device), feature_extractor)
+
+    def __call__(self, recording, **kwargs):
+        """Sort a recording and return the sorting alone; arguments as in [`~SpikeSorter.sort`].
+
+        Returns:
+            SpikeInterface `NumpySorting` with the recording's segments.
+        """
+        return self.sort(recording, **kwargs).sorting
+
+    @torch.no_grad()
+    def sort(
+        self, recording, *, parameters=None, output_folder=None, overwrite=False, progress=False, **overrides
+    ) -> SortingResult:
+        """Sort a recording.
+
+        Args:
+            recording: SpikeInterface recording: 1 to 384 channels or more, any rate, segments and shanks.
+            parameters: [`SortingParameters`]; the defaults if left out.
+            output_folder: where the result is saved; nothing is written if left out, or if anything fails.
+            overwrite: replace an earlier result in that folder.
+            progress: show progress bars.
+            overrides: parameters by name, in place of `parameters`.
+
+        Returns:
+            [`SortingResult`]. A recording without spikes gives one without units.
+
+        Raises:
+            TypeError, ValueError: a recording or parameter that cannot work; the message says what to do.
+            FileExistsError: the output folder is there and `overwrite` is not set.
+        """
+        if parameters is not None and overrides:
+            raise TypeError("Give parameters=SortingParameters(...) or single parameters by name, not both.")
+        parameters = parameters or SortingParameters.from_dict(overrides)
+        if output_folder is not None:
+            check_output_folder(output_folder, overwrite)
+        seconds = {}
+        with _timed(seconds, "prepare"):
+            prepared = _prepare(recording, parameters)
+        # Motion correction belongs here.
+        with _timed(seconds, "detect"):
+            peaks = _detect(prepared, parameters)
+        with _timed(seconds, "embed"):
+            spikes = embed_spikes(
+                self.model,
+                self.feature_extractor,
+                prepared,
+                peaks,
+                batch_size=parameters.batch_size,
+                progress=progress,
+            )
+        with _timed(seconds, "cluster"):
+            units = find_units(spikes, peaks, prepared, parameters)
+        # Template matching, which finds overlapped and missed spikes, and curation belong here.
+        provenance = describe_run(recording, prepared, self, parameters, seconds)
+        result = SortingResult.from_events(recording, prepared, peaks, spikes, units, provenance)
+        if output_folder is not None:
+            result.save(output_folder, overwrite=overwrite)
+        return result
+
+
+def _prepare(recording, parameters):
+    return prepare(
+        recording,
+        freq_min_hz=parameters.freq_min_hz,
+        freq_max_hz=parameters.freq_max_hz,
+        min_channels_for_reference=parameters.min_channels_for_reference,
+        seed=parameters.seed,
+    )
+
+
+def _detect(prepared, parameters):
+    return detect(
+        prepared,
+        threshold=parameters.detect_threshold,
+        peak_sign=parameters.peak_sign,
+        radius_um=parameters.detect_radius_um,
+        exclude_sweep_ms=parameters.exclude_sweep_ms,
+    )
+
+
+@contextmanager
+def _timed(seconds, stage):
+    start = time.perf_counter()
+    yield
+    seconds[stage] = round(time.perf_counter() - start, 3)
+    logger.info("%s: %.1f s", stage, seconds[stage])
