@@ -31,7 +31,7 @@ def with_probe(recording):
                 " channels are neighbours. Attach them with recording.set_probe(probe), or at the command line with"
                 f" --probe ({PROBE_NAMES})."
             )
-        return recording.set_probe(_probe_from_positions(np.zeros((num_channels, 2))))
+        return _attached(recording, _probegroup_from_positions(np.zeros((num_channels, 2))))
     positions = recording.get_channel_locations(axes="xy")
     groups = recording.get_channel_groups()
     for group in np.unique(groups):
@@ -60,14 +60,22 @@ def set_named_probe(recording, name):
     """
     num_channels = recording.get_num_channels()
     if str(name).lower().endswith(".json"):
-        return recording.set_probegroup(_read_probegroup(name, num_channels), group_mode="auto")
+        return _attached(recording, _read_probegroup(name, num_channels))
     positions = _positions_by_name(str(name))
     if len(positions) != num_channels:
         raise ValueError(
             f"The probe {name!r} has {len(positions)} contacts but the recording has {num_channels} channels."
             f" Give a probe with {num_channels} contacts: {PROBE_NAMES}."
         )
-    return recording.set_probe(_probe_from_positions(positions))
+    return _attached(recording, _probegroup_from_positions(positions))
+
+
+def _attached(recording, probegroup):
+    """SpikeInterface attaches in place; the caller's recording is left as it is."""
+    recording = recording.select_channels(recording.channel_ids)
+    # Tetrodes of one file often share the same nominal positions, which is no mistake.
+    recording.set_probegroup(probegroup, check_overlap=False)
+    return recording
 
 
 def _positions_by_name(name):
@@ -84,13 +92,15 @@ def _positions_by_name(name):
     raise ValueError(f"Unknown probe {name!r}; known: {PROBE_NAMES} (for example linear:16:50).")
 
 
-def _probe_from_positions(positions):
-    from probeinterface import Probe
+def _probegroup_from_positions(positions):
+    from probeinterface import Probe, ProbeGroup
 
     probe = Probe(ndim=2, si_units="um")
     probe.set_contacts(positions=positions, shapes="circle", shape_params={"radius": 5})
     probe.set_device_channel_indices(np.arange(len(positions)))
-    return probe
+    probegroup = ProbeGroup()
+    probegroup.add_probe(probe)
+    return probegroup
 
 
 def _read_probegroup(path, num_channels):

@@ -99,6 +99,8 @@ class SortingResult:
         Raises:
             FileExistsError: the folder is there, and `overwrite` is not set or it holds something else than a result.
         """
+        from spikeinterface.core import NumpyFolderSorting
+
         from .report import write_report
 
         folder = Path(folder)
@@ -106,7 +108,7 @@ class SortingResult:
         folder.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         try:
-            self.sorting.save(folder=beside / "sorting")
+            NumpyFolderSorting.write_sorting(self.sorting, beside / "sorting")
             self.events.to_parquet(beside / "events.parquet", index=False)
             self.channels.to_parquet(beside / "channels.parquet", index=False)
             np.save(beside / "embeddings.npy", self.embeddings)

@@ -1,0 +1,194 @@
+"""The command `huidurep`: argument parsing and calls, nothing else."""
+
+import argparse
+import logging
+import sys
+import time
+import warnings
+from dataclasses import fields
+from pathlib import Path
+
+USER_ERRORS = (ValueError, TypeError, OSError, ImportError)
+DEFAULT_MODEL = "huidurep/base"
+EXAMPLE_DURATION_S = 60.0
+
+
+def main(arguments=None):
+    """Run the command line.
+
+    Args:
+        arguments: list of strings; those of the process if left out.
+
+    Returns:
+        `int` exit code: 0 done, 2 the user's mistake, said in one line on the error stream.
+    """
+    options = build_parser().parse_args(arguments)
+    _set_up_logging(options)
+    try:
+        options.run(options)
+    except USER_ERRORS as error:
+        if options.debug:
+            raise
+        print(f"huidurep: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("huidurep: interrupted; nothing was written.", file=sys.stderr)
+        return 130
+    return 0
+
+
+def build_parser():
+    """Build the parser; the sorting flags come from [`SortingParameters`]."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--quiet", action="store_true", help="no log and no progress bars")
+    common.add_argument("--debug", action="store_true", help="show the traceback of an error")
+
+    parser = argparse.ArgumentParser(prog="huidurep", description="Spike sorting with HuiduRep representations.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    sort = commands.add_parser("sort", parents=[common], help="sort a recording")
+    sort.add_argument("recording", metavar="RECORDING", help="file or folder that SpikeInterface reads, or raw binary")
+    _add_output(sort)
+    layout = sort.add_argument_group("recording")
+    layout.add_argument("--probe", help="tetrode, linear:NUM_CONTACTS:PITCH_UM, or a probeinterface .json")
+    layout.add_argument("--stream", help="stream of a SpikeGLX or Open Ephys folder, electrical series of an NWB file")
+    layout.add_argument("--sampling-rate", type=float, metavar="HZ", help="raw binary: sampling rate")
+    layout.add_argument("--num-channels", type=int, help="raw binary: number of interleaved channels")
+    layout.add_argument("--dtype", help="raw binary: type of a sample, such as int16")
+    layout.add_argument("--gain-uv", type=float, help="raw binary: µV per count; unknown if left out")
+    layout.add_argument("--offset-uv", type=float, help="raw binary: µV at count 0")
+    _add_parameters(sort)
+    sort.set_defaults(run=_sort)
+
+    example = commands.add_parser("example", parents=[common], help="sort an example whose true spikes are known")
+    _add_output(example)
+    example.add_argument("--name", default="silicon32", help="example recording (default: %(default)s)")
+    example.add_argument("--duration", type=float, default=EXAMPLE_DURATION_S, metavar="S", help="default: %(default)s")
+    _add_parameters(example)
+    example.set_defaults(run=_example)
+
+    checkpoints = commands.add_parser("checkpoints", help="the checkpoints that ship with the package")
+    actions = checkpoints.add_subparsers(required=True, metavar="ACTION")
+    install = actions.add_parser("install", parents=[common], help="copy them into the Hub's cache")
+    install.add_argument("--cache-dir", type=Path, help="the Hub's cache, if not at its usual place")
+    install.set_defaults(run=_install_checkpoints)
+    listing = actions.add_parser("list", parents=[common], help="list them")
+    listing.set_defaults(run=_list_checkpoints)
+    return parser
+
+
+def _add_output(parser):
+    parser.add_argument("output", metavar="OUT", type=Path, help="result folder, made by this command")
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier result there")
+    parser.add_argument("--model", default=DEFAULT_MODEL, help="hub name or folder (default: %(default)s)")
+    parser.add_argument("--revision", help="revision of the model on the hub")
+    parser.add_argument("--device", help="cpu, cuda, ... (default: a GPU where there is one)")
+
+
+def _add_parameters(parser):
+    from .sorting.parameters import SortingParameters
+
+    group = parser.add_argument_group("method")
+    for parameter in fields(SortingParameters):
+        kind = int if parameter.type == int | None else parameter.type
+        default = "automatic" if parameter.default is None else parameter.default
+        group.add_argument(
+            "--" + parameter.name.replace("_", "-"),
+            type=kind,
+            choices=parameter.metadata["choices"],
+            default=argparse.SUPPRESS,
+            metavar=None if parameter.metadata["choices"] else kind.__name__.upper(),
+            help=f"{parameter.metadata['description']} (default: {default})".replace("%", "%%"),
+        )
+
+
+def _sort(options):
+    from .recording.reading import read_recording
+    from .sorting.result import check_output_folder
+
+    parameters = _parameters(options)
+    check_output_folder(options.output, options.overwrite)
+    layout = ("sampling_rate", "num_channels", "dtype", "gain_uv", "offset_uv")
+    raw = {name: getattr(options, name) for name in layout}
+    recording = read_recording(options.recording, probe=options.probe, stream=options.stream, raw=raw)
+    result, seconds = _run_sorter(recording, parameters, options)
+    _print_summary(result, seconds, options.output)
+
+
+def _example(options):
+    from .evaluation.ground_truth import score_sorting
+    from .simulation.recordings import example_recording
+    from .sorting.result import check_output_folder
+
+    parameters = _parameters(options)
+    check_output_folder(options.output, options.overwrite)
+    example = example_recording(options.name, duration_s=options.duration, seed=parameters.seed)
+    result, seconds = _run_sorter(example.recording, parameters, options)
+    _, scores = score_sorting(result.sorting, example.sorting, unit_snr=example.unit_snr)
+    _print_summary(result, seconds, options.output)
+    print(
+        f"truth     {scores['num_true_units_snr3']} units of SNR >= 3: mean accuracy {scores['accuracy_snr3']:.3f},"
+        f" precision {scores['precision_snr3']:.3f}, recall {scores['recall_snr3']:.3f};"
+        f" {scores['num_well_detected_units_snr3']} with accuracy >= 0.8"
+    )
+
+
+def _parameters(options):
+    from .sorting.parameters import SortingParameters
+
+    names = [parameter.name for parameter in fields(SortingParameters)]
+    return SortingParameters.from_dict({name: getattr(options, name) for name in names if hasattr(options, name)})
+
+
+def _run_sorter(recording, parameters, options):
+    from .sorting.sorter import SpikeSorter
+
+    start = time.perf_counter()
+    sorter = SpikeSorter.from_pretrained(options.model, revision=options.revision, device=options.device)
+    result = sorter.sort(
+        recording,
+        parameters=parameters,
+        output_folder=options.output,
+        overwrite=options.overwrite,
+        progress=not options.quiet,
+    )
+    return result, time.perf_counter() - start
+
+
+def _print_summary(result, seconds, output):
+    counts = result.provenance["counts"]
+    print(f"units     {counts['units']}")
+    print(f"spikes    {counts.get('unit', 0)} sorted of {counts['events']} detected")
+    print(f"time      {seconds:.1f} s")
+    if result.provenance["preparation"]["unit"] == "raw":
+        print("unit      the gain is unknown, so amplitudes are in the recording's own unit")
+    print(f"files     {output}:")
+    for path in sorted(output.iterdir()):
+        print(f"          {path.name}")
+
+
+def _install_checkpoints(options):
+    from .checkpoints import install_checkpoints
+
+    for name, folder in install_checkpoints(options.cache_dir).items():
+        print(f"{name}  {folder}")
+
+
+def _list_checkpoints(options):
+    from .checkpoints import list_checkpoints
+
+    for name, folder in list_checkpoints().items():
+        print(f"{name}  {folder}")
+
+
+def _set_up_logging(options):
+    level = logging.WARNING if options.quiet else logging.INFO
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+    logging.getLogger("huidurep_hf").setLevel(level)
+    if not options.debug:
+        # Other packages' warnings would hide our own lines.
+        warnings.simplefilter("ignore")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,138 @@
+"""Open a recording from a path: whatever SpikeInterface reads, chosen by what lies there."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from .probe import set_named_probe
+
+RAW_SUFFIXES = (".raw", ".bin", ".dat", ".i16", ".bytes")
+RAW_FLAGS = "--sampling-rate, --num-channels and --dtype (and --probe if there are several channels)"
+READABLE = (
+    "a SpikeInterface folder, .zarr or .json; an .nwb file; a SpikeGLX or Open Ephys folder; or a raw binary file with"
+    f" {RAW_FLAGS}"
+)
+
+
+def read_recording(path, *, probe=None, stream=None, raw=None):
+    """Open a recording.
+
+    Args:
+        path: SpikeInterface binary folder, zarr or JSON; NWB file; SpikeGLX or Open Ephys folder; raw binary file.
+        probe: name or file as in [`~huidurep_hf.recording.probe.set_named_probe`], in place of the recording's own.
+        stream: which of several streams of a SpikeGLX or Open Ephys folder, or electrical series of an NWB file.
+        raw: `dict` of `sampling_rate` (Hz), `num_channels`, `dtype`, `gain_uv` and `offset_uv` (µV per count and at
+            count 0; the gain is unknown if left out), for a raw binary file of interleaved channels.
+
+    Returns:
+        SpikeInterface recording.
+
+    Raises:
+        ValueError: nothing readable there, or raw layout missing, superfluous or contradicting the file's size.
+        ImportError: the reader needs a package that is not installed.
+    """
+    path = Path(path)
+    raw = {name: value for name, value in (raw or {}).items() if value is not None}
+    if not path.exists():
+        raise ValueError(f"The recording {path} does not exist.")
+    if path.suffix.lower() in RAW_SUFFIXES and path.is_file() and not _is_spikeglx(path):
+        recording = _read_raw(path, **raw)
+    elif raw:
+        names = ", ".join("--" + name.replace("_", "-") for name in raw)
+        raise ValueError(
+            f"Got {names}, which describe a raw binary file, but {path} is none (their names end in"
+            f" {', '.join(RAW_SUFFIXES)}). Leave them out, or rename the file."
+        )
+    else:
+        recording = _read_format(path, stream)
+    return recording if probe is None else set_named_probe(recording, probe)
+
+
+def _read_raw(path, sampling_rate=None, num_channels=None, dtype=None, gain_uv=None, offset_uv=None):
+    from spikeinterface.core import read_binary
+
+    if sampling_rate is None or num_channels is None or dtype is None:
+        raise ValueError(f"{path} is a raw binary file, which does not say its own layout; give {RAW_FLAGS}.")
+    if not sampling_rate > 0 or num_channels < 1:
+        raise ValueError(f"Got a sampling rate of {sampling_rate:g} Hz and {num_channels} channels; both must be > 0.")
+    try:
+        kind = np.dtype(dtype)
+    except TypeError:
+        kind = None
+    if kind is None or kind.kind not in "iuf":
+        raise ValueError(f"Got dtype {dtype!r}; give the type of the samples, such as int16, uint16 or float32.")
+    num_bytes, frame = path.stat().st_size, kind.itemsize * num_channels
+    if num_bytes % frame:
+        raise ValueError(
+            f"{path} has {num_bytes} bytes, which is no multiple of {frame} ({num_channels} channels of {kind});"
+            " check --num-channels and --dtype."
+        )
+    if num_bytes == 0:
+        raise ValueError(f"{path} is empty (0 bytes); there is nothing to sort.")
+    scale = {} if gain_uv is None else {"gain_to_uV": gain_uv, "offset_to_uV": offset_uv or 0.0}
+    if gain_uv is None and offset_uv is not None:
+        raise ValueError(f"Got an offset of {offset_uv:g} µV without a gain; give --gain-uv as well.")
+    return read_binary(path, sampling_frequency=sampling_rate, dtype=kind.name, num_channels=num_channels, **scale)
+
+
+def _read_format(path, stream):
+    try:
+        if path.suffix.lower() == ".nwb":
+            return _read_nwb(path, stream)
+        if _is_spikeglx(path):
+            return _read_neo("read_spikeglx", path if path.is_dir() else path.parent, stream)
+        if path.is_dir() and _has_any(path, ("structure.oebin", "*.continuous", "settings*.xml")):
+            return _read_neo("read_openephys", path, stream)
+        return _read_spikeinterface(path)
+    except ImportError as error:
+        package = error.name or "a package"
+        raise ImportError(f"Reading {path} needs {package}, which is not installed: pip install {package}") from error
+
+
+def _read_spikeinterface(path):
+    from spikeinterface.core import BaseRecording, load
+
+    if path.is_file() and path.suffix.lower() not in (".json", ".pkl", ".pickle"):
+        raise ValueError(f"Cannot tell what {path} is; readable are: {READABLE}.")
+    try:
+        loaded = load(path, base_folder=path.parent if path.is_file() else None)
+    except (ValueError, KeyError, TypeError, AttributeError, FileNotFoundError, json.JSONDecodeError) as error:
+        raise ValueError(f"Cannot read {path} ({_first_line(error)}); readable are: {READABLE}.") from error
+    if not isinstance(loaded, BaseRecording):
+        raise ValueError(f"{path} holds a {type(loaded).__name__}, not a recording.")
+    return loaded
+
+
+def _read_nwb(path, stream):
+    from spikeinterface.extractors import read_nwb_recording
+
+    try:
+        return read_nwb_recording(path, electrical_series_path=stream)
+    except (OSError, ValueError, KeyError) as error:
+        raise ValueError(f"Cannot read {path} as NWB: {_first_line(error)} (choose a series with --stream).") from error
+
+
+def _read_neo(reader, folder, stream):
+    from spikeinterface import extractors
+
+    try:
+        return getattr(extractors, reader)(folder, stream_id=stream)
+    except (OSError, ValueError, KeyError, IndexError, AssertionError) as error:
+        name = reader.removeprefix("read_")
+        raise ValueError(f"Cannot read {folder} as {name}: {_first_line(error)} (choose with --stream).") from error
+
+
+def _is_spikeglx(path):
+    """SpikeGLX writes a .meta beside every .bin."""
+    if path.is_file():
+        return path.suffix == ".bin" and path.with_suffix(".meta").is_file()
+    return path.is_dir() and _has_any(path, ("*.ap.meta", "*.lf.meta"))
+
+
+def _has_any(folder, patterns):
+    return any(next(folder.rglob(pattern), None) is not None for pattern in patterns)
+
+
+def _first_line(error):
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
