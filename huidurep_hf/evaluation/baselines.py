@@ -1,0 +1,119 @@
+"""Features that need no training, the strongest simple rivals of a learned embedding, and where a spike lies."""
+
+import numpy as np
+from sklearn.decomposition import PCA
+
+from .spikes import TrueSpikes
+
+NUM_COMPONENTS = 32
+ALIGNED_CHANNELS = 5
+COMPONENTS_PER_CHANNEL = 3
+# A short window: beyond it the per-channel components would describe noise.
+ALIGNED_MS_BEFORE = 0.5
+ALIGNED_MS_AFTER = 1.0
+
+
+def pca_features(waveforms: np.ndarray, num_components: int = NUM_COMPONENTS, seed: int = 0) -> np.ndarray:
+    """Return the first principal components of whole waveforms.
+
+    Args:
+        waveforms: `(num_spikes, num_samples, num_channels)` in noise SDs, the very input of the model.
+        num_components: how many components; fewer where there are fewer spikes or values.
+        seed: of the randomised decomposition.
+
+    Returns:
+        `(num_spikes, num_components)` float64.
+    """
+    flat = waveforms.reshape(len(waveforms), -1)
+    if len(flat) == 0:
+        return np.zeros((0, num_components))
+    num_components = min(num_components, *flat.shape)
+    return PCA(num_components, random_state=seed).fit_transform(flat.astype("float64"))
+
+
+def aligned_pca_features(spikes: TrueSpikes, seed: int = 0) -> np.ndarray:
+    """Return three principal components on each of the five channels nearest to the peak channel.
+
+    The classical features of spike sorting (Harris et al. 2000, Rossant et al. 2016): one basis of single-channel
+    waveforms, learned from all channels of all spikes, applied to each channel. Troughs are aligned at the peak
+    channel to a tenth of a sample. Channels stand in the order of the probe, so on a tetrode a feature belongs to
+    one wire, whichever is the peak channel.
+
+    Args:
+        spikes: waveforms at true times; channels beyond the five nearest are not used.
+        seed: of the randomised decomposition.
+
+    Returns:
+        `(num_spikes, 3 * num_channels)` float64, `num_channels` at most 5.
+    """
+    num_channels = min(ALIGNED_CHANNELS, spikes.waveforms.shape[2])
+    num_before = round(ALIGNED_MS_BEFORE * spikes.sampling_rate / 1000)
+    num_after = round(ALIGNED_MS_AFTER * spikes.sampling_rate / 1000)
+    if len(spikes.labels) == 0:
+        return np.zeros((0, COMPONENTS_PER_CHANNEL * num_channels))
+    offset = np.arange(-num_before, num_after)
+    aligned = _shift(spikes.waveforms[:, :, :num_channels], spikes.peak_sample + offset, _sub_sample_trough(spikes))
+    aligned = in_probe_order(aligned, spikes.channel_indices[:, :num_channels])
+    single = aligned.transpose(0, 2, 1).reshape(-1, aligned.shape[1])
+    components = PCA(COMPONENTS_PER_CHANNEL, random_state=seed).fit_transform(single.astype("float64"))
+    return components.reshape(len(aligned), -1)
+
+
+def in_probe_order(waveforms: np.ndarray, channel_indices: np.ndarray) -> np.ndarray:
+    """Reorder channels `(num_spikes, num_samples, num_channels)` from distance to place on the probe, padding last."""
+    order = np.argsort(np.where(channel_indices < 0, np.iinfo("int64").max, channel_indices), axis=1, kind="stable")
+    return np.take_along_axis(waveforms, order[:, None, :], axis=2)
+
+
+def spike_locations(spikes: TrueSpikes, waveforms=None, channel_positions=None, channel_mask=None) -> np.ndarray:
+    """Return where each spike lies on the probe: its peak channel plus the centre of mass around it.
+
+    Each channel weighs by its peak-to-peak amplitude, less what noise alone would give: SpikeInterface's and
+    MountainSort's simple estimate.
+
+    Args:
+        spikes: waveforms at true times.
+        waveforms: `(num_spikes, num_samples, num_channels)`, other waveforms of the same spikes (denoised ones),
+            with their `channel_positions` and `channel_mask`; left out, the spikes' own.
+
+    Returns:
+        `(num_spikes, 2)` float64, µm.
+    """
+    if waveforms is None:
+        waveforms, channel_positions, channel_mask = spikes.waveforms, spikes.channel_positions, spikes.channel_mask
+    amplitude = np.ptp(waveforms, axis=1) * channel_mask
+    weight = np.maximum(amplitude - np.median(amplitude, axis=1, keepdims=True), 0.0) + 1e-9 * channel_mask
+    center = (weight[:, :, None] * channel_positions).sum(axis=1) / weight.sum(axis=1, keepdims=True)
+    return spikes.peak_positions + center.astype("float64")
+
+
+def with_location(features: np.ndarray, locations: np.ndarray) -> np.ndarray:
+    """Append locations to features: both blocks are brought to a mean variance of 1 per column."""
+    return np.concatenate([unit_scale(features), unit_scale(locations)], axis=1)
+
+
+def unit_scale(features: np.ndarray) -> np.ndarray:
+    """Centre the columns and divide all of them by one number, so that their mean variance is 1."""
+    centered = features - features.mean(axis=0) if len(features) else features
+    scale = np.sqrt((centered**2).mean()) if centered.size else 0.0
+    return centered / scale if scale > 0 else centered
+
+
+def _sub_sample_trough(spikes: TrueSpikes) -> np.ndarray:
+    """Offset of the trough at the peak channel from `peak_sample`, by a parabola through three samples."""
+    left, middle, right = (spikes.waveforms[:, spikes.peak_sample + step, 0] for step in (-1, 0, 1))
+    curvature = left - 2 * middle + right
+    offset = np.where(curvature > 0, 0.5 * (left - right) / np.where(curvature > 0, curvature, 1.0), 0.0)
+    return np.round(np.clip(offset, -0.5, 0.5), 1)
+
+
+def _shift(waveforms: np.ndarray, samples: np.ndarray, offset: np.ndarray) -> np.ndarray:
+    """Read each spike at `samples` plus its own offset, by cubic interpolation."""
+    from scipy.interpolate import CubicSpline
+
+    shifted = np.empty((len(waveforms), len(samples), waveforms.shape[2]), dtype=waveforms.dtype)
+    for value in np.unique(offset):
+        same = offset == value
+        spline = CubicSpline(np.arange(waveforms.shape[1]), waveforms[same], axis=1)
+        shifted[same] = spline(np.clip(samples + value, 0, waveforms.shape[1] - 1))
+    return shifted

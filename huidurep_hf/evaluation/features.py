@@ -1,0 +1,116 @@
+"""The features that are compared: a model's embeddings beside principal components, each with and without location."""
+
+import copy
+import time
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from .baselines import aligned_pca_features, in_probe_order, pca_features, spike_locations, with_location
+from .spikes import TrueSpikes
+
+BATCH_SIZE = 256
+
+
+@dataclass(frozen=True)
+class ModelFeatures:
+    """What a model makes of spikes.
+
+    Attributes:
+        inputs: `(num_spikes, window_size, num_channels)` what the model saw, in noise SDs.
+        denoised: the same shape, in noise SDs.
+        embeddings: `(num_spikes, embedding_size)`.
+        channel_positions: `(num_spikes, num_channels, 2)`, µm relative to the peak channel.
+        channel_mask: `(num_spikes, num_channels)`, 1 for channels that are there.
+        spikes_per_s: spikes embedded and denoised in a second, on this machine.
+    """
+
+    inputs: np.ndarray
+    denoised: np.ndarray
+    embeddings: np.ndarray
+    channel_positions: np.ndarray
+    channel_mask: np.ndarray
+    spikes_per_s: float
+
+
+def model_features(spikes: TrueSpikes, model, feature_extractor) -> ModelFeatures:
+    """Embed and denoise spikes with a HuiduRep model, on the model's device.
+
+    Args:
+        spikes: waveforms at true times.
+        model: `HuiduRepModel`.
+        feature_extractor: its `HuiduRepFeatureExtractor`.
+
+    Returns:
+        [`ModelFeatures`], in the order of the spikes.
+    """
+    features = feature_extractor(
+        spikes.waveforms,
+        sampling_rate=spikes.sampling_rate,
+        channel_positions=spikes.channel_positions,
+        channel_mask=spikes.channel_mask,
+        peak_sample=spikes.peak_sample,
+    )
+    started = time.perf_counter()
+    embeddings, denoised = run_model(model, features)
+    seconds = time.perf_counter() - started
+    return ModelFeatures(
+        inputs=features["waveforms"].numpy(),
+        denoised=denoised,
+        embeddings=embeddings,
+        channel_positions=features["channel_positions"].numpy(),
+        channel_mask=features["channel_mask"].numpy(),
+        spikes_per_s=len(spikes.labels) / seconds,
+    )
+
+
+@torch.no_grad()
+def run_model(model, features) -> tuple[np.ndarray, np.ndarray]:
+    """Return embeddings `(num_spikes, embedding_size)` and denoised waveforms of a feature extractor's batch."""
+    model.eval()
+    embeddings, denoised = [], []
+    # An empty batch still tells the shapes.
+    for first in range(0, max(len(features["waveforms"]), 1), BATCH_SIZE):
+        batch = {name: values[first : first + BATCH_SIZE].to(model.device) for name, values in features.items()}
+        output = model(**batch)
+        embeddings.append(output.embeddings.float().cpu().numpy())
+        denoised.append(output.denoised_waveforms.float().cpu().numpy())
+    return np.concatenate(embeddings), np.concatenate(denoised)
+
+
+def with_random_decoder(model, seed: int = 0):
+    """Return a copy of a model whose denoiser has never been trained; its encoder is the trained one."""
+    untrained = copy.deepcopy(model)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        fresh = type(model)(copy.deepcopy(model.config))
+    untrained.backbone.decoder = fresh.backbone.decoder.to(model.device, model.dtype)
+    return untrained
+
+
+def compared_features(spikes: TrueSpikes, model_output: ModelFeatures) -> dict[str, np.ndarray]:
+    """Return every method's features of the same spikes, by name, each `(num_spikes, num_features)`.
+
+    "PCA-32" sees exactly what the model sees, its channels in the order of the probe, which serves it better than
+    the order of distance. One location, from the raw waveforms, is appended to each method; the last row takes it
+    from the model's denoised waveforms.
+    """
+    inputs = model_output.inputs
+    channel_indices = np.full(inputs.shape[::2], -1)
+    channel_indices[:, : spikes.channel_indices.shape[1]] = spikes.channel_indices
+    location = spike_locations(spikes)
+    plain = {
+        "PCA-32": pca_features(in_probe_order(inputs, channel_indices)),
+        "PCA, 5 aligned channels": aligned_pca_features(spikes),
+        "model": model_output.embeddings.astype("float64"),
+    }
+    located = {f"{name} + location": with_location(values, location) for name, values in plain.items()}
+    denoised_location = spike_locations(
+        spikes, model_output.denoised, model_output.channel_positions, model_output.channel_mask
+    )
+    return {
+        **plain,
+        **located,
+        "model + denoised location": with_location(plain["model"], denoised_location),
+    }

@@ -1,0 +1,172 @@
+"""From a ground-truth recording to the waveforms of its true spikes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..recording.neighborhood import find_neighborhoods
+from ..recording.preparation import prepare
+from ..recording.waveforms import iterate_waveforms
+
+# Window of the spike dataset: 121 samples at 30 kHz, trough at sample 42. Every model's window lies within it.
+MS_BEFORE = 1.4
+MS_AFTER = 79 / 30
+PEAK_SEARCH_MS = 0.3
+NUM_CHANNELS = 11
+# Enough to see where a unit is largest; more changes nothing.
+SPIKES_FOR_MAIN_CHANNEL = 100
+
+
+@dataclass(frozen=True)
+class TrueSpikes:
+    """Waveforms at the true spike times of one recording, and to which unit each belongs.
+
+    Attributes:
+        waveforms: `(num_spikes, num_samples, num_channels)` float32, in noise SDs, trough at `peak_sample`; channels
+            in the order of their distance from the peak channel, zero where padded.
+        channel_positions: `(num_spikes, num_channels, 2)` float32, µm relative to the peak channel.
+        channel_mask: `(num_spikes, num_channels)` bool, False for padding.
+        channel_indices: `(num_spikes, num_channels)` int64, the channel on the probe, -1 for padding.
+        peak_positions: `(num_spikes, 2)` float32, µm, where the peak channel lies on the probe.
+        labels: `(num_spikes,)` int64, index into `unit_ids`.
+        unit_ids: `(num_units,)` the true units.
+        unit_snr: `(num_units,)` float64, SNR of each unit.
+        peak_sample: sample of the trough in the window.
+        sampling_rate: Hz.
+    """
+
+    waveforms: np.ndarray
+    channel_positions: np.ndarray
+    channel_mask: np.ndarray
+    channel_indices: np.ndarray
+    peak_positions: np.ndarray
+    labels: np.ndarray
+    unit_ids: np.ndarray
+    unit_snr: np.ndarray
+    peak_sample: int
+    sampling_rate: float
+
+    @property
+    def spike_snr(self) -> np.ndarray:
+        """SNR of each spike's unit, `(num_spikes,)`."""
+        return self.unit_snr[self.labels]
+
+
+def true_spikes(recording, sorting, unit_snr, *, max_spikes_per_unit: int = 300, seed: int = 0) -> TrueSpikes:
+    """Cut the true spikes out of a recording as a sorter would, knowing nothing but when they fire.
+
+    The recording is prepared as for sorting (band-pass 300-6000 Hz, common reference on large probes, noise by the
+    median absolute deviation). The truth gives the time of each spike and, on a probe where many units fire at once,
+    the neighbourhood in which to look for it: the 11 channels around the unit's largest one. Peak channel and
+    trough are then read from each spike's own noisy waveform, within 0.3 ms, so both carry a detector's errors.
+
+    Args:
+        recording: SpikeInterface recording with a probe.
+        sorting: SpikeInterface sorting of the true spikes.
+        unit_snr: dict from unit id to SNR, or an array in the order of `sorting.unit_ids`.
+        max_spikes_per_unit: spikes drawn at random from each unit.
+        seed: of that draw.
+
+    Returns:
+        [`TrueSpikes`], in the order of time.
+
+    Raises:
+        ValueError: if the recording has no usable channel, or a segment too short to be filtered.
+    """
+    prepared = prepare(recording, seed=seed)
+    if prepared.recording is None or len(prepared.segment_indices) != recording.get_num_segments():
+        raise ValueError(
+            f"Of the recording's {recording.get_num_segments()} segments {len(prepared.segment_indices)} can be used; "
+            "the spikes of a ground truth are looked for in all of them. Leave out empty segments first."
+        )
+    traces = prepared.recording.save(format="memory", progress_bar=False, n_jobs=1, verbose=False)
+    num_channels = min(NUM_CHANNELS, traces.get_num_channels())
+    neighborhoods = find_neighborhoods(prepared.positions, prepared.groups, num_channels)
+    rate = traces.get_sampling_frequency()
+
+    spikes = _draw_spikes(sorting, max_spikes_per_unit, np.random.default_rng(seed))
+    labels = spikes["unit_index"].astype("int64")
+    main_channels = _main_channels(traces, spikes, len(sorting.unit_ids), prepared.noise_levels)
+    peaks = _find_peaks(traces, spikes, main_channels, neighborhoods, prepared.noise_levels, rate)
+    order = np.lexsort((peaks["sample_index"], peaks["segment_index"]))
+    peaks, labels = peaks[order], labels[order]
+
+    num_before, num_after = round(MS_BEFORE * rate / 1000), round(MS_AFTER * rate / 1000)
+    waveforms = _cut(traces, peaks, neighborhoods, prepared.noise_levels, num_before, num_after)
+    channels = peaks["channel_index"]
+    snr = [unit_snr[unit] for unit in sorting.unit_ids] if hasattr(unit_snr, "keys") else unit_snr
+    return TrueSpikes(
+        waveforms=waveforms,
+        channel_positions=neighborhoods.positions[channels],
+        channel_mask=neighborhoods.mask[channels],
+        channel_indices=neighborhoods.channel_indices[channels],
+        peak_positions=prepared.positions[channels],
+        labels=labels,
+        unit_ids=np.asarray(sorting.unit_ids),
+        unit_snr=np.asarray(snr, dtype="float64"),
+        peak_sample=num_before,
+        sampling_rate=float(rate),
+    )
+
+
+def select_spikes(spikes: TrueSpikes, is_kept: np.ndarray) -> TrueSpikes:
+    """Return the spikes for which `is_kept` `(num_spikes,)` is True; units and their labels stay as they are."""
+    per_spike = ("waveforms", "channel_positions", "channel_mask", "channel_indices", "peak_positions", "labels")
+    fields = {name: getattr(spikes, name) for name in spikes.__dataclass_fields__}
+    fields.update({name: fields[name][is_kept] for name in per_spike})
+    return TrueSpikes(**fields)
+
+
+def _draw_spikes(sorting, max_spikes_per_unit, rng):
+    spikes = sorting.to_spike_vector()
+    kept = []
+    for unit in range(len(sorting.unit_ids)):
+        of_unit = np.flatnonzero(spikes["unit_index"] == unit)
+        kept.append(rng.permutation(of_unit)[:max_spikes_per_unit])
+    return spikes[np.sort(np.concatenate(kept))] if kept else spikes[:0]
+
+
+def _main_channels(traces, spikes, num_units, noise_levels):
+    """The channel on which each unit's mean waveform has its largest trough, relative to the noise."""
+    reach = round(PEAK_SEARCH_MS * traces.get_sampling_frequency() / 1000)
+    main_channels = np.zeros(num_units, dtype="int64")
+    for unit in range(num_units):
+        of_unit = spikes[spikes["unit_index"] == unit][:SPIKES_FOR_MAIN_CHANNEL]
+        windows = [
+            traces.get_traces(int(spike["segment_index"]), start, start + 2 * reach + 1)
+            for spike in of_unit
+            if (start := int(spike["sample_index"]) - reach) >= 0
+        ]
+        windows = [window for window in windows if len(window) == 2 * reach + 1]
+        if windows:
+            main_channels[unit] = (np.mean(windows, axis=0) / noise_levels).min(axis=0).argmin()
+    return main_channels
+
+
+def _find_peaks(traces, spikes, main_channels, neighborhoods, noise_levels, rate):
+    """The largest trough of each spike near its true time and near its unit: sample and channel."""
+    reach = round(PEAK_SEARCH_MS * rate / 1000)
+    peaks = np.zeros(
+        len(spikes), dtype=[("sample_index", "int64"), ("channel_index", "int64"), ("segment_index", "int64")]
+    )
+    peaks["segment_index"] = spikes["segment_index"]
+    peaks["sample_index"] = spikes["sample_index"]
+    peaks["channel_index"] = main_channels[spikes["unit_index"]]
+    windows = _cut(traces, peaks, neighborhoods, noise_levels, reach, reach + 1)
+    windows = np.where(neighborhoods.mask[peaks["channel_index"]][:, None, :], windows, np.inf)
+    trough = windows.reshape(len(windows), -1).argmin(axis=1) if len(windows) else np.zeros(0, dtype="int64")
+    sample, neighbor = np.divmod(trough, windows.shape[2])
+    peaks["sample_index"] += sample - reach
+    peaks["channel_index"] = neighborhoods.channel_indices[peaks["channel_index"], neighbor]
+    return peaks
+
+
+def _cut(traces, peaks, neighborhoods, noise_levels, num_before, num_after):
+    """Waveforms of all peaks `(num_spikes, num_before + num_after, num_channels)` in noise SDs."""
+    shape = (len(peaks), num_before + num_after, neighborhoods.channel_indices.shape[1])
+    waveforms = np.zeros(shape, dtype="float32")
+    batches = iterate_waveforms(traces, peaks, neighborhoods, noise_levels, num_before=num_before, num_after=num_after)
+    for batch in batches:
+        last = batch.first + len(batch.waveforms)
+        waveforms[batch.first : last] = batch.waveforms / batch.noise_levels[:, None, :]
+    return waveforms
