@@ -1,0 +1,92 @@
+"""What a pretraining run is asked to do: one file of YAML."""
+
+import dataclasses
+import difflib
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import yaml
+
+from ..model.configuration_huidurep import HuiduRepConfig
+from .views import ViewParameters
+
+
+@dataclass(frozen=True)
+class PretrainingArguments:
+    """A pretraining run.
+
+    Args:
+        dataset: folder or hub name of a spike dataset.
+        model: fields of `HuiduRepConfig` that differ from its defaults.
+        paper: start from the published architecture instead of ours.
+        views: ranges of the views.
+        num_steps: optimiser steps.
+        batch_size: pairs of spikes in a step, over all processes.
+        gradient_accumulation_steps: parts that a step's batch is cut into; each part has its own negatives.
+        learning_rate: its highest value.
+        num_warmup_steps: steps until it is reached; then it falls along a cosine to `final_learning_rate`.
+        final_learning_rate: its last value, as a fraction of the highest.
+        weight_decay: of AdamW, on weights of two or more dimensions.
+        max_gradient_norm: gradients are scaled down to this norm.
+        momentum: of the momentum branch at the first step; it rises to `final_momentum` along a cosine.
+        final_momentum: its last value.
+        num_validation_units: units kept from training to watch it on; never the held-out test split.
+        log_every, evaluate_every, checkpoint_every: in steps.
+        seed: of weights, batches and views.
+    """
+
+    dataset: str = "data/spikes"
+    model: dict = field(default_factory=dict)
+    paper: bool = False
+    views: ViewParameters = field(default_factory=ViewParameters)
+    num_steps: int = 3000
+    batch_size: int = 512
+    gradient_accumulation_steps: int = 1
+    learning_rate: float = 1e-3
+    num_warmup_steps: int = 200
+    final_learning_rate: float = 0.01
+    weight_decay: float = 1e-2
+    max_gradient_norm: float = 1.0
+    momentum: float = 0.99
+    final_momentum: float = 1.0
+    num_validation_units: int = 600
+    log_every: int = 20
+    evaluate_every: int = 250
+    checkpoint_every: int = 250
+    seed: int = 0
+
+    @classmethod
+    def from_yaml(cls, path: str | Path, **overrides) -> "PretrainingArguments":
+        """Read arguments from YAML; `overrides` replace what the file says.
+
+        Raises:
+            ValueError: if the file is missing, or names a field that does not exist; the nearest one is named.
+        """
+        path = Path(path)
+        if not path.is_file():
+            raise ValueError(f"No configuration file {str(path)!r}; examples lie in scripts/configs/.")
+        values = yaml.safe_load(path.read_text()) or {}
+        return cls.from_dict({**values, **overrides})
+
+    @classmethod
+    def from_dict(cls, values: dict) -> "PretrainingArguments":
+        """Make arguments of plain values, refusing names that do not exist."""
+        views = values.get("views") or {}
+        check_names(views, [item.name for item in dataclasses.fields(ViewParameters)], "views")
+        check_names(values, [item.name for item in dataclasses.fields(cls)], "the configuration")
+        ranges = {name: tuple(value) if isinstance(value, list) else value for name, value in views.items()}
+        return cls(**{**values, "views": ViewParameters(**ranges)})
+
+    def build_config(self) -> HuiduRepConfig:
+        """Return the model's configuration."""
+        check_names(self.model, list(HuiduRepConfig().to_dict()), "model")
+        return HuiduRepConfig.paper(**self.model) if self.paper else HuiduRepConfig(**self.model)
+
+
+def check_names(values: dict, known: list[str], place: str):
+    """Raise a `ValueError` that names the nearest known name of each unknown one."""
+    for name in values:
+        if name not in known:
+            nearest = difflib.get_close_matches(name, known, n=1)
+            hint = f" Did you mean {nearest[0]!r}?" if nearest else f" There are: {', '.join(known)}."
+            raise ValueError(f"Unknown name {name!r} in {place}.{hint}")

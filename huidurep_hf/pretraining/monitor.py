@@ -1,0 +1,56 @@
+"""Figures that a run is watched by, on training units kept aside: can views of one unit be told from the others'?"""
+
+import numpy as np
+import torch
+from sklearn.metrics import adjusted_rand_score
+from sklearn.mixture import GaussianMixture
+
+from .dataset import SpikePairs
+from .views import SpikeViews
+
+UNITS_PER_SORT = 12
+VIEWS_PER_UNIT = 80
+
+
+def sort_validation_units(
+    model, pairs: SpikePairs, units: np.ndarray, views: SpikeViews, num_sorts: int = 6, seed: int = 0
+) -> dict[str, float]:
+    """Embed views of a few units of one probe, cluster them with the true number of units, and score; several times.
+
+    Args:
+        model: a `HuiduRepModel`; evaluated without gradients, left in the mode it was in.
+        pairs: the dataset.
+        units: indices of the units that are kept from training.
+        views: how a recording distorts them.
+        num_sorts: how many groups of units, on the probes in turn.
+        seed: of groups, views and mixtures.
+
+    Returns:
+        `ari`: mean adjusted Rand index; `snr_gain_db`: how much nearer to the clean spike the denoiser comes.
+    """
+    device = next(model.parameters()).device
+    random = np.random.default_rng(seed)
+    generator = torch.Generator(device=device).manual_seed(seed)
+    probes = [probe for probe in np.unique(pairs.probes[units]) if (pairs.probes[units] == probe).sum() > 1]
+    scores, noise_power, error_power = [], 0.0, 0.0
+    was_training = model.training
+    model.eval()
+    for index in range(num_sorts):
+        candidates = units[pairs.probes[units] == probes[index % len(probes)]]
+        chosen = random.permutation(candidates)[:UNITS_PER_SORT]
+        # Interleaved, so that a spike's neighbour in the batch, with which it may collide, is another unit's.
+        repeated = np.tile(chosen, VIEWS_PER_UNIT)
+        spikes, _, labels = pairs.read(repeated, random)
+        loudness = spikes.peak_amplitude()[: len(chosen)]
+        spikes.waveforms *= (loudness.mean() / loudness).repeat(VIEWS_PER_UNIT)[:, None, None] ** 0.5
+        spikes = spikes.to(device)
+        view, _ = views(spikes, spikes, generator)
+        with torch.no_grad():
+            output = model(view.waveforms, view.positions, view.mask)
+        noise_power += ((view.waveforms - view.clean) ** 2).sum().item()
+        error_power += ((output.denoised_waveforms - view.clean) ** 2).sum().item()
+        embeddings = output.embeddings.float().cpu().numpy()
+        mixture = GaussianMixture(len(chosen), reg_covar=1e-4, random_state=seed).fit(embeddings)
+        scores.append(adjusted_rand_score(labels.numpy(), mixture.predict(embeddings)))
+    model.train(was_training)
+    return {"ari": float(np.mean(scores)), "snr_gain_db": 10 * float(np.log10(noise_power / error_power))}

@@ -1,0 +1,269 @@
+"""The pretraining loop, on one CPU process, several, or GPUs: `accelerate` sees to the rest."""
+
+import json
+import logging
+import platform
+import shutil
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+import transformers
+from accelerate import Accelerator
+from accelerate.utils import ProjectConfiguration
+from tqdm import tqdm
+
+from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
+from ..model.pretraining_huidurep import HuiduRepForPreTraining
+from .arguments import PretrainingArguments
+from .dataset import ProbeBatches, SpikePairs, load_spikes
+from .monitor import sort_validation_units
+from .schedules import cosine_ramp, warmup_cosine
+from .views import SpikeViews
+
+logger = logging.getLogger(__name__)
+
+CHECKPOINTS_KEPT = 2
+
+
+class Progress:
+    """Where a run stands; saved and restored with the rest of its state."""
+
+    def __init__(self):
+        self.step = 0
+        self.seconds = 0.0
+
+    def state_dict(self) -> dict:
+        """Return plain numbers."""
+        return {"step": self.step, "seconds": self.seconds}
+
+    def load_state_dict(self, state: dict):
+        """Take up where the state was saved."""
+        self.step, self.seconds = int(state["step"]), float(state["seconds"])
+
+
+class Pretrainer:
+    """Train a HuiduRep model on a spike dataset.
+
+    The batches, the pairs and the views of a step follow from the seed, the step and the process alone, so a run that
+    is resumed continues exactly as if it had not stopped.
+
+    Args:
+        arguments: what to do.
+        output: folder of the run: `checkpoints/` to resume from, `logs/` for TensorBoard, `model/` in the end.
+        cpu: stay on the CPU though there is a GPU.
+        mixed_precision: `no`, `bf16` or `fp16`; left out, what `accelerate launch` was told.
+
+    Raises:
+        ValueError: if the batch cannot be shared among the processes, or the dataset does not fit the model.
+    """
+
+    def __init__(
+        self,
+        arguments: PretrainingArguments,
+        output: str | Path,
+        cpu: bool = False,
+        mixed_precision: str | None = None,
+    ):
+        self.arguments = arguments
+        self.output = Path(output)
+        self.accelerator = Accelerator(
+            cpu=cpu,
+            mixed_precision=mixed_precision,
+            gradient_accumulation_steps=arguments.gradient_accumulation_steps,
+            log_with="tensorboard",
+            project_config=ProjectConfiguration(project_dir=str(self.output), logging_dir=str(self.output / "logs")),
+        )
+        parts = self.accelerator.num_processes * arguments.gradient_accumulation_steps
+        if arguments.batch_size % parts:
+            raise ValueError(
+                f"batch_size {arguments.batch_size} cannot be shared by {self.accelerator.num_processes} processes in "
+                f"{arguments.gradient_accumulation_steps} accumulation steps; take a multiple of {parts}."
+            )
+        self._prepare_data()
+        self._prepare_model()
+        self.progress = Progress()
+        self.accelerator.register_for_checkpointing(self.progress)
+
+    def _prepare_data(self):
+        arguments = self.arguments
+        self.config = arguments.build_config()
+        spikes, geometry = load_spikes(arguments.dataset)
+        if geometry.sampling_rate != self.config.sampling_rate:
+            raise ValueError(
+                f"The dataset's spikes are at {geometry.sampling_rate} Hz and the model's at "
+                f"{self.config.sampling_rate} Hz; build the dataset at the model's rate."
+            )
+        self.pairs = SpikePairs(spikes, geometry)
+        self.views = SpikeViews(arguments.views, self.config, geometry.peak_sample)
+        shuffled = np.random.default_rng([arguments.seed, 0]).permutation(len(self.pairs))
+        self.validation_units = np.sort(shuffled[: arguments.num_validation_units])
+        self.training_units = np.sort(shuffled[arguments.num_validation_units :])
+        micro_batch = arguments.batch_size // arguments.gradient_accumulation_steps
+        self.batches = ProbeBatches(self.pairs.probes[self.training_units], micro_batch, arguments.seed)
+
+    def _prepare_model(self):
+        arguments = self.arguments
+        # The same weights in every process, without touching the caller's random state.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(arguments.seed)
+            model = HuiduRepForPreTraining(self.config)
+        model.train()
+        trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+        groups = [
+            {"params": [p for p in trained if p.ndim >= 2], "weight_decay": arguments.weight_decay},
+            {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
+        ]
+        optimizer = torch.optim.AdamW(groups, lr=arguments.learning_rate)
+        self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
+
+    def run(self, resume: bool = False, progress_bar: bool = True) -> Path:
+        """Train, and return the folder of the finished model.
+
+        Args:
+            resume: go on from the last checkpoint in the output folder, if there is one.
+            progress_bar: show one, on the main process.
+
+        Raises:
+            ValueError: if the output folder holds a run already and `resume` is not set.
+        """
+        self._open_run(resume)
+        num_steps = self.arguments.num_steps
+        bar = tqdm(
+            total=num_steps,
+            initial=self.progress.step,
+            desc="pretrain",
+            disable=not (progress_bar and self.accelerator.is_main_process),
+        )
+        started = time.monotonic() - self.progress.seconds
+        while self.progress.step < num_steps:
+            losses = self._step(self.progress.step)
+            self.progress.step += 1
+            self.progress.seconds = time.monotonic() - started
+            step = self.progress.step
+            bar.update()
+            if step % self.arguments.log_every == 0 or step == num_steps:
+                bar.set_postfix({name: f"{value:.3f}" for name, value in losses.items()})
+                self.accelerator.log(losses, step=step)
+            if step % self.arguments.evaluate_every == 0 or step == num_steps:
+                self._evaluate(step)
+            if step % self.arguments.checkpoint_every == 0 and step < num_steps:
+                self._save_checkpoint()
+        bar.close()
+        folder = self._save_model(losses if num_steps else {})
+        self.accelerator.end_training()
+        return folder
+
+    def _open_run(self, resume: bool):
+        checkpoints = sorted((self.output / "checkpoints").glob("step_*"))
+        if checkpoints and not resume:
+            raise ValueError(f"{self.output} holds a run already; resume it with --resume, or take another folder.")
+        self.accelerator.init_trackers("tensorboard")
+        if checkpoints:
+            self.accelerator.load_state(str(checkpoints[-1]))
+            logger.info("Resuming at step %d of %s", self.progress.step, self.output)
+        processes, device = self.accelerator.num_processes, self.accelerator.device
+        logger.info(
+            "%d units, %d batches an epoch, %d processes on %s",
+            len(self.training_units),
+            self.batches.batches_per_epoch,
+            processes,
+            device,
+        )
+
+    def _step(self, step: int) -> dict[str, float]:
+        """Take one optimiser step and return its losses, those of this process."""
+        arguments = self.arguments
+        factor = warmup_cosine(step, arguments.num_steps, arguments.num_warmup_steps, arguments.final_learning_rate)
+        for group in self.optimizer.param_groups:
+            group["lr"] = arguments.learning_rate * factor
+        for part in range(arguments.gradient_accumulation_steps):
+            inputs = self._inputs(step * arguments.gradient_accumulation_steps + part)
+            with self.accelerator.accumulate(self.model):
+                with self.accelerator.autocast():
+                    output = self.model(**inputs)
+                self.accelerator.backward(output.loss)
+                if self.accelerator.sync_gradients:
+                    norm = self.accelerator.clip_grad_norm_(self.model.parameters(), arguments.max_gradient_norm)
+                self.optimizer.step()
+                self.optimizer.zero_grad()
+        momentum = cosine_ramp(step, arguments.num_steps, arguments.momentum, arguments.final_momentum)
+        self.accelerator.unwrap_model(self.model).update_momentum(momentum)
+        return {
+            "loss": output.loss.item(),
+            "contrastive": output.contrastive_loss.item(),
+            "denoising": output.denoising_loss.item(),
+            "gradient_norm": float(norm),
+            "learning_rate": arguments.learning_rate * factor,
+            "momentum": momentum,
+        }
+
+    def _inputs(self, batch_index: int) -> dict[str, torch.Tensor]:
+        """Return this process's share of a batch, as views on the device."""
+        rank, num_processes = self.accelerator.process_index, self.accelerator.num_processes
+        units = self.training_units[np.array_split(self.batches.units(batch_index), num_processes)[rank]]
+        random = np.random.default_rng([self.arguments.seed, batch_index, rank, 1])
+        device = self.accelerator.device
+        first, second, unit_ids = self.pairs.read(units, random)
+        generator = torch.Generator(device=device).manual_seed(int(random.integers(2**62)))
+        view, paired = self.views(first.to(device), second.to(device), generator)
+        return {
+            "waveforms": view.waveforms,
+            "channel_positions": view.positions,
+            "channel_mask": view.mask,
+            "clean_waveforms": view.clean,
+            "paired_waveforms": paired.waveforms,
+            "paired_channel_positions": paired.positions,
+            "paired_channel_mask": paired.mask,
+            "paired_clean_waveforms": paired.clean,
+            "unit_ids": unit_ids.to(device),
+        }
+
+    def _evaluate(self, step: int):
+        if len(self.validation_units) == 0:
+            return
+        # On every process, so that none runs ahead into a collective call and waits there.
+        model = self.accelerator.unwrap_model(self.model).huidurep
+        figures = sort_validation_units(model, self.pairs, self.validation_units, self.views)
+        self.accelerator.log({f"validation/{name}": value for name, value in figures.items()}, step=step)
+        if self.accelerator.is_main_process:
+            logger.info("step %d: %s", step, ", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
+
+    def _save_checkpoint(self):
+        folder = self.output / "checkpoints"
+        final = folder / f"step_{self.progress.step:08d}"
+        unfinished = folder / f"unfinished_{self.progress.step:08d}"
+        self.accelerator.save_state(str(unfinished))
+        self.accelerator.wait_for_everyone()
+        if self.accelerator.is_main_process:
+            # The name appears when all is written, so a killed run never leaves half a checkpoint to resume from.
+            unfinished.rename(final)
+            for old in sorted(folder.glob("step_*"))[:-CHECKPOINTS_KEPT]:
+                shutil.rmtree(old)
+        self.accelerator.wait_for_everyone()
+
+    def _save_model(self, losses: dict[str, float]) -> Path:
+        folder = self.output / "model"
+        if self.accelerator.is_main_process:
+            self.accelerator.unwrap_model(self.model).save_pretrained(folder)
+            HuiduRepFeatureExtractor.from_config(self.config).save_pretrained(folder)
+            (folder / "training.json").write_text(json.dumps(self._record(losses), indent=2))
+        self.accelerator.wait_for_everyone()
+        return folder
+
+    def _record(self, losses: dict[str, float]) -> dict:
+        """Return what a card says of the run."""
+        return {
+            "arguments": asdict(self.arguments),
+            "num_steps": self.progress.step,
+            "pairs_seen": self.progress.step * self.arguments.batch_size,
+            "seconds": round(self.progress.seconds, 1),
+            "final_losses": losses,
+            "num_training_units": len(self.training_units),
+            "num_processes": self.accelerator.num_processes,
+            "device": str(self.accelerator.device.type),
+            "machine": f"{platform.machine()}, {torch.get_num_threads()} threads a process",
+            "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
+        }
