@@ -185,7 +185,9 @@ def draw_noise(
     high = uniform(parameters.noise_lowpass_hz, (num_spikes, 1), generator)
     slope = uniform(parameters.noise_slope, (num_spikes, 1), generator)
     power = frequency**-slope / (1 + (low / frequency) ** 6) / (1 + (frequency / high) ** 6)
-    gain = (power / power.mean(dim=1, keepdim=True)).sqrt()
+    # All bins but the first and the last stand for two of the full spectrum, whose mean is the variance.
+    variance = (2 * power.sum(dim=1, keepdim=True) - power[:, :1] - power[:, -1:]) / length
+    gain = (power / variance).sqrt()
     white = torch.randn(num_spikes, length, num_channels, generator=generator, device=device)
     colored = torch.fft.irfft(torch.fft.rfft(white, dim=1) * gain[..., None], n=length, dim=1)[:, :num_samples]
 

@@ -1,0 +1,51 @@
+"""Fixtures that several rooms share: no network, a private Hugging Face home, a tiny model and its folder."""
+
+import os
+import tempfile
+
+# Before any Hugging Face library is imported: they read these once.
+os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="huidurep-tests-")
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ.setdefault("MPLBACKEND", "Agg")
+
+import pytest
+import torch
+
+from huidurep_hf import HuiduRepConfig, HuiduRepFeatureExtractor, HuiduRepForPreTraining, HuiduRepModel
+
+TINY = {
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 24,
+    "projection_hidden_size": 16,
+    "projection_size": 8,
+}
+
+
+@pytest.fixture(scope="session")
+def build_tiny():
+    """Function that builds a tiny model of a class, with weights that follow from a seed."""
+
+    def build(model_class, **overrides):
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            return model_class(HuiduRepConfig(**{**TINY, **overrides})).eval()
+
+    return build
+
+
+@pytest.fixture
+def tiny_model(build_tiny):
+    return build_tiny(HuiduRepModel)
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory, build_tiny):
+    """Folder of a tiny pretraining checkpoint with its feature extractor, as it would be pushed."""
+    folder = tmp_path_factory.mktemp("checkpoint")
+    model = build_tiny(HuiduRepForPreTraining)
+    model.save_pretrained(folder)
+    HuiduRepFeatureExtractor.from_config(model.config).save_pretrained(folder)
+    return folder

@@ -1,0 +1,105 @@
+import numpy as np
+import pytest
+
+from huidurep_hf import HuiduRepFeatureExtractor
+from huidurep_hf.model.feature_extraction_huidurep import resampling_matrix
+
+
+def spike_shape(time_ms):
+    """A smooth trough at time 0, band-limited well below 5 kHz."""
+    return -np.exp(-((time_ms / 0.25) ** 2)) + 0.3 * np.exp(-(((time_ms - 0.6) / 0.4) ** 2))
+
+
+def sampled(rate_hz, num_samples, peak_sample):
+    return spike_shape(1000 * (np.arange(num_samples) - peak_sample) / rate_hz)
+
+
+def test_same_rate_only_shifts_crops_and_pads():
+    given = np.random.default_rng(0).normal(size=(3, 50, 4)).astype(np.float32)
+    features = HuiduRepFeatureExtractor()(given, sampling_rate=30000, peak_sample=10)
+    out = features["waveforms"].numpy()
+    np.testing.assert_allclose(out[:, 14:64], given, atol=1e-5)
+    assert np.abs(out[:, :14]).max() < 1e-5
+    assert np.abs(out[:, 64:]).max() < 1e-5
+
+
+@pytest.mark.parametrize("rate_hz", [10000, 15000, 20000, 24414.0625, 32000, 48000])
+def test_other_rates_give_the_same_spike(rate_hz):
+    num_samples = int(rate_hz * 6e-3)
+    given = sampled(rate_hz, num_samples, int(rate_hz * 2.5e-3))
+    given = np.repeat(given[None, :, None], 2, axis=2)
+    extractor = HuiduRepFeatureExtractor()
+    out = extractor(given, sampling_rate=rate_hz, peak_sample=int(rate_hz * 2.5e-3))["waveforms"].numpy()
+    np.testing.assert_allclose(out[0, :, 0], sampled(30000, 72, 24), atol=0.01)
+
+
+def test_trough_is_found_when_its_sample_is_not_given():
+    given = sampled(48000, 50, 12)[None, :, None]
+    features = HuiduRepFeatureExtractor()(given, sampling_rate=48000)
+    assert features["waveforms"][0, :, 0].argmin() == 24
+
+
+def test_downsampling_suppresses_what_the_model_rate_cannot_hold():
+    matrix = resampling_matrix(400, 200, 60000.0, 72, 24, 30000.0)
+    above_nyquist = np.cos(2 * np.pi * 24000 * np.arange(400) / 60000)
+    assert np.abs(above_nyquist @ matrix).max() < 0.02
+    below = np.cos(2 * np.pi * 3000 * np.arange(400) / 60000)
+    assert np.abs(below @ matrix).max() == pytest.approx(1.0, abs=0.02)
+
+
+def test_noise_levels_scale_and_dead_channels_are_masked():
+    given = np.ones((2, 72, 3), dtype=np.float32)
+    features = HuiduRepFeatureExtractor()(given, sampling_rate=30000, peak_sample=24, noise_levels=[2.0, 0.0, 4.0])
+    assert features["channel_mask"].tolist() == [[1, 0, 1]] * 2
+    np.testing.assert_allclose(features["waveforms"][0, 30].numpy(), [0.5, 0.0, 0.25], atol=1e-5)
+
+
+def test_channels_that_are_not_finite_are_masked():
+    given = np.zeros((2, 72, 3), dtype=np.float32)
+    given[1, 5, 2] = np.nan
+    features = HuiduRepFeatureExtractor()(given, sampling_rate=30000)
+    assert features["channel_mask"].tolist() == [[1, 1, 1], [1, 1, 0]]
+    assert np.isfinite(features["waveforms"].numpy()).all()
+
+
+def test_nearest_channels_are_kept_in_their_order():
+    positions = np.stack([np.zeros(16), 20.0 * (np.arange(16) - 9)], axis=1)
+    given = np.broadcast_to(np.arange(16, dtype=np.float32), (1, 72, 16))
+    features = HuiduRepFeatureExtractor(num_channels=5)(given, sampling_rate=30000, channel_positions=positions)
+    assert features["waveforms"][0, 24].round().tolist() == [7, 8, 9, 10, 11]
+    assert features["channel_positions"][0, :, 1].tolist() == [-40, -20, 0, 20, 40]
+
+
+def test_padding_for_the_time_encoder():
+    features = HuiduRepFeatureExtractor(pad_channels=True)(np.ones((2, 72, 4)), sampling_rate=30000)
+    assert tuple(features["waveforms"].shape) == (2, 72, 11)
+    assert features["channel_mask"].sum(dim=1).tolist() == [4, 4]
+
+
+def test_no_spikes_in_no_spikes_out():
+    features = HuiduRepFeatureExtractor()(np.zeros((0, 60, 4)), sampling_rate=30000)
+    assert tuple(features["waveforms"].shape) == (0, 72, 4)
+
+
+@pytest.mark.parametrize(
+    ("waveforms", "arguments", "message"),
+    [
+        (np.zeros((72, 4)), {}, "expected \\(num_spikes, num_samples, num_channels\\)"),
+        (np.zeros((2, 72, 0)), {}, "expected \\(num_spikes"),
+        (np.zeros((2, 72, 4)), {"sampling_rate": 0}, "sampling_rate is 0"),
+        (np.zeros((2, 72, 4)), {"peak_sample": 72}, "peak_sample is 72"),
+        (np.zeros((2, 72, 4)), {"channel_positions": np.zeros((3, 2))}, "channel_positions of shape \\(3, 2\\)"),
+        (np.zeros((2, 72, 4)), {"noise_levels": np.ones(5)}, "noise_levels of shape \\(5,\\)"),
+    ],
+)
+def test_wrong_input_is_named(waveforms, arguments, message):
+    with pytest.raises(ValueError, match=message):
+        HuiduRepFeatureExtractor()(waveforms, **{"sampling_rate": 30000, **arguments})
+
+
+def test_saved_and_loaded(tmp_path):
+    HuiduRepFeatureExtractor(window_size=90, peak_sample=30, num_channels=7).save_pretrained(tmp_path)
+    loaded = HuiduRepFeatureExtractor.from_pretrained(tmp_path)
+    assert (loaded.window_size, loaded.peak_sample, loaded.num_channels) == (90, 30, 7)
+    assert loaded.ms_before == pytest.approx(1.0)
+    assert loaded.ms_after == pytest.approx(2.0)

@@ -1,0 +1,62 @@
+import math
+
+import pytest
+import torch
+
+from huidurep_hf.model.losses_huidurep import HuiduRepBatchNorm, contrastive_loss, denoising_loss
+
+
+def slow_contrastive_loss(queries, keys, temperature, query_units, key_units, offset):
+    """The definition, one query and one key at a time."""
+    total = 0.0
+    for i, query in enumerate(queries.tolist()):
+        similarities = {}
+        for j, key in enumerate(keys.tolist()):
+            if j != offset + i and query_units[i] >= 0 and query_units[i] == key_units[j]:
+                continue
+            dot = sum(a * b for a, b in zip(query, key))
+            similarities[j] = dot / math.hypot(*query) / math.hypot(*key) / temperature
+        total += math.log(sum(math.exp(value) for value in similarities.values())) - similarities[offset + i]
+    return 2 * temperature * total / len(queries)
+
+
+@pytest.mark.parametrize("temperature", [0.1, 0.2, 1.0])
+@pytest.mark.parametrize(("num_queries", "num_keys", "offset"), [(6, 6, 0), (4, 8, 4), (1, 1, 0)])
+def test_contrastive_loss_against_its_definition(temperature, num_queries, num_keys, offset):
+    generator = torch.Generator().manual_seed(0)
+    queries = torch.randn(num_queries, 5, generator=generator, dtype=torch.float64)
+    keys = torch.randn(num_keys, 5, generator=generator, dtype=torch.float64)
+    key_units = torch.randint(-1, 3, (num_keys,), generator=generator)
+    query_units = key_units[offset : offset + num_queries]
+    fast = contrastive_loss(queries, keys, temperature, query_units, key_units, offset)
+    slow = slow_contrastive_loss(queries, keys, temperature, query_units.tolist(), key_units.tolist(), offset)
+    assert fast.item() == pytest.approx(slow, rel=1e-5)
+
+
+def test_unknown_units_are_all_negatives():
+    queries, keys = torch.randn(4, 3), torch.randn(4, 3)
+    unknown = torch.full((4,), -1)
+    assert contrastive_loss(queries, keys, 0.2, unknown, unknown) == contrastive_loss(queries, keys, 0.2)
+
+
+def test_agreeing_views_cost_less():
+    queries = torch.eye(4)
+    assert contrastive_loss(queries, queries, 0.2) < contrastive_loss(queries, queries.roll(1, 0), 0.2)
+
+
+def test_denoising_loss_against_its_definition():
+    denoised, clean = torch.randn(3, 7, 4), torch.randn(3, 7, 4)
+    mask = torch.tensor([[1, 1, 1, 1], [1, 1, 0, 0], [1, 0, 0, 0]])
+    expected = 0.0
+    for spike in range(3):
+        there = [channel for channel in range(4) if mask[spike, channel]]
+        errors = [(denoised[spike, t, c] - clean[spike, t, c]).item() ** 2 for t in range(7) for c in there]
+        expected += sum(errors) / len(errors) / 3
+    assert denoising_loss(denoised, clean, mask).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_batch_norm_alone_is_that_of_torch():
+    features = torch.randn(8, 5)
+    ours, theirs = HuiduRepBatchNorm(5), torch.nn.BatchNorm1d(5)
+    torch.testing.assert_close(ours(features), theirs(features))
+    torch.testing.assert_close(ours.running_var, theirs.running_var)

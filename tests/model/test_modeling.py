@@ -1,0 +1,194 @@
+import pytest
+import torch
+from torch.utils.flop_counter import FlopCounterMode
+
+from huidurep_hf import HuiduRepConfig, HuiduRepModel
+
+KINDS = {
+    "channel": {},
+    "channel_fused": {"fuse_denoised": True},
+    "time": {"encoder_type": "time", "num_channels": 6, "norm_first": False, "hidden_act": "relu"},
+    "time_fused": {"encoder_type": "time", "num_channels": 6, "norm_first": False, "fuse_denoised": True},
+}
+
+
+def spikes(num_spikes=5, num_samples=72, num_channels=6):
+    generator = torch.Generator().manual_seed(1)
+    waveforms = torch.randn(num_spikes, num_samples, num_channels, generator=generator)
+    positions = 30 * torch.randn(num_spikes, num_channels, 2, generator=generator)
+    return waveforms, positions
+
+
+@pytest.fixture(params=KINDS)
+def model(request, build_tiny):
+    return build_tiny(HuiduRepModel, **KINDS[request.param])
+
+
+def test_published_encoder_has_the_published_size():
+    model = HuiduRepModel(HuiduRepConfig.paper())
+    in_one_pass = [parameter for name, parameter in model.named_parameters() if ".decoder." not in name]
+    assert sum(parameter.numel() for parameter in in_one_pass) == 553_568
+
+
+def test_ours_takes_a_twentieth_of_the_published_operations():
+    operations = {}
+    for config in (HuiduRepConfig.paper(), HuiduRepConfig()):
+        model = HuiduRepModel(config).eval()
+        model.set_attn_implementation("eager")  # the counter sees the products of eager attention
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            model(torch.randn(1, config.window_size, 11))
+        operations[config.encoder_type] = counter.get_total_flops()
+    assert operations["time"] == pytest.approx(0.71e9, rel=0.05)
+    assert operations["channel"] * 20 <= operations["time"]
+
+
+def test_shapes(model):
+    waveforms, positions = spikes()
+    output = model(waveforms, positions, output_hidden_states=True)
+    assert output.embeddings.shape == (5, 32)
+    assert output.denoised_waveforms.shape == waveforms.shape
+    passes = 2 if model.config.fuse_denoised else 1
+    assert len(output.hidden_states) == 1 + passes * model.config.num_hidden_layers
+
+
+def test_pinned_numbers():
+    """The same weights and spikes give the same numbers on every machine and version, to rounding."""
+    model = HuiduRepModel(HuiduRepConfig(hidden_size=8, num_hidden_layers=1, num_attention_heads=2, embedding_size=3))
+    with torch.no_grad():
+        for index, parameter in enumerate(model.parameters()):
+            ramp = torch.arange(parameter.numel(), dtype=torch.float32)
+            parameter.copy_((0.3 * torch.sin(0.7 * ramp + index)).reshape(parameter.shape))
+        time = torch.arange(72, dtype=torch.float32)[None, :, None]
+        channel = torch.arange(4, dtype=torch.float32)[None, None, :]
+        waveforms = -(10 - 2 * channel) * torch.exp(-(((time - 24) / 6) ** 2))
+        positions = torch.tensor([[[0.0, 0.0], [25.0, 0.0], [0.0, 25.0], [25.0, 25.0]]])
+        output = model.eval()(waveforms, positions)
+    torch.testing.assert_close(output.embeddings[0], torch.tensor(PINNED_EMBEDDING), atol=1e-4, rtol=1e-3)
+    torch.testing.assert_close(
+        output.denoised_waveforms[0, 22:25, 0], torch.tensor(PINNED_WAVEFORM), atol=1e-3, rtol=1e-3
+    )
+
+
+PINNED_EMBEDDING = [0.669315, 0.644978, 0.324766]
+PINNED_WAVEFORM = [25.052763, 25.229932, 14.046407]
+
+
+def test_a_spike_does_not_see_its_batch(model):
+    waveforms, positions = spikes()
+    with torch.no_grad():
+        alone = model(waveforms[:1], positions[:1])
+        together = model(waveforms, positions)
+    torch.testing.assert_close(alone.embeddings, together.embeddings[:1], atol=1e-5, rtol=1e-4)
+
+
+def test_evaluation_is_deterministic(model):
+    waveforms, positions = spikes()
+    with torch.no_grad():
+        assert torch.equal(model(waveforms, positions).embeddings, model(waveforms, positions).embeddings)
+
+
+@pytest.mark.parametrize("fused", [False, True])
+def test_masked_channels_are_as_if_absent(build_tiny, fused):
+    model = build_tiny(HuiduRepModel, fuse_denoised=fused)
+    waveforms, positions = spikes()
+    mask = torch.ones(5, 6)
+    mask[:, 4:] = 0
+    with torch.no_grad():
+        masked = model(waveforms, positions, mask)
+        absent = model(waveforms[:, :, :4], positions[:, :4])
+    torch.testing.assert_close(masked.embeddings, absent.embeddings, atol=1e-5, rtol=1e-4)
+    assert masked.denoised_waveforms[:, :, 4:].abs().max() == 0
+
+
+def test_channels_have_no_order(tiny_model):
+    waveforms, positions = spikes()
+    order = torch.tensor([3, 1, 5, 0, 2, 4])
+    with torch.no_grad():
+        given = tiny_model(waveforms, positions)
+        shuffled = tiny_model(waveforms[:, :, order], positions[:, order])
+    torch.testing.assert_close(given.embeddings, shuffled.embeddings, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(given.denoised_waveforms[:, :, order], shuffled.denoised_waveforms, atol=1e-5, rtol=1e-4)
+
+
+def test_positions_matter(tiny_model):
+    waveforms, positions = spikes()
+    with torch.no_grad():
+        near, far = tiny_model(waveforms, positions), tiny_model(waveforms, 3 * positions)
+    assert (near.embeddings - far.embeddings).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("num_channels", [1, 4, 40])
+def test_any_number_of_channels(tiny_model, num_channels):
+    waveforms, positions = spikes(num_channels=num_channels)
+    assert tiny_model(waveforms, positions).embeddings.shape == (5, 32)
+
+
+def test_a_silent_spike_is_finite(model):
+    output = model(torch.zeros(2, 72, 6), torch.zeros(2, 6, 2))
+    assert torch.isfinite(output.embeddings).all()
+    assert torch.isfinite(output.denoised_waveforms).all()
+
+
+def test_eager_attention_equals_sdpa_and_gives_weights(model):
+    waveforms, positions = spikes()
+    mask = torch.ones(5, 6)
+    mask[0, 5] = 0
+    with torch.no_grad():
+        sdpa = model(waveforms, positions, mask)
+        model.set_attn_implementation("eager")
+        eager = model(waveforms, positions, mask, output_attentions=True)
+    torch.testing.assert_close(sdpa.embeddings, eager.embeddings, atol=1e-5, rtol=1e-4)
+    assert eager.attentions[0].shape[1] == model.config.num_attention_heads
+    torch.testing.assert_close(eager.attentions[0].sum(-1), torch.ones_like(eager.attentions[0].sum(-1)))
+
+
+def test_a_tuple_on_request(model):
+    output = model(*spikes(), return_dict=False)
+    assert isinstance(output, tuple)
+    assert output[1].shape == (5, 32)
+
+
+def test_gradient_checkpointing_keeps_gradients(model):
+    waveforms, positions = spikes()
+    gradients = []
+    for checkpointing in (False, True):
+        if checkpointing:
+            model.gradient_checkpointing_enable()
+        model.train()
+        model.zero_grad()
+        output = model(waveforms, positions)
+        (output.embeddings.sum() + output.denoised_waveforms.square().mean()).backward()
+        gradients.append([parameter.grad.clone() for parameter in model.parameters()])
+    for plain, checkpointed in zip(*gradients):
+        torch.testing.assert_close(plain, checkpointed, atol=1e-5, rtol=1e-4)
+
+
+def test_bfloat16_stays_near(tiny_model):
+    waveforms, positions = spikes()
+    with torch.no_grad():
+        full = tiny_model(waveforms, positions).embeddings
+        half = tiny_model.to(torch.bfloat16)(waveforms, positions).embeddings
+    assert half.dtype == torch.bfloat16
+    assert (full - half.float()).abs().max() < 0.1 * full.abs().max()
+
+
+@pytest.mark.parametrize(
+    ("shape", "positions", "mask", "message"),
+    [
+        ((5, 121, 6), None, None, "expected \\(num_spikes, 72, num_channels\\)"),
+        ((72, 6), None, None, "HuiduRepFeatureExtractor brings"),
+        ((5, 72, 6), (6, 2), None, "channel_positions of shape \\(6, 2\\)"),
+        ((5, 72, 6), (5, 6, 2), (6,), "channel_mask of shape \\(6,\\)"),
+    ],
+)
+def test_wrong_shapes_are_named(tiny_model, shape, positions, mask, message):
+    positions = None if positions is None else torch.zeros(positions)
+    mask = None if mask is None else torch.ones(mask)
+    with pytest.raises(ValueError, match=message):
+        tiny_model(torch.zeros(shape), positions, mask)
+
+
+def test_time_encoder_needs_its_number_of_channels(build_tiny):
+    model = build_tiny(HuiduRepModel, encoder_type="time")
+    with pytest.raises(ValueError, match="exactly 11"):
+        model(torch.zeros(2, 72, 4))

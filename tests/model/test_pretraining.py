@@ -1,0 +1,115 @@
+import json
+
+import pytest
+import torch
+
+from huidurep_hf import HuiduRepForPreTraining, HuiduRepModel
+
+
+@pytest.fixture
+def model(build_tiny):
+    return build_tiny(HuiduRepForPreTraining).train()
+
+
+def views(num_spikes=8, num_channels=5, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    names = ("waveforms", "clean_waveforms", "paired_waveforms", "paired_clean_waveforms")
+    inputs = {name: torch.randn(num_spikes, 72, num_channels, generator=generator) for name in names}
+    for name in ("channel_positions", "paired_channel_positions"):
+        inputs[name] = 30 * torch.randn(num_spikes, num_channels, 2, generator=generator)
+    return {**inputs, "unit_ids": torch.arange(num_spikes)}
+
+
+def momentum_equals_trained(model):
+    return all(torch.equal(trained, copy) for trained, copy in model._momentum_pairs())
+
+
+def test_loss_is_the_weighted_sum_of_its_parts(model):
+    output = model(**views())
+    weight = model.config.denoising_weight
+    assert output.loss.item() == pytest.approx(
+        output.contrastive_loss.item() + weight * output.denoising_loss.item(), rel=1e-6
+    )
+
+
+def test_every_trained_parameter_gets_a_gradient_and_no_copy_does(model):
+    model(**views()).loss.backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.requires_grad != name.startswith("momentum_"), name
+        assert (parameter.grad is not None) == parameter.requires_grad, name
+
+
+def test_momentum_branch_starts_equal_and_follows_slowly(model):
+    assert momentum_equals_trained(model)
+    weight, copy = model.projector[0].weight, model.momentum_projector[0].weight
+    before = copy.clone()
+    with torch.no_grad():
+        weight.add_(1.0)
+    model.update_momentum(0.9)
+    torch.testing.assert_close(copy, before + 0.1)
+
+
+def test_forward_leaves_weights_alone(model):
+    before = [parameter.clone() for parameter in model.parameters()]
+    model.eval()(**views())
+    assert all(torch.equal(a, b) for a, b in zip(before, model.parameters()))
+
+
+def test_swapping_the_views_changes_nothing(model):
+    model.eval()  # batch norm by its running figures, so that the order of views cannot matter
+    inputs = views()
+    names = ("waveforms", "clean_waveforms", "channel_positions")
+    swapped = dict(inputs)
+    for name in names:
+        swapped[name], swapped[f"paired_{name}"] = inputs[f"paired_{name}"], inputs[name]
+    with torch.no_grad():
+        assert model(**inputs).loss.item() == pytest.approx(model(**swapped).loss.item(), rel=1e-5)
+
+
+def test_waveforms_alone_are_enough(model):
+    output = model(torch.randn(4, 72, 3))
+    assert torch.isfinite(output.loss)
+
+
+def test_saved_without_the_copy_and_loaded_equal(model, tmp_path):
+    with torch.no_grad():
+        model.projector[0].weight.add_(0.5)
+    model.save_pretrained(tmp_path)
+    loaded, report = HuiduRepForPreTraining.from_pretrained(tmp_path, output_loading_info=True)
+    assert not report["missing_keys"]
+    assert not report["unexpected_keys"]
+    assert momentum_equals_trained(loaded)
+    assert not any(parameter.requires_grad for parameter in loaded.momentum_backbone.parameters())
+    inputs = views()
+    with torch.no_grad():
+        assert torch.equal(model.eval()(**inputs).embeddings, loaded(**inputs).embeddings)
+
+
+def test_model_from_pretraining_and_back(model, tmp_path):
+    model.save_pretrained(tmp_path / "head")
+    base, report = HuiduRepModel.from_pretrained(tmp_path / "head", output_loading_info=True)
+    assert not report["missing_keys"]
+    assert not report["unexpected_keys"]
+    base.save_pretrained(tmp_path / "base")
+    again, report = HuiduRepForPreTraining.from_pretrained(tmp_path / "base", output_loading_info=True)
+    assert all(key.startswith(("projector", "predictor", "momentum_projector")) for key in report["missing_keys"])
+    assert momentum_equals_trained(again)
+    waveforms = torch.randn(3, 72, 4)
+    with torch.no_grad():
+        torch.testing.assert_close(model.eval().huidurep(waveforms).embeddings, again(waveforms).embeddings)
+
+
+def test_initialising_from_nothing_equals_building(build_tiny, tmp_path):
+    """What no checkpoint holds (time encodings, the momentum branch) must come back from `from_pretrained`."""
+    model = build_tiny(HuiduRepForPreTraining, encoder_type="time", num_channels=4)
+    model.save_pretrained(tmp_path)
+    loaded = HuiduRepForPreTraining.from_pretrained(tmp_path)
+    name = "backbone.encoder.tokenizer.time_encoding"
+    assert torch.equal(model.huidurep.get_buffer(name), loaded.huidurep.get_buffer(name))
+    assert momentum_equals_trained(loaded)
+
+
+def test_only_safetensors_are_written(model, tmp_path):
+    model.save_pretrained(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "model.safetensors"]
+    assert json.loads((tmp_path / "config.json").read_text())["model_type"] == "huidurep"

@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+
+from huidurep_hf.pretraining.dataset import ProbeBatches, SpikePairs, load_spikes
+
+
+@pytest.fixture(scope="module")
+def pairs(spike_dataset):
+    return SpikePairs(*load_spikes(spike_dataset))
+
+
+def test_rows_come_back_as_written(spike_dataset, pairs):
+    spikes, geometry = load_spikes(spike_dataset)
+    assert (geometry.num_samples, geometry.num_channels, geometry.peak_sample) == (121, 8, 42)
+    batch = pairs.rows(np.array([0, 5]))
+    assert batch.waveforms.shape == (2, 121, 8)
+    np.testing.assert_array_equal(batch.waveforms[1].numpy().ravel(), np.float32(spikes[5]["waveform"]))
+    np.testing.assert_array_equal(batch.positions[1].numpy().ravel(), np.float32(spikes[5]["channel_positions"]))
+    assert batch.mask[0].tolist() == [True] * 4 + [False] * 4
+
+
+def test_both_spikes_of_a_pair_are_of_the_unit(pairs):
+    units = np.arange(10)
+    random = np.random.default_rng(0)
+    first, second, unit_ids = pairs.read(units, random)
+    assert unit_ids.tolist() == pairs.unit_ids[units].tolist()
+    for index, unit in enumerate(units):
+        rows = pairs.rows(np.arange(pairs.first_row[unit], pairs.first_row[unit] + pairs.num_rows[unit])).waveforms
+        for spike in (first, second):
+            assert any(np.array_equal(spike.waveforms[index], row) for row in rows)
+    assert not np.array_equal(first.waveforms, second.waveforms)
+
+
+def test_batches_hold_one_probe_and_each_unit_once_an_epoch():
+    probes = np.array(["a"] * 10 + ["b"] * 7)
+    batches = ProbeBatches(probes, batch_size=3, seed=0)
+    assert batches.batches_per_epoch == 5
+    seen = [batches.units(index) for index in range(5)]
+    for units in seen:
+        assert len(set(probes[units])) == 1
+    together = np.concatenate(seen)
+    assert len(set(together.tolist())) == len(together) == 15
+
+
+def test_batches_follow_from_the_seed_and_can_be_asked_for_in_any_order():
+    probes = np.array(["a"] * 20)
+    in_order = [ProbeBatches(probes, 5, seed=3).units(index).tolist() for index in range(12)]
+    again = ProbeBatches(probes, 5, seed=3)
+    assert [again.units(index).tolist() for index in reversed(range(12))] == in_order[::-1]
+    assert in_order[:4] != in_order[4:8]
+    assert ProbeBatches(probes, 5, seed=4).units(0).tolist() != in_order[0]
+
+
+def test_too_few_units_for_a_batch():
+    with pytest.raises(ValueError, match="No probe has the 9 units of a batch \\(most: 4\\)"):
+        ProbeBatches(np.array(["a"] * 4 + ["b"] * 3), 9)
+
+
+def test_missing_dataset_names_the_remedy(tmp_path):
+    with pytest.raises(ValueError, match="build_dataset.py"):
+        load_spikes(tmp_path / "nothing")

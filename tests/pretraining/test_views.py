@@ -1,0 +1,196 @@
+"""Each view does what it says, by its statistics."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+import torch
+
+from huidurep_hf import HuiduRepConfig
+from huidurep_hf.pretraining.views import (
+    Spikes,
+    SpikeViews,
+    ViewParameters,
+    colliding_spikes,
+    crop_channels,
+    draw_noise,
+    drop_channels,
+    misplace_peak,
+    shift_in_time,
+)
+
+QUIET = ViewParameters(
+    amplitude=(1.0, 1.0),
+    jitter_samples=0.0,
+    collision_probability=0.0,
+    misplacement_probability=0.0,
+    dropout_probability=0.0,
+)
+
+
+def generator(seed=0):
+    return torch.Generator().manual_seed(seed)
+
+
+def make_spikes(num_spikes=400, num_channels=16):
+    """Troughs of 50 µV at sample 42 of the first channel, fading along a linear probe of 20 µm pitch."""
+    order = torch.arange(num_channels)
+    offset = torch.where(order % 2 == 0, order // 2, -(order + 1) // 2)  # sorted by distance: 0, -1, 1, -2, ...
+    positions = torch.stack([torch.zeros(num_channels), 20.0 * offset], dim=1)
+    time = torch.arange(121.0)
+    shape = -50 * torch.exp(-(((time - 42) / 5) ** 2))
+    waveform = shape[:, None] * torch.exp(-positions[:, 1].abs() / 40)
+    return Spikes(
+        waveform.repeat(num_spikes, 1, 1), positions.repeat(num_spikes, 1, 1), torch.ones(num_spikes, num_channels) > 0
+    )
+
+
+def test_noise_has_the_covariance_asked_for_in_space():
+    positions = torch.tensor([[0.0, 0.0], [0.0, 20.0], [0.0, 60.0], [30.0, 0.0]]).repeat(20000, 1, 1)
+    parameters = dataclasses.replace(QUIET, noise_correlation=(0.6, 0.6), noise_length_um=(50.0, 50.0))
+    noise = draw_noise(positions, 72, 30000.0, parameters, generator())
+    measured = torch.einsum("ntc,ntd->cd", noise, noise) / (noise.shape[0] * noise.shape[1])
+    expected = 0.6 * torch.exp(-torch.cdist(positions[0], positions[0]) / 50) + 0.4 * torch.eye(4)
+    torch.testing.assert_close(measured, expected, atol=0.01, rtol=0)
+
+
+def test_noise_has_the_spectrum_asked_for_in_time():
+    positions = torch.zeros(4000, 2, 2)
+    parameters = dataclasses.replace(
+        QUIET, noise_highpass_hz=(300.0, 300.0), noise_lowpass_hz=(5000.0, 5000.0), noise_slope=(1.0, 1.0)
+    )
+    num_samples = 512
+    noise = draw_noise(positions, num_samples, 30000.0, parameters, generator())[..., 0]
+    assert noise.var().item() == pytest.approx(1.0, abs=0.02)
+    window = torch.hann_window(num_samples)
+    power = torch.fft.rfft(noise * window, dim=1).abs().square().mean(dim=0).numpy()
+    frequency = np.fft.rfftfreq(num_samples, 1 / 30000)
+    expected = 1 / frequency[1:] / (1 + (300 / frequency[1:]) ** 6) / (1 + (frequency[1:] / 5000) ** 6)
+    band = (frequency[1:] > 500) & (frequency[1:] < 8000)
+    ratio = power[1:][band] / expected[band]
+    assert np.abs(ratio / ratio.mean() - 1).max() < 0.15
+
+
+def test_shift_is_a_delay_with_fractions():
+    time = torch.arange(121.0)
+
+    def spike(center):
+        return torch.exp(-(((time - center) / 4) ** 2))[None, :, None]
+
+    for shift in (-1.75, -0.5, 0.0, 0.3, 2.0):
+        shifted = shift_in_time(spike(42.0), torch.tensor([shift]))
+        torch.testing.assert_close(shifted, spike(42.0 + shift), atol=1e-4, rtol=0)
+
+
+def test_jitter_is_symmetric_and_sub_sample():
+    parameters = dataclasses.replace(QUIET, jitter_samples=2.0)
+    views = SpikeViews(parameters, HuiduRepConfig(), source_peak_sample=42)
+    spikes = make_spikes(3000)
+    view, _ = views(spikes, spikes, generator())
+    shape = view.clean[:, 12:37, 0].abs()
+    centers = (shape * torch.arange(12.0, 37.0)).sum(1) / shape.sum(1) - 24
+    assert centers.mean().abs() < 0.06
+    assert centers.min() < -1.9
+    assert centers.max() > 1.9
+    assert len(torch.unique(centers.round(decimals=3))) > 1000
+
+
+def test_amplitude_and_signal_to_noise_lie_in_their_ranges():
+    parameters = dataclasses.replace(QUIET, snr=(4.0, 16.0), amplitude=(0.8, 1.2))
+    views = SpikeViews(parameters, HuiduRepConfig(), source_peak_sample=42)
+    spikes = make_spikes(5000)
+    first, second = views(spikes, spikes, generator())
+    peak, paired_peak = first.clean.abs().amax(dim=(1, 2)), second.clean.abs().amax(dim=(1, 2))
+    assert peak.min() >= 4 * 0.8 - 1e-3
+    assert peak.max() <= 16 * 1.2 + 1e-3
+    assert torch.log(peak).mean().item() == pytest.approx(np.log(8), abs=0.03)
+    ratio = peak / paired_peak
+    assert ratio.min() >= 0.8 / 1.2 - 1e-3
+    assert ratio.max() <= 1.2 / 0.8 + 1e-3
+
+
+def test_noise_units_are_unit_variance_around_the_clean_spike():
+    views = SpikeViews(QUIET, HuiduRepConfig(), source_peak_sample=42)
+    spikes = make_spikes(4000)
+    view, _ = views(spikes, spikes, generator())
+    assert (view.waveforms - view.clean).std().item() == pytest.approx(1.0, abs=0.02)
+    assert view.clean.abs().amax(dim=2).argmax(dim=1).unique().tolist() == [24]
+
+
+def test_collisions_come_as_often_as_asked_and_leave_the_target_clean():
+    parameters = dataclasses.replace(QUIET, collision_probability=0.4, snr=(10.0, 10.0))
+    spikes = make_spikes(4000, num_channels=11)
+    other = colliding_spikes(spikes, parameters, generator())
+    hit = other.abs().amax(dim=(1, 2)) > 0
+    assert hit.float().mean().item() == pytest.approx(0.4, abs=0.03)
+    assert other.abs().amax() <= spikes.waveforms.abs().amax() * 1.001
+    views = SpikeViews(parameters, HuiduRepConfig(), source_peak_sample=42)
+    view, _ = views(spikes, spikes, generator())
+    silent, _ = SpikeViews(dataclasses.replace(parameters, collision_probability=0.0), HuiduRepConfig(), 42)(
+        spikes, spikes, generator()
+    )
+    torch.testing.assert_close(view.clean[:50], silent.clean[:50])
+
+
+def test_collisions_keep_their_distance_in_time():
+    parameters = dataclasses.replace(
+        QUIET, collision_probability=1.0, collision_shift_samples=(10.0, 20.0), collision_scale=(1.0, 1.0)
+    )
+    other = colliding_spikes(make_spikes(2000, num_channels=11), parameters, generator())
+    shift = other.abs().amax(dim=2).argmax(dim=1) - 42
+    assert shift.abs().min() >= 10
+    assert shift.abs().max() <= 20
+    assert (shift > 0).float().mean().item() == pytest.approx(0.5, abs=0.05)
+
+
+def test_crop_keeps_the_nearest_and_the_peak_first():
+    cropped = crop_channels(make_spikes(3), 5)
+    assert cropped.positions[0, :, 1].abs().tolist() == [0, 20, 20, 40, 40]
+    assert cropped.waveforms[0].abs().amax(dim=0).argmax() == 0
+
+
+def test_crop_takes_padding_last():
+    spikes = make_spikes(2, num_channels=8)
+    spikes.mask[:, 3:] = False
+    spikes.positions[:, 3:] = 0.0
+    cropped = crop_channels(spikes, 5)
+    assert cropped.mask.tolist() == [[True] * 3 + [False] * 2] * 2
+
+
+def test_dropped_channels_follow_the_mask_and_spare_the_peak():
+    parameters = dataclasses.replace(QUIET, dropout_probability=0.5, dropout_fraction=0.2)
+    dropped = drop_channels(make_spikes(8000, num_channels=11), parameters, generator())
+    assert dropped.mask[:, 0].all()
+    assert (~dropped.mask[:, 1:]).float().mean().item() == pytest.approx(0.1, abs=0.01)
+    views = SpikeViews(parameters, HuiduRepConfig(), source_peak_sample=42)
+    view, _ = views(make_spikes(500), make_spikes(500), generator())
+    missing = view.mask == 0
+    assert missing.any()
+    assert view.waveforms.transpose(1, 2)[missing].abs().max() == 0
+    assert view.clean.transpose(1, 2)[missing].abs().max() == 0
+
+
+def test_a_misplaced_peak_moves_the_physical_positions():
+    parameters = dataclasses.replace(QUIET, misplacement_probability=0.5, misplacement_ratio=0.6)
+    spikes = make_spikes(6000, num_channels=11)
+    moved = misplace_peak(spikes, parameters, generator())
+    shift = (spikes.positions - moved.positions)[:, 0, 1]
+    # Contacts at 20 µm have exp(-0.5) = 0.61 of the peak's amplitude, those at 40 µm 0.37.
+    assert sorted(shift.unique().tolist()) == [-20.0, 0.0, 20.0]
+    assert (shift != 0).float().mean().item() == pytest.approx(0.5 * 2 / 3, abs=0.03)
+    assert crop_channels(moved, 11).positions[:, 0].abs().max() == 0
+
+
+def test_views_follow_from_the_generator():
+    views = SpikeViews(ViewParameters(), HuiduRepConfig(), source_peak_sample=42)
+    spikes = make_spikes(20)
+    first, _ = views(spikes, spikes, generator(1))
+    again, _ = views(spikes, spikes, generator(1))
+    other, _ = views(spikes, spikes, generator(2))
+    assert torch.equal(first.waveforms, again.waveforms)
+    assert not torch.equal(first.waveforms, other.waveforms)
+
+
+def test_a_window_too_short_for_the_jitter_is_refused():
+    with pytest.raises(ValueError, match="longer window"):
+        SpikeViews(ViewParameters(jitter_samples=5.0), HuiduRepConfig(), source_peak_sample=26)
