@@ -1,0 +1,37 @@
+import importlib.util
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import torch
+
+PROGRAM = Path(__file__).with_name("two_processes.py")
+
+
+def test_two_halves_give_the_loss_and_gradients_of_the_whole(tmp_path):
+    """Keys, unit ids and batch norm reach across processes, so only rounding may differ."""
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29519"]
+    done = subprocess.run(
+        [*launch, str(PROGRAM), str(tmp_path / "two.pt")],
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        capture_output=True,
+        text=True,
+        timeout=200,
+    )
+    assert done.returncode == 0, done.stderr
+    two = torch.load(tmp_path / "two.pt")
+
+    specification = importlib.util.spec_from_file_location("two_processes", PROGRAM)
+    program = importlib.util.module_from_spec(specification)
+    specification.loader.exec_module(program)
+    model = program.build()
+    loss = model(**program.batch()).loss
+    loss.backward()
+    torch.testing.assert_close(two["loss"].item(), loss.item(), rtol=1e-6, atol=0)
+    gradients = {name: p.grad for name, p in model.named_parameters() if p.grad is not None}
+    assert two["gradients"].keys() == gradients.keys()
+    for name, gradient in gradients.items():
+        torch.testing.assert_close(two["gradients"][name], gradient, rtol=1e-4, atol=1e-7, msg=name)
+    for name, value in two["buffers"].items():
+        torch.testing.assert_close(value, model.get_buffer(name), rtol=1e-6, atol=1e-9, msg=name)

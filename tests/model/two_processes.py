@@ -1,0 +1,49 @@
+"""Run by test_two_processes.py on two processes: write this process's share of loss and gradients of a batch."""
+
+import sys
+
+import torch
+import torch.distributed as dist
+from torch.nn.parallel import DistributedDataParallel
+
+from huidurep_hf import HuiduRepConfig, HuiduRepForPreTraining
+
+SIZES = {"hidden_size": 16, "num_hidden_layers": 1, "projection_hidden_size": 12, "projection_size": 6}
+
+
+def batch(num_spikes=8):
+    """The whole batch, with masks that differ between its halves and units that come twice."""
+    generator = torch.Generator().manual_seed(5)
+    names = ("waveforms", "clean_waveforms", "paired_waveforms", "paired_clean_waveforms")
+    inputs = {name: torch.randn(num_spikes, 72, 5, generator=generator, dtype=torch.float64) for name in names}
+    inputs["channel_positions"] = 30 * torch.randn(num_spikes, 5, 2, generator=generator, dtype=torch.float64)
+    inputs["channel_mask"] = torch.ones(num_spikes, 5, dtype=torch.float64)
+    inputs["channel_mask"][:3, 3:] = 0
+    inputs["unit_ids"] = torch.tensor([0, 1, 2, 3, 1, 4, -1, -1])[:num_spikes]
+    return inputs
+
+
+def build():
+    """A model in double precision, the same everywhere."""
+    torch.manual_seed(0)
+    return HuiduRepForPreTraining(HuiduRepConfig(**SIZES)).double().train()
+
+
+def main():
+    """Compute, and write on the first process."""
+    dist.init_process_group("gloo")
+    model = DistributedDataParallel(build())
+    share = {name: value.chunk(2)[dist.get_rank()] for name, value in batch().items()}
+    loss = model(**share).loss
+    loss.backward()
+    mean_loss = loss.detach() / 2
+    dist.all_reduce(mean_loss)
+    if dist.get_rank() == 0:
+        gradients = {name: p.grad for name, p in model.module.named_parameters() if p.grad is not None}
+        buffers = {name: value for name, value in model.module.named_buffers() if "running" in name}
+        torch.save({"loss": mean_loss, "gradients": gradients, "buffers": buffers}, sys.argv[1])
+    dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    main()

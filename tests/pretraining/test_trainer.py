@@ -1,0 +1,155 @@
+"""Real runs of scripts/pretrain.py: alone, on two processes, killed and resumed."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+import yaml
+from safetensors.torch import load_file
+
+from huidurep_hf import HuiduRepFeatureExtractor, HuiduRepForPreTraining, HuiduRepModel
+from huidurep_hf.pretraining.arguments import PretrainingArguments
+
+ROOT = Path(__file__).parents[2]
+SCRIPT = ROOT / "scripts" / "pretrain.py"
+
+
+@pytest.fixture
+def config(spike_dataset, tmp_path):
+    values = {
+        "dataset": str(spike_dataset),
+        "model": {
+            "hidden_size": 16,
+            "num_hidden_layers": 1,
+            "intermediate_size": 24,
+            "projection_hidden_size": 16,
+            "num_channels": 6,
+        },
+        "num_steps": 12,
+        "batch_size": 8,
+        "num_warmup_steps": 2,
+        "num_validation_units": 8,
+        "log_every": 1,
+        "evaluate_every": 12,
+        "checkpoint_every": 3,
+    }
+    path = tmp_path / "config.yaml"
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+def command(config, output, *options, launcher=(sys.executable,)):
+    return [*launcher, str(SCRIPT), "--config", str(config), "--output", str(output), "--cpu", "--quiet", *options]
+
+
+def run(*arguments, **keywords):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    return subprocess.run(
+        command(*arguments, **keywords), env=environment, capture_output=True, text=True, timeout=300, cwd=ROOT
+    )
+
+
+def test_a_run_ends_with_a_folder_for_the_hub(config, tmp_path):
+    done = run(config, tmp_path / "run")
+    assert done.returncode == 0, done.stderr
+    folder = tmp_path / "run" / "model"
+    assert HuiduRepForPreTraining.from_pretrained(folder).config.hidden_size == 16
+    model, report = HuiduRepModel.from_pretrained(folder, output_loading_info=True)
+    assert not report["missing_keys"]
+    extractor = HuiduRepFeatureExtractor.from_pretrained(folder)
+    assert (extractor.window_size, extractor.num_channels) == (model.config.window_size, 6)
+    record = json.loads((folder / "training.json").read_text())
+    assert record["num_steps"] == 12
+    assert record["pairs_seen"] == 96
+    assert record["num_training_units"] == 40
+    assert list((tmp_path / "run" / "logs").rglob("events.out.tfevents*"))
+
+    again = run(config, tmp_path / "run")
+    assert again.returncode != 0
+    assert "resume it with --resume" in again.stderr
+    assert "Traceback" not in again.stderr
+
+
+def test_training_lowers_the_loss(config, tmp_path):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    done = run(config, tmp_path / "run", "--set", "num_steps=60", "learning_rate=0.003", "checkpoint_every=1000")
+    assert done.returncode == 0, done.stderr
+    events = EventAccumulator(str(next((tmp_path / "run" / "logs").rglob("events.out.tfevents*")).parent)).Reload()
+    losses = [event.value for event in events.Scalars("loss")]
+    assert len(losses) == 60
+    assert sum(losses[-10:]) < 0.9 * sum(losses[:10])
+    assert -1 <= events.Scalars("validation/ari")[-1].value <= 1
+
+
+def test_a_killed_run_resumes_to_the_same_bits(config, tmp_path):
+    whole = run(config, tmp_path / "whole")
+    assert whole.returncode == 0, whole.stderr
+
+    killed = tmp_path / "killed"
+    process = subprocess.Popen(
+        command(config, killed), env={**os.environ, "OMP_NUM_THREADS": "1"}, stderr=subprocess.DEVNULL, cwd=ROOT
+    )
+    deadline = time.monotonic() + 200
+    while not list(killed.glob("checkpoints/step_*")) and process.poll() is None and time.monotonic() < deadline:
+        time.sleep(0.01)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    assert process.returncode == -signal.SIGKILL, "the run ended before it could be killed"
+    assert not (killed / "model").exists()
+
+    resumed = run(config, killed, "--resume")
+    assert resumed.returncode == 0, resumed.stderr
+    expected = load_file(tmp_path / "whole" / "model" / "model.safetensors")
+    weights = load_file(killed / "model" / "model.safetensors")
+    assert expected.keys() == weights.keys()
+    assert all(torch.equal(expected[name], weights[name]) for name in expected)
+
+
+def test_two_processes(config, tmp_path):
+    launcher = (
+        *(sys.executable, "-m", "accelerate.commands.launch"),
+        *("--config_file", str(ROOT / "scripts" / "configs" / "cpu2.yaml"), "--main_process_port", "29517"),
+    )
+    done = run(config, tmp_path / "run", "--set", "num_steps=4", "evaluate_every=4", launcher=launcher)
+    assert done.returncode == 0, done.stderr
+    record = json.loads((tmp_path / "run" / "model" / "training.json").read_text())
+    assert record["num_processes"] == 2
+    assert record["pairs_seen"] == 32
+    assert all(torch.isfinite(weight).all() for weight in load_file(tmp_path / "run/model/model.safetensors").values())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--set", "batch_sise=4"], "Did you mean 'batch_size'"),
+        (["--set", "dataset=/nowhere"], "build_dataset.py"),
+        (["--set", "model={hiden_size: 8}"], "Did you mean 'hidden_size'"),
+        (["--set", "batch_size=4000"], "No probe has the 4000 units"),
+    ],
+)
+def test_mistakes_are_one_line(config, tmp_path, options, message):
+    done = run(config, tmp_path / "run", *options)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_arguments_from_yaml_and_overrides(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("views: {snr: [4, 8], jitter_samples: 1.5}\npaper: true\nmodel: {num_hidden_layers: 2}\n")
+    arguments = PretrainingArguments.from_yaml(path, seed=7)
+    assert arguments.views.snr == (4, 8)
+    assert arguments.seed == 7
+    assert arguments.build_config().encoder_type == "time"
+    assert arguments.build_config().num_hidden_layers == 2
+    with pytest.raises(ValueError, match="Did you mean 'snr'"):
+        PretrainingArguments.from_dict({"views": {"snrs": 3}})
+    with pytest.raises(ValueError, match="No configuration file"):
+        PretrainingArguments.from_yaml(tmp_path / "absent.yaml")
