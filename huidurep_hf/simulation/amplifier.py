@@ -1,0 +1,59 @@
+"""What the amplifier and the sorter's filter make of a simulated potential: another rate, another speed, a band."""
+
+from __future__ import annotations
+
+import numpy as np
+
+NOMINAL_BAND_HZ = (300.0, 6000.0)
+"""The band-pass that spike sorting most often uses."""
+
+_FILTER_ORDER = 5
+_BASELINE_MS = 0.5
+_TAPER_MS = 1.5
+_PADDING_MS = 12.0
+
+
+def record_potential(
+    potential: np.ndarray,
+    input_rate: float,
+    output_rate: float,
+    band_hz: tuple[float, float] | None = NOMINAL_BAND_HZ,
+    stretch: float = 1.0,
+) -> np.ndarray:
+    """Resample a potential and filter it with zero phase, without edge artefacts.
+
+    The potential's first half millisecond is its baseline and is subtracted; its last 1.5 ms fade to zero; silence is
+    added on both sides; resampling and filter are then one product in the frequency domain. The filter is that of
+    `spikeinterface.preprocessing.bandpass_filter`: Butterworth of order 5, forward and backward.
+
+    Args:
+        potential: `(num_samples, num_channels)`, any unit.
+        input_rate: its sampling rate, Hz.
+        output_rate: sampling rate of what comes back, Hz.
+        band_hz: lower and upper edge of the filter's pass band, None for no filter.
+        stretch: factor on the potential's duration: 1.25 makes the spike a quarter longer.
+
+    Returns:
+        `(num_output_samples, num_channels)`, 12 ms longer on each side than the (stretched) input.
+    """
+    input_rate = input_rate / stretch
+    potential = potential - potential[: max(1, round(_BASELINE_MS * 1e-3 * input_rate))].mean(axis=0)
+    num_faded = round(_TAPER_MS * 1e-3 * input_rate)
+    potential[-num_faded:] *= 0.5 + 0.5 * np.cos(np.pi * np.arange(1, num_faded + 1) / num_faded)[:, None]
+    num_padded = round(_PADDING_MS * 1e-3 * input_rate)
+    potential = np.pad(potential, ((num_padded, num_padded), (0, 0)))
+
+    num_output = round(len(potential) * output_rate / input_rate)
+    spectrum = np.fft.rfft(potential, axis=0)[: num_output // 2 + 1]
+    if band_hz is not None:
+        frequencies = np.arange(len(spectrum)) * input_rate / len(potential)
+        spectrum *= _gain(frequencies, output_rate, band_hz)[:, None]
+    return np.fft.irfft(spectrum, num_output, axis=0) * (num_output / len(potential))
+
+
+def _gain(frequencies: np.ndarray, output_rate: float, band_hz: tuple[float, float]) -> np.ndarray:
+    from scipy.signal import butter, sosfreqz
+
+    sections = butter(_FILTER_ORDER, band_hz, btype="bandpass", fs=output_rate, output="sos")
+    _, response = sosfreqz(sections, worN=np.minimum(frequencies, output_rate / 2), fs=output_rate)
+    return np.abs(response) ** 2

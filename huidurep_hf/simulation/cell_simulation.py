@@ -1,0 +1,143 @@
+"""Running a cell model in NEURON: compile its channels, inject current, keep what crosses the membrane.
+
+The models are the 13 rat layer-5 neurons of the Blue Brain Project (Markram et al., Cell 2015) as MEArec bundles
+them (Buccino & Einevoll, Neuroinformatics 2021). They are CC BY-NC-SA 4.0, and so is what is simulated from them.
+"""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+
+from .cells import CellCurrents
+
+TIME_STEP_MS = 2**-5
+BEFORE_SPIKE_MS = 2.5
+AFTER_SPIKE_MS = 5.5
+SPIKE_THRESHOLD_MV = -20.0
+
+_INSTALL = 'Install it with `pip install "huidurep-hf[simulation]"`.'
+
+
+def compile_mechanisms(cache_dir: Path) -> Path:
+    """Copy MEArec's cell models into the cache and compile their ion channels there, once.
+
+    Args:
+        cache_dir: cache folder; the models go to `cache_dir / "cell_models"`.
+
+    Returns:
+        The folder of the cell models.
+
+    Raises:
+        ModuleNotFoundError: MEArec, LFPy or NEURON is not installed.
+        RuntimeError: there is no compiler, or it refused the mechanisms.
+    """
+    bundled = _bundled_models()
+    models_dir = cache_dir / "cell_models"
+    if (models_dir / "mods").is_dir():
+        return models_dir
+    unfinished = cache_dir / "cell_models.unfinished"
+    shutil.rmtree(unfinished, ignore_errors=True)
+    shutil.copytree(bundled, unfinished, ignore=shutil.ignore_patterns("__pycache__", "mods", "x86_64", "arm64"))
+    mods = unfinished / "mods"
+    mods.mkdir()
+    for source in sorted(unfinished.glob("*/mechanisms/*.mod")):
+        shutil.copy(source, mods)
+    # Not on the PATH when Python is called by its full path without activating its environment.
+    compiler = shutil.which("nrnivmodl") or str(Path(sys.executable).with_name("nrnivmodl"))
+    run = subprocess.run([compiler], cwd=mods, capture_output=True, text=True)
+    if run.returncode != 0:
+        raise RuntimeError(
+            "Compiling the cell models' ion channels with nrnivmodl failed. It needs gcc and make "
+            f'(Debian: `apt-get install build-essential`) and neuron==8.2.7. {_INSTALL}\n{run.stderr[-2000:]}'
+        )
+    shutil.rmtree(models_dir, ignore_errors=True)
+    unfinished.rename(models_dir)
+    return models_dir
+
+
+def simulate_cell(name: str, cache_dir: Path) -> CellCurrents:
+    """Run one cell model and keep its membrane currents around up to five different spikes.
+
+    The soma is held at the model's own holding current and receives a weak and a strong current step, so the spikes
+    kept differ in drive and in their place in the train (first, second, last). Call it once per process.
+
+    Args:
+        name: cell model, e.g. `"L5_LBC"`.
+        cache_dir: folder in which `compile_mechanisms` put the models.
+
+    Returns:
+        The currents, sampled at 32 kHz from 2.5 ms before to 5.5 ms after the somatic peak.
+
+    Raises:
+        ModuleNotFoundError: MEArec, LFPy or NEURON is not installed.
+        RuntimeError: the model did not spike.
+    """
+    models_dir = compile_mechanisms(cache_dir)
+    import neuron
+    from MEArec.simulate_cells import return_bbp_cell
+
+    folder = next(models_dir.glob(f"{name}_*"))
+    settle_ms, step_ms, pause_ms = 100.0, 350.0, 50.0
+    duration_ms = settle_ms + 2 * step_ms + pause_ms + 10
+    cell = return_bbp_cell(str(folder), end_T=duration_ms, dt=TIME_STEP_MS, start_T=0)
+
+    holding_na, weak_na, _, strong_na = (float(value) for value in (folder / "current_amps.dat").read_text().split()[:4])
+    soma = next(section for section in cell.allseclist if "soma" in section.name())
+    clamps = []
+    for start_ms, length_ms, current_na in (
+        (0.0, duration_ms, holding_na),
+        (settle_ms, step_ms, weak_na),
+        (settle_ms + step_ms + pause_ms, step_ms, 1.3 * strong_na),
+    ):
+        clamp = neuron.h.IClamp(0.5, sec=soma)
+        clamp.delay, clamp.dur, clamp.amp = start_ms, length_ms, current_na
+        clamps.append(clamp)
+    cell.simulate(rec_imem=True)
+
+    steps = np.array([settle_ms, settle_ms + step_ms + pause_ms]) / TIME_STEP_MS
+    spikes = _choose_spikes(np.asarray(cell.somav), steps)
+    if len(spikes) == 0:
+        raise RuntimeError(f"Cell model {name} did not spike with {weak_na} and {1.3 * strong_na} nA.")
+    before, after = round(BEFORE_SPIKE_MS / TIME_STEP_MS), round(AFTER_SPIKE_MS / TIME_STEP_MS)
+    centre = np.array([cell.x[cell.somaidx].mean(), cell.y[cell.somaidx].mean(), cell.z[cell.somaidx].mean()])
+    return CellCurrents(
+        name=name,
+        currents=np.stack([cell.imem[:, spike - before : spike + after + 1] for spike in spikes]).astype(np.float32),
+        segment_start=np.stack([cell.x[:, 0], cell.y[:, 0], cell.z[:, 0]], axis=1) - centre,
+        segment_end=np.stack([cell.x[:, -1], cell.y[:, -1], cell.z[:, -1]], axis=1) - centre,
+        segment_diameter=np.asarray(cell.d),
+        sampling_rate=1000 / TIME_STEP_MS,
+        spike_sample=before,
+    )
+
+
+def _bundled_models() -> Path:
+    try:
+        import LFPy  # noqa: F401
+        import MEArec
+        import neuron  # noqa: F401
+    except ImportError as error:
+        raise ModuleNotFoundError(f"Simulating cell models needs MEArec, LFPy and NEURON ({error}). {_INSTALL}") from error
+    return Path(MEArec.__file__).parent / "cell_models" / "bbp"
+
+
+def _choose_spikes(soma_mv: np.ndarray, step_starts: np.ndarray) -> np.ndarray:
+    """Samples of up to five spikes: first and last of the weak step; first, second and last of the strong one."""
+    crossings = np.flatnonzero((soma_mv[:-1] < SPIKE_THRESHOLD_MV) & (soma_mv[1:] >= SPIKE_THRESHOLD_MV))
+    peak_range = round(2 / TIME_STEP_MS)
+    peaks = np.array([start + np.argmax(soma_mv[start : start + peak_range]) for start in crossings], dtype=int)
+    before, after = round(BEFORE_SPIKE_MS / TIME_STEP_MS), round(AFTER_SPIKE_MS / TIME_STEP_MS)
+    # A window must hold one spike only, and no onset or end of the injected current's edge transient.
+    gaps = np.diff(peaks, prepend=-after, append=len(soma_mv) + after)
+    alone = (gaps[:-1] > before) & (gaps[1:] > after)
+    alone &= (peaks >= before) & (peaks + after < len(soma_mv))
+    peaks = peaks[alone]
+    weak = peaks[(peaks >= step_starts[0]) & (peaks < step_starts[1])]
+    strong = peaks[peaks >= step_starts[1]]
+    chosen = [*weak[:1], *weak[-1:], *strong[:2], *strong[-1:]]
+    return np.unique(np.array(chosen, dtype=int))

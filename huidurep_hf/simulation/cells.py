@@ -1,0 +1,130 @@
+"""The neurons of the simulation: each cell model's membrane currents around a few of its spikes, kept once."""
+
+from __future__ import annotations
+
+import logging
+import os
+import subprocess
+import sys
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+logger = logging.getLogger("huidurep_hf")
+
+TRAINING_CELLS = ("L5_BP", "L5_BTC", "L5_ChC", "L5_DBC", "L5_LBC", "L5_NGC", "L5_SBC", "L5_TTPC1", "L5_UTPC")
+"""Cell models that training data may be made from."""
+
+HELD_OUT_CELLS = ("L5_TTPC2", "L5_NBC", "L5_MC", "L5_STPC")
+"""Cell models kept out of all training, for ever: every figure we report is measured on them."""
+
+UPRIGHT_CELLS = ("L5_BP", "L5_MC", "L5_STPC", "L5_TTPC1", "L5_TTPC2", "L5_UTPC")
+"""Cell models whose dendrites follow the depth of cortex; the others lie in any direction."""
+
+
+@dataclass(frozen=True)
+class CellCurrents:
+    """Membrane currents of one cell model around several of its spikes.
+
+    The soma's centre is the origin and cortical depth is the y axis (apical dendrites point to +y).
+
+    Attributes:
+        name: name of the cell model.
+        currents: `(num_spikes, num_segments, num_samples)`, transmembrane currents in nA.
+        segment_start: `(num_segments, 3)`, where each segment begins, µm.
+        segment_end: `(num_segments, 3)`, where each segment ends, µm.
+        segment_diameter: `(num_segments,)`, µm.
+        sampling_rate: samples per second of the currents, Hz.
+        spike_sample: sample at which the somatic membrane potential peaks.
+    """
+
+    name: str
+    currents: np.ndarray
+    segment_start: np.ndarray
+    segment_end: np.ndarray
+    segment_diameter: np.ndarray
+    sampling_rate: float
+    spike_sample: int
+
+    @property
+    def num_spikes(self) -> int:
+        """Number of spikes (shape variants) kept of this cell."""
+        return len(self.currents)
+
+    def save(self, path: str | Path) -> None:
+        """Write to an `.npz` file, beside it first, so that no half-written file is ever found there."""
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # Ends in .npz, or numpy would add it and the rename would miss the file.
+        unfinished = path.with_name(f".{os.getpid()}-{path.name}")
+        np.savez_compressed(unfinished, **{field.name: getattr(self, field.name) for field in fields(self)})
+        unfinished.replace(path)
+
+    @classmethod
+    def load(cls, path: str | Path) -> CellCurrents:
+        """Read what `save` wrote."""
+        with np.load(path) as stored:
+            values = {field.name: stored[field.name] for field in fields(cls)}
+        for name, kind in (("name", str), ("sampling_rate", float), ("spike_sample", int)):
+            values[name] = kind(values[name])
+        return cls(**values)
+
+
+def default_cache_dir() -> Path:
+    """Folder of simulated cells: `HUIDUREP_CACHE`, or `~/.cache/huidurep`."""
+    return Path(os.environ.get("HUIDUREP_CACHE", Path.home() / ".cache" / "huidurep"))
+
+
+def load_cells(
+    names: tuple[str, ...] = TRAINING_CELLS, cache_dir: str | Path | None = None, progress: bool = True
+) -> dict[str, CellCurrents]:
+    """Membrane currents of the cell models, simulated with NEURON where the cache does not have them yet.
+
+    Args:
+        names: cell models, from `TRAINING_CELLS` and `HELD_OUT_CELLS`.
+        cache_dir: where simulated cells are kept, `default_cache_dir()` when None.
+        progress: show a progress bar while cells are simulated.
+
+    Returns:
+        The cells by name, in the order asked for.
+
+    Raises:
+        ValueError: a name is no known cell model.
+        ModuleNotFoundError: a cell has to be simulated and NEURON, LFPy or MEArec is not installed.
+        RuntimeError: compiling the mechanisms or the simulation failed.
+    """
+    known = TRAINING_CELLS + HELD_OUT_CELLS
+    unknown = [name for name in names if name not in known]
+    if unknown:
+        raise ValueError(f"Got cell model(s) {unknown}; expected names among {list(known)}.")
+    cache_dir = Path(cache_dir) if cache_dir is not None else default_cache_dir()
+    paths = {name: cache_dir / "cells" / f"{name}.npz" for name in names}
+    missing = [name for name, path in paths.items() if not path.is_file()]
+    if missing:
+        _simulate_in_processes(missing, cache_dir, progress)
+    return {name: CellCurrents.load(path) for name, path in paths.items()}
+
+
+def _simulate_in_processes(names: list[str], cache_dir: Path, progress: bool) -> None:
+    # One process per cell: NEURON keeps templates and mechanisms of all models in one global namespace.
+    from .cell_simulation import compile_mechanisms
+
+    compile_mechanisms(cache_dir)
+    logger.info("Simulating %d cell model(s) with NEURON: %s", len(names), ", ".join(names))
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        runs = {pool.submit(_simulate_in_process, name, cache_dir): name for name in names}
+        for run in tqdm(as_completed(runs), total=len(runs), desc="simulate cells", disable=not progress):
+            run.result()
+
+
+def _simulate_in_process(name: str, cache_dir: Path) -> None:
+    code = (
+        "import sys; from pathlib import Path; from huidurep_hf.simulation.cell_simulation import simulate_cell; "
+        "simulate_cell(sys.argv[1], Path(sys.argv[2])).save(Path(sys.argv[2]) / 'cells' / f'{sys.argv[1]}.npz')"
+    )
+    run = subprocess.run([sys.executable, "-c", code, name, str(cache_dir)], capture_output=True, text=True)
+    if run.returncode != 0:
+        raise RuntimeError(f"Simulating cell model {name} failed:\n{run.stderr[-2000:]}")

@@ -1,0 +1,231 @@
+"""The simulated spike dataset: rows of waveforms on their nearest channels, in Parquet shards that `datasets` reads."""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import shutil
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from dataclasses import asdict, dataclass, field, replace
+from multiprocessing import get_context
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from tqdm import tqdm
+
+from .cells import HELD_OUT_CELLS, TRAINING_CELLS, load_cells
+from .dataset_card import dataset_card
+from .probes import HELD_OUT_PROBES, TRAINING_PROBES, contact_positions
+from .templates import TemplateParameters, UnitWaveforms, simulate_unit
+
+if TYPE_CHECKING:
+    from datasets import Features
+
+logger = logging.getLogger("huidurep_hf")
+
+UNITS_PER_SHARD = 1000
+ROWS_PER_GROUP = 256
+"""Rows that a streaming reader decodes at once, about 1.4 MB."""
+
+
+@dataclass(frozen=True)
+class SpikeDatasetParameters:
+    """What a simulated spike dataset is made of.
+
+    Attributes:
+        num_units: units of the train split, cells and probes in equal shares.
+        num_test_units: units of the test split, from held-out cells on held-out probes.
+        num_channels: channels of a row, those nearest to its peak channel.
+        seed: the whole dataset follows from it.
+        templates: how units are placed and their waveforms cut.
+    """
+
+    num_units: int = 12_000
+    num_test_units: int = 500
+    num_channels: int = 21
+    seed: int = 0
+    templates: TemplateParameters = field(default_factory=TemplateParameters)
+
+
+@dataclass(frozen=True)
+class _Shard:
+    """One Parquet file: consecutive units of a split."""
+
+    split: str
+    first_unit: int
+    num_units: int
+    first_unit_id: int
+    path: Path
+
+
+def build_spike_dataset(
+    output: str | Path,
+    parameters: SpikeDatasetParameters | None = None,
+    num_workers: int = 1,
+    overwrite: bool = False,
+    progress: bool = True,
+) -> Path:
+    """Simulate units and write them as a dataset folder that `datasets.load_dataset(output)` reads.
+
+    Args:
+        output: folder to make: `data/train-*.parquet`, `data/test-*.parquet`, `README.md`, `dataset_infos.json`.
+        parameters: what to simulate.
+        num_workers: processes. The result does not depend on it. With more than one, a script that calls this needs
+            `if __name__ == "__main__":`.
+        overwrite: replace an existing folder.
+        progress: show progress bars.
+
+    Returns:
+        The folder. It appears when it is complete; until then the work lies beside it.
+
+    Raises:
+        FileExistsError: the folder exists and `overwrite` is False.
+    """
+    output, parameters = Path(output), parameters or SpikeDatasetParameters()
+    if output.exists() and not overwrite:
+        raise FileExistsError(f"{output} exists already; choose another folder or overwrite it.")
+    load_cells(TRAINING_CELLS + HELD_OUT_CELLS, progress=progress)
+    unfinished = output.with_name(f".{output.name}.unfinished-{os.getpid()}")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    (unfinished / "data").mkdir(parents=True)
+    try:
+        shards = _plan_shards(unfinished / "data", parameters)
+        num_rows = _write_shards(shards, parameters, num_workers, progress)
+        _describe(unfinished, parameters, num_rows)
+        if output.exists():
+            shutil.rmtree(output)
+        unfinished.rename(output)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    logger.info("Wrote %s: %s", output, ", ".join(f"{rows} {split} rows" for split, rows in num_rows.items()))
+    return output
+
+
+def spike_features(num_samples: int, num_channels: int) -> Features:
+    """Columns of a spike dataset whose rows are `num_samples` by `num_channels` (see docs/architecture.md)."""
+    from datasets import Features, List, Value
+
+    return Features(
+        {
+            "waveform": List(Value("float16"), length=num_samples * num_channels),
+            "channel_positions": List(Value("float32"), length=num_channels * 2),
+            "channel_mask": List(Value("bool"), length=num_channels),
+            "unit_id": Value("int32"),
+            "location": List(Value("float32"), length=2),
+            "displacement_um": Value("float32"),
+            "cell_type": Value("string"),
+            "probe": Value("string"),
+            "group": Value("string"),
+        }
+    )
+
+
+def nearest_channels(waveform: np.ndarray, contacts: np.ndarray, num_channels: int) -> tuple[np.ndarray, ...]:
+    """A waveform on the channels nearest to its peak channel.
+
+    Args:
+        waveform: `(num_samples, num_contacts)`.
+        contacts: `(num_contacts, 2)`, µm.
+        num_channels: how many channels to give.
+
+    Returns:
+        Waveform `(num_samples, num_channels)` and positions `(num_channels, 2)` relative to the peak channel, both
+        sorted by distance from it and padded with zeros; mask `(num_channels,)`, False for padding; and the peak
+        channel's own position `(2,)`.
+    """
+    peak = int(waveform.min(axis=0).argmin())
+    relative = contacts - contacts[peak]
+    # Stable, so that equally distant channels keep their order and the peak channel comes first.
+    order = np.argsort(np.linalg.norm(relative, axis=1).round(3), kind="stable")[:num_channels]
+    padding = num_channels - len(order)
+    mask = np.arange(num_channels) < len(order)
+    padded_waveform = np.pad(waveform[:, order], ((0, 0), (0, padding)))
+    return padded_waveform, np.pad(relative[order], ((0, padding), (0, 0))), mask, contacts[peak]
+
+
+def _plan_shards(folder: Path, parameters: SpikeDatasetParameters) -> list[_Shard]:
+    shards = []
+    for split, num_units, first_unit_id in (
+        ("train", parameters.num_units, 0),
+        ("test", parameters.num_test_units, parameters.num_units),
+    ):
+        num_shards = -(-num_units // UNITS_PER_SHARD)
+        for index in range(num_shards):
+            first = index * UNITS_PER_SHARD
+            path = folder / f"{split}-{index:05d}-of-{num_shards:05d}.parquet"
+            shards.append(_Shard(split, first, min(UNITS_PER_SHARD, num_units - first), first_unit_id, path))
+    return shards
+
+
+def _write_shards(
+    shards: list[_Shard], parameters: SpikeDatasetParameters, num_workers: int, progress: bool
+) -> dict[str, int]:
+    num_rows = {"train": 0, "test": 0}
+    with tqdm(total=sum(shard.num_units for shard in shards), desc="simulate units", disable=not progress) as bar:
+        if num_workers == 1:
+            for shard in shards:
+                num_rows[shard.split] += _write_shard(shard, parameters)
+                bar.update(shard.num_units)
+            return num_rows
+        # Spawned, not forked: a forked child of a process with running threads (torch, BLAS) can hang.
+        with ProcessPoolExecutor(num_workers, mp_context=get_context("spawn")) as pool:
+            runs = {pool.submit(_write_shard, shard, parameters): shard for shard in shards}
+            for run in as_completed(runs):
+                num_rows[runs[run].split] += run.result()
+                bar.update(runs[run].num_units)
+    return num_rows
+
+
+def _write_shard(shard: _Shard, parameters: SpikeDatasetParameters) -> int:
+    from datasets import Dataset
+
+    held_out = shard.split == "test"
+    cells = list(load_cells(HELD_OUT_CELLS if held_out else TRAINING_CELLS, progress=False).values())
+    probes = HELD_OUT_PROBES if held_out else TRAINING_PROBES
+    rows = []
+    for unit in range(shard.first_unit, shard.first_unit + shard.num_units):
+        # A generator per unit: a unit is the same whatever the number of units, shards or workers.
+        rng = np.random.default_rng([parameters.seed, held_out, unit])
+        cell, probe = cells[unit % len(cells)], probes[unit // len(cells) % len(probes)]
+        contacts = contact_positions(probe, int(rng.integers(2**31)))
+        waveforms = simulate_unit(cell, contacts, parameters.templates, rng)
+        names = {"unit_id": shard.first_unit_id + unit, "cell_type": cell.name, "probe": probe, "group": cell.name}
+        rows += _rows(waveforms, contacts, parameters.num_channels, names)
+    features = spike_features(parameters.templates.num_samples, parameters.num_channels)
+    columns = {name: [row[name] for row in rows] for name in features}
+    Dataset.from_dict(columns, features=features).to_parquet(shard.path, batch_size=ROWS_PER_GROUP)
+    return len(rows)
+
+
+def _rows(unit: UnitWaveforms, contacts: np.ndarray, num_channels: int, names: dict) -> list[dict]:
+    rows = []
+    for full, displacement, location in zip(unit.waveforms, unit.displacements_um, unit.locations):
+        waveform, positions, mask, peak_position = nearest_channels(full, contacts, num_channels)
+        row = {
+            "waveform": waveform.ravel().astype(np.float16),
+            "channel_positions": positions.ravel().astype(np.float32),
+            "channel_mask": mask,
+            "location": (location - peak_position).astype(np.float32),
+            "displacement_um": np.float32(displacement),
+        }
+        rows.append(row | names)
+    return rows
+
+
+def _describe(folder: Path, parameters: SpikeDatasetParameters, num_rows: dict[str, int]) -> None:
+    """Write the card, and the shape of the rows as `DatasetInfo.description`, which Parquet itself cannot carry."""
+    from datasets import DatasetInfo
+
+    templates = parameters.templates
+    shape = {
+        "num_samples": templates.num_samples,
+        "num_channels": parameters.num_channels,
+        "sampling_rate": templates.sampling_rate,
+        "peak_sample": templates.peak_sample,
+    }
+    info = DatasetInfo(description=json.dumps(shape), license="cc-by-nc-sa-4.0")
+    info = replace(info, features=spike_features(templates.num_samples, parameters.num_channels))
+    (folder / "dataset_infos.json").write_text(json.dumps({"default": asdict(info)}, indent=2))
+    (folder / "README.md").write_text(dataset_card(shape, asdict(parameters), num_rows), encoding="utf-8")

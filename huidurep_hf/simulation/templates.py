@@ -1,0 +1,185 @@
+"""Units: a cell placed at random before a probe, and its spike waveform there and at displaced positions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .amplifier import NOMINAL_BAND_HZ, record_potential
+from .cells import UPRIGHT_CELLS, CellCurrents
+from .potential import CellPose, extracellular_potential
+
+MAXIMAL_TRIES = 2000
+
+
+@dataclass(frozen=True)
+class TemplateParameters:
+    """How units are placed and their waveforms cut.
+
+    Attributes:
+        sampling_rate: of the waveforms, Hz.
+        num_samples: length of a waveform.
+        peak_sample: where the deepest trough of the peak channel comes to lie.
+        minimal_amplitude_uv: waveforms with a shallower trough are drawn again.
+        distance_um: nearest and farthest distance of the soma from the probe plane.
+        margin_um: how far beside the outermost contacts the soma may lie.
+        size_range: factor on the morphology, drawn per unit (log-uniform).
+        stretch_range: factor on the spike's duration, drawn per unit (log-uniform).
+        random_band_probability: share of units whose filter is drawn (high-pass 150-600 Hz, low-pass 2.5-10 kHz)
+            instead of the nominal 300-6000 Hz.
+        num_displacements: waveforms per unit; the first one is not displaced.
+        maximal_displacement_um: displacements along the probe are drawn up to this, both ways.
+    """
+
+    sampling_rate: float = 30_000.0
+    num_samples: int = 121
+    peak_sample: int = 42
+    minimal_amplitude_uv: float = 20.0
+    distance_um: tuple[float, float] = (8.0, 60.0)
+    margin_um: float = 35.0
+    size_range: tuple[float, float] = (0.8, 1.25)
+    stretch_range: tuple[float, float] = (0.8, 1.25)
+    random_band_probability: float = 0.4
+    num_displacements: int = 4
+    maximal_displacement_um: float = 40.0
+
+
+@dataclass(frozen=True)
+class Unit:
+    """A cell before the probe with the recording chain that sees it."""
+
+    cell: CellCurrents
+    pose: CellPose
+    stretch: float = 1.0
+    band_hz: tuple[float, float] | None = NOMINAL_BAND_HZ
+
+
+@dataclass(frozen=True)
+class UnitWaveforms:
+    """Waveforms of one unit.
+
+    Attributes:
+        waveforms: `(num_displacements, num_samples, num_contacts)`, µV.
+        displacements_um: `(num_displacements,)`, along the probe.
+        locations: `(num_displacements, 2)`, soma in the probe plane, µm.
+    """
+
+    waveforms: np.ndarray
+    displacements_um: np.ndarray
+    locations: np.ndarray
+
+
+def random_pose(
+    cell: CellCurrents, contacts: np.ndarray, parameters: TemplateParameters, rng: np.random.Generator
+) -> CellPose:
+    """Draw a position before the contacts `(num_contacts, 2)` (µm), a rotation and a size.
+
+    Cells whose dendrites follow cortical depth keep that axis within 15 degrees, the others lie in any direction
+    (MEArec's "physrot").
+    """
+    low, high = contacts.min(axis=0) - parameters.margin_um, contacts.max(axis=0) + parameters.margin_um
+    position = np.append(rng.uniform(low, high), rng.uniform(*parameters.distance_um))
+    rotation = _upright_rotation(rng) if cell.name in UPRIGHT_CELLS else _any_rotation(rng)
+    return CellPose(position, rotation, _log_uniform(rng, *parameters.size_range))
+
+
+def random_unit(
+    cell: CellCurrents, contacts: np.ndarray, parameters: TemplateParameters, rng: np.random.Generator
+) -> Unit:
+    """Draw a pose, a duration and an amplifier band for `cell` before contacts `(num_contacts, 2)` (µm)."""
+    band_hz = NOMINAL_BAND_HZ
+    if rng.random() < parameters.random_band_probability:
+        band_hz = (_log_uniform(rng, 150, 600), _log_uniform(rng, 2500, 10_000))
+    pose = random_pose(cell, contacts, parameters, rng)
+    return Unit(cell, pose, _log_uniform(rng, *parameters.stretch_range), band_hz)
+
+
+def unit_waveform(
+    unit: Unit, contacts: np.ndarray, parameters: TemplateParameters, spike: int = 0, displacement_um: float = 0.0
+) -> np.ndarray | None:
+    """One filtered waveform of a unit, aligned to its trough.
+
+    Args:
+        unit: the unit.
+        contacts: `(num_contacts, 2)`, µm.
+        parameters: rate, length, alignment and smallest amplitude.
+        spike: which of the cell's spikes.
+        displacement_um: how far the cell itself is moved along the probe.
+
+    Returns:
+        `(num_samples, num_contacts)` in µV, float32, its deepest trough at `peak_sample`; None when that trough is
+        shallower than `minimal_amplitude_uv` or than the highest peak (then the spike would be seen as positive).
+    """
+    potential = extracellular_potential(unit.cell, unit.pose.shifted(displacement_um), contacts, spike)
+    waveform = record_potential(
+        potential, unit.cell.sampling_rate, parameters.sampling_rate, unit.band_hz, unit.stretch
+    )
+    trough = -waveform.min()
+    if trough < max(parameters.minimal_amplitude_uv, waveform.max()):
+        return None
+    start = int(waveform.min(axis=1).argmin()) - parameters.peak_sample
+    return waveform[start : start + parameters.num_samples].astype(np.float32)
+
+
+def simulate_unit(
+    cell: CellCurrents, contacts: np.ndarray, parameters: TemplateParameters, rng: np.random.Generator
+) -> UnitWaveforms:
+    """Draw units until one is large enough on the probe, and give its waveforms at all its displacements.
+
+    Each waveform is another of the cell's spikes, drawn at random: a unit's shape changes within its trains too.
+
+    Raises:
+        ValueError: no position was found; the amplitude floor is too high for this cell and probe.
+    """
+    for _ in range(MAXIMAL_TRIES):
+        unit = random_unit(cell, contacts, parameters, rng)
+        first = unit_waveform(unit, contacts, parameters, int(rng.integers(cell.num_spikes)))
+        if first is None:
+            continue
+        waveforms, displacements = [first], [0.0]
+        # Each refused displacement (the cell left the probe) halves the reach, so that the search ends near zero.
+        reach = parameters.maximal_displacement_um
+        while len(waveforms) < parameters.num_displacements and reach > 0.5:
+            displacement = rng.uniform(-reach, reach)
+            spike = int(rng.integers(cell.num_spikes))
+            waveform = unit_waveform(unit, contacts, parameters, spike, displacement)
+            if waveform is None:
+                reach *= 0.7
+                continue
+            waveforms.append(waveform)
+            displacements.append(displacement)
+        if len(waveforms) == parameters.num_displacements:
+            shifts = np.array(displacements)
+            locations = unit.pose.position[:2] + np.column_stack([np.zeros_like(shifts), shifts])
+            return UnitWaveforms(np.stack(waveforms), shifts, locations)
+    raise ValueError(
+        f"Cell {cell.name} reached no trough of {parameters.minimal_amplitude_uv} µV in {MAXIMAL_TRIES} positions; "
+        "lower minimal_amplitude_uv or distance_um."
+    )
+
+
+def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
+    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
+
+
+def _any_rotation(rng: np.random.Generator) -> np.ndarray:
+    """Uniform over all rotations, from a random unit quaternion."""
+    w, x, y, z = (quaternion := rng.normal(size=4)) / np.linalg.norm(quaternion)
+    return np.array(
+        [
+            [1 - 2 * (y * y + z * z), 2 * (x * y - z * w), 2 * (x * z + y * w)],
+            [2 * (x * y + z * w), 1 - 2 * (x * x + z * z), 2 * (y * z - x * w)],
+            [2 * (x * z - y * w), 2 * (y * z + x * w), 1 - 2 * (x * x + y * y)],
+        ]
+    )
+
+
+def _upright_rotation(rng: np.random.Generator) -> np.ndarray:
+    """Any turn about the depth axis y, then a tilt of that axis by at most 15 degrees in any direction."""
+    turn, direction, tilt = rng.uniform(0, 2 * np.pi, 2).tolist() + [np.deg2rad(rng.uniform(0, 15))]
+    about_y = np.array([[np.cos(turn), 0, np.sin(turn)], [0, 1, 0], [-np.sin(turn), 0, np.cos(turn)]])
+    # Rodrigues' formula about the horizontal axis (cos d, 0, sin d).
+    axis = np.array([np.cos(direction), 0, np.sin(direction)])
+    cross = np.array([[0, -axis[2], axis[1]], [axis[2], 0, -axis[0]], [-axis[1], axis[0], 0]])
+    return (np.eye(3) + np.sin(tilt) * cross + (1 - np.cos(tilt)) * cross @ cross) @ about_y
