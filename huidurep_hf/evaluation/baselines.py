@@ -24,9 +24,9 @@ def pca_features(waveforms: np.ndarray, num_components: int = NUM_COMPONENTS, se
     Returns:
         `(num_spikes, num_components)` float64.
     """
-    flat = waveforms.reshape(len(waveforms), -1)
-    if len(flat) == 0:
+    if len(waveforms) == 0:
         return np.zeros((0, num_components))
+    flat = waveforms.reshape(len(waveforms), -1)
     num_components = min(num_components, *flat.shape)
     return PCA(num_components, random_state=seed).fit_transform(flat.astype("float64"))
 

@@ -1,0 +1,140 @@
+"""Evaluate a model on the held-out conditions: every figure of its card."""
+
+import dataclasses
+import logging
+import time
+from pathlib import Path
+
+import numpy as np
+from tqdm import tqdm
+
+from .denoising import best_low_rank_denoiser, denoising_table
+from .embedding import agreement, cluster_by_density, cluster_by_mixture, neighbor_accuracy
+from .features import compared_features, model_features, run_model, with_random_decoder
+from .run_record import ResultFile, describe_environment, hash_weights
+from .spikes import true_spikes
+
+logger = logging.getLogger("huidurep_hf")
+
+SNR_SUBSETS = {"all": 0.0, "snr3": 3.0, "snr8": 8.0}
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluationParameters:
+    """What is evaluated.
+
+    Attributes:
+        conditions: names in `RECORDING_CONDITIONS`.
+        recording_seeds: one recording of each condition for each.
+        num_mixture_seeds: Gaussian mixtures fitted to each set of features.
+        max_spikes_per_unit: true spikes drawn from each unit.
+    """
+
+    conditions: tuple[str, ...]
+    recording_seeds: tuple[int, ...] = (100, 101, 102)
+    num_mixture_seeds: int = 10
+    max_spikes_per_unit: int = 300
+
+
+def evaluate(model_name, output, parameters: EvaluationParameters, *, device=None, progress: bool = True) -> dict:
+    """Evaluate a checkpoint on held-out recordings; go on where an earlier run of the same was cut short.
+
+    Args:
+        model_name: hub name or folder.
+        output: JSON file of the figures.
+        parameters: [`EvaluationParameters`].
+        device: where the model runs; a GPU where there is one if left out.
+        progress: show a progress bar.
+
+    Returns:
+        The content of the file: `identity`, `runs` (environments) and one row per condition and recording seed.
+
+    Raises:
+        ValueError: an unknown condition, or an output file that holds figures of another model.
+    """
+    import torch
+
+    from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
+    from ..model.modeling_huidurep import HuiduRepModel
+    from ..simulation.recordings import RECORDING_CONDITIONS, generate_recording
+
+    unknown = sorted(set(parameters.conditions) - set(RECORDING_CONDITIONS))
+    if unknown:
+        raise ValueError(f"Unknown conditions {unknown}; there are {sorted(RECORDING_CONDITIONS)}.")
+    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    model = HuiduRepModel.from_pretrained(model_name).to(device)
+    feature_extractor = HuiduRepFeatureExtractor.from_pretrained(model_name)
+    results = open_results(output, model_name, model, parameters)
+    cases = [(condition, seed) for condition in parameters.conditions for seed in parameters.recording_seeds]
+    for condition, seed in tqdm(cases, desc="evaluate", disable=not progress):
+        if results.has_row(condition=condition, recording_seed=seed):
+            logger.info("%s, seed %d: already in %s", condition, seed, output)
+            continue
+        started = time.perf_counter()
+        truth = generate_recording(dataclasses.replace(RECORDING_CONDITIONS[condition], seed=seed))
+        spikes = true_spikes(
+            truth.recording,
+            truth.sorting,
+            truth.unit_snr,
+            max_spikes_per_unit=parameters.max_spikes_per_unit,
+            seed=seed,
+        )
+        row = {"condition": condition, "recording_seed": seed}
+        row.update(evaluate_spikes(spikes, model, feature_extractor, num_seeds=parameters.num_mixture_seeds))
+        row["seconds"] = round(time.perf_counter() - started, 1)
+        results.add_row(row)
+    return results.content
+
+
+def open_results(output, model_name, model, parameters: EvaluationParameters) -> ResultFile:
+    """Open the file of figures of a model; only what changes a row is part of its identity."""
+    identity = {
+        "model_sha256": hash_weights(model),
+        "model": str(model_name) if not Path(model_name).is_dir() else Path(model_name).name,
+        "num_parameters": model.num_parameters(),
+        "num_mixture_seeds": parameters.num_mixture_seeds,
+        "max_spikes_per_unit": parameters.max_spikes_per_unit,
+    }
+    results = ResultFile(output, identity)
+    results.add_run(describe_environment())
+    return results
+
+
+def evaluate_spikes(spikes, model, feature_extractor, *, num_seeds: int = 10) -> dict:
+    """Compare a model's embeddings with the baselines on the true spikes of one recording.
+
+    Args:
+        spikes: [`~huidurep_hf.evaluation.spikes.TrueSpikes`].
+        model, feature_extractor: of HuiduRep.
+        num_seeds: Gaussian mixtures per set of features.
+
+    Returns:
+        Plain JSON values: `num_units`, `num_spikes`, `unit_snr`, `spikes_per_s` of the model, and `methods`: name ->
+        for each subset of units ("all", "snr3", "snr8"; the clustering is that of all) the `mixture_ari` of each
+        seed, `density_ari`; and `density_num_units`, `neighbor_accuracy`.
+    """
+    output = model_features(spikes, model, feature_extractor)
+    methods = {}
+    for name, features in compared_features(spikes, output).items():
+        mixtures = cluster_by_mixture(features, len(np.unique(spikes.labels)), range(num_seeds))
+        density = cluster_by_density(features)
+        scores = {
+            "neighbor_accuracy": neighbor_accuracy(features, spikes.labels),
+            "density_num_units": int(density.max(initial=-1) + 1),
+        }
+        for subset, threshold in SNR_SUBSETS.items():
+            chosen = spikes.spike_snr >= threshold
+            if chosen.any():
+                labels = spikes.labels[chosen]
+                scores[subset] = {
+                    "mixture_ari": [agreement(labels, found[None, chosen])[0] for found in mixtures],
+                    "density_ari": agreement(labels, density[None, chosen])[0],
+                }
+        methods[name] = scores
+    return {
+        "num_units": len(spikes.unit_ids),
+        "num_spikes": len(spikes.labels),
+        "unit_snr": [round(float(snr), 2) for snr in spikes.unit_snr],
+        "spikes_per_s": round(output.spikes_per_s),
+        "methods": methods,
+    }

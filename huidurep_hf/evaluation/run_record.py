@@ -1,0 +1,97 @@
+"""What a figure was made with: command, versions, machine, model; and rows of figures kept on disk as they come."""
+
+import hashlib
+import json
+import os
+import platform
+import shlex
+import sys
+from datetime import datetime, timezone
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = ("huidurep-hf", "torch", "transformers", "spikeinterface", "numpy", "scikit-learn", "hdbscan")
+
+
+def describe_environment(extra_packages=()) -> dict:
+    """Return command, time, versions and machine class (cores, memory, GPU; no host name) as plain JSON values."""
+    import torch
+
+    memory_gib = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    return {
+        "command": shlex.join(["python", os.path.relpath(sys.argv[0]), *sys.argv[1:]]),
+        "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "versions": {"python": platform.python_version(), **{p: _version(p) for p in (*PACKAGES, *extra_packages)}},
+        "machine": {
+            "processor": f"{platform.machine()}, {len(os.sched_getaffinity(0))} cores",
+            "memory_gib": round(memory_gib),
+            "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
+        },
+    }
+
+
+def hash_weights(model) -> str:
+    """Return the SHA-256 of a model's configuration and weights: two models of one hash give the same figures."""
+    digest = hashlib.sha256(json.dumps(model.config.to_diff_dict(), sort_keys=True, default=str).encode())
+    for name, values in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(values.detach().float().cpu().numpy().tobytes())
+    return digest.hexdigest()
+
+
+class ResultFile:
+    """A JSON file of figures that grows by a row at a time, so that a run that was cut short can go on.
+
+    Args:
+        path: the file; an existing one is continued.
+        identity: dict that says what is measured (model hash, settings). A file of another identity is refused:
+            its rows would not belong beside the new ones.
+
+    Raises:
+        ValueError: if the file exists and holds figures of another identity.
+    """
+
+    def __init__(self, path, identity: dict):
+        self.path = Path(path)
+        self.content = {"identity": identity, "runs": [], "rows": []}
+        if self.path.exists():
+            self.content = json.loads(self.path.read_text())
+            differing = [key for key in identity if self.content["identity"].get(key) != identity[key]]
+            if differing:
+                key = differing[0]
+                raise ValueError(
+                    f"{self.path} holds figures of another {key}: {self.content['identity'].get(key)}, not "
+                    f"{identity[key]}. Give another output file, or delete this one."
+                )
+
+    @property
+    def rows(self) -> list[dict]:
+        """The rows so far."""
+        return self.content["rows"]
+
+    def has_row(self, **key) -> bool:
+        """Whether there is a row with these values."""
+        return any(all(row.get(name) == value for name, value in key.items()) for row in self.rows)
+
+    def add_run(self, environment: dict):
+        """Note the environment of the rows that follow; every row names its run."""
+        self.content["runs"].append(environment)
+
+    def add_row(self, row: dict):
+        """Append a row and write the file, whole or not at all."""
+        self.rows.append({**row, "run": len(self.content["runs"]) - 1})
+        self.write()
+
+    def write(self):
+        """Write the file beside its place, then move it there."""
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        beside = self.path.with_name(self.path.name + ".partial")
+        beside.write_text(json.dumps(self.content, indent=1) + "\n")
+        os.replace(beside, self.path)
+
+
+def _version(package: str):
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

@@ -1,0 +1,61 @@
+"""One sorter on one saved recording, in a process of its own: `python -m huidurep_hf.evaluation.sorting_process`.
+
+Started by `peers.run_in_process`; a sorter that crashes, leaks or changes global state harms nobody else.
+"""
+
+import argparse
+import json
+import os
+import time
+import traceback
+from pathlib import Path
+
+OUR_SORTER = "huidurep"
+SORTING_FILE = "sorting.npz"
+OUTCOME_FILE = "outcome.json"
+
+
+def sort(sorter: str, recording, folder: Path, model: str):
+    """Run one sorter with its default parameters; return its SpikeInterface sorting and its version."""
+    if sorter == OUR_SORTER:
+        import huidurep_hf
+
+        return huidurep_hf.SpikeSorter.from_pretrained(model)(recording), huidurep_hf.__version__
+    from spikeinterface.sorters import run_sorter, sorter_dict
+
+    sorting = run_sorter(sorter, recording, folder=folder / "sorter", remove_existing_folder=True, verbose=False)
+    return sorting, str(sorter_dict[sorter].get_sorter_version())
+
+
+def main(arguments=None):
+    """Sort, save the sorting, and write seconds or the error; the exit code is 0 in both cases."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("sorter")
+    parser.add_argument("recording", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("model")
+    options = parser.parse_args(arguments)
+
+    from spikeinterface.core import NumpySorting, NpzSortingExtractor, load, set_global_job_kwargs
+
+    # Every sorter may use the whole machine, as ours does through torch.
+    set_global_job_kwargs(n_jobs=len(os.sched_getaffinity(0)), progress_bar=False)
+    recording = load(options.recording)
+    started = time.perf_counter()
+    try:
+        sorting, version = sort(options.sorter, recording, options.folder, options.model)
+        seconds = time.perf_counter() - started
+        # Lazily loaded sortings refer to the sorter's own folder.
+        sorting = NumpySorting.from_sorting(sorting)
+        NpzSortingExtractor.write_sorting(sorting, options.folder / SORTING_FILE)
+        outcome = {"seconds": seconds, "version": version}
+    # Whatever goes wrong inside a peer is a result of the benchmark.
+    except Exception as error:  # noqa: BLE001
+        traceback.print_exc()
+        lines = str(error).strip().splitlines() or [""]
+        outcome = {"error": f"{type(error).__name__}: {lines[-1]}"[:300]}
+    (options.folder / OUTCOME_FILE).write_text(json.dumps(outcome))
+
+
+if __name__ == "__main__":
+    main()

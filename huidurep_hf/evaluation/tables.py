@@ -1,0 +1,109 @@
+"""Figures as markdown tables."""
+
+import numpy as np
+
+SUBSET_TITLES = {"all": "all units", "snr3": "units of SNR >= 3", "snr8": "units of SNR >= 8"}
+
+
+def mixture_table(rows: list[dict], subset: str = "all") -> str:
+    """Agreement of Gaussian mixtures with the true number of units: a method per line, a condition per column.
+
+    Mean ± SD of the adjusted Rand index over all recording seeds and mixture seeds of a condition.
+    """
+
+    def cell(condition_rows, method):
+        scores = [_of(row, method, subset, "mixture_ari") for row in condition_rows]
+        return mean_and_sd(np.concatenate([score for score in scores if score is not None] or [[]]))
+
+    return _method_table(rows, cell)
+
+
+def density_table(rows: list[dict], subset: str = "all") -> str:
+    """Agreement of HDBSCAN, number of units unknown: mean ± SD over the recording seeds of a condition."""
+    return _method_table(rows, lambda some, method: _over_recordings(some, method, subset, "density_ari"))
+
+
+def neighbor_table(rows: list[dict]) -> str:
+    """Accuracy of nearest neighbours, leave-one-out: mean ± SD over the recording seeds of a condition."""
+
+    def cell(condition_rows, method):
+        return mean_and_sd([row["methods"][method]["neighbor_accuracy"] for row in condition_rows])
+
+    return _method_table(rows, cell)
+
+
+def denoiser_table(rows: list[dict]) -> str:
+    """SNR gain in dB (and relative template error) of each denoiser by the SNR of the spike."""
+    bins = {}
+    for row in rows:
+        for entry in row.get("denoising", []):
+            bins.setdefault((entry["snr_min"], entry["snr_max"]), []).append(entry)
+    if not bins:
+        return "No figures."
+    names = list(next(iter(bins.values()))[0]["denoisers"])
+    lines = []
+    for (low, high), entries in bins.items():
+        title = "all" if (low, high) == (0.0, None) else f"{low:g} and more" if high is None else f"{low:g} to {high:g}"
+        cells = [title, str(sum(entry["num_spikes"] for entry in entries))]
+        for name in names:
+            gain = mean_and_sd([entry["denoisers"][name]["gain_db"] for entry in entries], digits=1)
+            error = np.mean([entry["denoisers"][name]["template_error"] for entry in entries])
+            cells.append(f"{gain} ({error:.2f})")
+        lines.append(cells)
+    return markdown_table(["SNR", "spikes", *names], lines)
+
+
+def report(content: dict) -> str:
+    """All tables of a file of figures, in markdown, each under a heading that says what it shows."""
+    rows = content["rows"]
+    if not rows:
+        return "No figures."
+    num_mixture = content["identity"]["num_mixture_seeds"]
+    seeds = sorted({row["recording_seed"] for row in rows})
+    parts = [
+        f"Recording seeds {', '.join(map(str, seeds))}; {num_mixture} mixture seeds; mean ± SD.",
+    ]
+    for subset, title in SUBSET_TITLES.items():
+        heading = f"ARI of a Gaussian mixture with the true number of units, {title}"
+        parts.append(f"**{heading}**\n\n{mixture_table(rows, subset)}")
+    parts.append(f"**ARI of HDBSCAN, number of units unknown, all units**\n\n{density_table(rows)}")
+    parts.append(f"**Accuracy of 10 nearest neighbours, all units**\n\n{neighbor_table(rows)}")
+    parts.append(
+        "**Denoiser: SNR gain in dB (relative template error) by the SNR of the clean spike, all conditions**\n\n"
+        + denoiser_table(rows)
+    )
+    return "\n\n".join(parts)
+
+
+def mean_and_sd(values, digits: int = 2) -> str:
+    """Return `mean ± SD`, the mean alone for one value, a dash for none."""
+    values = np.asarray([value for value in values if value is not None], dtype=float)
+    if len(values) == 0:
+        return "–"
+    mean = f"{values.mean():.{digits}f}"
+    return mean if len(values) == 1 else f"{mean} ± {values.std():.{digits}f}"
+
+
+def markdown_table(header: list[str], lines: list[list[str]], num_text_columns: int = 1) -> str:
+    """Return a markdown table; the first columns are text, the others are figures and stand to the right."""
+    ruler = ["---"] * num_text_columns + ["---:"] * (len(header) - num_text_columns)
+    return "\n".join("| " + " | ".join(map(str, cells)) + " |" for cells in [header, ruler, *lines])
+
+
+def _method_table(rows, cell) -> str:
+    conditions = list(dict.fromkeys(row["condition"] for row in rows))
+    methods = list(rows[0]["methods"])
+    lines = [
+        [method, *(cell([row for row in rows if row["condition"] == condition], method) for condition in conditions)]
+        for method in methods
+    ]
+    return markdown_table(["", *conditions], lines)
+
+
+def _over_recordings(rows, method, subset, score) -> str:
+    return mean_and_sd([_of(row, method, subset, score) for row in rows])
+
+
+def _of(row, method, subset, score):
+    """A subset without units in a recording has no figures."""
+    return row["methods"][method].get(subset, {}).get(score)

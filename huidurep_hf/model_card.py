@@ -1,0 +1,161 @@
+"""Model cards: written from configuration, training run and measured figures, never by hand."""
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+
+MODEL_CARDS_FOLDER = Path(__file__).parents[1] / "model_cards"
+# Of the weights: the cell models that they were trained on carry it.
+WEIGHTS_LICENCE = "cc-by-nc-sa-4.0"
+TAGS = ["spike-sorting", "neuroscience", "electrophysiology", "huidurep"]
+CARD_METHODS = ("model", "model + location")
+CARD_FILE = "README.md"
+
+
+def write_model_card(folder, results_json, training_json=None, *, benchmark_json=None, model_id=None) -> Path:
+    """Write the card of a checkpoint, `README.md` in its folder.
+
+    Args:
+        folder: checkpoint folder, with `config.json` and weights.
+        results_json: figures of these very weights, written by `scripts/evaluate.py`.
+        training_json: record of the training run; `training.json` in the folder if left out.
+        benchmark_json: rows written by `scripts/benchmark.py`; the card has no sorting section if left out.
+        model_id: name on the hub; `huidurep/<name of the folder>` if left out.
+
+    Returns:
+        Path of the card.
+
+    Raises:
+        ValueError: figures are absent, incomplete, or of other weights: there is no card without its figures.
+        FileNotFoundError: a file is missing; the message names it.
+    """
+    from huggingface_hub import ModelCard
+
+    folder = Path(folder)
+    model_id = model_id or f"huidurep/{folder.resolve().name}"
+    results = _read(results_json, "figures; make them with scripts/evaluate.py")
+    training = _read(training_json or folder / "training.json", "training record, which scripts/pretrain.py writes")
+    check_figures(results, folder)
+    card = ModelCard.from_template(
+        card_metadata(model_id, results),
+        template_path=str(MODEL_CARDS_FOLDER / "template.md"),
+        model_id=model_id,
+        results_name=Path(results_json).name,
+        benchmark=_benchmark_section(benchmark_json),
+        **_card_values(model_id, folder, results, training),
+    )
+    path = folder / CARD_FILE
+    beside = path.with_name(CARD_FILE + ".partial")
+    beside.write_text(str(card).rstrip() + "\n", encoding="utf-8")
+    os.replace(beside, path)
+    return path
+
+
+def check_figures(results: dict, folder):
+    """Refuse figures that are absent or that other weights gave.
+
+    Args:
+        results: content of a file written by `scripts/evaluate.py`.
+        folder: the checkpoint that they are to describe.
+
+    Raises:
+        ValueError: naming what is missing.
+    """
+    from .evaluation.run_record import hash_weights
+    from .model.modeling_huidurep import HuiduRepModel
+
+    rows = results.get("rows") or []
+    if not rows:
+        raise ValueError("There are no evaluation figures, so no card is written; run scripts/evaluate.py first.")
+    for row in rows:
+        for method in CARD_METHODS:
+            scores = row.get("methods", {}).get(method, {}).get("all", {}).get("mixture_ari")
+            if not scores or not np.isfinite(scores).all():
+                raise ValueError(
+                    f"The figures have no agreement of {method!r} on {row.get('condition')!r}, seed "
+                    f"{row.get('recording_seed')}; run scripts/evaluate.py again."
+                )
+    measured, given = results["identity"]["model_sha256"], hash_weights(HuiduRepModel.from_pretrained(folder))
+    if measured != given:
+        raise ValueError(
+            f"The figures are of weights {measured[:12]}, but {folder} holds {given[:12]}; run scripts/evaluate.py on "
+            "this checkpoint."
+        )
+
+
+def card_metadata(model_id: str, results: dict):
+    """Return the `huggingface_hub.ModelCardData` of a card: licence, tags and figures as `model-index`."""
+    from huggingface_hub import EvalResult, ModelCardData
+
+    rows = results["rows"]
+    figures = []
+    for condition in dict.fromkeys(row["condition"] for row in rows):
+        of_condition = [row for row in rows if row["condition"] == condition]
+        for method in CARD_METHODS:
+            scores = np.concatenate([row["methods"][method]["all"]["mixture_ari"] for row in of_condition])
+            figures.append(
+                EvalResult(
+                    task_type="feature-extraction",
+                    task_name="Spike embedding at true spike times",
+                    dataset_type="simulated-ground-truth-recordings",
+                    dataset_name=f"Held-out cells and probes, {condition}",
+                    dataset_config=condition,
+                    dataset_args={"recording_seeds": [row["recording_seed"] for row in of_condition]},
+                    metric_type="adjusted_rand_index",
+                    metric_name=f"ARI of a Gaussian mixture, {method}",
+                    metric_value=round(float(scores.mean()), 4),
+                )
+            )
+    return ModelCardData(
+        license=WEIGHTS_LICENCE,
+        library_name="transformers",
+        pipeline_tag="feature-extraction",
+        tags=TAGS,
+        model_name=model_id,
+        eval_results=figures,
+    )
+
+
+def _card_values(model_id, folder, results, training) -> dict:
+    from .evaluation.tables import report
+    from .model.configuration_huidurep import HuiduRepConfig
+    from .simulation.cells import HELD_OUT_CELLS, TRAINING_CELLS
+    from .simulation.probes import HELD_OUT_PROBES
+
+    description = MODEL_CARDS_FOLDER / model_id.split("/")[-1] / "description.md"
+    config = HuiduRepConfig.from_pretrained(folder)
+    used_runs = sorted({row["run"] for row in results["rows"]})
+    return {
+        "description": description.read_text().strip() if description.exists() else "A HuiduRep spike encoder.",
+        "parameters": f"{results['identity']['num_parameters']:,}",
+        "encoder_type": config.encoder_type,
+        "config": config,
+        "held_out_cells": ", ".join(HELD_OUT_CELLS),
+        "held_out_probes": ", ".join(HELD_OUT_PROBES),
+        "training_cells": ", ".join(TRAINING_CELLS),
+        "evaluation": report(results),
+        "runs": [results["runs"][run] for run in used_runs],
+        "model_sha256": results["identity"]["model_sha256"],
+        "throughput": round(float(np.median([row["spikes_per_s"] for row in results["rows"]]))),
+        "training": training,
+        "training_arguments": json.dumps(training["arguments"], indent=2),
+    }
+
+
+def _benchmark_section(benchmark_json) -> str | None:
+    if benchmark_json is None:
+        return None
+    from .evaluation.benchmark import benchmark_table
+
+    content = _read(benchmark_json, "benchmark rows; make them with scripts/benchmark.py")
+    commands = "\n".join(f"- `{run['command']}`, {run['machine']['processor']}" for run in content["runs"])
+    return f"{benchmark_table(content['rows'])}\n\n{commands}"
+
+
+def _read(path, what: str) -> dict:
+    path = Path(path)
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is missing: it holds the {what}.")
+    return json.loads(path.read_text())

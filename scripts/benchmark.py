@@ -1,0 +1,50 @@
+"""Run our sorter and its peers on the same ground-truth recordings, and print how well, how fast and how large.
+
+python scripts/benchmark.py --output results/benchmark.json
+python scripts/benchmark.py --example silicon32 --output results/example.json
+"""
+
+import argparse
+import logging
+import sys
+
+from huidurep_hf.evaluation.benchmark import benchmark, benchmark_table, condition_cases, example_case
+from huidurep_hf.evaluation.peers import SORTERS
+from huidurep_hf.simulation.recordings import RECORDING_CONDITIONS
+
+
+def main():
+    """Run, print the table, name the file; exit code 1 with one line for a mistake of the caller's."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--output", required=True, help="JSON file of the rows; an existing one is continued")
+    parser.add_argument("--model", default="huidurep/base", help="checkpoint of our sorter (default: %(default)s)")
+    parser.add_argument("--sorters", nargs="+", default=list(SORTERS), metavar="SORTER", help=f"of {SORTERS}")
+    parser.add_argument("--conditions", nargs="+", default=list(RECORDING_CONDITIONS), metavar="CONDITION")
+    parser.add_argument("--recording-seeds", nargs="+", type=int, default=[100], metavar="SEED")
+    parser.add_argument("--example", metavar="NAME", help="the bundled example recording in place of the conditions")
+    parser.add_argument("--example-duration", type=float, default=60.0, metavar="S")
+    parser.add_argument("--timeout", type=float, default=3600.0, metavar="S", help="for each sort")
+    parser.add_argument("--quiet", action="store_true", help="no log and no progress bar")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.ERROR if options.quiet else logging.WARNING, format="%(message)s")
+    try:
+        if options.example:
+            cases = [example_case(options.example, options.example_duration, s) for s in options.recording_seeds]
+        else:
+            cases = condition_cases(options.conditions, options.recording_seeds)
+        rows = benchmark(
+            cases,
+            options.sorters,
+            options.output,
+            model=options.model,
+            timeout_s=options.timeout,
+            progress=not options.quiet,
+        )
+    except (ValueError, OSError) as error:
+        sys.exit(f"benchmark.py: {error}")
+    print(benchmark_table(rows))
+    print(f"\nRows: {options.output}")
+
+
+if __name__ == "__main__":
+    main()

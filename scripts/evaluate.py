@@ -1,0 +1,43 @@
+"""Print and save every figure of a model's card: embeddings at true spike times and denoiser, on held-out recordings.
+
+python scripts/evaluate.py --model huidurep/base --output results/base.json
+"""
+
+import argparse
+import logging
+import sys
+
+from huidurep_hf.evaluation.report import EvaluationParameters, evaluate
+from huidurep_hf.evaluation.tables import report
+from huidurep_hf.simulation.recordings import RECORDING_CONDITIONS
+
+
+def main():
+    """Evaluate, print the tables, name the file; exit code 2 for a mistake of the caller's."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--model", required=True, help="hub name or folder of a checkpoint")
+    parser.add_argument("--output", required=True, help="JSON file of the figures; an existing one is continued")
+    parser.add_argument("--conditions", nargs="+", default=list(RECORDING_CONDITIONS), metavar="CONDITION")
+    parser.add_argument("--recording-seeds", nargs="+", type=int, default=[100, 101, 102], metavar="SEED")
+    parser.add_argument("--mixture-seeds", type=int, default=10, help="Gaussian mixtures per set of features")
+    parser.add_argument("--max-spikes-per-unit", type=int, default=300)
+    parser.add_argument("--device", help="cpu, cuda, ...; a GPU where there is one if left out")
+    parser.add_argument("--quiet", action="store_true", help="no log and no progress bar")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.ERROR if options.quiet else logging.WARNING, format="%(message)s")
+    parameters = EvaluationParameters(
+        conditions=tuple(options.conditions),
+        recording_seeds=tuple(options.recording_seeds),
+        num_mixture_seeds=options.mixture_seeds,
+        max_spikes_per_unit=options.max_spikes_per_unit,
+    )
+    try:
+        content = evaluate(options.model, options.output, parameters, device=options.device, progress=not options.quiet)
+    except (ValueError, OSError) as error:
+        sys.exit(f"evaluate.py: {error}")
+    print(report(content))
+    print(f"\nFigures: {options.output}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,69 @@
+import dataclasses
+
+import numpy as np
+import pytest
+
+from huidurep_hf.evaluation.baselines import (
+    aligned_pca_features,
+    in_probe_order,
+    pca_features,
+    spike_locations,
+    with_location,
+)
+from huidurep_hf.evaluation.embedding import mixture_agreement, neighbor_accuracy
+
+
+def test_simple_features_recover_well_separated_units(spikes):
+    aligned, whole = aligned_pca_features(spikes), pca_features(spikes.waveforms)
+    assert aligned.shape == (len(spikes.labels), 15) and whole.shape == (len(spikes.labels), 32)
+    for features in (aligned, whole, with_location(aligned, spike_locations(spikes))):
+        assert neighbor_accuracy(features, spikes.labels) > 0.95
+    located = with_location(aligned, spike_locations(spikes))
+    assert mixture_agreement(aligned, spikes.labels, seeds=range(3))[0] > 0.9
+    assert mixture_agreement(located, spikes.labels, seeds=range(3))[0] > 0.9
+
+
+def test_alignment_undoes_a_shift_of_part_of_a_sample(spikes):
+    time = np.arange(121)
+    shape = -10 * np.exp(-0.5 * ((time[None, :] - 42 - np.array([0.0, 0.3, -0.4])[:, None]) / 3) ** 2)
+    shifted = dataclasses.replace(
+        spikes,
+        waveforms=np.repeat(shape[:, :, None], 8, axis=2).astype("float32"),
+        labels=np.zeros(3, dtype=int),
+        channel_indices=np.tile(np.arange(8), (3, 1)),
+    )
+    features = aligned_pca_features(shifted)
+    unaligned = pca_features(shifted.waveforms[:, 27:72, :5], num_components=2)
+    assert np.ptp(features, axis=0).max() < 0.1 * np.ptp(unaligned, axis=0).max()
+
+
+def test_probe_order_puts_padding_last():
+    waveforms = np.arange(4.0)[None, None, :]
+    assert in_probe_order(waveforms, np.array([[7, 2, 5, -1]])).ravel().tolist() == [1, 2, 0, 3]
+
+
+def test_location_is_found(spikes):
+    quiet = np.zeros((1, 121, 8), dtype="float32")
+    quiet[0, 42, :2] = -10  # as large on the peak channel as on the next
+    two = dataclasses.replace(
+        spikes,
+        waveforms=quiet,
+        channel_positions=np.array([[[0, 0], [0, 20], *[[0, 20 * k] for k in range(2, 8)]]], dtype="float32"),
+        channel_mask=np.ones((1, 8), dtype=bool),
+        peak_positions=np.array([[5.0, 100.0]]),
+        labels=np.zeros(1, dtype=int),
+    )
+    assert spike_locations(two)[0] == pytest.approx([5.0, 110.0], abs=0.01)
+
+
+def test_both_blocks_have_one_variance():
+    rng = np.random.default_rng(0)
+    joined = with_location(1000 * rng.normal(size=(200, 6)), 1e-3 * rng.normal(size=(200, 2)))
+    assert joined[:, :6].var() == pytest.approx(1.0) and joined[:, 6:].var() == pytest.approx(1.0)
+    assert (with_location(np.ones((3, 2)), np.ones((3, 2))) == 0).all()
+
+
+def test_no_spikes(spikes):
+    nothing = dataclasses.replace(spikes, waveforms=spikes.waveforms[:0], labels=spikes.labels[:0])
+    assert aligned_pca_features(nothing).shape == (0, 15)
+    assert pca_features(nothing.waveforms).shape == (0, 32)

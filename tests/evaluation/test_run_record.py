@@ -1,0 +1,50 @@
+import json
+
+import pytest
+import torch
+
+from huidurep_hf.evaluation.run_record import ResultFile, describe_environment, hash_weights
+
+
+def test_rows_are_kept_and_continued(tmp_path):
+    path = tmp_path / "deep" / "results.json"
+    results = ResultFile(path, {"model": "a"})
+    results.add_run({"command": "first"})
+    results.add_row({"condition": "tetrode", "recording_seed": 1, "ari": 0.5})
+    again = ResultFile(path, {"model": "a"})
+    again.add_run({"command": "second"})
+    assert again.has_row(condition="tetrode", recording_seed=1)
+    assert not again.has_row(condition="tetrode", recording_seed=2)
+    again.add_row({"condition": "tetrode", "recording_seed": 2, "ari": 0.6})
+    assert [row["run"] for row in json.loads(path.read_text())["rows"]] == [0, 1]
+    assert list(path.parent.iterdir()) == [path]
+
+
+def test_figures_of_another_model_are_refused(tmp_path):
+    path = tmp_path / "results.json"
+    ResultFile(path, {"model": "a"}).write()
+    with pytest.raises(ValueError, match="another model: a, not b"):
+        ResultFile(path, {"model": "b"})
+
+
+def test_environment_says_how_to_repeat_and_no_host_name():
+    import platform
+
+    environment = describe_environment()
+    assert environment["command"].startswith("python ")
+    assert environment["versions"]["torch"] == torch.__version__.split("+")[0] or environment["versions"]["torch"]
+    assert "cores" in environment["machine"]["processor"]
+    json.dumps(environment)
+    assert platform.node() not in json.dumps(environment["machine"])
+
+
+def test_hash_follows_weights_and_configuration(build_tiny):
+    from huidurep_hf import HuiduRepModel
+
+    model = build_tiny(HuiduRepModel)
+    before = hash_weights(model)
+    assert before == hash_weights(build_tiny(HuiduRepModel))
+    with torch.no_grad():
+        next(model.parameters()).view(-1)[0] += 1
+    assert hash_weights(model) != before
+    assert hash_weights(build_tiny(HuiduRepModel, position_scale_um=60.0)) != before

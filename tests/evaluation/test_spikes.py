@@ -1,0 +1,49 @@
+import numpy as np
+import pytest
+from spikeinterface.core import NumpyRecording, NumpySorting
+
+from huidurep_hf.evaluation.spikes import select_spikes, true_spikes
+
+
+def test_waveforms_are_aligned_scaled_and_labelled(spikes):
+    num_spikes = len(spikes.labels)
+    assert spikes.waveforms.shape == (num_spikes, 121, 8) and spikes.peak_sample == 42
+    assert np.bincount(spikes.labels).max() <= 80 and spikes.unit_snr.shape == (4,)
+    # The peak channel comes first, at the origin; the trough is where it should be.
+    assert (spikes.channel_positions[:, 0] == 0).all()
+    search = spikes.waveforms[:, 42 - 5 : 42 + 6, 0]
+    assert np.median(search.argmin(axis=1)) == 5
+    # Before the spike there is noise of SD 1, and now and then another spike.
+    assert 1.4826 * np.median(np.abs(spikes.waveforms[:, :5])) == pytest.approx(1.0, abs=0.3)
+
+
+def test_peak_channel_is_read_from_the_data(generated):
+    recording, sorting = generated
+    late = NumpySorting.from_unit_dict(
+        {unit: sorting.get_unit_spike_train(unit) + 5 for unit in sorting.unit_ids}, 30000.0
+    )
+    on_time = true_spikes(recording, sorting, np.ones(4), max_spikes_per_unit=40)
+    five_late = true_spikes(recording, late, np.ones(4), max_spikes_per_unit=40)
+    same = (on_time.peak_positions == five_late.peak_positions).all(axis=1).mean()
+    assert same > 0.9  # a truth that is off by 0.17 ms does not matter
+
+
+def test_same_seed_same_spikes(generated, spikes):
+    again = true_spikes(*generated, unit_snr=spikes.unit_snr, max_spikes_per_unit=80)
+    assert (again.waveforms == spikes.waveforms).all() and (again.labels == spikes.labels).all()
+
+
+def test_select_spikes_keeps_rows_together(spikes):
+    strong = select_spikes(spikes, spikes.spike_snr >= 8)
+    assert len(strong.labels) == len(strong.waveforms) == (spikes.spike_snr >= 8).sum()
+    assert set(strong.labels) == {2, 3}
+
+
+def test_no_spikes_and_no_recording(generated):
+    recording, _ = generated
+    silent = NumpySorting.from_unit_dict({0: np.array([], dtype="int64")}, 30000.0)
+    assert true_spikes(recording, silent, [1.0]).waveforms.shape == (0, 121, 8)
+    too_short = NumpyRecording([np.zeros((5, 8), dtype="float32")], 30000.0)
+    too_short.set_dummy_probe_from_locations(recording.get_channel_locations())
+    with pytest.raises(ValueError, match="segments"):
+        true_spikes(too_short, silent, [1.0])
