@@ -3,42 +3,43 @@
 import numpy as np
 
 NUM_ROUNDS = 3
+TYPICAL_QUANTILE = 0.999
 SHRINKAGE = 0.1
 
 
-def assign(features, labels, *, min_cluster_size=20, outlier_quantile=0.999):
+def assign(features, labels, *, min_cluster_size=20):
     """Fit one Gaussian to each cluster and give every spike to the most likely one.
 
-    Density clustering leaves the rim of each cluster unlabelled; a few rounds of refitting bring it back. Spikes far
-    from every cluster, and clusters that end up too small, become outliers.
+    Density clustering leaves the rim of each cluster and most overlapping spikes unlabelled. The Gaussians are fitted
+    to the typical spikes alone, in a few rounds; then every spike gets a label, because a wrong feature more often is
+    an overlap with a second spike than a spike of no neuron.
 
     Args:
         features: `(num_spikes, num_features)`.
         labels: `(num_spikes,)` clusters from 0, -1 for none.
         min_cluster_size: smallest cluster that is kept.
-        outlier_quantile: a spike whose squared Mahalanobis distance lies beyond this quantile of the chi-squared
-            distribution, widened by half because spikes' tails are heavier than Gaussian ones, belongs to no cluster.
 
     Returns:
-        `(labels, probabilities)`: `(num_spikes,)` int64 labels from 0 without gaps, -1 for outliers, and
-        `(num_spikes,)` float32 probability of that label among the clusters, 0 for outliers.
+        `(labels, probabilities)`: `(num_spikes,)` int64 labels from 0 without gaps, all -1 if there is no cluster, and
+        `(num_spikes,)` float32 probability of that label among the clusters, 0 for -1.
     """
     from scipy.stats import chi2
 
-    limit = 1.5 * chi2.ppf(outlier_quantile, df=max(features.shape[1], 1))
-    labels = drop_small(labels, min_cluster_size)
-    probabilities = np.zeros(len(labels), dtype="float32")
+    limit = chi2.ppf(TYPICAL_QUANTILE, df=max(features.shape[1], 1))
+    typical = drop_small(labels, min_cluster_size)
+    best, probabilities = typical, np.zeros(len(labels), dtype="float32")
     for _ in range(NUM_ROUNDS):
-        num_clusters = labels.max(initial=-1) + 1
+        num_clusters = typical.max(initial=-1) + 1
         if num_clusters == 0:
             break
-        distances, log_likelihoods = _gaussians(features, labels, num_clusters)
+        distances, log_likelihoods = _gaussians(features, typical, num_clusters)
         best = log_likelihoods.argmax(axis=1)
         relative = np.exp(log_likelihoods - log_likelihoods.max(axis=1, keepdims=True))
         probabilities = (1 / relative.sum(axis=1)).astype("float32")
-        is_outlier = distances[np.arange(len(best)), best] > limit
-        labels = drop_small(np.where(is_outlier, -1, best), min_cluster_size)
-    return labels, np.where(labels >= 0, probabilities, 0).astype("float32")
+        is_typical = distances[np.arange(len(best)), best] < limit
+        typical = drop_small(np.where(is_typical, best, -1), min_cluster_size)
+    best = drop_small(best, min_cluster_size)
+    return best, np.where(best >= 0, probabilities, 0).astype("float32")
 
 
 def drop_small(labels, min_cluster_size):

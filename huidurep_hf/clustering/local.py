@@ -1,4 +1,7 @@
-"""Cluster each neighbourhood of the probe by itself."""
+"""Cluster the spikes of each peak channel by themselves.
+
+Their embeddings describe the same contacts in the same order; those of another peak channel do not.
+"""
 
 import numpy as np
 
@@ -9,37 +12,15 @@ from .mixture import cluster_mixture
 from .separation import valley_depth
 
 NUM_COMPONENTS = 8
-# Shanks of at most this many channels, all within reach of one neuron, are one neighbourhood.
-MAX_CHANNELS_TOGETHER = 8
 MAX_SPLIT_DEPTH = 3
 
 
-def neighborhoods_of_spikes(peak_channels, groups):
-    """Number the neighbourhood in which each spike is clustered: its shank if that is small, else its peak channel.
-
-    Args:
-        peak_channels: `(num_spikes,)` channel indices.
-        groups: `(num_channels,)` shank of each channel.
-
-    Returns:
-        `(num_spikes,)` int64.
-    """
-    groups = np.asarray(groups)
-    if len(groups) == 0:
-        return np.zeros(len(peak_channels), dtype="int64")
-    _, shanks, sizes = np.unique(groups, return_inverse=True, return_counts=True)
-    is_small = sizes[shanks] <= MAX_CHANNELS_TOGETHER
-    first_of_shank = np.array([np.flatnonzero(shanks == shank)[0] for shank in range(len(sizes))])
-    neighborhood_of_channel = np.where(is_small, first_of_shank[shanks], np.arange(len(groups)))
-    return neighborhood_of_channel[np.asarray(peak_channels, dtype="int64")]
-
-
-def cluster_locally(features, neighborhoods, *, method="hdbscan", min_cluster_size=20, min_valley=0.3, seed=0):
+def cluster_locally(features, peak_channels, *, method="hdbscan", min_cluster_size=20, min_valley=0.3, seed=0):
     """Cluster the spikes of each neighbourhood; clusters of different neighbourhoods get different labels.
 
     Args:
         features: `(num_spikes, num_features)`.
-        neighborhoods: `(num_spikes,)` the neighbourhood of each spike.
+        peak_channels: `(num_spikes,)` the neighbourhood of each spike.
         method: "hdbscan" (split again until nothing splits) or "gmm" (number of Gaussians by BIC).
         min_cluster_size: smallest cluster.
         min_valley: depth of the valley, 0 to 1, that keeps two clusters of one neighbourhood apart.
@@ -51,8 +32,8 @@ def cluster_locally(features, neighborhoods, *, method="hdbscan", min_cluster_si
     labels = np.full(len(features), -1, dtype="int64")
     probabilities = np.zeros(len(features), dtype="float32")
     num_labels = 0
-    for neighborhood in np.unique(neighborhoods):
-        members = np.flatnonzero(neighborhoods == neighborhood)
+    for channel in np.unique(peak_channels):
+        members = np.flatnonzero(peak_channels == channel)
         if method == "gmm":
             local = drop_small(
                 cluster_mixture(reduce_locally(features[members], NUM_COMPONENTS), seed=seed), min_cluster_size

@@ -2,6 +2,8 @@
 
 import numpy as np
 
+NUM_STANDARD_ERRORS = 4.0
+
 
 def template_distances(templates, max_shift):
     """Compare units by their templates, at the best shift.
@@ -31,64 +33,62 @@ def template_distances(templates, max_shift):
     return best, shifts
 
 
-def merge_units(labels, templates, *, max_distance=0.25, max_shift=8):
-    """Join units whose templates are alike, the most alike pair first; their spikes are brought to one alignment.
+def directions_between(templates, num_spikes, pairs, shifts):
+    """Find the line in waveform space on which the spikes of two units differ most.
 
-    A merged template is the mean of its parts, weighed by their spikes, so that a chain of neighbours cannot join
-    units whose ends differ.
+    It is the difference of their templates where that stands out of the noise of the two means; the many samples
+    where it does not would let each spike vote for the mean that it is part of.
 
     Args:
-        labels: `(num_spikes,)` from 0, -1 for none.
-        templates: `(num_units, num_samples, num_channels)` on all channels, in noise units.
-        max_distance: relative energy of the difference up to which two templates are one unit's.
-        max_shift: most samples of misalignment that are looked for.
+        templates: `(num_units, num_samples, num_channels)`, noise units.
+        num_spikes: `(num_units,)` spikes averaged in each template.
+        pairs: `(num_pairs, 2)` units.
+        shifts: `(num_pairs,)` samples to add to the second's spike times to align them with the first's.
 
     Returns:
-        `(labels, shifts)`: `(num_spikes,)` int64 from 0 without gaps, and `(num_spikes,)` int64 samples to add to
-        each spike's time.
+        `(num_pairs, 2, num_samples, num_channels)` float32: the direction in the alignment of the first unit, and in
+        that of the second; zero where the templates are equal within noise.
     """
-    labels = np.asarray(labels, dtype="int64").copy()
-    spike_shifts = np.zeros(len(labels), dtype="int64")
-    templates = np.array(templates, dtype="float64")
-    counts = np.bincount(labels[labels >= 0], minlength=len(templates)).astype("float64")
-    alive = counts > 0
-    distances, shifts = template_distances(templates, max_shift)
-    while alive.sum() > 1:
-        allowed = np.where(alive[:, None] & alive[None, :], distances, np.inf)
-        np.fill_diagonal(allowed, np.inf)
-        first, second = np.unravel_index(allowed.argmin(), allowed.shape)
-        if not allowed[first, second] <= max_distance:
-            break
-        if counts[second] > counts[first]:
-            first, second = second, first
-        shift = int(shifts[first, second])
-        moved = labels == second
-        labels[moved] = first
-        spike_shifts[moved] += shift
-        weight = counts[first] / (counts[first] + counts[second])
-        templates[first] = weight * templates[first] + (1 - weight) * _shifted(templates[second], shift)
-        counts[first] += counts[second]
-        alive[second] = False
-        row, row_shifts = _distances_of(templates, first, max_shift)
-        distances[first], shifts[first] = row, row_shifts
-        distances[:, first], shifts[:, first] = row, -row_shifts
-    new_labels = np.full(len(alive) + 1, -1, dtype="int64")
-    new_labels[np.flatnonzero(alive)] = np.arange(alive.sum())
-    return new_labels[labels], spike_shifts
+    directions = np.zeros((len(pairs), 2, *templates.shape[1:]), dtype="float32")
+    for index, ((first, second), shift) in enumerate(zip(pairs, shifts)):
+        difference = shift_template(templates[second], shift) - templates[first]
+        standard_error = np.sqrt(1 / max(num_spikes[first], 1) + 1 / max(num_spikes[second], 1))
+        difference[np.abs(difference) < NUM_STANDARD_ERRORS * standard_error] = 0
+        directions[index] = difference, shift_template(difference, -shift)
+    return directions
 
 
-def _shifted(template, shift):
+def join_pairs(num_units, pairs, shifts):
+    """Join units linked by pairs, also over several links, and align their spikes.
+
+    Args:
+        num_units: how many units there are.
+        pairs: `(num_pairs, 2)` units to be joined, the surest pair first.
+        shifts: `(num_pairs,)` samples to add to the second's spike times to align them with the first's.
+
+    Returns:
+        `(new_units, unit_shifts)`: `(num_units,)` int64 numbers from 0 without gaps, and `(num_units,)` int64 samples
+        to add to the times of each unit's spikes.
+    """
+    root = np.arange(num_units)
+    unit_shifts = np.zeros(num_units, dtype="int64")
+    for (first, second), shift in zip(pairs, shifts):
+        if root[first] == root[second]:
+            continue
+        moved = root == root[second]
+        unit_shifts[moved] += shift + unit_shifts[first] - unit_shifts[second]
+        root[moved] = root[first]
+    return np.unique(root, return_inverse=True)[1].astype("int64"), unit_shifts
+
+
+def shift_template(template, shift):
+    """Move a template by `shift` samples to earlier times, filling with zeros."""
     moved = np.zeros_like(template)
     num_samples = len(template)
     source = slice(max(shift, 0), num_samples + min(shift, 0))
     target = slice(max(-shift, 0), num_samples + min(-shift, 0))
     moved[target] = template[source]
     return moved
-
-
-def _distances_of(templates, unit, max_shift):
-    pairs = [template_distances(templates[[unit, other]], max_shift) for other in range(len(templates))]
-    return np.array([d[0, 1] for d, _ in pairs]), np.array([s[0, 1] for _, s in pairs])
 
 
 def find_duplicates(samples, labels, amplitudes, max_gap):

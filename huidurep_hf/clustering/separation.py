@@ -8,24 +8,38 @@ NUM_BINS = 200
 def valley_depth(first, second):
     """Measure the gap between two clusters on their linear discriminant.
 
-    Both clusters are projected onto the direction that separates their means best (Fisher 1936) and weighed alike;
-    the density of the whole, smoothed by Silverman's rule, is compared at its lowest point between the two medians
-    with the lower of the two peaks.
+    Both clusters are projected onto the direction that separates their means best (Fisher 1936).
 
     Args:
         first, second: `(num_spikes, num_features)` spikes of each cluster.
+
+    Returns:
+        `float`, as [`valley_depth_on_line`].
+    """
+    if len(first) == 0 or len(second) == 0:
+        return 0.0
+    return valley_depth_on_line(*_project(first, second))
+
+
+def valley_depth_on_line(first, second):
+    """Measure the gap between two sets of numbers.
+
+    Both sets weigh alike; the density of the whole, smoothed by Silverman's rule, is compared at its lowest point
+    between the two medians with the lower of the two peaks.
+
+    Args:
+        first, second: `(num_spikes,)`.
 
     Returns:
         `float` between 0 (one hump, or no spikes) and 1 (nothing between them).
     """
     if len(first) == 0 or len(second) == 0:
         return 0.0
-    a, b = _project(first, second)
-    low, high = np.median(a), np.median(b)
+    low, high = np.median(first), np.median(second)
     if not high > low:
         return 0.0
     grid = np.linspace(low, high, NUM_BINS)
-    density = _density(a, grid) + _density(b, grid)
+    density = _density(first, grid) + _density(second, grid)
     split = int(density.argmin())
     lower_peak = min(density[: split + 1].max(), density[split:].max())
     return float(1 - density[split] / lower_peak) if lower_peak > 0 else 0.0

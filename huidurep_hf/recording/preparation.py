@@ -13,6 +13,8 @@ logger = logging.getLogger("huidurep_hf")
 MIN_SEGMENT_MS = 10.0
 # Band-pass filters lose their meaning close to the Nyquist frequency.
 MAX_FREQ_TO_SAMPLING_RATE = 0.45
+# Prepared traces up to this size are kept: 10 minutes of 32 channels at 30 kHz, 50 s of 384.
+MAX_BYTES_IN_MEMORY = 2 * 2**30 + 2**28
 
 
 @dataclass(frozen=True)
@@ -98,8 +100,10 @@ def prepare(recording, *, freq_min_hz=300.0, freq_max_hz=6000.0, min_channels_fo
     if group_sizes.min() >= min_channels_for_reference:
         members = [list(recording.channel_ids[groups == group]) for group in range(len(group_sizes))]
         recording = preprocessing.common_reference(recording, operator="median", groups=members)
-        noise_levels = estimate_noise_levels(recording, seed)
         steps.append(f"common median reference, {len(members)} shank(s)")
+    recording = _keep_in_memory(recording)
+    if group_sizes.min() >= min_channels_for_reference:
+        noise_levels = estimate_noise_levels(recording, seed)
     for step in steps:
         logger.info("prepare: %s", step)
     return PreparedRecording(
@@ -130,6 +134,14 @@ def estimate_noise_levels(recording, seed):
     chunks = _random_chunks(seed)
     levels = get_noise_levels(recording, return_in_uV=False, random_slices_kwargs=chunks, progress_bar=False)
     return levels.astype("float32")
+
+
+def _keep_in_memory(recording):
+    """Filter a short recording once instead of in each of the later passes; a long one is streamed every time."""
+    num_bytes = 4 * recording.get_num_channels() * recording.get_total_samples()
+    if num_bytes > MAX_BYTES_IN_MEMORY:
+        return recording
+    return recording.save(format="memory", sharedmem=False, n_jobs=1, chunk_duration="1s", progress_bar=False)
 
 
 def _random_chunks(seed):

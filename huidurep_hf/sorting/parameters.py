@@ -46,9 +46,6 @@ class SortingParameters:
     min_valley: float = _parameter(
         0.3, "split (0) to merged (1): valley between two clusters that keeps them apart", low=0.0, high=1.0
     )
-    merge_distance: float = _parameter(
-        0.25, "neighbours are merged if their templates differ by less than this share of energy", low=0.0, high=2.0
-    )
     duplicate_ms: float = _parameter(0.3, "spikes of one unit closer than this are one spike, ms", low=0.0, high=2.0)
     batch_size: int = _parameter(512, "most spikes in one pass of the model", low=1)
     seed: int = _parameter(0, "seed of everything random", low=0)
