@@ -1,0 +1,154 @@
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+from huggingface_hub import ModelCard
+
+from huidurep_hf import HuiduRepModel
+from huidurep_hf.evaluation.run_record import describe_environment, hash_weights
+from huidurep_hf.model_card import write_model_card
+
+METHODS = ("PCA-32", "PCA, 5 aligned channels", "model", "model + location")
+
+
+@pytest.fixture
+def checkpoint(tiny_checkpoint, tmp_path):
+    """A checkpoint folder with the record of a training run."""
+    folder = tmp_path / "tiny"
+    shutil.copytree(tiny_checkpoint, folder)
+    training = {
+        "arguments": {"dataset": "data/spikes", "seed": 3},
+        "num_steps": 10,
+        "pairs_seen": 640,
+        "seconds": 7200.0,
+        "final_losses": {"loss": 1.25},
+        "num_training_units": 77,
+        "num_processes": 1,
+        "device": "cpu",
+        "machine": "x86_64, 2 threads a process",
+        "versions": {"torch": "2.13.0"},
+    }
+    (folder / "training.json").write_text(json.dumps(training))
+    return folder
+
+
+@pytest.fixture
+def results(checkpoint, tmp_path):
+    """Figures of that checkpoint: ARI 0.71 and 0.73 for the model, 0.5 and 0.52 for the rest."""
+    model = HuiduRepModel.from_pretrained(checkpoint)
+
+    def scores(method):
+        ari = [0.71, 0.73] if method == "model" else [0.5, 0.52]
+        subset = {"mixture_ari": ari, "density_ari": 0.4}
+        return {"all": subset, "snr3": subset, "neighbor_accuracy": 0.9, "density_num_units": 8}
+
+    rows = [
+        {
+            "condition": condition,
+            "recording_seed": seed,
+            "num_units": 10,
+            "num_spikes": 2000,
+            "spikes_per_s": 1234,
+            "methods": {method: scores(method) for method in METHODS},
+            "denoising": [
+                {
+                    "snr_min": 4.0,
+                    "snr_max": 8.0,
+                    "num_spikes": 500,
+                    "denoisers": {"model": {"gain_db": 7.31, "template_error": 0.08}},
+                }
+            ],
+            "run": 0,
+        }
+        for condition in ("tetrode", "silicon32")
+        for seed in (100, 101)
+    ]
+    identity = {
+        "model_sha256": hash_weights(model),
+        "model": "tiny",
+        "num_parameters": model.num_parameters(),
+        "num_mixture_seeds": 2,
+        "max_spikes_per_unit": 300,
+    }
+    path = tmp_path / "results.json"
+    path.write_text(json.dumps({"identity": identity, "runs": [describe_environment()], "rows": rows}))
+    return path
+
+
+def test_card_is_read_by_the_hub_and_has_the_numbers(checkpoint, results):
+    card = ModelCard.load(write_model_card(checkpoint, results))
+    assert card.data.license == "cc-by-nc-sa-4.0" and card.data.library_name == "transformers"
+    assert card.data.pipeline_tag == "feature-extraction" and "spike-sorting" in card.data.tags
+    figures = {(r.dataset_config, r.metric_name): r.metric_value for r in card.data.eval_results}
+    assert figures["tetrode", "ARI of a Gaussian mixture, model"] == pytest.approx(0.72)
+    assert len(figures) == 4
+    for text in (
+        "0.72 ± 0.01",
+        "0.51 ± 0.01",
+        "7.3 ± 0.0 (0.08)",
+        "1234 spikes",
+        "640 pairs",
+        "2.0 h",
+        "seed 3",
+        "arXiv:2507.17224",
+        "40",
+        "L5_TTPC2, L5_NBC, L5_MC, L5_STPC",
+        "CC BY-NC-SA 4.0",
+        "Apache-2.0",
+        "Recording seeds 100, 101",
+        "cores",
+        json.loads(results.read_text())["identity"]["model_sha256"],
+    ):
+        assert text in card.text, text
+    assert "More Information Needed" not in card.content
+    assert "{{" not in card.content and "{%" not in card.content and "None" not in card.text
+    assert {path.name for path in checkpoint.iterdir()} >= {"README.md", "config.json"}
+    assert not list(checkpoint.glob("*.partial"))
+
+
+def test_examples_in_the_card_run(checkpoint, results):
+    text = write_model_card(checkpoint, results, model_id="huidurep/tiny").read_text()
+    blocks = re.findall(r"```python\n(.*?)```", text, flags=re.DOTALL)
+    assert len(blocks) == 2
+    for block in blocks:
+        assert "import huidurep_hf" in block
+        values = {}
+        exec(block.replace("huidurep/tiny", str(checkpoint)), values)
+        if "output" in values:
+            assert values["output"].embeddings.shape == (8, 32)
+        else:
+            assert values["sorting"].sampling_frequency == values["recording"].sampling_frequency
+
+
+def test_no_card_without_figures(checkpoint, results):
+    content = json.loads(results.read_text())
+    for rows, message in (
+        ([], "no evaluation figures"),
+        ([{**content["rows"][0], "methods": {}}], "no agreement of 'model' on 'tetrode', seed 100"),
+    ):
+        results.write_text(json.dumps({**content, "rows": rows}))
+        with pytest.raises(ValueError, match=message):
+            write_model_card(checkpoint, results)
+    content["rows"][0]["methods"]["model"]["all"]["mixture_ari"] = [float(np.nan)]
+    results.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="no agreement"):
+        write_model_card(checkpoint, results)
+    assert not (checkpoint / "README.md").exists()
+
+
+def test_no_card_with_figures_of_other_weights(checkpoint, results):
+    content = json.loads(results.read_text())
+    content["identity"]["model_sha256"] = "0" * 64
+    results.write_text(json.dumps(content))
+    with pytest.raises(ValueError, match="figures are of weights 000000000000"):
+        write_model_card(checkpoint, results)
+
+
+def test_missing_files_are_named(checkpoint, results, tmp_path):
+    with pytest.raises(FileNotFoundError, match="evaluate.py"):
+        write_model_card(checkpoint, tmp_path / "nothing.json")
+    (checkpoint / "training.json").unlink()
+    with pytest.raises(FileNotFoundError, match="pretrain.py"):
+        write_model_card(checkpoint, results)
