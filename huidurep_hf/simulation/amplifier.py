@@ -47,13 +47,14 @@ def record_potential(
     spectrum = np.fft.rfft(potential, axis=0)[: num_output // 2 + 1]
     if band_hz is not None:
         frequencies = np.arange(len(spectrum)) * input_rate / len(potential)
-        spectrum *= _gain(frequencies, output_rate, band_hz)[:, None]
+        spectrum *= filter_gain(frequencies, output_rate, band_hz)[:, None]
     return np.fft.irfft(spectrum, num_output, axis=0) * (num_output / len(potential))
 
 
-def _gain(frequencies: np.ndarray, output_rate: float, band_hz: tuple[float, float]) -> np.ndarray:
+def filter_gain(frequencies: np.ndarray, sampling_rate: float, band_hz: tuple[float, float]) -> np.ndarray:
+    """Factor on the amplitude at each frequency (Hz) of the zero-phase filter that `record_potential` describes."""
     from scipy.signal import butter, sosfreqz
 
-    sections = butter(_FILTER_ORDER, band_hz, btype="bandpass", fs=output_rate, output="sos")
-    _, response = sosfreqz(sections, worN=np.minimum(frequencies, output_rate / 2), fs=output_rate)
+    sections = butter(_FILTER_ORDER, band_hz, btype="bandpass", fs=sampling_rate, output="sos")
+    _, response = sosfreqz(sections, worN=np.minimum(frequencies, sampling_rate / 2), fs=sampling_rate)
     return np.abs(response) ** 2

@@ -53,7 +53,7 @@ def compile_mechanisms(cache_dir: Path) -> Path:
     if run.returncode != 0:
         raise RuntimeError(
             "Compiling the cell models' ion channels with nrnivmodl failed. It needs gcc and make "
-            f'(Debian: `apt-get install build-essential`) and neuron==8.2.7. {_INSTALL}\n{run.stderr[-2000:]}'
+            f"(Debian: `apt-get install build-essential`) and neuron==8.2.7. {_INSTALL}\n{run.stderr[-2000:]}"
         )
     shutil.rmtree(models_dir, ignore_errors=True)
     unfinished.rename(models_dir)
@@ -86,7 +86,9 @@ def simulate_cell(name: str, cache_dir: Path) -> CellCurrents:
     duration_ms = settle_ms + 2 * step_ms + pause_ms + 10
     cell = return_bbp_cell(str(folder), end_T=duration_ms, dt=TIME_STEP_MS, start_T=0)
 
-    holding_na, weak_na, _, strong_na = (float(value) for value in (folder / "current_amps.dat").read_text().split()[:4])
+    holding_na, weak_na, _, strong_na = (
+        float(value) for value in (folder / "current_amps.dat").read_text().split()[:4]
+    )
     soma = next(section for section in cell.allseclist if "soma" in section.name())
     clamps = []
     for start_ms, length_ms, current_na in (
@@ -122,7 +124,9 @@ def _bundled_models() -> Path:
         import MEArec
         import neuron  # noqa: F401
     except ImportError as error:
-        raise ModuleNotFoundError(f"Simulating cell models needs MEArec, LFPy and NEURON ({error}). {_INSTALL}") from error
+        raise ModuleNotFoundError(
+            f"Simulating cell models needs MEArec, LFPy and NEURON ({error}). {_INSTALL}"
+        ) from error
     return Path(MEArec.__file__).parent / "cell_models" / "bbp"
 
 
