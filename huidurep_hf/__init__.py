@@ -14,6 +14,7 @@ from .model.feature_extraction_huidurep import HuiduRepFeatureExtractor
 from .model.modeling_huidurep import HuiduRepModel
 from .model.pretraining_huidurep import HuiduRepForPreTraining
 from .model.resolving_huidurep import CheckpointResolvingMixin
+from .sorting.transformers_pipeline import register_pipeline
 
 __version__ = "0.1.0"
 
@@ -22,6 +23,7 @@ AutoConfig.register(HuiduRepConfig.model_type, HuiduRepConfig, exist_ok=True)
 AutoModel.register(HuiduRepConfig, HuiduRepModel, exist_ok=True)
 AutoModelForPreTraining.register(HuiduRepConfig, HuiduRepForPreTraining, exist_ok=True)
 AutoFeatureExtractor.register(HuiduRepConfig, HuiduRepFeatureExtractor, exist_ok=True)
+register_pipeline()
 
 # Loaded on first use: sorting needs the extra `sorting`.
 _LAZY = {

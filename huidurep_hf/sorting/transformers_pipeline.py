@@ -4,7 +4,6 @@ from transformers import AutoModel, Pipeline
 from transformers.pipelines import PIPELINE_REGISTRY
 
 from .parameters import SortingParameters
-from .sorter import SpikeSorter
 
 TASK = "spike-sorting"
 SORT_ARGUMENTS = ("output_folder", "overwrite", "progress")
@@ -52,6 +51,9 @@ class SpikeSortingPipeline(Pipeline):
         return {"recording": recording}
 
     def _forward(self, inputs, **kwargs):
+        # Here, because the task is registered when huidurep_hf is imported, and SpikeInterface takes seconds to load.
+        from .sorter import SpikeSorter
+
         sorter = SpikeSorter(self.model, self.feature_extractor)
         return {"sorting": sorter(inputs["recording"], **kwargs)}
 
