@@ -20,6 +20,10 @@ __all__ = ["RECORDING_CONDITIONS", "RecordingParameters", "example_recording", "
 BEFORE_SPIKE_MS = 1.8
 AFTER_SPIKE_MS = 5.2
 FADE_IN_MS, FADE_OUT_MS = 0.5, 2.0
+DISTANCE_UM = (8.0, 40.0)
+MARGIN_UM = 20.0
+"""Somata lie this far from the probe plane, and at most this far beside its outermost contacts."""
+
 MINIMAL_SOMA_DISTANCE_UM = 12.0
 DRIFT_STEP_UM = 2.0
 MAXIMAL_TRIES_PER_UNIT = 500
@@ -108,7 +112,7 @@ def place_units(parameters: RecordingParameters) -> UnitTemplates:
     """
     cells = list(load_cells(parameters.cells).values())
     contacts = contact_positions(parameters.probe, parameters.seed)
-    placement = TemplateParameters(sampling_rate=parameters.sampling_rate, random_band_probability=0.0)
+    placement = TemplateParameters(distance_um=DISTANCE_UM, margin_um=MARGIN_UM, random_band_probability=0.0)
     rng = np.random.default_rng(parameters.seed)
     displacements = _displacements(parameters.drift_um)
 
