@@ -21,7 +21,7 @@ def with_probe(recording):
         The recording, unchanged if it has a probe.
 
     Raises:
-        ValueError: several channels without a probe, or two channels of one shank at the same place.
+        ValueError: several channels without a probe.
     """
     num_channels = recording.get_num_channels()
     if not recording.has_probe():
@@ -32,15 +32,6 @@ def with_probe(recording):
                 f" --probe ({PROBE_NAMES})."
             )
         return _attached(recording, _probegroup_from_positions(np.zeros((num_channels, 2))))
-    positions = recording.get_channel_locations(axes="xy")
-    groups = recording.get_channel_groups()
-    for group in np.unique(groups):
-        _, counts = np.unique(positions[groups == group], axis=0, return_counts=True)
-        if (counts > 1).any():
-            raise ValueError(
-                f"Shank {group} has {int(counts.max())} channels at the same position; every contact needs its own."
-                " Set real positions with recording.set_probe(probe) or, at the command line, --probe."
-            )
     return recording
 
 

@@ -1,6 +1,5 @@
 """Open a recording from a path: whatever SpikeInterface reads, chosen by what lies there."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -77,50 +76,36 @@ def _read_raw(path, sampling_rate=None, num_channels=None, dtype=None, gain_uv=N
 
 
 def _read_format(path, stream):
+    from spikeinterface.core import BaseRecording
+
     try:
-        if path.suffix.lower() == ".nwb":
-            return _read_nwb(path, stream)
-        if _is_spikeglx(path):
-            return _read_neo("read_spikeglx", path if path.is_dir() else path.parent, stream)
-        if path.is_dir() and _has_any(path, ("structure.oebin", "*.continuous", "settings*.xml")):
-            return _read_neo("read_openephys", path, stream)
-        return _read_spikeinterface(path)
+        recording = _open(path, stream)
     except ImportError as error:
         package = error.name or "a package"
         raise ImportError(f"Reading {path} needs {package}, which is not installed: pip install {package}") from error
+    except Exception as error:
+        # Readers fail in many ways on foreign files, UnboundLocalError among them.
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
+        raise ValueError(
+            f"Cannot read {path} ({reason}); choose one of several streams with --stream. Readable are: {READABLE}."
+        ) from error
+    if not isinstance(recording, BaseRecording):
+        raise ValueError(f"{path} holds a {type(recording).__name__}, not a recording.")
+    return recording
 
 
-def _read_spikeinterface(path):
-    from spikeinterface.core import BaseRecording, load
-
-    if path.is_file() and path.suffix.lower() not in (".json", ".pkl", ".pickle"):
-        raise ValueError(f"Cannot tell what {path} is; readable are: {READABLE}.")
-    try:
-        loaded = load(path, base_folder=path.parent if path.is_file() else None)
-    except (ValueError, KeyError, TypeError, AttributeError, FileNotFoundError, json.JSONDecodeError) as error:
-        raise ValueError(f"Cannot read {path} ({_first_line(error)}); readable are: {READABLE}.") from error
-    if not isinstance(loaded, BaseRecording):
-        raise ValueError(f"{path} holds a {type(loaded).__name__}, not a recording.")
-    return loaded
-
-
-def _read_nwb(path, stream):
-    from spikeinterface.extractors import read_nwb_recording
-
-    try:
-        return read_nwb_recording(path, electrical_series_path=stream)
-    except (OSError, ValueError, KeyError) as error:
-        raise ValueError(f"Cannot read {path} as NWB: {_first_line(error)} (choose a series with --stream).") from error
-
-
-def _read_neo(reader, folder, stream):
+def _open(path, stream):
     from spikeinterface import extractors
+    from spikeinterface.core import load
 
-    try:
-        return getattr(extractors, reader)(folder, stream_id=stream)
-    except (OSError, ValueError, KeyError, IndexError, AssertionError) as error:
-        name = reader.removeprefix("read_")
-        raise ValueError(f"Cannot read {folder} as {name}: {_first_line(error)} (choose with --stream).") from error
+    if path.suffix.lower() == ".nwb":
+        return extractors.read_nwb_recording(path, electrical_series_path=stream)
+    if _is_spikeglx(path):
+        return extractors.read_spikeglx(path if path.is_dir() else path.parent, stream_id=stream)
+    if path.is_dir() and _has_any(path, ("structure.oebin", "*.continuous", "settings*.xml")):
+        return extractors.read_openephys(path, stream_id=stream)
+    # A dumped JSON may hold paths relative to itself.
+    return load(path, base_folder=path.parent) if path.is_file() else load(path)
 
 
 def _is_spikeglx(path):
@@ -132,7 +117,3 @@ def _is_spikeglx(path):
 
 def _has_any(folder, patterns):
     return any(next(folder.rglob(pattern), None) is not None for pattern in patterns)
-
-
-def _first_line(error):
-    return (str(error).strip().splitlines() or [type(error).__name__])[0]

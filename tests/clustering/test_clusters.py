@@ -1,0 +1,45 @@
+"""HDBSCAN and mixtures answer the same questions, so they are asked together."""
+
+import numpy as np
+import pytest
+from sklearn.metrics import adjusted_rand_score
+
+from huidurep_hf.clustering.density import cluster_density
+from huidurep_hf.clustering.mixture import cluster_mixture
+
+CENTERS = [[0, 0, 0], [9, 0, 0], [0, 9, 0]]
+
+
+@pytest.mark.parametrize("cluster", [cluster_density, cluster_mixture])
+def test_separate_blobs_are_found(make_blobs, cluster):
+    features, truth = make_blobs(CENTERS)
+    labels = cluster(features)
+    assert labels.dtype == np.int64
+    assert labels.max() == 2
+    assert adjusted_rand_score(truth[labels >= 0], labels[labels >= 0]) > 0.99
+    np.testing.assert_array_equal(labels, cluster(features))
+
+
+@pytest.mark.parametrize("cluster", [cluster_density, cluster_mixture])
+def test_one_blob_is_one_cluster(make_blobs, cluster):
+    assert cluster(make_blobs(CENTERS[:1])[0]).max() == 0
+
+
+@pytest.mark.parametrize("cluster", [cluster_density, cluster_mixture])
+@pytest.mark.parametrize("num_spikes", [0, 1, 2, 5])
+def test_few_spikes(cluster, num_spikes):
+    labels = cluster(np.ones((num_spikes, 3)))
+    assert labels.shape == (num_spikes,)
+    assert labels.max(initial=-1) < 1
+
+
+def test_exact_number_of_gaussians(make_blobs):
+    features, _ = make_blobs(CENTERS)
+    assert len(np.unique(cluster_mixture(features, num_units=5))) == 5
+    assert len(np.unique(cluster_mixture(features[:3], num_units=5))) <= 3
+
+
+def test_sparse_spikes_stay_unlabelled(make_blobs):
+    features, _ = make_blobs(CENTERS)
+    features[-1] = 100
+    assert cluster_density(features)[-1] == -1

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+
+from huidurep_hf.recording.reading import read_recording
+
+RAW = {"sampling_rate": 15000.0, "num_channels": 4, "dtype": "int16"}
+
+
+@pytest.fixture
+def raw_file(tmp_path):
+    path = tmp_path / "trial.raw"
+    np.arange(400, dtype="int16").reshape(100, 4).tofile(path)
+    return path
+
+
+def test_raw_binary(raw_file):
+    recording = read_recording(raw_file, probe="tetrode", raw={**RAW, "gain_uv": 0.5})
+    assert recording.get_traces()[1].tolist() == [4, 5, 6, 7]
+    assert recording.get_channel_gains().tolist() == [0.5] * 4
+    assert recording.get_num_samples() == 100
+
+
+@pytest.mark.parametrize("name", ["binary", "recording.zarr", "recording.json"])
+def test_spikeinterface_formats(make_recording, tmp_path, name):
+    recording = make_recording(num_samples=1000)
+    path = tmp_path / name
+    if name == "recording.json":
+        saved = recording.save(folder=tmp_path / "beside", verbose=False)
+        saved.dump_to_json(path)
+    else:
+        recording.save(folder=path, format="zarr" if "zarr" in name else "binary", verbose=False)
+    read = read_recording(path)
+    np.testing.assert_array_equal(read.get_traces(), recording.get_traces())
+    assert read.has_probe()
+
+
+@pytest.mark.parametrize(
+    ("raw", "message"),
+    [
+        (None, "--sampling-rate, --num-channels and --dtype"),
+        ({**RAW, "num_channels": 7}, "800 bytes.*multiple of 14"),
+        ({**RAW, "dtype": "int17"}, "dtype 'int17'"),
+        ({**RAW, "sampling_rate": 0.0}, "must be > 0"),
+        ({**RAW, "offset_uv": 3.0}, "--gain-uv"),
+    ],
+)
+def test_wrong_raw_layouts_are_refused(raw_file, raw, message):
+    with pytest.raises(ValueError, match=message):
+        read_recording(raw_file, raw=raw)
+
+
+def test_unreadable_paths_are_refused(tmp_path, raw_file):
+    with pytest.raises(ValueError, match="does not exist"):
+        read_recording(tmp_path / "absent")
+    (tmp_path / "notes.txt").write_text("no recording")
+    with pytest.raises(ValueError, match="notes.txt"):
+        read_recording(tmp_path / "notes.txt")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ValueError, match="Cannot read"):
+        read_recording(tmp_path / "folder")
+    with pytest.raises(ValueError, match="--dtype.*raw binary file, but"):
+        read_recording(tmp_path / "folder", raw={"dtype": "int16"})
+    (tmp_path / "empty.raw").touch()
+    with pytest.raises(ValueError, match="0 bytes"):
+        read_recording(tmp_path / "empty.raw", raw=RAW)
+    (tmp_path / "broken.nwb").write_text("no HDF5")
+    with pytest.raises((ValueError, ImportError), match="broken.nwb"):
+        read_recording(tmp_path / "broken.nwb")
