@@ -12,7 +12,8 @@ def cluster_density(features, *, min_cluster_size=20, min_samples=10):
         min_samples: neighbours over which density is measured; more is smoother.
 
     Returns:
-        `(num_spikes,)` int64 labels from 0, -1 for sparse spikes. Fewer spikes than the smallest cluster are all -1.
+        `(num_spikes,)` int64 labels from 0, -1 for sparse spikes. Spikes without any structure are one cluster; fewer
+        spikes than the smallest cluster are all -1.
     """
     import hdbscan
 
@@ -21,8 +22,9 @@ def cluster_density(features, *, min_cluster_size=20, min_samples=10):
     clusterer = hdbscan.HDBSCAN(
         min_cluster_size=min_cluster_size,
         min_samples=min_samples,
-        allow_single_cluster=True,
         approx_min_span_tree=False,
         core_dist_n_jobs=1,
     )
-    return clusterer.fit_predict(features).astype("int64")
+    # Letting HDBSCAN choose one cluster makes it miss neighbours; splits in excess are joined again by their valley.
+    labels = clusterer.fit_predict(features).astype("int64")
+    return labels if labels.max() >= 0 else np.zeros(len(features), dtype="int64")

@@ -15,7 +15,7 @@ NUM_COMPONENTS = 8
 MAX_SPLIT_DEPTH = 3
 
 
-def cluster_locally(features, peak_channels, *, method="hdbscan", min_cluster_size=20, min_valley=0.3, seed=0):
+def cluster_locally(features, peak_channels, *, method="hdbscan", min_cluster_size=20, min_valley=0.5, seed=0):
     """Cluster the spikes of each neighbourhood; clusters of different neighbourhoods get different labels.
 
     Args:
@@ -39,7 +39,7 @@ def cluster_locally(features, peak_channels, *, method="hdbscan", min_cluster_si
                 cluster_mixture(reduce_locally(features[members], NUM_COMPONENTS), seed=seed), min_cluster_size
             )
         else:
-            local = split_by_density(features[members], min_cluster_size)
+            local = split_by_density(features[members], min_cluster_size, min_valley)
         reduced = reduce_locally(features[members], NUM_COMPONENTS)
         local = merge_without_valley(reduced, local, min_valley)
         local, probabilities[members] = assign(reduced, local, min_cluster_size=min_cluster_size)
@@ -48,18 +48,21 @@ def cluster_locally(features, peak_channels, *, method="hdbscan", min_cluster_si
     return labels, probabilities
 
 
-def split_by_density(features, min_cluster_size, depth=0):
+def split_by_density(features, min_cluster_size, min_valley, depth=0):
     """Cluster by density, then each cluster again in its own principal components, until nothing splits.
 
     Args:
         features: `(num_spikes, num_features)`.
         min_cluster_size: smallest cluster.
+        min_valley: depth of the valley, 0 to 1, that keeps two clusters apart.
         depth: how often these spikes have been split already.
 
     Returns:
         `(num_spikes,)` int64 labels from 0, -1 for sparse spikes.
     """
-    labels = cluster_density(reduce_locally(features, NUM_COMPONENTS), min_cluster_size=min_cluster_size)
+    reduced = reduce_locally(features, NUM_COMPONENTS)
+    labels = cluster_density(reduced, min_cluster_size=min_cluster_size)
+    labels = merge_without_valley(reduced, labels, min_valley)
     num_clusters = labels.max(initial=-1) + 1
     if num_clusters < 2 or depth == MAX_SPLIT_DEPTH:
         return labels
@@ -67,7 +70,7 @@ def split_by_density(features, min_cluster_size, depth=0):
     num_labels = 0
     for cluster in range(num_clusters):
         members = np.flatnonzero(labels == cluster)
-        parts = split_by_density(features[members], min_cluster_size, depth + 1)
+        parts = split_by_density(features[members], min_cluster_size, min_valley, depth + 1)
         if parts.max(initial=-1) < 1:
             parts = np.zeros(len(members), dtype="int64")
         result[members] = np.where(parts >= 0, parts + num_labels, -1)

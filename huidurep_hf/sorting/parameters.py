@@ -44,7 +44,7 @@ class SortingParameters:
     num_units: int | None = _parameter(None, "exact number of units, for gmm; found automatically if left out", low=1)
     min_spikes_per_unit: int = _parameter(20, "smallest unit", low=2)
     min_valley: float = _parameter(
-        0.3, "split (0) to merged (1): valley between two clusters that keeps them apart", low=0.0, high=1.0
+        0.5, "split (0) to merged (1): valley between two clusters that keeps them apart", low=0.0, high=1.0
     )
     duplicate_ms: float = _parameter(0.3, "spikes of one unit closer than this are one spike, ms", low=0.0, high=2.0)
     batch_size: int = _parameter(512, "most spikes in one pass of the model", low=1)
