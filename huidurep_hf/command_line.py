@@ -185,6 +185,10 @@ def _set_up_logging(options):
     level = logging.WARNING if options.quiet else logging.INFO
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
     logging.getLogger("huidurep_hf").setLevel(level)
+    if options.quiet:
+        from transformers.utils.logging import disable_progress_bar
+
+        disable_progress_bar()
     if not options.debug:
         # Other packages' warnings would hide our own lines.
         warnings.simplefilter("ignore")

@@ -4,14 +4,17 @@ import warnings
 
 import numpy as np
 
+# BIC is taken to have passed its minimum after this many worse numbers of units.
+PATIENCE = 3
+
 
 def cluster_mixture(features, *, num_units=None, max_units=10, seed=0):
     """Cluster spikes by a Gaussian mixture of full covariance.
 
     Args:
         features: `(num_spikes, num_features)`.
-        num_units: number of Gaussians. Left out, the number from 1 to `max_units` with the lowest Bayesian
-            information criterion.
+        num_units: number of Gaussians. Left out, the number from 1 to `max_units` at which the Bayesian
+            information criterion (Schwarz 1978) is lowest.
         max_units: most Gaussians that are tried.
         seed: of the starting points.
 
@@ -26,14 +29,23 @@ def cluster_mixture(features, *, num_units=None, max_units=10, seed=0):
         return _fit(features, min(num_units, num_spikes), seed).predict(features).astype("int64")
     # A Gaussian with fewer spikes than dimensions has no covariance of its own.
     most = int(np.clip(num_spikes // (num_features + 1), 1, max_units))
-    fits = [_fit(features, count, seed) for count in range(1, most + 1)]
-    best = fits[int(np.argmin([fit.bic(features) for fit in fits]))]
+    best, lowest, num_worse = None, np.inf, 0
+    for count in range(1, most + 1):
+        fit = _fit(features, count, seed)
+        criterion = fit.bic(features)
+        if criterion < lowest:
+            best, lowest, num_worse = fit, criterion, 0
+        else:
+            num_worse += 1
+        if num_worse == PATIENCE:
+            break
     return best.predict(features).astype("int64")
 
 
 def _fit(features, num_units, seed):
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
+    from threadpoolctl import threadpool_limits
 
     if len(features) == 1:
         # scikit-learn wants two samples; one spike twice is the same Gaussian.
@@ -41,7 +53,8 @@ def _fit(features, num_units, seed):
     # The regularisation follows the scale of the features, so that identical spikes do not end the fit.
     regularisation = 1e-6 + 1e-3 * float(features.var(axis=0).mean())
     mixture = GaussianMixture(num_units, covariance_type="full", reg_covar=regularisation, random_state=seed, n_init=2)
-    with warnings.catch_warnings():
+    # Matrices this small lose more time to waiting threads than they win.
+    with threadpool_limits(1), warnings.catch_warnings():
         # Duplicate points and slow convergence are normal for the largest numbers that BIC tries and rejects.
         warnings.simplefilter("ignore", ConvergenceWarning)
         return mixture.fit(features)

@@ -45,7 +45,7 @@ def _draw_units(result, table, path):
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
-    shown = table.nlargest(MAX_UNITS_IN_PICTURE, "num_spikes").sort_values("unit")
+    shown = table.sort_values("num_spikes", ascending=False).head(MAX_UNITS_IN_PICTURE).sort_values("unit")
     num_rows = max(len(shown), 1)
     figure = Figure(figsize=(11, 0.8 + 1.75 * num_rows), layout="constrained")
     FigureCanvasAgg(figure)

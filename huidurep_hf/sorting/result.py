@@ -82,7 +82,8 @@ class SortingResult:
             "events": len(events),
             **{str(name): int(count) for name, count in events["became"].value_counts().items()},
         }
-        sorting = _sorting_from_events(events, recording, len(units.templates))
+        sorting = _sorting_from_events(events, provenance["recording"], len(units.templates))
+        sorting.register_recording(recording)
         provenance = {**provenance, "counts": counts}
         return cls(sorting, events, spikes.embeddings[order], units.templates, channels, provenance)
 
@@ -129,18 +130,19 @@ class SortingResult:
         Raises:
             FileNotFoundError: no result there.
         """
-        from spikeinterface.core import NumpySorting, load
-
         folder = Path(folder)
         if not (folder / PROVENANCE_FILE).is_file():
             raise FileNotFoundError(f"{folder} holds no sorting result ({PROVENANCE_FILE} is missing).")
+        provenance = json.loads((folder / PROVENANCE_FILE).read_text())
+        events = pd.read_parquet(folder / "events.parquet")
+        templates = np.load(folder / "templates.npy")
         return cls(
-            sorting=NumpySorting.from_sorting(load(folder / "sorting")),
-            events=pd.read_parquet(folder / "events.parquet"),
+            sorting=_sorting_from_events(events, provenance["recording"], len(templates)),
+            events=events,
             embeddings=np.load(folder / "embeddings.npy"),
-            templates=np.load(folder / "templates.npy"),
+            templates=templates,
             channels=pd.read_parquet(folder / "channels.parquet"),
-            provenance=json.loads((folder / PROVENANCE_FILE).read_text()),
+            provenance=provenance,
         )
 
 
@@ -166,18 +168,21 @@ def check_output_folder(folder, overwrite):
         )
 
 
-def _sorting_from_events(events, recording, num_units):
+def _sorting_from_events(events, recording_description, num_units):
     from spikeinterface.core import NumpySorting
+    from spikeinterface.core.base import minimum_spike_dtype
+    from spikeinterface.core.numpyextractors import SpikeVectorSortingSegment
 
     sorted_events = events[events["unit"] >= 0]
-    samples, labels = [], []
-    for segment in range(recording.get_num_segments()):
-        inside = sorted_events["segment"] == segment
-        samples.append(sorted_events.loc[inside, "sample"].to_numpy())
-        labels.append(sorted_events.loc[inside, "unit"].to_numpy())
-    rate = recording.get_sampling_frequency()
-    sorting = NumpySorting.from_samples_and_labels(samples, labels, rate, unit_ids=np.arange(num_units))
-    sorting.register_recording(recording)
+    spikes = np.zeros(len(sorted_events), dtype=minimum_spike_dtype)
+    spikes["segment_index"] = sorted_events["segment"]
+    spikes["sample_index"] = sorted_events["sample"]
+    spikes["unit_index"] = sorted_events["unit"]
+    unit_ids = np.arange(num_units)
+    sorting = NumpySorting(spikes, recording_description["sampling_rate"], unit_ids)
+    # SpikeInterface counts segments by their spikes, and so forgets silent ones at the end.
+    for segment in range(sorting.get_num_segments(), len(recording_description["num_samples"])):
+        sorting.add_sorting_segment(SpikeVectorSortingSegment(spikes, segment, unit_ids))
     return sorting
 
 

@@ -64,6 +64,7 @@ class SpikeSorter:
             name_or_path, revision=revision, dtype=dtype or torch.float32, **hub_kwargs
         )
         feature_extractor = HuiduRepFeatureExtractor.from_pretrained(name_or_path, revision=revision, **hub_kwargs)
+        logger.info("model: %s on %s", model.config.name_or_path, device)
         return cls(model.to(device), feature_extractor)
 
     def __call__(self, recording, **kwargs):
@@ -106,6 +107,7 @@ class SpikeSorter:
         # Motion correction belongs here.
         with _timed(seconds, "detect"):
             peaks = _detect(prepared, parameters)
+            logger.info("detect: %d peaks", len(peaks))
         with _timed(seconds, "embed"):
             spikes = embed_spikes(
                 self.model,
@@ -117,6 +119,7 @@ class SpikeSorter:
             )
         with _timed(seconds, "cluster"):
             units = find_units(spikes, peaks, prepared, parameters)
+            logger.info("cluster: %d units", len(units.templates))
         # Template matching, which finds overlapped and missed spikes, and curation belong here.
         provenance = describe_run(recording, prepared, self, parameters, seconds)
         result = SortingResult.from_events(recording, prepared, peaks, spikes, units, provenance)

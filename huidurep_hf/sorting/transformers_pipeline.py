@@ -52,6 +52,8 @@ class SpikeSortingPipeline(Pipeline):
 
     def _forward(self, inputs, **kwargs):
         # Here, because the task is registered when huidurep_hf is imported, and SpikeInterface takes seconds to load.
+
+        # Here, because SpikeInterface and pandas are needed only once sorting begins.
         from .sorter import SpikeSorter
 
         sorter = SpikeSorter(self.model, self.feature_extractor)

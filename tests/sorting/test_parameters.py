@@ -1,0 +1,45 @@
+from dataclasses import fields
+
+import pytest
+from spikeinterface.core import generate_recording
+
+from huidurep_hf import SortingParameters
+
+
+def test_every_parameter_is_described():
+    for parameter in fields(SortingParameters):
+        assert len(parameter.metadata["description"]) > 8, parameter.name
+
+
+def test_numbers_become_their_type_and_survive_a_dict():
+    parameters = SortingParameters(detect_threshold=6, clustering="gmm", num_units=4)
+    assert isinstance(parameters.detect_threshold, float)
+    assert SortingParameters.from_dict(parameters.to_dict()) == parameters
+
+
+@pytest.mark.parametrize(
+    ("values", "error", "message"),
+    [
+        ({"detect_treshold": 4}, ValueError, "did you mean 'detect_threshold'"),
+        ({"detect_threshold": 0.1}, ValueError, "detect_threshold=0.1; it must be at least 1"),
+        ({"min_valley": 1.5}, ValueError, "between 0 and 1"),
+        ({"detect_threshold": float("nan")}, ValueError, "at least"),
+        ({"detect_threshold": "5"}, TypeError, "a str; a number is needed"),
+        ({"seed": 1.5}, TypeError, "a whole number is needed"),
+        ({"batch_size": True}, TypeError, "bool"),
+        ({"clustering": "kmeans"}, ValueError, "choose from hdbscan, gmm"),
+        ({"num_units": 5}, ValueError, "clustering='gmm'"),
+    ],
+)
+def test_wrong_values_are_refused(values, error, message):
+    with pytest.raises(error, match=message):
+        SortingParameters.from_dict(values)
+
+
+def test_checked_against_the_recording():
+    recording = generate_recording(num_channels=2, durations=[0.1], sampling_frequency=10000.0)
+    SortingParameters().check(recording)
+    with pytest.raises(ValueError, match="10000 Hz.*below 4500 Hz"):
+        SortingParameters(freq_min_hz=4800, freq_max_hz=5000).check(recording)
+    with pytest.raises(ValueError, match="first must be smaller"):
+        SortingParameters(freq_min_hz=800, freq_max_hz=700).check(recording)

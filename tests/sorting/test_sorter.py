@@ -1,0 +1,129 @@
+import numpy as np
+import pytest
+from spikeinterface.core import NumpyRecording, NumpySorting, append_recordings
+
+from huidurep_hf import SortingParameters, SpikeSorter
+from huidurep_hf.evaluation.ground_truth import score_sorting
+
+
+def noise_recording(num_samples=30000, num_channels=4, rate=30000.0):
+    traces = np.random.default_rng(0).normal(size=(num_samples, num_channels)).astype("float32")
+    recording = NumpyRecording([traces], sampling_frequency=rate)
+    recording.set_dummy_probe_from_locations(np.stack([np.zeros(num_channels), 25.0 * np.arange(num_channels)], axis=1))
+    return recording
+
+
+def test_loud_units_are_found(tetrode, tetrode_result):
+    _, scores = score_sorting(tetrode_result.sorting, tetrode[1])
+    assert scores["accuracy"] > 0.8
+    assert isinstance(tetrode_result.sorting, NumpySorting)
+
+
+def test_call_returns_the_sorting_and_repeats(sorter, tetrode, tetrode_result):
+    sorting = sorter(tetrode[0])
+    assert sorting.to_spike_vector().tolist() == tetrode_result.sorting.to_spike_vector().tolist()
+
+
+@pytest.mark.parametrize("batch_size", [7, 64])
+def test_result_does_not_depend_on_the_batch(sorter, tetrode, tetrode_result, batch_size):
+    result = sorter.sort(tetrode[0], batch_size=batch_size)
+    np.testing.assert_allclose(result.embeddings, tetrode_result.embeddings, atol=1e-4)
+    assert result.events["became"].tolist() == tetrode_result.events["became"].tolist()
+
+
+def test_events_agree_with_the_sorting(tetrode, tetrode_result):
+    events, sorting = tetrode_result.events, tetrode_result.sorting
+    sorted_events = events[events["unit"] >= 0]
+    assert len(sorted_events) == sorting.to_spike_vector().size
+    for unit in sorting.unit_ids:
+        times = sorted_events.loc[sorted_events["unit"] == unit, "sample"]
+        assert times.tolist() == sorting.get_unit_spike_train(unit, segment_index=0).tolist()
+    assert set(events["became"]) <= {"unit", "duplicate", "small cluster", "noise"}
+    assert (events.loc[events["unit"] < 0, "probability"] == 0).all()
+    assert set(events["channel"]) <= set(tetrode[0].channel_ids)
+    assert len(tetrode_result.embeddings) == len(events)
+
+
+def test_segments_are_kept(sorter, make_ground_truth):
+    recording, truth = make_ground_truth(durations=(5.0, 4.0))
+    silent = NumpyRecording([np.zeros((10, 4), dtype="float32")], sampling_frequency=30000.0)
+    silent.set_probegroup(recording.get_probegroup())
+    result = sorter.sort(append_recordings([recording, silent.rename_channels(recording.channel_ids)]))
+    assert result.sorting.get_num_segments() == 3
+    assert set(result.events["segment"]) == {0, 1}
+    for segment, seconds in enumerate((5.0, 4.0)):
+        samples = result.events.loc[result.events["segment"] == segment, "sample"]
+        assert samples.max() < seconds * 30000
+    assert truth.get_num_segments() == 2
+
+
+def test_shanks_and_another_rate(sorter, make_ground_truth):
+    recording, truth = make_ground_truth(num_channels=8, num_units=4, sampling_frequency=20000.0)
+    recording.set_property("group", np.repeat([0, 1], 4))
+    result = sorter.sort(recording)
+    assert set(result.channels["shank"]) == {0, 1}
+    assert len(result.sorting.unit_ids) >= 2
+    assert result.sorting.sampling_frequency == 20000.0
+    assert truth.sampling_frequency == 20000.0
+
+
+def test_one_channel_without_probe(sorter, tetrode):
+    traces = tetrode[0].get_traces()[:, :1]
+    result = sorter.sort(NumpyRecording([traces], sampling_frequency=30000.0))
+    assert len(result.channels) == 1
+    assert len(result.events) > 0
+
+
+def test_exact_number_of_units(sorter, tetrode):
+    result = sorter.sort(tetrode[0], clustering="gmm", num_units=3)
+    assert len(result.sorting.unit_ids) == 3
+    automatic = sorter.sort(tetrode[0], clustering="gmm")
+    assert len(automatic.sorting.unit_ids) >= 1
+
+
+@pytest.mark.parametrize("kind", ["silent", "empty", "short", "no spikes", "few spikes"])
+def test_nothing_to_sort_is_a_valid_empty_result(sorter, tetrode, kind, tmp_path):
+    recording = noise_recording()
+    if kind == "silent":
+        recording = NumpyRecording([np.zeros((30000, 4), dtype="int16")], sampling_frequency=30000.0)
+        recording.set_probegroup(tetrode[0].get_probegroup())
+    elif kind in ("empty", "short"):
+        recording = noise_recording(num_samples=0 if kind == "empty" else 40)
+    elif kind == "few spikes":
+        recording = tetrode[0].frame_slice(0, 9000)
+    threshold = 30.0 if kind == "no spikes" else 5.0
+    result = sorter.sort(recording, output_folder=tmp_path / "result", detect_threshold=threshold)
+    assert len(result.sorting.unit_ids) == 0
+    assert result.sorting.get_num_segments() == 1
+    assert (result.events["unit"] == -1).all()
+    assert (tmp_path / "result" / "units.png").is_file()
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "error", "message"),
+    [
+        ({"detect_treshold": 4}, ValueError, "did you mean 'detect_threshold'"),
+        ({"parameters": SortingParameters(), "seed": 3}, TypeError, "not both"),
+        ({"freq_min_hz": 14000, "freq_max_hz": 15000}, ValueError, "freq_min_hz"),
+    ],
+)
+def test_wrong_arguments_are_refused(sorter, tetrode, kwargs, error, message):
+    with pytest.raises(error, match=message):
+        sorter.sort(tetrode[0], **kwargs)
+
+
+def test_nan_recording_is_refused_and_leaves_nothing(sorter, tmp_path):
+    recording = NumpyRecording([np.full((9000, 1), np.nan, dtype="float32")], sampling_frequency=30000.0)
+    with pytest.raises(ValueError, match="NaN"):
+        sorter.sort(recording, output_folder=tmp_path / "result")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_recording_is_needed(sorter):
+    with pytest.raises(TypeError, match="ndarray.*SpikeInterface recording"):
+        sorter(np.zeros((100, 4)))
+
+
+def test_unknown_checkpoint_is_refused(tmp_path):
+    with pytest.raises((OSError, ValueError)):
+        SpikeSorter.from_pretrained(tmp_path / "absent")

@@ -1,0 +1,90 @@
+import json
+
+import numpy as np
+import pytest
+from spikeinterface.core import generate_ground_truth_recording
+
+from huidurep_hf.command_line import main
+
+RAW_FLAGS = ["--sampling-rate", "20000", "--num-channels", "4", "--dtype", "int16", "--probe", "tetrode"]
+
+
+@pytest.fixture(scope="module")
+def raw_file(tmp_path_factory):
+    recording, _ = generate_ground_truth_recording(
+        durations=[6.0], num_channels=4, num_units=3, sampling_frequency=20000.0, seed=2
+    )
+    path = tmp_path_factory.mktemp("raw") / "trial.raw"
+    (2048 + 10 * recording.get_traces()).astype("int16").tofile(path)
+    return path
+
+
+def test_sort_a_raw_file(raw_file, tiny_checkpoint, tmp_path, capsys):
+    out = tmp_path / "result"
+    arguments = ["sort", str(raw_file), str(out), "--model", str(tiny_checkpoint), *RAW_FLAGS, "--quiet"]
+    assert main([*arguments, "--detect-threshold", "6", "--seed", "3"]) == 0
+    printed = capsys.readouterr().out
+    provenance = json.loads((out / "provenance.json").read_text())
+    assert f"units     {provenance['counts']['units']}\n" in printed
+    assert "gain is unknown" in printed
+    assert "events.parquet" in printed
+    assert provenance["parameters"]["detect_threshold"] == 6.0
+    assert provenance["parameters"]["seed"] == 3
+    assert provenance["counts"]["units"] >= 1
+
+    assert main(arguments) == 2
+    assert "--overwrite" in capsys.readouterr().err
+    assert main([*arguments, "--overwrite", "--gain-uv", "0.1"]) == 0
+    assert "gain is unknown" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (["--probe", "linear:8:20"], "8 contacts but the recording has 4 channels"),
+        (["--num-channels", "7"], "no multiple of 14"),
+        (["--clustering", "hdbscan", "--num-units", "3"], "clustering='gmm'"),
+        (["--detect-threshold", "0"], "at least 1"),
+        (["--model", "absent/folder/of/no/model"], "absent/folder"),
+    ],
+)
+def test_mistakes_are_one_line_and_leave_nothing(raw_file, tiny_checkpoint, tmp_path, capsys, change, message):
+    out = tmp_path / "result"
+    assert main(["sort", str(raw_file), str(out), "--model", str(tiny_checkpoint), *RAW_FLAGS, *change]) == 2
+    error = capsys.readouterr().err.strip()
+    assert message in error
+    assert error.splitlines()[-1].startswith("huidurep: ")
+    assert "Traceback" not in error
+    assert not list(tmp_path.iterdir())
+
+
+def test_missing_probe_and_missing_file(raw_file, tiny_checkpoint, tmp_path, capsys):
+    model = ["--model", str(tiny_checkpoint), "--quiet"]
+    assert main(["sort", str(raw_file), str(tmp_path / "a"), *RAW_FLAGS[:-2], *model]) == 2
+    assert "--probe" in capsys.readouterr().err
+    assert main(["sort", str(tmp_path / "absent.raw"), str(tmp_path / "a"), *RAW_FLAGS, *model]) == 2
+    assert "does not exist" in capsys.readouterr().err
+
+
+def test_silent_recording_is_an_empty_result(tiny_checkpoint, tmp_path, capsys):
+    np.zeros((20000, 4), dtype="int16").tofile(tmp_path / "silent.raw")
+    out = tmp_path / "result"
+    model = ["--model", str(tiny_checkpoint), "--quiet"]
+    assert main(["sort", str(tmp_path / "silent.raw"), str(out), *RAW_FLAGS, *model]) == 0
+    assert "units     0" in capsys.readouterr().out
+
+
+def test_debug_shows_the_traceback(tmp_path):
+    with pytest.raises(ValueError, match="does not exist"):
+        main(["sort", str(tmp_path / "absent"), str(tmp_path / "out"), "--debug"])
+
+
+def test_checkpoints(tmp_path, capsys):
+    assert main(["checkpoints", "list"]) == 0
+    assert main(["checkpoints", "install", "--cache-dir", str(tmp_path)]) == 0
+
+
+def test_help_lists_every_parameter(capsys):
+    with pytest.raises(SystemExit):
+        main(["sort", "--help"])
+    assert "--min-valley" in capsys.readouterr().out
