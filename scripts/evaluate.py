@@ -20,7 +20,7 @@ def main():
     parser.add_argument("--conditions", nargs="+", default=list(RECORDING_CONDITIONS), metavar="CONDITION")
     parser.add_argument("--recording-seeds", nargs="+", type=int, default=[100, 101, 102], metavar="SEED")
     parser.add_argument("--mixture-seeds", type=int, default=10, help="Gaussian mixtures per set of features")
-    parser.add_argument("--max-spikes-per-unit", type=int, default=300)
+    parser.add_argument("--max-spikes-per-unit", type=int, default=200)
     parser.add_argument("--device", help="cpu, cuda, ...; a GPU where there is one if left out")
     parser.add_argument("--quiet", action="store_true", help="no log and no progress bar")
     options = parser.parse_args()

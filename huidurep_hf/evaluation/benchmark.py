@@ -1,7 +1,6 @@
 """Sorters against the truth, on the same traces: one row per condition, recording seed and sorter."""
 
 import dataclasses
-import json
 import logging
 import tempfile
 from pathlib import Path
@@ -10,7 +9,7 @@ from tqdm import tqdm
 
 from .ground_truth import score_sorting
 from .peers import run_in_process
-from .run_record import ResultFile, describe_environment, hash_weights
+from .run_record import ResultFile, describe_environment, hash_weights, plain
 from .sorting_process import OUR_SORTER
 from .tables import markdown_table, mean_and_sd
 
@@ -128,11 +127,6 @@ def example_case(name: str, duration_s: float, seed: int) -> BenchmarkCase:
     return BenchmarkCase(
         f"example {name}", seed, description, lambda: example_recording(name, duration_s=duration_s, seed=seed)
     )
-
-
-def plain(parameters) -> dict:
-    """Return a dataclass as JSON would give it back: tuples become lists."""
-    return json.loads(json.dumps(dataclasses.asdict(parameters), default=str))
 
 
 def _run_case(case, keys, model, timeout_s):

@@ -22,7 +22,7 @@ logger = logging.getLogger("huidurep_hf")
 # spikes invertible, for every method alike.
 MIXTURE_FLOOR = 1e-3
 MIXTURE_ITERATIONS = 100
-MIXTURE_TOLERANCE = 1e-2
+MIXTURE_TOLERANCE = 3e-2
 DENSITY_DIMENSIONS = 10
 DENSITY_CLUSTER_SIZE = 30
 DENSITY_MIN_SAMPLES = 10
@@ -62,7 +62,7 @@ def cluster_by_mixture(features: np.ndarray, num_units: int, seeds=range(10)) ->
     seeds = list(seeds)
     if len(features) == 0:
         return np.zeros((len(seeds), 0), dtype="int64")
-    features = unit_scale(features)
+    features = unit_scale(features).astype("float32")
     # The matrices are small: a thread per seed is several times faster than threads inside the linear algebra.
     with threadpool_limits(1):
         fit = delayed(_fit_mixture)

@@ -45,13 +45,7 @@ def model_features(spikes: TrueSpikes, model, feature_extractor) -> ModelFeature
     Returns:
         [`ModelFeatures`], in the order of the spikes.
     """
-    features = feature_extractor(
-        spikes.waveforms,
-        sampling_rate=spikes.sampling_rate,
-        channel_positions=spikes.channel_positions,
-        channel_mask=spikes.channel_mask,
-        peak_sample=spikes.peak_sample,
-    )
+    features = extract(spikes, feature_extractor)
     started = time.perf_counter()
     embeddings, denoised = run_model(model, features)
     seconds = time.perf_counter() - started
@@ -62,6 +56,17 @@ def model_features(spikes: TrueSpikes, model, feature_extractor) -> ModelFeature
         channel_positions=features["channel_positions"].numpy(),
         channel_mask=features["channel_mask"].numpy(),
         spikes_per_s=len(spikes.labels) / seconds,
+    )
+
+
+def extract(spikes: TrueSpikes, feature_extractor):
+    """Return the model's input for spikes, a `BatchFeature`."""
+    return feature_extractor(
+        spikes.waveforms,
+        sampling_rate=spikes.sampling_rate,
+        channel_positions=spikes.channel_positions,
+        channel_mask=spikes.channel_mask,
+        peak_sample=spikes.peak_sample,
     )
 
 

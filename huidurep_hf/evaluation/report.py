@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from .denoising import best_low_rank_denoiser, denoising_table
+from .clean_truth import add_spikes, evaluate_denoiser
 from .embedding import agreement, cluster_by_density, cluster_by_mixture, neighbor_accuracy
-from .features import compared_features, model_features, run_model, with_random_decoder
-from .run_record import ResultFile, describe_environment, hash_weights
+from .features import compared_features, model_features
+from .run_record import ResultFile, describe_environment, hash_weights, plain
 from .spikes import true_spikes
 
 logger = logging.getLogger("huidurep_hf")
@@ -33,7 +33,7 @@ class EvaluationParameters:
     conditions: tuple[str, ...]
     recording_seeds: tuple[int, ...] = (100, 101, 102)
     num_mixture_seeds: int = 10
-    max_spikes_per_unit: int = 300
+    max_spikes_per_unit: int = 200
 
 
 def evaluate(model_name, output, parameters: EvaluationParameters, *, device=None, progress: bool = True) -> dict:
@@ -56,7 +56,7 @@ def evaluate(model_name, output, parameters: EvaluationParameters, *, device=Non
 
     from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
     from ..model.modeling_huidurep import HuiduRepModel
-    from ..simulation.recordings import RECORDING_CONDITIONS, generate_recording
+    from ..simulation.recordings import RECORDING_CONDITIONS
 
     unknown = sorted(set(parameters.conditions) - set(RECORDING_CONDITIONS))
     if unknown:
@@ -67,23 +67,34 @@ def evaluate(model_name, output, parameters: EvaluationParameters, *, device=Non
     results = open_results(output, model_name, model, parameters)
     cases = [(condition, seed) for condition in parameters.conditions for seed in parameters.recording_seeds]
     for condition, seed in tqdm(cases, desc="evaluate", disable=not progress):
-        if results.has_row(condition=condition, recording_seed=seed):
+        recording = dataclasses.replace(RECORDING_CONDITIONS[condition], seed=seed)
+        if results.has_row(condition=condition, recording=plain(recording)):
             logger.info("%s, seed %d: already in %s", condition, seed, output)
             continue
-        started = time.perf_counter()
-        truth = generate_recording(dataclasses.replace(RECORDING_CONDITIONS[condition], seed=seed))
-        spikes = true_spikes(
-            truth.recording,
-            truth.sorting,
-            truth.unit_snr,
-            max_spikes_per_unit=parameters.max_spikes_per_unit,
-            seed=seed,
-        )
-        row = {"condition": condition, "recording_seed": seed}
-        row.update(evaluate_spikes(spikes, model, feature_extractor, num_seeds=parameters.num_mixture_seeds))
-        row["seconds"] = round(time.perf_counter() - started, 1)
+        row = {"condition": condition, "recording_seed": seed, "recording": plain(recording)}
+        row.update(evaluate_recording(recording, model, feature_extractor, parameters))
         results.add_row(row)
     return results.content
+
+
+def evaluate_recording(recording_parameters, model, feature_extractor, parameters: EvaluationParameters) -> dict:
+    """Generate one recording and measure embeddings and denoiser on it; plain JSON values."""
+    from ..simulation.recordings import generate_recording, place_units
+
+    started = time.perf_counter()
+    truth = generate_recording(recording_parameters)
+    # Generated as it is read; it will be read several times.
+    recording = truth.recording.save(format="memory", progress_bar=False, verbose=False)
+    seed = recording_parameters.seed
+    spikes = true_spikes(
+        recording, truth.sorting, truth.unit_snr, max_spikes_per_unit=parameters.max_spikes_per_unit, seed=seed
+    )
+    figures = evaluate_spikes(spikes, model, feature_extractor, num_seeds=parameters.num_mixture_seeds)
+    at_rest = place_units(dataclasses.replace(recording_parameters, drift_um=None))
+    noisy, clean = add_spikes(recording, at_rest, seed=seed)
+    figures["denoising"] = evaluate_denoiser(noisy, clean, model, feature_extractor)
+    figures["seconds"] = round(time.perf_counter() - started, 1)
+    return figures
 
 
 def open_results(output, model_name, model, parameters: EvaluationParameters) -> ResultFile:

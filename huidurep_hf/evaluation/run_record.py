@@ -1,5 +1,6 @@
 """What a figure was made with: command, versions, machine, model; and rows of figures kept on disk as they come."""
 
+import dataclasses
 import hashlib
 import json
 import os
@@ -37,6 +38,11 @@ def hash_weights(model) -> str:
         digest.update(name.encode())
         digest.update(values.detach().float().cpu().numpy().tobytes())
     return digest.hexdigest()
+
+
+def plain(parameters) -> dict:
+    """Return a dataclass as JSON would give it back: tuples become lists."""
+    return json.loads(json.dumps(dataclasses.asdict(parameters)))
 
 
 class ResultFile:

@@ -36,7 +36,7 @@ def main(arguments=None):
     parser.add_argument("model")
     options = parser.parse_args(arguments)
 
-    from spikeinterface.core import NumpySorting, NpzSortingExtractor, load, set_global_job_kwargs
+    from spikeinterface.core import NpzSortingExtractor, NumpySorting, load, set_global_job_kwargs
 
     # Every sorter may use the whole machine, as ours does through torch.
     set_global_job_kwargs(n_jobs=len(os.sched_getaffinity(0)), progress_bar=False)

@@ -31,6 +31,9 @@ class TrueSpikes:
         labels: `(num_spikes,)` int64, index into `unit_ids`.
         unit_ids: `(num_units,)` the true units.
         unit_snr: `(num_units,)` float64, SNR of each unit.
+        peaks: structured array `(num_spikes,)` of `sample_index`, `channel_index`, `segment_index`: where in the
+            prepared recording each trough was found.
+        noise_levels: `(num_channels_of_probe,)`, by which the traces were divided.
         peak_sample: sample of the trough in the window.
         sampling_rate: Hz.
     """
@@ -43,6 +46,8 @@ class TrueSpikes:
     labels: np.ndarray
     unit_ids: np.ndarray
     unit_snr: np.ndarray
+    peaks: np.ndarray
+    noise_levels: np.ndarray
     peak_sample: int
     sampling_rate: float
 
@@ -52,7 +57,7 @@ class TrueSpikes:
         return self.unit_snr[self.labels]
 
 
-def true_spikes(recording, sorting, unit_snr, *, max_spikes_per_unit: int = 300, seed: int = 0) -> TrueSpikes:
+def true_spikes(recording, sorting, unit_snr, *, max_spikes_per_unit: int = 200, seed: int = 0) -> TrueSpikes:
     """Cut the true spikes out of a recording as a sorter would, knowing nothing but when they fire.
 
     The recording is prepared as for sorting (band-pass 300-6000 Hz, common reference on large probes, noise by the
@@ -73,15 +78,7 @@ def true_spikes(recording, sorting, unit_snr, *, max_spikes_per_unit: int = 300,
     Raises:
         ValueError: if the recording has no usable channel, or a segment too short to be filtered.
     """
-    prepared = prepare(recording, seed=seed)
-    if prepared.recording is None or len(prepared.segment_indices) != recording.get_num_segments():
-        raise ValueError(
-            f"Of the recording's {recording.get_num_segments()} segments {len(prepared.segment_indices)} can be used; "
-            "the spikes of a ground truth are looked for in all of them. Leave out empty segments first."
-        )
-    traces = prepared.recording.save(format="memory", progress_bar=False, n_jobs=1, verbose=False)
-    num_channels = min(NUM_CHANNELS, traces.get_num_channels())
-    neighborhoods = find_neighborhoods(prepared.positions, prepared.groups, num_channels)
+    prepared, traces, neighborhoods = _prepare(recording, seed)
     rate = traces.get_sampling_frequency()
 
     spikes = _draw_spikes(sorting, max_spikes_per_unit, np.random.default_rng(seed))
@@ -104,17 +101,47 @@ def true_spikes(recording, sorting, unit_snr, *, max_spikes_per_unit: int = 300,
         labels=labels,
         unit_ids=np.asarray(sorting.unit_ids),
         unit_snr=np.asarray(snr, dtype="float64"),
+        peaks=peaks,
+        noise_levels=prepared.noise_levels,
         peak_sample=num_before,
         sampling_rate=float(rate),
     )
 
 
-def select_spikes(spikes: TrueSpikes, is_kept: np.ndarray) -> TrueSpikes:
-    """Return the spikes for which `is_kept` `(num_spikes,)` is True; units and their labels stay as they are."""
-    per_spike = ("waveforms", "channel_positions", "channel_mask", "channel_indices", "peak_positions", "labels")
-    fields = {name: getattr(spikes, name) for name in spikes.__dataclass_fields__}
-    fields.update({name: fields[name][is_kept] for name in per_spike})
-    return TrueSpikes(**fields)
+def waveforms_at(recording, spikes: TrueSpikes, seed: int = 0) -> np.ndarray:
+    """Cut another recording of the same probe at the very samples and channels of `spikes`, in the same noise SDs.
+
+    Args:
+        recording: SpikeInterface recording; it is prepared like the one that the spikes come from.
+        spikes: where to cut.
+        seed: as in [`true_spikes`].
+
+    Returns:
+        Waveforms of the shape of `spikes.waveforms`.
+
+    Raises:
+        ValueError: if the preparation leaves out other channels than it did for the spikes.
+    """
+    prepared, traces, neighborhoods = _prepare(recording, seed)
+    if len(prepared.noise_levels) != len(spikes.noise_levels):
+        raise ValueError(
+            f"The recording has {len(prepared.noise_levels)} usable channels and the spikes were cut from "
+            f"{len(spikes.noise_levels)}; take a recording of the same probe and noise."
+        )
+    num_after = spikes.waveforms.shape[1] - spikes.peak_sample
+    return _cut(traces, spikes.peaks, neighborhoods, spikes.noise_levels, spikes.peak_sample, num_after)
+
+
+def _prepare(recording, seed):
+    prepared = prepare(recording, seed=seed)
+    if prepared.recording is None or len(prepared.segment_indices) != recording.get_num_segments():
+        raise ValueError(
+            f"Of the recording's {recording.get_num_segments()} segments {len(prepared.segment_indices)} can be used; "
+            "the spikes of a ground truth are looked for in all of them. Leave out empty segments first."
+        )
+    traces = prepared.recording.save(format="memory", progress_bar=False, n_jobs=1, verbose=False)
+    num_channels = min(NUM_CHANNELS, traces.get_num_channels())
+    return prepared, traces, find_neighborhoods(prepared.positions, prepared.groups, num_channels)
 
 
 def _draw_spikes(sorting, max_spikes_per_unit, rng):

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from spikeinterface.core import NumpyRecording, NumpySorting
 
-from huidurep_hf.evaluation.spikes import select_spikes, true_spikes
+from huidurep_hf.evaluation.spikes import true_spikes, waveforms_at
 
 
 def test_waveforms_are_aligned_scaled_and_labelled(spikes):
@@ -33,10 +33,11 @@ def test_same_seed_same_spikes(generated, spikes):
     assert (again.waveforms == spikes.waveforms).all() and (again.labels == spikes.labels).all()
 
 
-def test_select_spikes_keeps_rows_together(spikes):
-    strong = select_spikes(spikes, spikes.spike_snr >= 8)
-    assert len(strong.labels) == len(strong.waveforms) == (spikes.spike_snr >= 8).sum()
-    assert set(strong.labels) == {2, 3}
+def test_the_same_recording_gives_the_same_waveforms_again(generated, spikes):
+    recording, _ = generated
+    assert (waveforms_at(recording, spikes) == spikes.waveforms).all()
+    with pytest.raises(ValueError, match="4 usable channels"):
+        waveforms_at(recording.select_channels(recording.channel_ids[:4]), spikes)
 
 
 def test_no_spikes_and_no_recording(generated):

@@ -1,0 +1,80 @@
+"""Spikes whose clean waveform is known: templates added to a recording at moments of our choosing."""
+
+import dataclasses
+
+import numpy as np
+
+from .baselines import in_probe_order
+from .denoising import best_low_rank_denoiser, denoising_table
+from .features import extract, run_model, with_random_decoder
+from .spikes import TrueSpikes, true_spikes, waveforms_at
+
+# Added spikes are so far apart that none lies in another's window; those of the recording may overlap them.
+SLOT_MS = 10.0
+DURATION_S = 30.0
+
+
+def add_spikes(recording, templates, *, spikes_per_unit: int = 50, seed: int = 0) -> tuple[TrueSpikes, np.ndarray]:
+    """Add spikes of known units to a recording, and say what each looks like without all that was there before.
+
+    The clean waveform is what the addition changed in the prepared recording, so filter and reference have acted on
+    it as on the noisy one. Only the first 30 s of the recording are used.
+
+    Args:
+        recording: SpikeInterface recording in µV of one segment: noise, and neurons that go on firing.
+        templates: `UnitTemplates` on the same probe, wide-band; their waveforms at rest are added.
+        spikes_per_unit: how many of each unit, as many as fit if fewer do.
+        seed: of the moments.
+
+    Returns:
+        The noisy spikes, and their clean waveforms, of the shape of `spikes.waveforms`.
+    """
+    from spikeinterface.core import InjectTemplatesRecording, NumpySorting
+
+    rate = recording.get_sampling_frequency()
+    num_samples = min(recording.get_num_samples(0), round(DURATION_S * rate))
+    background = recording.frame_slice(0, num_samples)
+    at_rest = templates.waveforms[int(np.abs(templates.displacements_um).argmin())]
+    num_units = len(at_rest)
+
+    rng = np.random.default_rng(seed)
+    slot = round(SLOT_MS * rate / 1000)
+    # Neither in the first nor in the last slot: a template would stick out.
+    slots = 1 + rng.permutation(num_samples // slot - 2)[: num_units * spikes_per_unit]
+    times = np.sort(slots) * slot
+    units = rng.permutation(np.arange(len(times)) % num_units)
+    sorting = NumpySorting.from_samples_and_labels([times], [units], rate, unit_ids=np.arange(num_units))
+    with_spikes = InjectTemplatesRecording(sorting, at_rest, nbefore=templates.peak_sample, parent_recording=background)
+    # The SNR of each spike is read from its clean waveform; that of its unit is not needed.
+    unknown_snr = np.full(num_units, np.nan)
+    spikes = true_spikes(with_spikes, sorting, unknown_snr, max_spikes_per_unit=spikes_per_unit, seed=seed)
+    return spikes, spikes.waveforms - waveforms_at(background, spikes, seed)
+
+
+def evaluate_denoiser(spikes: TrueSpikes, clean: np.ndarray, model, feature_extractor) -> list[dict]:
+    """Compare a model's denoiser with none, with the best low-rank one and with an untrained decoder.
+
+    Args:
+        spikes: noisy spikes.
+        clean: their clean waveforms, of the shape of `spikes.waveforms`.
+        model, feature_extractor: of HuiduRep.
+
+    Returns:
+        The rows of [`~huidurep_hf.evaluation.denoising.denoising_table`], over the model's window.
+    """
+    features = extract(spikes, feature_extractor)
+    truth = extract(dataclasses.replace(spikes, waveforms=clean), feature_extractor)["waveforms"].numpy()
+    noisy = features["waveforms"].numpy()
+    channels = np.full(noisy.shape[::2], -1)
+    channels[:, : spikes.channel_indices.shape[1]] = spikes.channel_indices
+    # Principal components gain from the order of the probe; to the others it makes no difference.
+    truth, noisy = in_probe_order(truth, channels), in_probe_order(noisy, channels)
+    low_rank, rank = best_low_rank_denoiser(truth, noisy)
+    denoised = {
+        "none": noisy,
+        "PCA": low_rank,
+        "random decoder": in_probe_order(run_model(with_random_decoder(model), features)[1], channels),
+        "model": in_probe_order(run_model(model, features)[1], channels),
+    }
+    rows = denoising_table(truth, noisy, denoised, spikes.labels)
+    return [{**row, "pca_rank": rank} for row in rows]
