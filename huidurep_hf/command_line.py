@@ -117,7 +117,7 @@ def _sort(options):
 
 def _example(options):
     from .evaluation.ground_truth import score_sorting
-    from .simulation.recordings import example_recording
+    from .simulation.examples import example_recording
     from .sorting.result import check_output_folder
 
     parameters = _parameters(options)
