@@ -6,6 +6,7 @@ them (Buccino & Einevoll, Neuroinformatics 2021). They are CC BY-NC-SA 4.0, and 
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -40,23 +41,20 @@ def compile_mechanisms(cache_dir: Path) -> Path:
     models_dir = cache_dir / "cell_models"
     if (models_dir / "mods").is_dir():
         return models_dir
-    unfinished = cache_dir / "cell_models.unfinished"
-    shutil.rmtree(unfinished, ignore_errors=True)
-    shutil.copytree(bundled, unfinished, ignore=shutil.ignore_patterns("__pycache__", "mods", "x86_64", "arm64"))
-    mods = unfinished / "mods"
-    mods.mkdir()
-    for source in sorted(unfinished.glob("*/mechanisms/*.mod")):
-        shutil.copy(source, mods)
-    # Not on the PATH when Python is called by its full path without activating its environment.
-    compiler = shutil.which("nrnivmodl") or str(Path(sys.executable).with_name("nrnivmodl"))
-    run = subprocess.run([compiler], cwd=mods, capture_output=True, text=True)
-    if run.returncode != 0:
-        raise RuntimeError(
-            "Compiling the cell models' ion channels with nrnivmodl failed. It needs gcc and make "
-            f"(Debian: `apt-get install build-essential`) and neuron==8.2.7. {_INSTALL}\n{run.stderr[-2000:]}"
-        )
-    shutil.rmtree(models_dir, ignore_errors=True)
-    unfinished.rename(models_dir)
+    unfinished = cache_dir / f".cell_models.unfinished-{os.getpid()}"
+    try:
+        ignored = shutil.ignore_patterns("__pycache__", "mods", "x86_64", "arm64")
+        shutil.copytree(bundled, unfinished, ignore=ignored, dirs_exist_ok=True)
+        mods = unfinished / "mods"
+        mods.mkdir()
+        for source in sorted(unfinished.glob("*/mechanisms/*.mod")):
+            shutil.copy(source, mods)
+        _run_compiler(mods)
+        # Another process may have been quicker.
+        if not models_dir.exists():
+            unfinished.rename(models_dir)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
     return models_dir
 
 
@@ -116,6 +114,21 @@ def simulate_cell(name: str, cache_dir: Path) -> CellCurrents:
         sampling_rate=1000 / TIME_STEP_MS,
         spike_sample=before,
     )
+
+
+def _run_compiler(mods: Path) -> None:
+    # Not on the PATH when Python is called by its full path without activating its environment.
+    compiler = shutil.which("nrnivmodl") or str(Path(sys.executable).with_name("nrnivmodl"))
+    try:
+        run = subprocess.run([compiler], cwd=mods, capture_output=True, text=True)
+        said = run.stderr[-2000:] if run.returncode else None
+    except FileNotFoundError as error:
+        said = str(error)
+    if said is not None:
+        raise RuntimeError(
+            "Compiling the cell models' ion channels with nrnivmodl failed. It needs gcc and make "
+            f"(Debian: `apt-get install build-essential`) and neuron==8.2.7. {_INSTALL}\n{said}"
+        )
 
 
 def _bundled_models() -> Path:

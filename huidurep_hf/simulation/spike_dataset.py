@@ -179,7 +179,8 @@ def _write_shards(
 
 
 def _write_shard(shard: _Shard, parameters: SpikeDatasetParameters) -> int:
-    from datasets import Dataset
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
     held_out = shard.split == "test"
     cells = list(load_cells(HELD_OUT_CELLS if held_out else TRAINING_CELLS, progress=False).values())
@@ -195,7 +196,12 @@ def _write_shard(shard: _Shard, parameters: SpikeDatasetParameters) -> int:
         rows += _rows(waveforms, contacts, parameters.num_channels, names)
     features = spike_features(parameters.templates.num_samples, parameters.num_channels)
     columns = {name: [row[name] for row in rows] for name in features}
-    Dataset.from_dict(columns, features=features).to_parquet(shard.path, batch_size=ROWS_PER_GROUP)
+    # As `Dataset.to_parquet` writes: the schema carries the features, and content-defined chunks let the hub store
+    # only what changed. That method shows progress bars which a worker cannot turn off without touching global state.
+    table = pa.table(columns, schema=features.arrow_schema)
+    pq.write_table(
+        table, shard.path, row_group_size=ROWS_PER_GROUP, use_content_defined_chunking=True, write_page_index=True
+    )
     return len(rows)
 
 

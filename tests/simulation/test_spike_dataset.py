@@ -1,0 +1,150 @@
+import json
+from dataclasses import replace
+
+import datasets
+import numpy as np
+import pytest
+
+
+from huidurep_hf.simulation.cells import HELD_OUT_CELLS, TRAINING_CELLS
+from huidurep_hf.simulation.probes import HELD_OUT_PROBES, TRAINING_PROBES
+from huidurep_hf.simulation.spike_dataset import (
+    SpikeDatasetParameters,
+    build_spike_dataset,
+    nearest_channels,
+    spike_features,
+)
+from huidurep_hf.simulation.templates import TemplateParameters
+
+PARAMETERS = SpikeDatasetParameters(
+    num_units=54, num_test_units=12, seed=3, templates=TemplateParameters(num_displacements=3)
+)
+
+
+@pytest.fixture(scope="module")
+def cells_in_cache(cell, tmp_path_factory):
+    """All thirteen names, with the currents of one real cell: rows are tested here, not neurons."""
+    cache = tmp_path_factory.mktemp("cache")
+    for name in TRAINING_CELLS + HELD_OUT_CELLS:
+        replace(cell, name=name).save(cache / "cells" / f"{name}.npz")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HUIDUREP_CACHE", str(cache))
+        yield
+
+
+@pytest.fixture(scope="module")
+def folder(cells_in_cache, tmp_path_factory):
+    return build_spike_dataset(tmp_path_factory.mktemp("built") / "spikes", PARAMETERS, progress=False)
+
+
+@pytest.fixture(scope="module")
+def spikes(folder, tmp_path_factory):
+    loaded = datasets.load_dataset(str(folder), cache_dir=str(tmp_path_factory.mktemp("loaded")))
+    return loaded.with_format("numpy")
+
+
+def test_loads_with_its_features_and_shape(spikes):
+    assert set(spikes) == {"train", "test"}
+    assert spikes["train"].features == spike_features(121, 21)
+    assert (spikes["train"].num_rows, spikes["test"].num_rows) == (162, 36)
+    assert json.loads(spikes["train"].info.description) == {
+        "num_samples": 121,
+        "num_channels": 21,
+        "sampling_rate": 30000.0,
+        "peak_sample": 42,
+    }
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_rows(spikes, split):
+    for row in spikes[split]:
+        waveform = row["waveform"].reshape(121, 21)
+        positions, mask = row["channel_positions"].reshape(21, 2), row["channel_mask"]
+        # float16 may round the trough's neighbour to the same value.
+        assert waveform[42, 0] == waveform.min() <= -19.9
+        assert (positions[0] == 0).all()
+        distances = np.linalg.norm(positions[mask], axis=1)
+        assert (np.diff(distances) > -0.01).all()
+        assert mask[: mask.sum()].all()
+        assert (waveform[:, ~mask] == 0).all()
+        assert (positions[~mask] == 0).all()
+        assert np.abs(row["location"]).max() < 150
+
+
+def test_rows_of_a_unit_are_neighbours(spikes):
+    for split, first in (("train", 0), ("test", 54)):
+        rows = spikes[split]
+        np.testing.assert_array_equal(rows["unit_id"][:], first + np.arange(rows.num_rows) // 3)
+        displacements = rows["displacement_um"][:].reshape(-1, 3)
+        assert (displacements[:, 0] == 0).all()
+        assert (displacements[:, 1:] != 0).all()
+
+
+def test_held_out_cells_and_probes_are_only_in_the_test_split(spikes):
+    assert set(spikes["train"]["cell_type"]) == set(TRAINING_CELLS)
+    assert set(spikes["train"]["probe"]) == set(TRAINING_PROBES)
+    assert set(spikes["test"]["cell_type"]) == set(HELD_OUT_CELLS)
+    assert set(spikes["test"]["probe"]) == set(HELD_OUT_PROBES)
+    assert list(spikes["train"]["group"]) == list(spikes["train"]["cell_type"])
+
+
+def test_cells_and_probes_have_equal_shares(spikes):
+    pairs = list(zip(spikes["train"]["cell_type"], spikes["train"]["probe"]))
+    assert {pairs.count(pair) for pair in set(pairs)} == {3}
+    assert len(set(pairs)) == 54
+
+
+def test_streams(folder, spikes):
+    streamed = datasets.load_dataset(str(folder), split="test", streaming=True)
+    rows = list(streamed)
+    assert len(rows) == 36
+    np.testing.assert_array_equal(rows[5]["waveform"], spikes["test"][5]["waveform"])
+
+
+def test_the_seed_decides_and_not_the_workers(cells_in_cache, tmp_path, spikes):
+    few = replace(PARAMETERS, num_units=4, num_test_units=2)
+    same = build_spike_dataset(tmp_path / "same", few, num_workers=2, progress=False)
+    other = build_spike_dataset(tmp_path / "other", replace(few, seed=4), progress=False)
+    for split, num_rows in (("train", 12), ("test", 6)):
+        first, second = (
+            datasets.load_dataset(str(path), split=split, cache_dir=str(tmp_path / "loaded")).with_format("numpy")
+            for path in (same, other)
+        )
+        np.testing.assert_array_equal(first["waveform"][:], spikes[split][:num_rows]["waveform"])
+        assert np.abs(first["waveform"][:] - second["waveform"][:]).max() > 1
+
+
+def test_the_card_says_licence_and_splits(folder):
+    from huggingface_hub import DatasetCard
+
+    card = DatasetCard.load(folder / "README.md")
+    assert card.data.license == "cc-by-nc-sa-4.0"
+    assert [split["split"] for split in card.data.to_dict()["configs"][0]["data_files"]] == ["train", "test"]
+    assert "| train | 162 |" in card.text
+    assert "L5_STPC" in card.text
+
+
+def test_an_existing_folder_is_refused(folder):
+    with pytest.raises(FileExistsError, match="exists already; choose another folder or overwrite"):
+        build_spike_dataset(folder, PARAMETERS, progress=False)
+
+
+def test_a_failure_leaves_nothing_and_keeps_what_was_there(cells_in_cache, tmp_path, monkeypatch):
+    (tmp_path / "spikes").mkdir()
+    (tmp_path / "spikes" / "precious").touch()
+    monkeypatch.setattr("huidurep_hf.simulation.templates.MAXIMAL_TRIES", 0)
+    with pytest.raises(ValueError, match="reached no trough"):
+        build_spike_dataset(tmp_path / "spikes", PARAMETERS, overwrite=True, progress=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["spikes"]
+    assert (tmp_path / "spikes" / "precious").exists()
+
+
+def test_nearest_channels_pads():
+    waveform = np.zeros((5, 3))
+    waveform[2] = [-1, -2, -5]
+    contacts = np.array([[0.0, 0], [0, 20], [0, 50]])
+    cut, positions, mask, peak = nearest_channels(waveform, contacts, 4)
+    np.testing.assert_array_equal(cut[2], [-5, -2, -1, 0])
+    np.testing.assert_array_equal(positions, [[0, 0], [0, -30], [0, -50], [0, 0]])
+    np.testing.assert_array_equal(mask, [True, True, True, False])
+    np.testing.assert_array_equal(peak, [0, 50])

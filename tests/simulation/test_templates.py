@@ -1,0 +1,120 @@
+import numpy as np
+import pytest
+
+from huidurep_hf.simulation.potential import CellPose
+from huidurep_hf.simulation.probes import contact_positions
+from huidurep_hf.simulation.templates import (
+    TemplateParameters,
+    Unit,
+    random_pose,
+    random_unit,
+    simulate_unit,
+    unit_waveform,
+)
+
+PARAMETERS = TemplateParameters()
+
+
+@pytest.fixture(scope="module")
+def units(cell):
+    rng = np.random.default_rng(0)
+    contacts = contact_positions("polytrode_64")
+    return contacts, [simulate_unit(cell, contacts, PARAMETERS, rng) for _ in range(12)]
+
+
+def test_shapes_and_alignment(units):
+    contacts, units = units
+    for unit in units:
+        assert unit.waveforms.shape == (4, 121, 64)
+        assert unit.waveforms.dtype == np.float32
+        assert unit.locations.shape == (4, 2)
+        for waveform in unit.waveforms:
+            sample, _ = np.unravel_index(waveform.argmin(), waveform.shape)
+            assert sample == 42
+
+
+def test_amplitudes(units):
+    for unit in units[1]:
+        troughs = -unit.waveforms.min(axis=(1, 2))
+        assert (troughs >= PARAMETERS.minimal_amplitude_uv).all()
+        assert (troughs < 2000).all()
+        assert (troughs >= unit.waveforms.max(axis=(1, 2))).all()
+
+
+def test_displacements(units):
+    contacts, units = units
+    for unit in units:
+        assert unit.displacements_um[0] == 0
+        assert (np.abs(unit.displacements_um) <= 40).all()
+        np.testing.assert_allclose(unit.locations[:, 1] - unit.locations[0, 1], unit.displacements_um, atol=1e-9)
+        np.testing.assert_allclose(unit.locations[:, 0], unit.locations[0, 0])
+
+
+def test_a_displaced_cell_peaks_on_displaced_contacts(cell):
+    contacts = contact_positions("polytrode_64")
+    unit = Unit(cell, CellPose(np.array([0.0, 0.0, 25.0])))
+    weights = [
+        -unit_waveform(unit, contacts, PARAMETERS, displacement_um=d)[42].clip(max=0) for d in (-50.0, 0.0, 50.0)
+    ]
+    centres = np.array([weight @ contacts[:, 1] / weight.sum() for weight in weights])
+    np.testing.assert_allclose(np.diff(centres), 50, atol=8)
+    # Moving by one whole period of the layout is the same waveform on the next contacts.
+    moved = unit_waveform(unit, contacts, PARAMETERS, displacement_um=25.0)
+    rest = unit_waveform(unit, contacts, PARAMETERS)
+    np.testing.assert_allclose(moved[:, 2:], rest[:, :-2], atol=1e-3)
+
+
+def test_too_small_is_none(cell):
+    contacts = contact_positions("tetrode_diamond")
+    assert unit_waveform(Unit(cell, CellPose(np.array([0, 0, 500.0]))), contacts, PARAMETERS) is None
+
+
+def test_placement(cell):
+    contacts, rng = contact_positions("poly2_32"), np.random.default_rng(0)
+    poses = [random_pose(cell, contacts, PARAMETERS, rng) for _ in range(200)]
+    positions = np.array([pose.position for pose in poses])
+    assert (np.abs(positions[:, :2]) <= np.abs(contacts).max(axis=0) + 35).all()
+    assert positions[:, 2].min() >= 8
+    assert positions[:, 2].max() <= 60
+    for pose in poses:
+        np.testing.assert_allclose(pose.rotation @ pose.rotation.T, np.eye(3), atol=1e-12)
+        assert np.linalg.det(pose.rotation) == pytest.approx(1)
+        assert 0.8 <= pose.size <= 1.25
+    # A basket cell lies in any direction: its depth axis points up and down alike.
+    assert abs(np.mean([pose.rotation[1, 1] for pose in poses])) < 0.15
+
+
+def test_pyramidal_cells_stand_upright(cell):
+    from dataclasses import replace
+
+    rng = np.random.default_rng(0)
+    pyramidal = replace(cell, name="L5_TTPC1")
+    poses = [random_pose(pyramidal, np.zeros((1, 2)), PARAMETERS, rng) for _ in range(200)]
+    tilts = np.rad2deg(np.arccos([pose.rotation[1, 1] for pose in poses]))
+    assert 10 < tilts.max() <= 15 + 1e-6
+
+
+def test_bands(cell):
+    rng = np.random.default_rng(0)
+    bands = np.array([random_unit(cell, np.zeros((1, 2)), PARAMETERS, rng).band_hz for _ in range(400)])
+    nominal = (bands == (300, 6000)).all(axis=1)
+    assert 0.5 < nominal.mean() < 0.7
+    low, high = bands[~nominal].T
+    assert (low >= 150).all() and (low <= 600).all()
+    assert (high >= 2500).all() and (high <= 10_000).all()
+
+
+def test_same_seed_same_unit(cell):
+    contacts = contact_positions("tetrode_diamond")
+    first, again, other = (
+        simulate_unit(cell, contacts, PARAMETERS, np.random.default_rng(seed)).waveforms for seed in (5, 5, 6)
+    )
+    np.testing.assert_array_equal(first, again)
+    assert np.abs(first - other).max() > 1
+
+
+def test_an_unreachable_floor_is_an_error(cell, monkeypatch):
+    monkeypatch.setattr("huidurep_hf.simulation.templates.MAXIMAL_TRIES", 3)
+    parameters = TemplateParameters(minimal_amplitude_uv=1e6)
+    with pytest.raises(ValueError, match="L5_NBC reached no trough of 1000000.0 µV in 3 positions; lower"):
+        simulate_unit(cell, contact_positions("tetrode_diamond"), parameters, np.random.default_rng(0))
