@@ -5,7 +5,6 @@ import datasets
 import numpy as np
 import pytest
 
-
 from huidurep_hf.simulation.cells import HELD_OUT_CELLS, TRAINING_CELLS
 from huidurep_hf.simulation.probes import HELD_OUT_PROBES, TRAINING_PROBES
 from huidurep_hf.simulation.spike_dataset import (
