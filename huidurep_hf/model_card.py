@@ -28,12 +28,14 @@ def write_model_card(folder, results_json, training_json=None, *, benchmark_json
         Path of the card.
 
     Raises:
-        ValueError: figures are absent, incomplete, or of other weights: there is no card without its figures.
+        ValueError: not a checkpoint folder; figures are absent, incomplete, or of other weights: there is no card without its figures.
         FileNotFoundError: a file is missing; the message names it.
     """
     from huggingface_hub import ModelCard
 
     folder = Path(folder)
+    if not (folder / "config.json").exists():
+        raise ValueError(f"{folder} is no checkpoint folder (it has no config.json); give the folder, not a hub name.")
     model_id = model_id or f"huidurep/{folder.resolve().name}"
     results = _read(results_json, "figures; make them with scripts/evaluate.py")
     training = _read(training_json or folder / "training.json", "training record, which scripts/pretrain.py writes")

@@ -1,6 +1,7 @@
 """Print and save every figure of a model's card: embeddings at true spike times and denoiser, on held-out recordings.
 
 python scripts/evaluate.py --model huidurep/base --output results/base.json
+python scripts/evaluate.py --model huidurep_hf/checkpoints/base --output model_cards/base/evaluation.json --card
 """
 
 import argparse
@@ -9,6 +10,7 @@ import sys
 
 from huidurep_hf.evaluation.report import EvaluationParameters, evaluate
 from huidurep_hf.evaluation.tables import report
+from huidurep_hf.model_card import write_model_card
 from huidurep_hf.simulation.recordings import RECORDING_CONDITIONS
 
 
@@ -22,6 +24,9 @@ def main():
     parser.add_argument("--mixture-seeds", type=int, default=10, help="Gaussian mixtures per set of features")
     parser.add_argument("--max-spikes-per-unit", type=int, default=200)
     parser.add_argument("--device", help="cpu, cuda, ...; a GPU where there is one if left out")
+    parser.add_argument("--card", action="store_true", help="write the model's card from the figures, into its folder")
+    parser.add_argument("--training", help="record of the training run for the card; the folder's training.json")
+    parser.add_argument("--benchmark", help="rows of scripts/benchmark.py, for the card's section on sorting")
     parser.add_argument("--quiet", action="store_true", help="no log and no progress bar")
     options = parser.parse_args()
     logging.basicConfig(level=logging.ERROR if options.quiet else logging.WARNING, format="%(message)s")
@@ -33,10 +38,14 @@ def main():
     )
     try:
         content = evaluate(options.model, options.output, parameters, device=options.device, progress=not options.quiet)
+        if options.card:
+            card = write_model_card(options.model, options.output, options.training, benchmark_json=options.benchmark)
     except (ValueError, OSError) as error:
         sys.exit(f"evaluate.py: {error}")
     print(report(content))
     print(f"\nFigures: {options.output}")
+    if options.card:
+        print(f"Card: {card}")
 
 
 if __name__ == "__main__":

@@ -149,6 +149,8 @@ def test_no_card_with_figures_of_other_weights(checkpoint, results):
 def test_missing_files_are_named(checkpoint, results, tmp_path):
     with pytest.raises(FileNotFoundError, match="evaluate.py"):
         write_model_card(checkpoint, tmp_path / "nothing.json")
+    with pytest.raises(ValueError, match="no checkpoint folder"):
+        write_model_card("huidurep/base", results)
     (checkpoint / "training.json").unlink()
     with pytest.raises(FileNotFoundError, match="pretrain.py"):
         write_model_card(checkpoint, results)

@@ -42,7 +42,8 @@ def denoiser_table(rows: list[dict]) -> str:
         return "No figures."
     names = list(next(iter(bins.values()))[0]["denoisers"])
     lines = []
-    for (low, high), entries in bins.items():
+    # By SNR, the line of all spikes last.
+    for (low, high), entries in sorted(bins.items(), key=lambda item: (item[0] == (0.0, None), item[0][0])):
         title = "all" if (low, high) == (0.0, None) else f"{low:g} and more" if high is None else f"{low:g} to {high:g}"
         cells = [title, str(sum(entry["num_spikes"] for entry in entries))]
         for name in names:

@@ -1,0 +1,69 @@
+import json
+
+import pytest
+
+from huidurep_hf.evaluation.report import EvaluationParameters, evaluate
+from huidurep_hf.evaluation.tables import markdown_table, mean_and_sd, report
+from huidurep_hf.simulation import recordings
+from huidurep_hf.simulation.examples import load_templates
+
+
+@pytest.fixture
+def small_conditions(monkeypatch):
+    """One condition, made of bundled templates in place of simulated cells; returns the seeds generated."""
+    from importlib import resources
+
+    generated = []
+
+    def generate(parameters):
+        generated.append(parameters.seed)
+        return recordings.example_recording("tetrode", duration_s=6.0, seed=parameters.seed)
+
+    def place(_):
+        with resources.as_file(resources.files("huidurep_hf") / "examples" / "tetrode.npz") as path:
+            return load_templates(path)[0]
+
+    monkeypatch.setattr(recordings, "generate_recording", generate)
+    monkeypatch.setattr(recordings, "place_units", place)
+    return generated
+
+
+def test_figures_are_complete_and_a_second_run_adds_only_what_is_missing(small_conditions, tiny_checkpoint, tmp_path):
+    output = tmp_path / "figures.json"
+    parameters = EvaluationParameters(("tetrode",), recording_seeds=(1,), num_mixture_seeds=2, max_spikes_per_unit=30)
+    content = evaluate(tiny_checkpoint, output, parameters, device="cpu", progress=False)
+    row = content["rows"][0]
+    assert (row["condition"], row["recording_seed"], row["num_units"]) == ("tetrode", 1, 8)
+    assert len(row["methods"]) == 7 and row["recording"]["probe"] == "tetrode_diamond"
+    for scores in row["methods"].values():
+        assert len(scores["all"]["mixture_ari"]) == 2 and 0 < scores["neighbor_accuracy"] <= 1
+    assert row["denoising"][-1]["denoisers"]["none"]["gain_db"] == 0
+    # Simple features on a tetrode are far better than chance.
+    assert min(row["methods"]["PCA, 5 aligned channels"]["all"]["mixture_ari"]) > 0.3
+
+    more = EvaluationParameters(("tetrode",), recording_seeds=(1, 2), num_mixture_seeds=2, max_spikes_per_unit=30)
+    content = evaluate(tiny_checkpoint, output, more, device="cpu", progress=False)
+    assert small_conditions == [1, 2] and len(content["rows"]) == 2 and len(content["runs"]) == 2
+    assert content["rows"][0] == row and json.loads(output.read_text()) == content
+    text = report(content)
+    assert "Recording seeds 1, 2; 2 mixture seeds" in text and "| model + denoised location |" in text
+
+
+def test_wrong_condition_and_wrong_file_are_named(tiny_checkpoint, tmp_path):
+    with pytest.raises(ValueError, match="Unknown conditions"):
+        evaluate(tiny_checkpoint, tmp_path / "x.json", EvaluationParameters(("nowhere",)), progress=False)
+
+
+def test_subsets_without_units_are_a_dash():
+    scores = {"neighbor_accuracy": 0.9, "all": {"mixture_ari": [0.5, 0.7], "density_ari": 0.25}}
+    row = {"condition": "quiet", "recording_seed": 1, "methods": {"model": scores}}
+    text = report({"rows": [row], "identity": {"num_mixture_seeds": 2}})
+    assert "| model | 0.60 ± 0.10 |" in text and "| model | – |" in text and "| model | 0.25 |" in text
+    assert report({"rows": [], "identity": {}}) == "No figures."
+
+
+def test_cells_and_tables():
+    assert mean_and_sd([1.0, 2.0]) == "1.50 ± 0.50"
+    assert mean_and_sd([None, 3.14159], digits=3) == "3.142"
+    assert mean_and_sd([]) == "–"
+    assert markdown_table(["a", "b"], [["x", 1]]) == "| a | b |\n| --- | ---: |\n| x | 1 |"
