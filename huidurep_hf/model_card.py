@@ -28,7 +28,8 @@ def write_model_card(folder, results_json, training_json=None, *, benchmark_json
         Path of the card.
 
     Raises:
-        ValueError: not a checkpoint folder; figures are absent, incomplete, or of other weights: there is no card without its figures.
+        ValueError: not a checkpoint folder; or figures are absent, incomplete or of other weights: there is no card
+            without its figures.
         FileNotFoundError: a file is missing; the message names it.
     """
     from huggingface_hub import ModelCard

@@ -23,9 +23,17 @@ logger = logging.getLogger("huidurep_hf")
 MIXTURE_FLOOR = 1e-3
 MIXTURE_ITERATIONS = 100
 MIXTURE_TOLERANCE = 3e-2
+# What served the principal components best on other recordings (SpikeInterface's generator).
 DENSITY_DIMENSIONS = 10
 DENSITY_CLUSTER_SIZE = 30
-DENSITY_MIN_SAMPLES = 10
+DENSITY_MIN_SAMPLES = 5
+METHOD = {
+    "mixture_floor": MIXTURE_FLOOR,
+    "mixture_tolerance": MIXTURE_TOLERANCE,
+    "density_dimensions": DENSITY_DIMENSIONS,
+    "density_cluster_size": DENSITY_CLUSTER_SIZE,
+    "density_min_samples": DENSITY_MIN_SAMPLES,
+}
 
 
 def mixture_agreement(features: np.ndarray, labels: np.ndarray, seeds=range(10)) -> tuple[float, float]:

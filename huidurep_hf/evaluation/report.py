@@ -9,7 +9,7 @@ import numpy as np
 from tqdm import tqdm
 
 from .clean_truth import add_spikes, evaluate_denoiser
-from .embedding import agreement, cluster_by_density, cluster_by_mixture, neighbor_accuracy
+from .embedding import METHOD, agreement, cluster_by_density, cluster_by_mixture, neighbor_accuracy
 from .features import compared_features, model_features
 from .run_record import ResultFile, describe_environment, hash_weights, plain
 from .spikes import true_spikes
@@ -105,6 +105,7 @@ def open_results(output, model_name, model, parameters: EvaluationParameters) ->
         "num_parameters": model.num_parameters(),
         "num_mixture_seeds": parameters.num_mixture_seeds,
         "max_spikes_per_unit": parameters.max_spikes_per_unit,
+        "method": METHOD,
     }
     results = ResultFile(output, identity)
     results.add_run(describe_environment())
