@@ -62,7 +62,7 @@ def report(content: dict) -> str:
     num_mixture = content["identity"]["num_mixture_seeds"]
     seeds = sorted({row["recording_seed"] for row in rows})
     parts = [
-        f"Recording seeds {', '.join(map(str, seeds))}; {num_mixture} mixture seeds for each; mean ± SD over all of them.",
+        f"Recording seeds {', '.join(map(str, seeds))}; {num_mixture} mixture seeds for each; mean ± SD over all.",
     ]
     for subset, title in SUBSET_TITLES.items():
         heading = f"ARI of a Gaussian mixture with the true number of units, {title}"
