@@ -75,7 +75,9 @@ def prepare(recording, *, freq_min_hz=300.0, freq_max_hz=6000.0, min_channels_fo
     segment_indices = _long_enough_segments(recording, steps)
     if len(segment_indices) == 0:
         return _nothing_left(segment_indices, steps, excluded)
-    recording = recording.select_segments([int(i) for i in segment_indices])
+    if len(segment_indices) < recording.get_num_segments():
+        # Only then: the new recording takes the segments over, and the caller's loses them.
+        recording = recording.select_segments([int(i) for i in segment_indices])
 
     recording = _without_non_finite_channels(recording, steps, excluded)
     unit = "uV" if recording.has_scaleable_traces() else "raw"
