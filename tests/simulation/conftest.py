@@ -1,17 +1,28 @@
-"""One cell model's real membrane currents (simulated once, then read from the cache) and templates to record."""
+"""One cell model's real membrane currents, simulated once in a cache of the tests' own, and templates to record."""
+
+import importlib.util
+import shutil
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from huidurep_hf.simulation.cells import load_cells
+
 
 @pytest.fixture(scope="session")
-def cell():
-    """The basket cell L5_NBC: few segments, quick in NEURON."""
-    pytest.importorskip("MEArec")
-    from huidurep_hf.simulation.cells import load_cells
-
-    return load_cells(("L5_NBC",), progress=False)["L5_NBC"]
+def cell(tmp_path_factory):
+    """The basket cell L5_NBC (few segments, quick in NEURON), simulated here: a user's cache would hide a failure."""
+    for package in ("neuron", "LFPy", "MEArec"):
+        if importlib.util.find_spec(package) is None:
+            pytest.skip(f"{package} is not installed")
+    if shutil.which("gcc") is None:
+        pytest.skip("there is no gcc to compile the cell models' ion channels with")
+    cache = tmp_path_factory.mktemp("simulated")
+    with pytest.MonkeyPatch.context() as patch:
+        # For the whole session: `load_cells` finds this cell, and nothing else.
+        patch.setenv("HUIDUREP_CACHE", str(cache))
+        yield load_cells(("L5_NBC",), progress=False)["L5_NBC"]
 
 
 @pytest.fixture(scope="session")
