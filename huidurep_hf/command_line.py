@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import os
 import sys
 import time
 import warnings
@@ -26,6 +27,9 @@ def main(arguments=None):
     _set_up_logging(options)
     try:
         options.run(options)
+    except BrokenPipeError:
+        # The reader of our output, such as `head`, has seen enough; the result is in its folder.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except USER_ERRORS as error:
         if options.debug:
             raise

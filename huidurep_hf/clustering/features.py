@@ -2,10 +2,11 @@
 
 import numpy as np
 
-# One unit of feature distance: neurons whose centres of mass lie this far apart are rarely one.
-LOCATION_SCALE_UM = 20.0
-# A spread of amplitudes by this factor e^0.5 counts as much; bursts shrink a neuron's own spikes by about that much.
-LOG_AMPLITUDE_SCALE = 0.5
+# Chosen on development recordings (training cells and probes, and SpikeInterface's generator), on none that figures are
+# reported of. Both are near the spread that noise gives one neuron's spikes, so that what they tell is not drowned by
+# the many dimensions of the embedding, which is trained to overlook amplitude.
+LOCATION_SCALE_UM = 2.0
+LOG_AMPLITUDE_SCALE = 0.05
 
 
 def centers_of_mass(amplitudes, positions, mask):

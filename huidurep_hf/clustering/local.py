@@ -16,14 +16,14 @@ MAX_SPLIT_DEPTH = 3
 
 
 def cluster_locally(features, peak_channels, *, method="hdbscan", min_cluster_size=20, min_valley=0.5, seed=0):
-    """Cluster the spikes of each neighbourhood; clusters of different neighbourhoods get different labels.
+    """Cluster the spikes of each peak channel; clusters of different channels get different labels.
 
     Args:
         features: `(num_spikes, num_features)`.
-        peak_channels: `(num_spikes,)` the neighbourhood of each spike.
+        peak_channels: `(num_spikes,)` peak channel of each spike.
         method: "hdbscan" (split again until nothing splits) or "gmm" (number of Gaussians by BIC).
         min_cluster_size: smallest cluster.
-        min_valley: depth of the valley, 0 to 1, that keeps two clusters of one neighbourhood apart.
+        min_valley: depth of the valley, 0 to 1, that keeps two clusters of one channel apart.
         seed: of the mixture's starting points.
 
     Returns:

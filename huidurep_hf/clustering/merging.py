@@ -1,4 +1,4 @@
-"""One unit seen from two neighbourhoods, and one spike seen twice."""
+"""One unit seen from two channels, and one spike seen twice."""
 
 import numpy as np
 

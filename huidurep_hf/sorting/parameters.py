@@ -58,6 +58,10 @@ class SortingParameters:
                 f"Got num_units={self.num_units} with clustering={self.clustering!r}, which finds the number itself;"
                 " set clustering='gmm' as well."
             )
+        if self.freq_min_hz >= self.freq_max_hz:
+            raise ValueError(
+                f"Got freq_min_hz={self.freq_min_hz:g} and freq_max_hz={self.freq_max_hz:g}; the first must be smaller."
+            )
 
     @classmethod
     def from_dict(cls, values):
@@ -79,26 +83,6 @@ class SortingParameters:
     def to_dict(self):
         """Return the parameters as a plain dict."""
         return asdict(self)
-
-    def check(self, recording):
-        """Check the parameters against the recording they are to be used on.
-
-        Args:
-            recording: SpikeInterface recording.
-
-        Raises:
-            ValueError: a combination that cannot work.
-        """
-        rate = recording.get_sampling_frequency()
-        if self.freq_min_hz >= 0.45 * rate:
-            raise ValueError(
-                f"Got freq_min_hz={self.freq_min_hz:g} at a sampling rate of {rate:g} Hz; it must be below"
-                f" {0.45 * rate:g} Hz (0.45 of the rate). Lower freq_min_hz, or check the sampling rate."
-            )
-        if self.freq_min_hz >= self.freq_max_hz:
-            raise ValueError(
-                f"Got freq_min_hz={self.freq_min_hz:g} and freq_max_hz={self.freq_max_hz:g}; the first must be smaller."
-            )
 
 
 def _checked(parameter, value):

@@ -26,7 +26,7 @@ class Units:
     Attributes:
         units: `(num_events,)` int64 unit from 0, -1 for events of no unit.
         samples: `(num_events,)` int64 times in samples; events of one unit share one alignment.
-        probabilities: `(num_events,)` float32 that the event belongs to its unit and to no other of its neighbourhood.
+        probabilities: `(num_events,)` float32 that the event belongs to its unit and to no other of its peak channel.
         became: `(num_events,)` str: "unit", "duplicate", "small cluster" or "noise".
         templates: `(num_units, num_samples, num_channels)` float32, noise units.
     """
