@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .cells import CellCurrents
+from .currents import CellCurrents
 
 TIME_STEP_MS = 2**-5
 BEFORE_SPIKE_MS = 2.5

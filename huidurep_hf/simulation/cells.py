@@ -1,4 +1,4 @@
-"""The neurons of the simulation: each cell model's membrane currents around a few of its spikes, kept once."""
+"""The neurons of the simulation: which cell models there are, simulated once and kept in a cache."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import dataclass, fields
 from pathlib import Path
 
-import numpy as np
 from tqdm import tqdm
+
+from .cell_simulation import compile_mechanisms
+from .currents import CellCurrents
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -23,54 +24,6 @@ HELD_OUT_CELLS = ("L5_TTPC2", "L5_NBC", "L5_MC", "L5_STPC")
 
 UPRIGHT_CELLS = ("L5_BP", "L5_MC", "L5_STPC", "L5_TTPC1", "L5_TTPC2", "L5_UTPC")
 """Cell models whose dendrites follow the depth of cortex; the others lie in any direction."""
-
-
-@dataclass(frozen=True)
-class CellCurrents:
-    """Membrane currents of one cell model around several of its spikes.
-
-    The soma's centre is the origin and cortical depth is the y axis (apical dendrites point to +y).
-
-    Attributes:
-        name: name of the cell model.
-        currents: `(num_spikes, num_segments, num_samples)`, transmembrane currents in nA.
-        segment_start: `(num_segments, 3)`, where each segment begins, µm.
-        segment_end: `(num_segments, 3)`, where each segment ends, µm.
-        segment_diameter: `(num_segments,)`, µm.
-        sampling_rate: samples per second of the currents, Hz.
-        spike_sample: sample at which the somatic membrane potential peaks.
-    """
-
-    name: str
-    currents: np.ndarray
-    segment_start: np.ndarray
-    segment_end: np.ndarray
-    segment_diameter: np.ndarray
-    sampling_rate: float
-    spike_sample: int
-
-    @property
-    def num_spikes(self) -> int:
-        """Number of spikes (shape variants) kept of this cell."""
-        return len(self.currents)
-
-    def save(self, path: str | Path) -> None:
-        """Write to an `.npz` file, beside it first, so that no half-written file is ever found there."""
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        # Ends in .npz, or numpy would add it and the rename would miss the file.
-        unfinished = path.with_name(f".{os.getpid()}-{path.name}")
-        np.savez_compressed(unfinished, **{field.name: getattr(self, field.name) for field in fields(self)})
-        unfinished.replace(path)
-
-    @classmethod
-    def load(cls, path: str | Path) -> CellCurrents:
-        """Read what `save` wrote."""
-        with np.load(path) as stored:
-            values = {field.name: stored[field.name] for field in fields(cls)}
-        for name, kind in (("name", str), ("sampling_rate", float), ("spike_sample", int)):
-            values[name] = kind(values[name])
-        return cls(**values)
 
 
 def default_cache_dir() -> Path:
@@ -110,8 +63,6 @@ def load_cells(
 
 def _simulate_in_processes(names: list[str], cache_dir: Path, progress: bool) -> None:
     # One process per cell: NEURON keeps templates and mechanisms of all models in one global namespace.
-    from .cell_simulation import compile_mechanisms
-
     compile_mechanisms(cache_dir)
     logger.info("Simulating %d cell model(s) with NEURON: %s", len(names), ", ".join(names))
     with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from .cells import CellCurrents
+from .currents import CellCurrents
 
 EXTRACELLULAR_CONDUCTIVITY = 0.3
 """Conductivity of grey matter, S/m."""

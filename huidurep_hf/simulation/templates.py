@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from .amplifier import NOMINAL_BAND_HZ, record_potential
-from .cells import UPRIGHT_CELLS, CellCurrents
+from .cells import UPRIGHT_CELLS
+from .currents import CellCurrents
 from .potential import CellPose, extracellular_potential
 
 MAXIMAL_TRIES = 2000

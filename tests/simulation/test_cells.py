@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from huidurep_hf.simulation import cells
-from huidurep_hf.simulation.cells import HELD_OUT_CELLS, TRAINING_CELLS, CellCurrents, load_cells
+from huidurep_hf.simulation.cells import HELD_OUT_CELLS, TRAINING_CELLS, load_cells
+from huidurep_hf.simulation.currents import CellCurrents
 
 
 def test_held_out_cells_are_the_four_and_in_no_training():

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from huidurep_hf.simulation.cells import CellCurrents
+from huidurep_hf.simulation.currents import CellCurrents
 from huidurep_hf.simulation.potential import (
     EXTRACELLULAR_CONDUCTIVITY,
     CellPose,
