@@ -66,7 +66,7 @@ def resolve_checkpoint(name: str | os.PathLike, revision: str | None = None, cac
         except (RepositoryNotFoundError, LocalEntryNotFoundError):
             continue
         if (Path(folder) / "config.json").exists():
-            logger.info("%s: using the Hub's copy in %s", name, folder)
+            logger.info("%s: using the copy in the Hub's cache, %s", name, folder)
             return folder
     logger.info("%s: neither the Hub nor its cache has it; using the checkpoint shipped in %s", name, shipped)
     return str(shipped)

@@ -65,7 +65,7 @@ def test_the_cache_wins_over_the_shipped_folder(tmp_path, caplog):
     caplog.set_level("INFO", logger="huidurep_hf")
     installed = install_checkpoints(tmp_path)["huidurep/base"]
     assert resolve_checkpoint("huidurep/base", cache_dir=tmp_path) == str(installed)
-    assert "using the Hub's copy" in caplog.text
+    assert "using the copy in the Hub's cache" in caplog.text
 
 
 def test_a_local_folder_of_that_name_wins(tmp_path, monkeypatch):

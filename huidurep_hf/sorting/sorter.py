@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 import torch
 
+from ..checkpoints import resolve_checkpoint
 from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
 from ..model.modeling_huidurep import HuiduRepModel
 from ..recording.detection import detect
@@ -60,10 +61,10 @@ class SpikeSorter:
         """
         if device is None:
             device = "cuda" if torch.cuda.is_available() else "cpu"
-        model = HuiduRepModel.from_pretrained(
-            name_or_path, revision=revision, dtype=dtype or torch.float32, **hub_kwargs
-        )
-        feature_extractor = HuiduRepFeatureExtractor.from_pretrained(name_or_path, revision=revision, **hub_kwargs)
+        # Once for both, so that they come from one place.
+        source = resolve_checkpoint(name_or_path, revision=revision, **hub_kwargs)
+        model = HuiduRepModel.from_pretrained(source, revision=revision, dtype=dtype or torch.float32, **hub_kwargs)
+        feature_extractor = HuiduRepFeatureExtractor.from_pretrained(source, revision=revision, **hub_kwargs)
         logger.info("model: %s on %s", model.config.name_or_path, device)
         return cls(model.to(device), feature_extractor)
 
