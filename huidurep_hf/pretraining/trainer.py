@@ -138,6 +138,7 @@ class Pretrainer:
             disable=not (progress_bar and self.accelerator.is_main_process),
         )
         started = time.monotonic() - self.progress.seconds
+        losses = {}
         while self.progress.step < num_steps:
             losses = self._step(self.progress.step)
             self.progress.step += 1
@@ -152,7 +153,7 @@ class Pretrainer:
             if step % self.arguments.checkpoint_every == 0 and step < num_steps:
                 self._save_checkpoint()
         bar.close()
-        folder = self._save_model(losses if num_steps else {})
+        folder = self._save_model(losses)
         self.accelerator.end_training()
         return folder
 
