@@ -154,6 +154,9 @@ class Pretrainer:
                 self._save_checkpoint()
         bar.close()
         folder = self._save_model(losses)
+        # Gloo's thread frees its last work under the GIL. Asleep we do not hold it, so that the thread is done before
+        # the interpreter ends and joins it; otherwise both can wait for ever.
+        time.sleep(0.2)
         self.accelerator.end_training()
         return folder
 

@@ -12,14 +12,16 @@ PROGRAM = Path(__file__).with_name("two_processes.py")
 def test_two_halves_give_the_loss_and_gradients_of_the_whole(tmp_path):
     """Keys, unit ids and batch norm reach across processes, so only rounding may differ."""
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29519"]
-    done = subprocess.run(
-        [*launch, str(PROGRAM), str(tmp_path / "two.pt")],
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        capture_output=True,
-        text=True,
-        timeout=200,
-    )
-    assert done.returncode == 0, done.stderr
+    # A file, not a pipe: a worker that outlives its launcher would keep a pipe open and the time limit from working.
+    with (tmp_path / "log").open("w") as log:
+        done = subprocess.run(
+            [*launch, str(PROGRAM), str(tmp_path / "two.pt")],
+            env={**os.environ, "OMP_NUM_THREADS": "1"},
+            stdout=log,
+            stderr=log,
+            timeout=200,
+        )
+    assert done.returncode == 0, (tmp_path / "log").read_text()
     two = torch.load(tmp_path / "two.pt")
 
     specification = importlib.util.spec_from_file_location("two_processes", PROGRAM)

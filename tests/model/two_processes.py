@@ -1,6 +1,7 @@
 """Run by test_two_processes.py on two processes: write this process's share of loss and gradients of a batch."""
 
 import sys
+import time
 
 import torch
 import torch.distributed as dist
@@ -42,6 +43,10 @@ def main():
         gradients = {name: p.grad for name, p in model.module.named_parameters() if p.grad is not None}
         buffers = {name: value for name, value in model.module.named_buffers() if "running" in name}
         torch.save({"loss": mean_loss, "gradients": gradients, "buffers": buffers}, sys.argv[1])
+    dist.barrier()
+    # Gloo's thread frees its last work under the GIL; an interpreter that ends at once would join it while holding that
+    # lock, and both would wait for ever. Asleep, we do not hold it.
+    time.sleep(0.5)
     dist.destroy_process_group()
 
 
