@@ -49,6 +49,7 @@ class HuiduRepConfig(CheckpointResolvingMixin, PreTrainedConfig):
         projection_size (`int`, defaults to 64): Size of the space in which views are compared; 5 in the paper.
         temperature (`float`, defaults to 0.2): Temperature of the contrastive loss.
         denoising_weight (`float`, defaults to 0.2): Weight alpha of the denoising loss.
+        location_weight (`float`, defaults to 0.2): Weight of the localising loss; `"channel"` alone localises.
 
     Example:
 
@@ -87,6 +88,7 @@ class HuiduRepConfig(CheckpointResolvingMixin, PreTrainedConfig):
     projection_size: int = 64
     temperature: float | int = 0.2
     denoising_weight: float | int = 0.2
+    location_weight: float | int = 0.2
 
     @classmethod
     def paper(cls, **overrides) -> "HuiduRepConfig":

@@ -1,5 +1,5 @@
 # Copyright 2026 The huidurep-hf authors. Licensed under the Apache License, Version 2.0.
-"""The two losses of HuiduRep, as functions of tensors, and what they need across processes."""
+"""The losses of HuiduRep, as functions of tensors, and what they need across processes."""
 
 import torch
 import torch.nn.functional as F
@@ -50,6 +50,20 @@ def denoising_loss(denoised: torch.Tensor, clean: torch.Tensor, channel_mask: to
     weights = channel_mask.float()
     per_channel = (denoised.float() - clean.float()).square().mean(dim=1)
     return ((per_channel * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1.0)).mean()
+
+
+def location_loss(locations: torch.Tensor, true_locations: torch.Tensor, scale_um: float) -> torch.Tensor:
+    """Huber loss of the distance between found and true locations, in units of `scale_um`; the mean over spikes.
+
+    Squared within one scale and linear beyond: an overlapping spike can move a location by a probe's length.
+
+    Args:
+        locations, true_locations: `(num_spikes, 2)`, µm; a true one that is NaN is unknown and counts nothing.
+        scale_um: µm.
+    """
+    known = true_locations.isfinite().all(dim=1)
+    error = torch.where(known[:, None], locations.float() - true_locations.float(), 0.0) / scale_um
+    return F.huber_loss(error, torch.zeros_like(error), reduction="none").sum(dim=1).mean()
 
 
 def gather_keys(values: torch.Tensor) -> tuple[torch.Tensor, int]:

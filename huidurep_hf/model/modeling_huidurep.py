@@ -39,6 +39,9 @@ class HuiduRepModelOutput(ModelOutput):
             The representation that is clustered.
         denoised_waveforms (`torch.FloatTensor` of shape `(num_spikes, window_size, num_channels)`):
             The spike without noise and without its neighbours, in noise units; zero on masked channels.
+        locations (`torch.FloatTensor` of shape `(num_spikes, 2)`, *optional*):
+            Where the neuron lies in the probe plane, µm, in the coordinates of the channel positions given: relative
+            to the peak channel. An encoder of time tokens does not know the contacts and gives none.
         hidden_states (`tuple(torch.FloatTensor)`, *optional*):
             Tokens before the first and after each layer of the encoder, with `output_hidden_states=True`.
         attentions (`tuple(torch.FloatTensor)`, *optional*):
@@ -48,6 +51,7 @@ class HuiduRepModelOutput(ModelOutput):
     last_hidden_state: torch.FloatTensor | None = None
     embeddings: torch.FloatTensor | None = None
     denoised_waveforms: torch.FloatTensor | None = None
+    locations: torch.FloatTensor | None = None
     hidden_states: tuple[torch.FloatTensor, ...] | None = None
     attentions: tuple[torch.FloatTensor, ...] | None = None
 
@@ -254,6 +258,8 @@ class HuiduRepBackbone(nn.Module):
         self.encoder = HuiduRepEncoder(config)
         self.decoder = HuiduRepDecoder(config)
         self.embedding = nn.Linear(config.hidden_size, config.embedding_size)
+        self.position_scale_um = config.position_scale_um
+        self.localizer = nn.Linear(config.hidden_size, 2) if self.encoder.is_channelwise else None
 
     def forward(
         self,
@@ -278,8 +284,12 @@ class HuiduRepBackbone(nn.Module):
             denoised_tokens = self.encoder.tokenize(denoised, positions, scale)
             token_mask = None if token_mask is None else torch.cat([token_mask, token_mask], dim=1)
             tokens = self.encoder(torch.cat([first_tokens, denoised_tokens], dim=1), token_mask, **kwargs)
+        pooled = pool(tokens, token_mask)
         return HuiduRepModelOutput(
-            last_hidden_state=tokens, embeddings=self.embedding(pool(tokens, token_mask)), denoised_waveforms=denoised
+            last_hidden_state=tokens,
+            embeddings=self.embedding(pooled),
+            denoised_waveforms=denoised,
+            locations=None if self.localizer is None else self.position_scale_um * self.localizer(pooled),
         )
 
 

@@ -11,7 +11,7 @@ from transformers.utils import ModelOutput, TransformersKwargs
 from transformers.utils.generic import can_return_tuple
 
 from .configuration_huidurep import HuiduRepConfig
-from .losses_huidurep import HuiduRepBatchNorm, contrastive_loss, denoising_loss, gather_keys
+from .losses_huidurep import HuiduRepBatchNorm, contrastive_loss, denoising_loss, gather_keys, location_loss
 from .modeling_huidurep import HuiduRepBackbone, HuiduRepModel, HuiduRepPreTrainedModel
 
 
@@ -21,15 +21,19 @@ class HuiduRepForPreTrainingOutput(ModelOutput):
 
     Args:
         loss (`torch.FloatTensor` of shape `()`):
-            `contrastive_loss + denoising_weight * denoising_loss`.
+            `contrastive_loss + denoising_weight * denoising_loss + location_weight * location_loss`.
         contrastive_loss (`torch.FloatTensor` of shape `()`):
             InfoNCE in both directions.
         denoising_loss (`torch.FloatTensor` of shape `()`):
             Mean squared error of the denoised waveforms, in squared noise units.
+        location_loss (`torch.FloatTensor` of shape `()`, *optional*):
+            Huber loss of the locations, where true ones are given.
         embeddings (`torch.FloatTensor` of shape `(num_spikes, embedding_size)`):
             Embeddings of the first view.
         denoised_waveforms (`torch.FloatTensor` of shape `(num_spikes, window_size, num_channels)`):
             Denoised waveforms of the first view, noise units.
+        locations (`torch.FloatTensor` of shape `(num_spikes, 2)`, *optional*):
+            Locations found from the first view, µm relative to its peak channel.
         hidden_states (`tuple(torch.FloatTensor)`, *optional*):
             Tokens before the first and after each layer of the encoder.
         attentions (`tuple(torch.FloatTensor)`, *optional*):
@@ -39,8 +43,10 @@ class HuiduRepForPreTrainingOutput(ModelOutput):
     loss: torch.FloatTensor | None = None
     contrastive_loss: torch.FloatTensor | None = None
     denoising_loss: torch.FloatTensor | None = None
+    location_loss: torch.FloatTensor | None = None
     embeddings: torch.FloatTensor | None = None
     denoised_waveforms: torch.FloatTensor | None = None
+    locations: torch.FloatTensor | None = None
     hidden_states: tuple[torch.FloatTensor, ...] | None = None
     attentions: tuple[torch.FloatTensor, ...] | None = None
 
@@ -122,10 +128,12 @@ class HuiduRepForPreTraining(HuiduRepPreTrainedModel):
         channel_positions: torch.Tensor | None = None,
         channel_mask: torch.Tensor | None = None,
         clean_waveforms: torch.Tensor | None = None,
+        locations: torch.Tensor | None = None,
         paired_waveforms: torch.Tensor | None = None,
         paired_channel_positions: torch.Tensor | None = None,
         paired_channel_mask: torch.Tensor | None = None,
         paired_clean_waveforms: torch.Tensor | None = None,
+        paired_locations: torch.Tensor | None = None,
         unit_ids: torch.Tensor | None = None,
         **kwargs: Unpack[TransformersKwargs],
     ) -> HuiduRepForPreTrainingOutput:
@@ -136,16 +144,24 @@ class HuiduRepForPreTraining(HuiduRepPreTrainedModel):
             channel_positions: `(num_spikes, num_channels, 2)`, µm relative to the peak channel.
             channel_mask: `(num_spikes, num_channels)`, 1 for a channel that is there.
             clean_waveforms: what the denoiser should make of `waveforms`; left out, `waveforms` themselves.
+            locations: true place of the unit `(num_spikes, 2)`, µm relative to the peak channel; NaN or left out where
+                it is not known.
             paired_waveforms: second view of the same spikes or units; left out, the first view stands for both.
-            paired_channel_positions, paired_channel_mask, paired_clean_waveforms: the second view's.
+            paired_channel_positions, paired_channel_mask, paired_clean_waveforms, paired_locations: the second view's.
             unit_ids: `(num_spikes,)`, so that spikes of one unit are no negatives; negative for unknown units.
             kwargs: `output_hidden_states`, `output_attentions`, `return_dict`.
         """
-        first = (waveforms, channel_positions, channel_mask, clean_waveforms)
-        second = (paired_waveforms, paired_channel_positions, paired_channel_mask, paired_clean_waveforms)
+        first = (waveforms, channel_positions, channel_mask, clean_waveforms, locations)
+        second = (
+            paired_waveforms,
+            paired_channel_positions,
+            paired_channel_mask,
+            paired_clean_waveforms,
+            paired_locations,
+        )
         views = [_complete_view(*first)]
         views.append(views[0] if paired_waveforms is None else _complete_view(*second))
-        both, positions, mask, clean = (torch.cat(parts) for parts in zip(*views))
+        both, positions, mask, clean, true_locations = (torch.cat(parts) for parts in zip(*views))
         trained = self.huidurep(both, positions, mask, **kwargs)
         queries = self.predictor(self.projector(trained.embeddings)).chunk(2)
         with torch.no_grad():
@@ -155,13 +171,20 @@ class HuiduRepForPreTraining(HuiduRepPreTrainedModel):
             self._contrast(own_queries, other_keys, unit_ids) for own_queries, other_keys in zip(queries, keys[::-1])
         )
         denoising = denoising_loss(trained.denoised_waveforms, clean, mask)
+        loss = contrastive + self.config.denoising_weight * denoising
+        localizing = None
+        if trained.locations is not None:
+            localizing = location_loss(trained.locations, true_locations, self.config.position_scale_um)
+            loss = loss + self.config.location_weight * localizing
         num_spikes = len(waveforms)
         return HuiduRepForPreTrainingOutput(
-            loss=contrastive + self.config.denoising_weight * denoising,
+            loss=loss,
             contrastive_loss=contrastive,
             denoising_loss=denoising,
+            location_loss=localizing,
             embeddings=trained.embeddings[:num_spikes],
             denoised_waveforms=trained.denoised_waveforms[:num_spikes],
+            locations=None if trained.locations is None else trained.locations[:num_spikes],
             hidden_states=trained.hidden_states,
             attentions=trained.attentions,
         )
@@ -172,14 +195,16 @@ class HuiduRepForPreTraining(HuiduRepPreTrainedModel):
         return contrastive_loss(queries, all_keys, self.config.temperature, unit_ids, key_units, offset)
 
 
-def _complete_view(waveforms, positions, mask, clean):
-    """Fill in what a view leaves out: unknown geometry, all channels there, the waveforms as their own target."""
+def _complete_view(waveforms, positions, mask, clean, locations):
+    """Fill in what a view leaves out: unknown geometry and place, all channels, the waveforms as their own target."""
     num_spikes, _, num_channels = waveforms.shape
     if positions is None:
         positions = waveforms.new_zeros(num_spikes, num_channels, 2)
     if mask is None:
         mask = waveforms.new_ones(num_spikes, num_channels)
-    return waveforms, positions, mask, waveforms if clean is None else clean
+    if locations is None:
+        locations = waveforms.new_full((num_spikes, 2), float("nan"))
+    return waveforms, positions, mask, waveforms if clean is None else clean, locations
 
 
 __all__ = ["HuiduRepForPreTraining", "HuiduRepForPreTrainingOutput"]

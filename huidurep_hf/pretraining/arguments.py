@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from ..model.configuration_huidurep import HuiduRepConfig
-from .views import ViewParameters
+from .view_parameters import ViewParameters
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from datasets import Dataset, load_dataset
 
-from .views import Spikes
+from .view_parameters import Spikes
 
 
 @dataclass(frozen=True)
@@ -68,6 +68,7 @@ class SpikePairs:
         self.waveforms = _flat_column(spikes, "waveform").reshape(shape)
         self.positions = _flat_column(spikes, "channel_positions").reshape(-1, geometry.num_channels, 2)
         self.mask = _flat_column(spikes, "channel_mask").reshape(-1, geometry.num_channels)
+        self.locations = _flat_column(spikes, "location").reshape(-1, 2)
         self.unit_ids, self.first_row, self.num_rows = _runs(np.asarray(spikes["unit_id"]))
         self.probes = np.asarray(spikes["probe"])[self.first_row]
 
@@ -91,6 +92,7 @@ class SpikePairs:
             torch.from_numpy(self.waveforms[rows].astype(np.float32)),
             torch.from_numpy(self.positions[rows].astype(np.float32)),
             torch.from_numpy(self.mask[rows].astype(bool)),
+            torch.from_numpy(self.locations[rows].astype(np.float32)),
         )
 
 

@@ -195,10 +195,12 @@ class Pretrainer:
                 self.optimizer.zero_grad()
         momentum = cosine_ramp(step, arguments.num_steps, arguments.momentum, arguments.final_momentum)
         self.accelerator.unwrap_model(self.model).update_momentum(momentum)
+        localizing = {} if output.location_loss is None else {"location": output.location_loss.item()}
         return {
             "loss": output.loss.item(),
             "contrastive": output.contrastive_loss.item(),
             "denoising": output.denoising_loss.item(),
+            **localizing,
             "gradient_norm": float(norm),
             "learning_rate": arguments.learning_rate * factor,
             "momentum": momentum,
@@ -218,10 +220,12 @@ class Pretrainer:
             "channel_positions": view.positions,
             "channel_mask": view.mask,
             "clean_waveforms": view.clean,
+            "locations": view.locations,
             "paired_waveforms": paired.waveforms,
             "paired_channel_positions": paired.positions,
             "paired_channel_mask": paired.mask,
             "paired_clean_waveforms": paired.clean,
+            "paired_locations": paired.locations,
             "unit_ids": unit_ids.to(device),
         }
 

@@ -47,6 +47,7 @@ def make_rows(num_units_per_probe=24, num_rows_per_unit=2, seed=0):
                     "waveform": np.pad(template[:, order], ((0, 0), (0, missing))).astype(np.float16).ravel(),
                     "channel_positions": np.pad(positions[order], ((0, missing), (0, 0))).astype(np.float32).ravel(),
                     "channel_mask": np.arange(NUM_CHANNELS) < len(order),
+                    "location": (location[0, :2] - contacts[peak]).astype(np.float32),
                     "unit_id": unit_id,
                     "probe": probe,
                 }
@@ -60,6 +61,7 @@ def build_dataset(folder, **arguments):
             "waveform": List(Value("float16"), length=NUM_SAMPLES * NUM_CHANNELS),
             "channel_positions": List(Value("float32"), length=NUM_CHANNELS * 2),
             "channel_mask": List(Value("bool"), length=NUM_CHANNELS),
+            "location": List(Value("float32"), length=2),
             "unit_id": Value("int32"),
             "probe": Value("string"),
         }

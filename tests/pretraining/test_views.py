@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from huidurep_hf import HuiduRepConfig
+from huidurep_hf.pretraining.interference import interfering_spikes
+from huidurep_hf.pretraining.noise import draw_noise, spatial_covariance
+from huidurep_hf.pretraining.view_parameters import Spikes, ViewParameters
 from huidurep_hf.pretraining.views import (
-    Spikes,
     SpikeViews,
-    ViewParameters,
-    colliding_spikes,
     crop_channels,
-    draw_noise,
+    draw_shift,
     drop_channels,
     misplace_peak,
     shift_in_time,
@@ -21,8 +21,12 @@ from huidurep_hf.pretraining.views import (
 
 QUIET = ViewParameters(
     amplitude=(1.0, 1.0),
+    channel_gain=(1.0, 1.0),
     jitter_samples=0.0,
+    misalignment_probability=0.0,
     collision_probability=0.0,
+    background_probability=0.0,
+    noise_common=(0.0, 0.0),
     misplacement_probability=0.0,
     dropout_probability=0.0,
 )
@@ -41,7 +45,10 @@ def make_spikes(num_spikes=400, num_channels=16):
     shape = -50 * torch.exp(-(((time - 42) / 5) ** 2))
     waveform = shape[:, None] * torch.exp(-positions[:, 1].abs() / 40)
     return Spikes(
-        waveform.repeat(num_spikes, 1, 1), positions.repeat(num_spikes, 1, 1), torch.ones(num_spikes, num_channels) > 0
+        waveform.repeat(num_spikes, 1, 1),
+        positions.repeat(num_spikes, 1, 1),
+        torch.ones(num_spikes, num_channels) > 0,
+        torch.tensor([5.0, 3.0]).repeat(num_spikes, 1),
     )
 
 
@@ -52,6 +59,34 @@ def test_noise_has_the_covariance_asked_for_in_space():
     measured = torch.einsum("ntc,ntd->cd", noise, noise) / (noise.shape[0] * noise.shape[1])
     expected = 0.6 * torch.exp(-torch.cdist(positions[0], positions[0]) / 50) + 0.4 * torch.eye(4)
     torch.testing.assert_close(measured, expected, atol=0.01, rtol=0)
+
+
+def test_common_noise_shares_its_course_up_to_the_sign():
+    positions = 1000.0 * torch.eye(3)[:, :2].repeat(5000, 1, 1)
+    parameters = dataclasses.replace(QUIET, noise_correlation=(0.0, 0.0), noise_common=(0.4, 0.4))
+    covariance = spatial_covariance(positions, parameters, generator())
+    off_diagonal = covariance[:, 0, 1]
+    torch.testing.assert_close(covariance.diagonal(dim1=1, dim2=2), torch.ones(5000, 3))
+    assert off_diagonal.abs().min().item() == pytest.approx(0.4, abs=1e-3)
+    assert off_diagonal.abs().max().item() == pytest.approx(0.4, abs=1e-3)
+    # A channel's sign is negative with probability 0.15, so two agree in 74.5 of 100 spikes.
+    assert (off_diagonal > 0).float().mean().item() == pytest.approx(0.745, abs=0.02)
+
+
+def test_recorded_noise_keeps_its_course_and_takes_the_covariance_asked_for():
+    time = torch.arange(400)
+    recorded = 2**0.5 * torch.sin(2 * torch.pi * time / 16)[None].repeat(3, 1)
+    positions = torch.tensor([[0.0, 0.0], [0.0, 50.0]]).repeat(6000, 1, 1)
+    parameters = dataclasses.replace(
+        QUIET, recorded_noise_probability=1.0, noise_correlation=(0.6, 0.6), noise_length_um=(50.0, 50.0)
+    )
+    noise = draw_noise(positions, 64, 30000.0, parameters, generator(), recorded)
+    measured = torch.einsum("ntc,ntd->cd", noise, noise) / (noise.shape[0] * noise.shape[1])
+    expected = torch.tensor([[1.0, 0.6 * np.exp(-1)], [0.6 * np.exp(-1), 1.0]], dtype=torch.float32)
+    torch.testing.assert_close(measured, expected, atol=0.02, rtol=0)
+    power = torch.fft.rfft(noise, dim=1).abs().square().mean(dim=(0, 2))
+    assert power.argmax() == 4
+    assert power[4] > 0.99 * power.sum()
 
 
 def test_noise_has_the_spectrum_asked_for_in_time():
@@ -117,13 +152,47 @@ def test_noise_units_are_unit_variance_around_the_clean_spike():
     assert view.clean.abs().amax(dim=2).argmax(dim=1).unique().tolist() == [24]
 
 
+def test_shifts_bring_zeros_in_and_nothing_round_the_end():
+    step = torch.zeros(1, 121, 1)
+    step[:, 100:] = 1.0
+    late = shift_in_time(step, torch.tensor([10.0]))
+    assert late[0, :90].abs().max() < 1e-5
+    early = shift_in_time(step, torch.tensor([-10.0]))
+    assert early[0, 111:].abs().max() < 1e-5
+    assert early[0, 95:105].min() > 0.99
+
+
+def test_a_misalignment_is_rarer_and_longer_than_the_jitter():
+    parameters = dataclasses.replace(QUIET, jitter_samples=1.0, misalignment_probability=0.3, misalignment_samples=8.0)
+    shift = draw_shift(20000, parameters, generator())
+    # Of the misaligned, one in eight lies within the jitter.
+    assert (shift.abs() > 1).float().mean().item() == pytest.approx(0.3 * 7 / 8, abs=0.02)
+    assert shift.abs().max().item() == pytest.approx(8.0, abs=0.02)
+    assert shift.mean().item() == pytest.approx(0.0, abs=0.06)
+
+
+def test_channel_gains_differ_between_channels_and_views():
+    parameters = dataclasses.replace(QUIET, channel_gain=(0.8, 1.2), snr=(20.0, 20.0))
+    spikes = make_spikes(2000, num_channels=4)
+    first, second = SpikeViews(parameters, HuiduRepConfig(), 42)(spikes, spikes, generator())
+    true = 20 * torch.exp(-spikes.positions[:, :, 1].abs() / 40)
+    for view in (first, second):
+        gain = view.clean.abs().amax(dim=1) / true
+        assert gain.min() >= 0.8 - 1e-3
+        assert gain.max() <= 1.2 + 1e-3
+        assert gain.std(dim=0).min().item() == pytest.approx(0.4 / 12**0.5, abs=0.01)
+    assert not torch.allclose(first.clean, second.clean)
+
+
 def test_collisions_come_as_often_as_asked_and_leave_the_target_clean():
-    parameters = dataclasses.replace(QUIET, collision_probability=0.4, snr=(10.0, 10.0))
+    parameters = dataclasses.replace(QUIET, num_collisions=1, collision_probability=0.4, snr=(10.0, 10.0))
     spikes = make_spikes(4000, num_channels=11)
-    other = colliding_spikes(spikes, parameters, generator())
+    other = interfering_spikes(spikes, parameters, generator())
     hit = other.abs().amax(dim=(1, 2)) > 0
     assert hit.float().mean().item() == pytest.approx(0.4, abs=0.03)
     assert other.abs().amax() <= spikes.waveforms.abs().amax() * 1.001
+    twice = interfering_spikes(spikes, dataclasses.replace(parameters, num_collisions=2), generator())
+    assert (twice.abs().amax(dim=(1, 2)) > 0).float().mean().item() == pytest.approx(1 - 0.6**2, abs=0.03)
     views = SpikeViews(parameters, HuiduRepConfig(), source_peak_sample=42)
     view, _ = views(spikes, spikes, generator())
     silent, _ = SpikeViews(dataclasses.replace(parameters, collision_probability=0.0), HuiduRepConfig(), 42)(
@@ -134,13 +203,29 @@ def test_collisions_come_as_often_as_asked_and_leave_the_target_clean():
 
 def test_collisions_keep_their_distance_in_time():
     parameters = dataclasses.replace(
-        QUIET, collision_probability=1.0, collision_shift_samples=(10.0, 20.0), collision_scale=(1.0, 1.0)
+        QUIET,
+        num_collisions=1,
+        collision_probability=1.0,
+        collision_shift_samples=(10.0, 20.0),
+        collision_scale=(1.0, 1.0),
     )
-    other = colliding_spikes(make_spikes(2000, num_channels=11), parameters, generator())
+    other = interfering_spikes(make_spikes(2000, num_channels=11), parameters, generator())
     shift = other.abs().amax(dim=2).argmax(dim=1) - 42
     assert shift.abs().min() >= 10
     assert shift.abs().max() <= 20
     assert (shift > 0).float().mean().item() == pytest.approx(0.5, abs=0.05)
+
+
+def test_background_units_have_their_own_amplitude_whatever_the_spike_has():
+    parameters = dataclasses.replace(
+        QUIET, num_background=1, background_probability=0.5, background_peak=(1.0, 2.0), snr=(30.0, 30.0)
+    )
+    other = interfering_spikes(make_spikes(4000, num_channels=11), parameters, generator())
+    peak = other.abs().amax(dim=(1, 2))
+    assert (peak > 0).float().mean().item() == pytest.approx(0.5, abs=0.03)
+    # Centred on any channel, so its own peak channel may lie outside; then less is seen of it.
+    assert peak.max() <= 2.0 + 1e-3
+    assert peak[peak > 0].median() >= 1.0
 
 
 def test_crop_keeps_the_nearest_and_the_peak_first():
@@ -179,6 +264,8 @@ def test_a_misplaced_peak_moves_the_physical_positions():
     assert sorted(shift.unique().tolist()) == [-20.0, 0.0, 20.0]
     assert (shift != 0).float().mean().item() == pytest.approx(0.5 * 2 / 3, abs=0.03)
     assert crop_channels(moved, 11).positions[:, 0].abs().max() == 0
+    # The unit stays where it is on the probe.
+    torch.testing.assert_close(moved.locations - moved.positions[:, 0], spikes.locations - spikes.positions[:, 0])
 
 
 def test_views_follow_from_the_generator():
@@ -191,6 +278,8 @@ def test_views_follow_from_the_generator():
     assert not torch.equal(first.waveforms, other.waveforms)
 
 
-def test_a_window_too_short_for_the_jitter_is_refused():
+def test_what_cannot_be_shifted_is_refused():
     with pytest.raises(ValueError, match="longer window"):
-        SpikeViews(ViewParameters(jitter_samples=5.0), HuiduRepConfig(), source_peak_sample=26)
+        SpikeViews(ViewParameters(), HuiduRepConfig(), source_peak_sample=20)
+    with pytest.raises(ValueError, match="at most 23"):
+        SpikeViews(ViewParameters(jitter_samples=40.0), HuiduRepConfig(), source_peak_sample=42)
