@@ -3,7 +3,7 @@ import math
 import pytest
 import torch
 
-from huidurep_hf.model.losses_huidurep import HuiduRepBatchNorm, contrastive_loss, denoising_loss
+from huidurep_hf.model.losses_huidurep import HuiduRepBatchNorm, contrastive_loss, denoising_loss, location_loss
 
 
 def slow_contrastive_loss(queries, keys, temperature, query_units, key_units, offset):
@@ -53,6 +53,17 @@ def test_denoising_loss_against_its_definition():
         errors = [(denoised[spike, t, c] - clean[spike, t, c]).item() ** 2 for t in range(7) for c in there]
         expected += sum(errors) / len(errors) / 3
     assert denoising_loss(denoised, clean, mask).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_location_loss_against_its_definition():
+    found = torch.tensor([[0.0, 10.0], [100.0, 0.0], [7.0, 7.0]], requires_grad=True)
+    true = torch.tensor([[0.0, 0.0], [0.0, 0.0], [float("nan"), 0.0]])
+    loss = location_loss(found, true, scale_um=50.0)
+    # 0.2 scales off is squared, 2 scales off is linear, the unknown one counts nothing.
+    assert loss.item() == pytest.approx((0.5 * 0.2**2 + (2 - 0.5) + 0.0) / 3)
+    loss.backward()
+    assert found.grad[2].tolist() == [0.0, 0.0]
+    assert found.grad.isfinite().all()
 
 
 def test_batch_norm_alone_is_that_of_torch():

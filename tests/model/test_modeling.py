@@ -47,6 +47,10 @@ def test_shapes(model):
     output = model(waveforms, positions, output_hidden_states=True)
     assert output.embeddings.shape == (5, 32)
     assert output.denoised_waveforms.shape == waveforms.shape
+    if model.config.encoder_type == "channel":
+        assert output.locations.shape == (5, 2)
+    else:
+        assert output.locations is None
     passes = 2 if model.config.fuse_denoised else 1
     assert len(output.hidden_states) == 1 + passes * model.config.num_hidden_layers
 
@@ -108,6 +112,7 @@ def test_channels_have_no_order(tiny_model):
         shuffled = tiny_model(waveforms[:, :, order], positions[:, order])
     torch.testing.assert_close(given.embeddings, shuffled.embeddings, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(given.denoised_waveforms[:, :, order], shuffled.denoised_waveforms, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(given.locations, shuffled.locations, atol=1e-4, rtol=1e-4)
 
 
 def test_positions_matter(tiny_model):
@@ -157,7 +162,8 @@ def test_gradient_checkpointing_keeps_gradients(model):
         model.train()
         model.zero_grad()
         output = model(waveforms, positions)
-        (output.embeddings.sum() + output.denoised_waveforms.square().mean()).backward()
+        loss = output.embeddings.sum() + output.denoised_waveforms.square().mean()
+        (loss if output.locations is None else loss + output.locations.sum()).backward()
         gradients.append([parameter.grad.clone() for parameter in model.parameters()])
     for plain, checkpointed in zip(*gradients):
         torch.testing.assert_close(plain, checkpointed, atol=1e-5, rtol=1e-4)

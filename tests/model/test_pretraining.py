@@ -17,6 +17,8 @@ def views(num_spikes=8, num_channels=5, seed=0):
     inputs = {name: torch.randn(num_spikes, 72, num_channels, generator=generator) for name in names}
     for name in ("channel_positions", "paired_channel_positions"):
         inputs[name] = 30 * torch.randn(num_spikes, num_channels, 2, generator=generator)
+    for name in ("locations", "paired_locations"):
+        inputs[name] = 20 * torch.randn(num_spikes, 2, generator=generator)
     return {**inputs, "unit_ids": torch.arange(num_spikes)}
 
 
@@ -26,10 +28,10 @@ def momentum_equals_trained(model):
 
 def test_loss_is_the_weighted_sum_of_its_parts(model):
     output = model(**views())
-    weight = model.config.denoising_weight
-    assert output.loss.item() == pytest.approx(
-        output.contrastive_loss.item() + weight * output.denoising_loss.item(), rel=1e-6
-    )
+    expected = output.contrastive_loss + model.config.denoising_weight * output.denoising_loss
+    expected = expected + model.config.location_weight * output.location_loss
+    assert output.location_loss > 0
+    assert output.loss.item() == pytest.approx(expected.item(), rel=1e-6)
 
 
 def test_every_trained_parameter_gets_a_gradient_and_no_copy_does(model):
@@ -58,7 +60,7 @@ def test_forward_leaves_weights_alone(model):
 def test_swapping_the_views_changes_nothing(model):
     model.eval()  # batch norm by its running figures, so that the order of views cannot matter
     inputs = views()
-    names = ("waveforms", "clean_waveforms", "channel_positions")
+    names = ("waveforms", "clean_waveforms", "channel_positions", "locations")
     swapped = dict(inputs)
     for name in names:
         swapped[name], swapped[f"paired_{name}"] = inputs[f"paired_{name}"], inputs[name]
