@@ -3,6 +3,7 @@
 import argparse
 import logging
 
+from huidurep_hf.simulation.dataset_units import SOURCES
 from huidurep_hf.simulation.spike_dataset import SpikeDatasetParameters, build_spike_dataset
 from huidurep_hf.simulation.templates import TemplateParameters
 
@@ -12,7 +13,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.ArgumentDefaultsHelpFormatter)
     parser.add_argument("--output", required=True, help="dataset folder to make")
     parser.add_argument("--num-units", type=int, default=12_000, help="units of the train split")
-    parser.add_argument("--num-test-units", type=int, default=500, help="units of the test split (held-out cells)")
+    parser.add_argument("--num-test-units", type=int, default=500, help="held-out cell models; 0 for none")
+    parser.add_argument("--source", choices=SOURCES, default="cell_models", help="neurons of the train split")
+    parser.add_argument("--units-per-neuron", type=int, default=4, help="units that a stylised neuron serves")
     parser.add_argument("--num-displacements", type=int, default=4, help="rows per unit, each displaced")
     parser.add_argument("--minimal-amplitude-uv", type=float, default=20.0, help="smallest trough")
     parser.add_argument("--seed", type=int, default=0)
@@ -28,6 +31,8 @@ def main() -> None:
     parameters = SpikeDatasetParameters(
         num_units=arguments.num_units,
         num_test_units=arguments.num_test_units,
+        source=arguments.source,
+        units_per_neuron=arguments.units_per_neuron,
         seed=arguments.seed,
         templates=templates,
     )

@@ -19,12 +19,14 @@ def record_potential(
     output_rate: float,
     band_hz: tuple[float, float] | None = NOMINAL_BAND_HZ,
     stretch: float = 1.0,
+    causal_order: int | None = None,
 ) -> np.ndarray:
-    """Resample a potential and filter it with zero phase, without edge artefacts.
+    """Resample a potential and filter it, without edge artefacts.
 
     The potential's first half millisecond is its baseline and is subtracted; its last 1.5 ms fade to zero; silence is
     added on both sides; resampling and filter are then one product in the frequency domain. The filter is that of
-    `spikeinterface.preprocessing.bandpass_filter`: Butterworth of order 5, forward and backward.
+    `spikeinterface.preprocessing.bandpass_filter`: Butterworth of order 5, forward and backward, so of zero phase.
+    An acquisition system's own high-pass sees only the past instead, and bends the spike's shape: see `causal_order`.
 
     Args:
         potential: `(num_samples, num_channels)`, any unit.
@@ -32,6 +34,8 @@ def record_potential(
         output_rate: sampling rate of what comes back, Hz.
         band_hz: lower and upper edge of the filter's pass band, None for no filter.
         stretch: factor on the potential's duration: 1.25 makes the spike a quarter longer.
+        causal_order: order of a causal Butterworth high-pass that takes the place of the lower edge; None for zero
+            phase at both edges.
 
     Returns:
         `(num_output_samples, num_channels)`, 12 ms longer on each side than the (stretched) input.
@@ -47,7 +51,10 @@ def record_potential(
     spectrum = np.fft.rfft(potential, axis=0)[: num_output // 2 + 1]
     if band_hz is not None:
         frequencies = np.arange(len(spectrum)) * input_rate / len(potential)
-        spectrum *= filter_gain(frequencies, output_rate, band_hz)[:, None]
+        if causal_order is None:
+            spectrum *= filter_gain(frequencies, output_rate, band_hz)[:, None]
+        else:
+            spectrum *= _causal_response(frequencies, output_rate, band_hz, causal_order)[:, None]
     return np.fft.irfft(spectrum, num_output, axis=0) * (num_output / len(potential))
 
 
@@ -58,3 +65,17 @@ def filter_gain(frequencies: np.ndarray, sampling_rate: float, band_hz: tuple[fl
     sections = butter(_FILTER_ORDER, band_hz, btype="bandpass", fs=sampling_rate, output="sos")
     _, response = sosfreqz(sections, worN=np.minimum(frequencies, sampling_rate / 2), fs=sampling_rate)
     return np.abs(response) ** 2
+
+
+def _causal_response(
+    frequencies: np.ndarray, sampling_rate: float, band_hz: tuple[float, float], order: int
+) -> np.ndarray:
+    """Complex response of a causal high-pass of `order` and a zero-phase low-pass."""
+    from scipy.signal import butter, sosfreqz
+
+    frequencies = np.minimum(frequencies, sampling_rate / 2)
+    high_pass = butter(order, band_hz[0], btype="highpass", fs=sampling_rate, output="sos")
+    low_pass = butter(_FILTER_ORDER, band_hz[1], btype="lowpass", fs=sampling_rate, output="sos")
+    _, causal = sosfreqz(high_pass, worN=frequencies, fs=sampling_rate)
+    _, response = sosfreqz(low_pass, worN=frequencies, fs=sampling_rate)
+    return causal * np.abs(response) ** 2

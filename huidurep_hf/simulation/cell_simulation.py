@@ -8,20 +8,13 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 
 from .currents import CellCurrents
-
-TIME_STEP_MS = 2**-5
-BEFORE_SPIKE_MS = 2.5
-AFTER_SPIKE_MS = 5.5
-SPIKE_THRESHOLD_MV = -20.0
-
-_INSTALL = 'Install it with `pip install "huidurep-hf[simulation]"`.'
+from .mechanism_compiler import INSTALL, run_compiler
+from .somatic_spikes import SAMPLES_AFTER, SAMPLES_BEFORE, TIME_STEP_MS, choose_spikes
 
 
 def compile_mechanisms(cache_dir: Path) -> Path:
@@ -49,7 +42,7 @@ def compile_mechanisms(cache_dir: Path) -> Path:
         mods.mkdir()
         for source in sorted(unfinished.glob("*/mechanisms/*.mod")):
             shutil.copy(source, mods)
-        _run_compiler(mods)
+        run_compiler(mods)
         # Another process may have been quicker.
         if not models_dir.exists():
             unfinished.rename(models_dir)
@@ -100,35 +93,21 @@ def simulate_cell(name: str, cache_dir: Path) -> CellCurrents:
     cell.simulate(rec_imem=True)
 
     steps = np.array([settle_ms, settle_ms + step_ms + pause_ms]) / TIME_STEP_MS
-    spikes = _choose_spikes(np.asarray(cell.somav), steps)
+    spikes = choose_spikes(np.asarray(cell.somav), steps)
     if len(spikes) == 0:
         raise RuntimeError(f"Cell model {name} did not spike with {weak_na} and {1.3 * strong_na} nA.")
-    before, after = round(BEFORE_SPIKE_MS / TIME_STEP_MS), round(AFTER_SPIKE_MS / TIME_STEP_MS)
     centre = np.array([cell.x[cell.somaidx].mean(), cell.y[cell.somaidx].mean(), cell.z[cell.somaidx].mean()])
     return CellCurrents(
         name=name,
-        currents=np.stack([cell.imem[:, spike - before : spike + after + 1] for spike in spikes]).astype(np.float32),
+        currents=np.stack(
+            [cell.imem[:, spike - SAMPLES_BEFORE : spike + SAMPLES_AFTER + 1] for spike in spikes]
+        ).astype(np.float32),
         segment_start=np.stack([cell.x[:, 0], cell.y[:, 0], cell.z[:, 0]], axis=1) - centre,
         segment_end=np.stack([cell.x[:, -1], cell.y[:, -1], cell.z[:, -1]], axis=1) - centre,
         segment_diameter=np.asarray(cell.d),
         sampling_rate=1000 / TIME_STEP_MS,
-        spike_sample=before,
+        spike_sample=SAMPLES_BEFORE,
     )
-
-
-def _run_compiler(mods: Path) -> None:
-    # Not on the PATH when Python is called by its full path without activating its environment.
-    compiler = shutil.which("nrnivmodl") or str(Path(sys.executable).with_name("nrnivmodl"))
-    try:
-        run = subprocess.run([compiler], cwd=mods, capture_output=True, text=True)
-        said = run.stderr[-2000:] if run.returncode else None
-    except FileNotFoundError as error:
-        said = str(error)
-    if said is not None:
-        raise RuntimeError(
-            "Compiling the cell models' ion channels with nrnivmodl failed. It needs gcc and make "
-            f"(Debian: `apt-get install build-essential`) and neuron==8.2.7. {_INSTALL}\n{said}"
-        )
 
 
 def _bundled_models() -> Path:
@@ -138,23 +117,6 @@ def _bundled_models() -> Path:
         import neuron  # noqa: F401
     except ImportError as error:
         raise ModuleNotFoundError(
-            f"Simulating cell models needs MEArec, LFPy and NEURON ({error}). {_INSTALL}"
+            f"Simulating cell models needs MEArec, LFPy and NEURON ({error}). {INSTALL}"
         ) from error
     return Path(MEArec.__file__).parent / "cell_models" / "bbp"
-
-
-def _choose_spikes(soma_mv: np.ndarray, step_starts: np.ndarray) -> np.ndarray:
-    """Samples of up to five spikes: first and last of the weak step; first, second and last of the strong one."""
-    crossings = np.flatnonzero((soma_mv[:-1] < SPIKE_THRESHOLD_MV) & (soma_mv[1:] >= SPIKE_THRESHOLD_MV))
-    peak_range = round(2 / TIME_STEP_MS)
-    peaks = np.array([start + np.argmax(soma_mv[start : start + peak_range]) for start in crossings], dtype=int)
-    before, after = round(BEFORE_SPIKE_MS / TIME_STEP_MS), round(AFTER_SPIKE_MS / TIME_STEP_MS)
-    # A window must hold one spike only, and no onset or end of the injected current's edge transient.
-    gaps = np.diff(peaks, prepend=-after, append=len(soma_mv) + after)
-    alone = (gaps[:-1] > before) & (gaps[1:] > after)
-    alone &= (peaks >= before) & (peaks + after < len(soma_mv))
-    peaks = peaks[alone]
-    weak = peaks[(peaks >= step_starts[0]) & (peaks < step_starts[1])]
-    strong = peaks[peaks >= step_starts[1]]
-    chosen = [*weak[:1], *weak[-1:], *strong[:2], *strong[-1:]]
-    return np.unique(np.array(chosen, dtype=int))

@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import replace
 from pathlib import Path
 
 from tqdm import tqdm
@@ -58,7 +59,7 @@ def load_cells(
     missing = [name for name, path in paths.items() if not path.is_file()]
     if missing:
         _simulate_in_processes(missing, cache_dir, progress)
-    return {name: CellCurrents.load(path) for name, path in paths.items()}
+    return {name: replace(CellCurrents.load(path), upright=name in UPRIGHT_CELLS) for name, path in paths.items()}
 
 
 def _simulate_in_processes(names: list[str], cache_dir: Path, progress: bool) -> None:

@@ -11,18 +11,19 @@ import numpy as np
 
 @dataclass(frozen=True)
 class CellCurrents:
-    """Membrane currents of one cell model around several of its spikes.
+    """Membrane currents of one neuron around several of its spikes.
 
     The soma's centre is the origin and cortical depth is the y axis (apical dendrites point to +y).
 
     Attributes:
-        name: name of the cell model.
+        name: name of the cell model, or of the family of a stylised neuron.
         currents: `(num_spikes, num_segments, num_samples)`, transmembrane currents in nA.
         segment_start: `(num_segments, 3)`, where each segment begins, µm.
         segment_end: `(num_segments, 3)`, where each segment ends, µm.
         segment_diameter: `(num_segments,)`, µm.
         sampling_rate: samples per second of the currents, Hz.
         spike_sample: sample at which the somatic membrane potential peaks.
+        upright: the neuron's depth axis follows the depth of the tissue; otherwise it lies in any direction.
     """
 
     name: str
@@ -32,6 +33,7 @@ class CellCurrents:
     segment_diameter: np.ndarray
     sampling_rate: float
     spike_sample: int
+    upright: bool = False
 
     @property
     def num_spikes(self) -> int:
@@ -51,7 +53,9 @@ class CellCurrents:
     def load(cls, path: str | Path) -> CellCurrents:
         """Read what `save` wrote."""
         with np.load(path) as stored:
-            values = {field.name: stored[field.name] for field in fields(cls)}
-        for name, kind in (("name", str), ("sampling_rate", float), ("spike_sample", int)):
-            values[name] = kind(values[name])
+            # Files from before there was `upright` lack it.
+            values = {field.name: stored[field.name] for field in fields(cls) if field.name in stored}
+        for name, kind in (("name", str), ("sampling_rate", float), ("spike_sample", int), ("upright", bool)):
+            if name in values:
+                values[name] = kind(values[name])
         return cls(**values)

@@ -8,7 +8,7 @@ from .cells import HELD_OUT_CELLS, TRAINING_CELLS
 from .probes import HELD_OUT_PROBES, TRAINING_PROBES
 
 _CARD = """---
-license: cc-by-nc-sa-4.0
+license: {license}
 pretty_name: HuiduRep simulated spikes
 tags:
 - neuroscience
@@ -20,23 +20,19 @@ size_categories:
 configs:
 - config_name: default
   data_files:
-  - split: train
-    path: data/train-*.parquet
-  - split: test
-    path: data/test-*.parquet
+{data_files}
 ---
 
 # HuiduRep simulated spikes
 
-Clean extracellular spike waveforms of simulated cortical neurons on many probe layouts, each neuron at several
-positions along the probe. Made for training and testing spike encoders.
+Clean extracellular spike waveforms of simulated neurons on many probe layouts, each neuron at several positions along
+the probe. Made for training and testing spike encoders.
 
-| split | rows | cell models | probe layouts |
-| --- | --- | --- | --- |
-| train | {num_train_rows} | {training_cells} | {training_probes} |
-| test | {num_test_rows} | {held_out_cells} | {held_out_probes} |
+| split | rows | neurons | probe layouts | licence |
+| --- | --- | --- | --- | --- |
+{splits}
 
-The test split's cell models and layouts are in no training data of this project.
+The cell models {held_out_cells} and the layouts {held_out_probes} are in no training data of this project.
 
 ## Rows
 
@@ -51,9 +47,9 @@ at sample {peak_sample}. Rows of one unit follow each other.
 | `unit_id` | one number for all rows of a unit |
 | `location` | soma in the probe plane, µm relative to the peak channel |
 | `displacement_um` | how far the cell was moved along the probe for this row, 0 for the unit's first row |
-| `cell_type` | cell model |
+| `cell_type` | cell model, or family of a stylised neuron |
 | `probe` | layout |
-| `group` | what must not be split between train and test: the cell model |
+| `group` | what must not be split between train and test: the cell model, or the one stylised neuron |
 
 ```python
 from datasets import load_dataset
@@ -64,12 +60,13 @@ waveform = np.array(spikes[0]["waveform"]).reshape({num_samples}, {num_channels}
 
 ## How it was made
 
-The 13 layer-5 cell models of the Blue Brain Project (Markram et al., Cell 2015) that MEArec bundles (Buccino &
-Einevoll, Neuroinformatics 2021) ran once in NEURON under two current steps. The membrane currents around up to five
-spikes of each were kept. For every row the potential at the contacts was computed from them with the line-source
-method (0.3 S/m), the cell being really moved for each displacement, and passed through a zero-phase band-pass. Units
-differ in position, rotation, size, duration and band; a unit's rows differ in displacement and in the spike of the
-train. Everything follows from the seed. `scripts/build_dataset.py` of huidurep-hf, with
+{neurons}
+
+The membrane currents around up to five spikes of each neuron were kept. For every row the potential at the contacts
+was computed from them with the line-source method (0.3 S/m), the cell being really moved for each displacement, and
+passed through a band-pass, of zero phase or with a causal high-pass. Units differ in position, rotation, size,
+duration and band; a unit's rows differ in displacement and in the spike of the train. Everything
+follows from the seed. `scripts/build_dataset.py` of huidurep-hf, with
 
 ```json
 {parameters}
@@ -77,16 +74,39 @@ train. Everything follows from the seed. `scripts/build_dataset.py` of huidurep-
 
 ## Known limits
 
-- Few cell models, all of rat somatosensory cortex, layer 5. Axons are stubs.
+{limits}
 - An infinite homogeneous medium: the probe itself does not shadow the field. Contacts are points.
 - No noise, no overlapping spikes; those are added in training.
 - Units whose largest deflection is positive were left out.
 
 ## Licence
 
-CC BY-NC-SA 4.0: the cell models carry that licence, and these waveforms are derived from them. Please cite the two
-papers above.
+{licence_text}
 """
+
+
+_STYLISED = """Stylised neurons are this project's own: random branching morphologies of several families (pyramidal,
+basket, stellate, bipolar, bitufted, granule, motor) with an axon, random passive properties and random densities and
+kinetics of sodium, delayed-rectifier and slow potassium channels (equations of Traub & Miles 1991 and Pospischil et
+al., Biol. Cybern. 2008). Each ran in NEURON under a weak and a strong constant current; those that did not spike, or
+whose extracellular spikes were too small, narrow or wide, were drawn again. No published cell model is in them."""
+
+_CELL_MODELS = """Cell models are the layer-5 neurons of the Blue Brain Project (Markram et al., Cell 2015) that MEArec
+bundles (Buccino & Einevoll, Neuroinformatics 2021), run once in NEURON under two current steps."""
+
+_LICENCE_TEXTS = {
+    "apache-2.0": "Apache-2.0. Nothing in this dataset is derived from another project's models or data.",
+    "cc-by-nc-sa-4.0": """CC BY-NC-SA 4.0 for the dataset as a whole: the Blue Brain cell models carry that licence, and
+waveforms simulated from them are derived from them. Please cite the two papers above. Rows of stylised neurons
+(`cell_type` begins with `stylised_`), if there are any, are Apache-2.0 on their own.""",
+}
+
+_MODEL_LICENSE, _OWN_LICENSE = "cc-by-nc-sa-4.0", "apache-2.0"
+
+
+def dataset_license(source: str, has_test_split: bool) -> str:
+    """Licence of a dataset: our own where all its neurons are ours, otherwise that of the cell models."""
+    return _OWN_LICENSE if source == "stylised" and not has_test_split else _MODEL_LICENSE
 
 
 def dataset_card(shape: dict, parameters: dict, num_rows: dict[str, int]) -> str:
@@ -95,18 +115,38 @@ def dataset_card(shape: dict, parameters: dict, num_rows: dict[str, int]) -> str
     Args:
         shape: `num_samples`, `num_channels`, `sampling_rate`, `peak_sample` of the rows.
         parameters: what the dataset was simulated with.
-        num_rows: rows of each split.
+        num_rows: rows of each split that there is.
     """
     total = sum(num_rows.values())
     sizes = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+    source = parameters["source"]
+    license = dataset_license(source, "test" in num_rows)
+    own, models = source != "cell_models", source != "stylised" or "test" in num_rows
+    limits = ["- Stylised neurons are plausible, not fitted to any recorded cell."] if own else []
+    if models:
+        limits.append("- Few cell models, all of rat somatosensory cortex, layer 5, with axons that are stubs.")
     return _CARD.format(
         **shape | {"sampling_rate": round(shape["sampling_rate"])},
+        license=license,
         size_category=next((name for limit, name in sizes if total < limit), "n>1M"),
-        num_train_rows=num_rows["train"],
-        num_test_rows=num_rows["test"],
-        training_cells=", ".join(TRAINING_CELLS),
+        data_files="\n".join(f"  - split: {split}\n    path: data/{split}-*.parquet" for split in num_rows),
+        splits="\n".join(_split_row(split, rows, source) for split, rows in num_rows.items()),
         held_out_cells=", ".join(HELD_OUT_CELLS),
-        training_probes=", ".join(TRAINING_PROBES),
         held_out_probes=", ".join(HELD_OUT_PROBES),
+        neurons="\n\n".join(([_STYLISED] if own else []) + ([_CELL_MODELS] if models else [])),
         parameters=json.dumps(parameters, indent=2),
+        limits="\n".join(limits),
+        licence_text=_LICENCE_TEXTS[license],
     )
+
+
+def _split_row(split: str, num_rows: int, source: str) -> str:
+    if split == "test":
+        cells, probes, license = ", ".join(HELD_OUT_CELLS), HELD_OUT_PROBES, _MODEL_LICENSE
+    else:
+        cells = " and ".join(
+            (["stylised neurons"] if source != "cell_models" else [])
+            + ([", ".join(TRAINING_CELLS)] if source != "stylised" else [])
+        )
+        probes, license = TRAINING_PROBES, dataset_license(source, False)
+    return f"| {split} | {num_rows} | {cells} | {', '.join(probes)} | {license} |"

@@ -30,9 +30,9 @@ class CellPose:
     rotation: np.ndarray = field(default_factory=lambda: np.eye(3))
     size: float = 1.0
 
-    def shifted(self, displacement_um: float) -> CellPose:
-        """The same cell, moved along the probe (y) by `displacement_um`."""
-        return CellPose(self.position + np.array([0.0, displacement_um, 0.0]), self.rotation, self.size)
+    def shifted(self, along_um: float, across_um: float = 0.0, away_um: float = 0.0) -> CellPose:
+        """The same cell, moved along the probe (y), across it (x) and away from it (z)."""
+        return CellPose(self.position + np.array([across_um, along_um, away_um]), self.rotation, self.size)
 
 
 def transfer_matrix(cell: CellCurrents, pose: CellPose, contacts: np.ndarray) -> np.ndarray:

@@ -24,6 +24,9 @@ DISTANCE_UM = (8.0, 40.0)
 MARGIN_UM = 20.0
 """Somata lie this far from the probe plane, and at most this far beside its outermost contacts."""
 
+SIZE_RANGE = STRETCH_RANGE = (0.8, 1.25)
+"""Factors on a cell's size and on its spikes' duration. Published figures rest on these: they never change."""
+
 MINIMAL_SOMA_DISTANCE_UM = 12.0
 DRIFT_STEP_UM = 2.0
 MAXIMAL_TRIES_PER_UNIT = 500
@@ -112,7 +115,13 @@ def place_units(parameters: RecordingParameters) -> UnitTemplates:
     """
     cells = list(load_cells(parameters.cells).values())
     contacts = contact_positions(parameters.probe, parameters.seed)
-    placement = TemplateParameters(distance_um=DISTANCE_UM, margin_um=MARGIN_UM, random_band_probability=0.0)
+    placement = TemplateParameters(
+        distance_um=DISTANCE_UM,
+        margin_um=MARGIN_UM,
+        size_range=SIZE_RANGE,
+        stretch_range=STRETCH_RANGE,
+        random_band_probability=0.0,
+    )
     rng = np.random.default_rng(parameters.seed)
     displacements = _displacements(parameters.drift_um)
 

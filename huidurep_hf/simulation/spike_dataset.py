@@ -16,8 +16,9 @@ import numpy as np
 from tqdm import tqdm
 
 from .cells import HELD_OUT_CELLS, TRAINING_CELLS, load_cells
-from .dataset_card import dataset_card
-from .probes import HELD_OUT_PROBES, TRAINING_PROBES, contact_positions
+from .dataset_card import dataset_card, dataset_license
+from .dataset_units import SOURCES, held_out_units, training_units
+from .probes import contact_positions
 from .templates import TemplateParameters, UnitWaveforms, simulate_unit
 
 if TYPE_CHECKING:
@@ -35,8 +36,10 @@ class SpikeDatasetParameters:
     """What a simulated spike dataset is made of.
 
     Attributes:
-        num_units: units of the train split, cells and probes in equal shares.
-        num_test_units: units of the test split, from held-out cells on held-out probes.
+        num_units: units of the train split, cell models and probes in equal shares.
+        num_test_units: units of the test split, from held-out cells on held-out probes; 0 for no such split.
+        source: neurons of the train split, from `dataset_units.SOURCES`.
+        units_per_neuron: units that a stylised neuron serves, each in another pose before another probe.
         num_channels: channels of a row, those nearest to its peak channel.
         seed: the whole dataset follows from it.
         templates: how units are placed and their waveforms cut.
@@ -44,9 +47,15 @@ class SpikeDatasetParameters:
 
     num_units: int = 12_000
     num_test_units: int = 500
+    source: str = "cell_models"
+    units_per_neuron: int = 4
     num_channels: int = 21
     seed: int = 0
     templates: TemplateParameters = field(default_factory=TemplateParameters)
+
+    def __post_init__(self):
+        if self.source not in SOURCES:
+            raise ValueError(f"Got source {self.source!r}; expected one of {list(SOURCES)}.")
 
 
 @dataclass(frozen=True)
@@ -70,7 +79,8 @@ def build_spike_dataset(
     """Simulate units and write them as a dataset folder that `datasets.load_dataset(output)` reads.
 
     Args:
-        output: folder to make: `data/train-*.parquet`, `data/test-*.parquet`, `README.md`, `dataset_infos.json`.
+        output: folder to make: `data/train-*.parquet`, `data/test-*.parquet` (where there are test units),
+            `README.md`, `dataset_infos.json`.
         parameters: what to simulate.
         num_workers: processes. The result does not depend on it. With more than one, a script that calls this needs
             `if __name__ == "__main__":`.
@@ -86,7 +96,7 @@ def build_spike_dataset(
     output, parameters = Path(output), parameters or SpikeDatasetParameters()
     if output.exists() and not overwrite:
         raise FileExistsError(f"{output} exists already; choose another folder or overwrite it.")
-    load_cells(TRAINING_CELLS + HELD_OUT_CELLS, progress=progress)
+    _prepare_neurons(parameters, progress)
     unfinished = output.with_name(f".{output.name}.unfinished-{os.getpid()}")
     shutil.rmtree(unfinished, ignore_errors=True)
     (unfinished / "data").mkdir(parents=True)
@@ -145,6 +155,18 @@ def nearest_channels(waveform: np.ndarray, contacts: np.ndarray, num_channels: i
     return padded_waveform, np.pad(relative[order], ((0, padding), (0, 0))), mask, contacts[peak]
 
 
+def _prepare_neurons(parameters: SpikeDatasetParameters, progress: bool) -> None:
+    """Simulate cell models and compile mechanisms before there are workers, which would all do it at once."""
+    names = () if parameters.source == "stylised" else TRAINING_CELLS
+    if parameters.num_test_units:
+        names += HELD_OUT_CELLS
+    load_cells(names, progress=progress)
+    if parameters.source != "cell_models":
+        from .spiking_mechanism import load_mechanism
+
+        load_mechanism()
+
+
 def _plan_shards(folder: Path, parameters: SpikeDatasetParameters) -> list[_Shard]:
     shards = []
     for split, num_units, first_unit_id in (
@@ -162,7 +184,7 @@ def _plan_shards(folder: Path, parameters: SpikeDatasetParameters) -> list[_Shar
 def _write_shards(
     shards: list[_Shard], parameters: SpikeDatasetParameters, num_workers: int, progress: bool
 ) -> dict[str, int]:
-    num_rows = {"train": 0, "test": 0}
+    num_rows = {shard.split: 0 for shard in shards}
     with tqdm(total=sum(shard.num_units for shard in shards), desc="simulate units", disable=not progress) as bar:
         if num_workers == 1:
             for shard in shards:
@@ -183,16 +205,23 @@ def _write_shard(shard: _Shard, parameters: SpikeDatasetParameters) -> int:
     import pyarrow.parquet as pq
 
     held_out = shard.split == "test"
-    cells = list(load_cells(HELD_OUT_CELLS if held_out else TRAINING_CELLS, progress=False).values())
-    probes = HELD_OUT_PROBES if held_out else TRAINING_PROBES
+    indices = range(shard.first_unit, shard.first_unit + shard.num_units)
+    if held_out:
+        units = held_out_units(indices)
+    else:
+        units = training_units(indices, parameters.source, parameters.units_per_neuron, parameters.seed)
     rows = []
-    for unit in range(shard.first_unit, shard.first_unit + shard.num_units):
+    for unit in units:
         # A generator per unit: a unit is the same whatever the number of units, shards or workers.
-        rng = np.random.default_rng([parameters.seed, held_out, unit])
-        cell, probe = cells[unit % len(cells)], probes[unit // len(cells) % len(probes)]
-        contacts = contact_positions(probe, int(rng.integers(2**31)))
-        waveforms = simulate_unit(cell, contacts, parameters.templates, rng)
-        names = {"unit_id": shard.first_unit_id + unit, "cell_type": cell.name, "probe": probe, "group": cell.name}
+        rng = np.random.default_rng([parameters.seed, held_out, unit.index])
+        contacts = contact_positions(unit.probe, int(rng.integers(2**31)))
+        waveforms = simulate_unit(unit.cell, contacts, parameters.templates, rng)
+        names = {
+            "unit_id": shard.first_unit_id + unit.index,
+            "cell_type": unit.cell.name,
+            "probe": unit.probe,
+            "group": unit.group,
+        }
         rows += _rows(waveforms, contacts, parameters.num_channels, names)
     features = spike_features(parameters.templates.num_samples, parameters.num_channels)
     columns = {name: [row[name] for row in rows] for name in features}
@@ -231,7 +260,7 @@ def _describe(folder: Path, parameters: SpikeDatasetParameters, num_rows: dict[s
         "sampling_rate": templates.sampling_rate,
         "peak_sample": templates.peak_sample,
     }
-    info = DatasetInfo(description=json.dumps(shape), license="cc-by-nc-sa-4.0")
+    info = DatasetInfo(description=json.dumps(shape), license=dataset_license(parameters.source, "test" in num_rows))
     info = replace(info, features=spike_features(templates.num_samples, parameters.num_channels))
     (folder / "dataset_infos.json").write_text(json.dumps({"default": asdict(info)}, indent=2))
     (folder / "README.md").write_text(dataset_card(shape, asdict(parameters), num_rows), encoding="utf-8")

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .amplifier import NOMINAL_BAND_HZ, record_potential
-from .cells import UPRIGHT_CELLS
 from .currents import CellCurrents
 from .potential import CellPose, extracellular_potential
 
@@ -27,10 +26,12 @@ class TemplateParameters:
         margin_um: how far beside the outermost contacts the soma may lie.
         size_range: factor on the morphology, drawn per unit (log-uniform).
         stretch_range: factor on the spike's duration, drawn per unit (log-uniform).
-        random_band_probability: share of units whose filter is drawn (high-pass 150-600 Hz, low-pass 2.5-10 kHz)
+        random_band_probability: share of units whose filter is drawn (high-pass 100-600 Hz, low-pass 2.5-12 kHz)
             instead of the nominal 300-6000 Hz.
+        causal_probability: share of those whose high-pass is causal, as in analogue and online filters.
         num_displacements: waveforms per unit; the first one is not displaced.
         maximal_displacement_um: displacements along the probe are drawn up to this, both ways.
+        scatter_um: standard deviation of the displacements across the probe and away from it.
     """
 
     sampling_rate: float = 30_000.0
@@ -39,11 +40,13 @@ class TemplateParameters:
     minimal_amplitude_uv: float = 20.0
     distance_um: tuple[float, float] = (8.0, 60.0)
     margin_um: float = 35.0
-    size_range: tuple[float, float] = (0.8, 1.25)
-    stretch_range: tuple[float, float] = (0.8, 1.25)
-    random_band_probability: float = 0.4
+    size_range: tuple[float, float] = (0.7, 1.4)
+    stretch_range: tuple[float, float] = (0.7, 1.5)
+    random_band_probability: float = 0.5
+    causal_probability: float = 0.3
     num_displacements: int = 4
     maximal_displacement_um: float = 40.0
+    scatter_um: float = 3.0
 
 
 @dataclass(frozen=True)
@@ -54,6 +57,7 @@ class Unit:
     pose: CellPose
     stretch: float = 1.0
     band_hz: tuple[float, float] | None = NOMINAL_BAND_HZ
+    causal_order: int | None = None
 
 
 @dataclass(frozen=True)
@@ -62,7 +66,7 @@ class UnitWaveforms:
 
     Attributes:
         waveforms: `(num_displacements, num_samples, num_contacts)`, µV.
-        displacements_um: `(num_displacements,)`, along the probe.
+        displacements_um: `(num_displacements,)`, along the probe. There is scatter in the other directions too.
         locations: `(num_displacements, 2)`, soma in the probe plane, µm.
     """
 
@@ -81,7 +85,7 @@ def random_pose(
     """
     low, high = contacts.min(axis=0) - parameters.margin_um, contacts.max(axis=0) + parameters.margin_um
     position = np.append(rng.uniform(low, high), rng.uniform(*parameters.distance_um))
-    rotation = _upright_rotation(rng) if cell.name in UPRIGHT_CELLS else _any_rotation(rng)
+    rotation = _upright_rotation(rng) if cell.upright else _any_rotation(rng)
     return CellPose(position, rotation, _log_uniform(rng, *parameters.size_range))
 
 
@@ -89,15 +93,17 @@ def random_unit(
     cell: CellCurrents, contacts: np.ndarray, parameters: TemplateParameters, rng: np.random.Generator
 ) -> Unit:
     """Draw a pose, a duration and an amplifier band for `cell` before contacts `(num_contacts, 2)` (µm)."""
-    band_hz = NOMINAL_BAND_HZ
+    band_hz, causal_order = NOMINAL_BAND_HZ, None
     if rng.random() < parameters.random_band_probability:
-        band_hz = (_log_uniform(rng, 150, 600), _log_uniform(rng, 2500, 10_000))
+        band_hz = (_log_uniform(rng, 100, 600), _log_uniform(rng, 2500, 12_000))
+        if rng.random() < parameters.causal_probability:
+            causal_order = int(rng.integers(1, 4))
     pose = random_pose(cell, contacts, parameters, rng)
-    return Unit(cell, pose, _log_uniform(rng, *parameters.stretch_range), band_hz)
+    return Unit(cell, pose, _log_uniform(rng, *parameters.stretch_range), band_hz, causal_order)
 
 
 def unit_waveform(
-    unit: Unit, contacts: np.ndarray, parameters: TemplateParameters, spike: int = 0, displacement_um: float = 0.0
+    unit: Unit, contacts: np.ndarray, parameters: TemplateParameters, spike: int = 0
 ) -> np.ndarray | None:
     """One filtered waveform of a unit, aligned to its trough.
 
@@ -106,15 +112,14 @@ def unit_waveform(
         contacts: `(num_contacts, 2)`, µm.
         parameters: rate, length, alignment and smallest amplitude.
         spike: which of the cell's spikes.
-        displacement_um: how far the cell itself is moved along the probe.
 
     Returns:
         `(num_samples, num_contacts)` in µV, float32, its deepest trough at `peak_sample`; None when that trough is
         shallower than `minimal_amplitude_uv` or than the highest peak (then the spike would be seen as positive).
     """
-    potential = extracellular_potential(unit.cell, unit.pose.shifted(displacement_um), contacts, spike)
+    potential = extracellular_potential(unit.cell, unit.pose, contacts, spike)
     waveform = record_potential(
-        potential, unit.cell.sampling_rate, parameters.sampling_rate, unit.band_hz, unit.stretch
+        potential, unit.cell.sampling_rate, parameters.sampling_rate, unit.band_hz, unit.stretch, unit.causal_order
     )
     trough = -waveform.min()
     if trough < max(parameters.minimal_amplitude_uv, waveform.max()):
@@ -138,26 +143,34 @@ def simulate_unit(
         first = unit_waveform(unit, contacts, parameters, int(rng.integers(cell.num_spikes)))
         if first is None:
             continue
-        waveforms, displacements = [first], [0.0]
+        waveforms, poses = [first], [unit.pose]
         # Each refused displacement (the cell left the probe) halves the reach, so that the search ends near zero.
         reach = parameters.maximal_displacement_um
         while len(waveforms) < parameters.num_displacements and reach > 0.5:
-            displacement = rng.uniform(-reach, reach)
+            pose = _random_shift(unit.pose, reach, parameters, rng)
             spike = int(rng.integers(cell.num_spikes))
-            waveform = unit_waveform(unit, contacts, parameters, spike, displacement)
+            waveform = unit_waveform(replace(unit, pose=pose), contacts, parameters, spike)
             if waveform is None:
                 reach *= 0.7
                 continue
             waveforms.append(waveform)
-            displacements.append(displacement)
+            poses.append(pose)
         if len(waveforms) == parameters.num_displacements:
-            shifts = np.array(displacements)
-            locations = unit.pose.position[:2] + np.column_stack([np.zeros_like(shifts), shifts])
-            return UnitWaveforms(np.stack(waveforms), shifts, locations)
+            locations = np.array([pose.position[:2] for pose in poses])
+            return UnitWaveforms(np.stack(waveforms), locations[:, 1] - locations[0, 1], locations)
     raise ValueError(
         f"Cell {cell.name} reached no trough of {parameters.minimal_amplitude_uv} µV in {MAXIMAL_TRIES} positions; "
         "lower minimal_amplitude_uv or distance_um."
     )
+
+
+def _random_shift(
+    pose: CellPose, reach_um: float, parameters: TemplateParameters, rng: np.random.Generator
+) -> CellPose:
+    """Moved along the probe by up to `reach_um` and a little otherwise, but no nearer than units may come."""
+    across, away = rng.normal(0, parameters.scatter_um, 2)
+    away = max(away, parameters.distance_um[0] - pose.position[2])
+    return pose.shifted(rng.uniform(-reach_um, reach_um), across, away)
 
 
 def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:

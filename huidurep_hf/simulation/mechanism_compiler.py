@@ -1,0 +1,30 @@
+"""Compiling NEURON's membrane mechanisms (NMODL files) with `nrnivmodl`."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+INSTALL = 'Install it with `pip install "huidurep-hf[simulation]"`.'
+
+
+def run_compiler(folder: Path) -> None:
+    """Compile the `.mod` files of a folder, there.
+
+    Raises:
+        RuntimeError: there is no compiler, or it refused the mechanisms.
+    """
+    # Not on the PATH when Python is called by its full path without activating its environment.
+    compiler = shutil.which("nrnivmodl") or str(Path(sys.executable).with_name("nrnivmodl"))
+    try:
+        run = subprocess.run([compiler], cwd=folder, capture_output=True, text=True)
+        said = run.stderr[-2000:] if run.returncode else None
+    except FileNotFoundError as error:
+        said = str(error)
+    if said is not None:
+        raise RuntimeError(
+            "Compiling ion channels with nrnivmodl failed. It needs gcc and make "
+            f"(Debian: `apt-get install build-essential`) and neuron==8.2.7. {INSTALL}\n{said}"
+        )
