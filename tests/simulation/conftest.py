@@ -11,18 +11,34 @@ from huidurep_hf.simulation.cells import load_cells
 
 
 @pytest.fixture(scope="session")
-def cell(tmp_path_factory):
-    """The basket cell L5_NBC (few segments, quick in NEURON), simulated here: a user's cache would hide a failure."""
+def simulation_cache(tmp_path_factory):
+    """An empty cache for the whole session: a user's would hide a failure."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("HUIDUREP_CACHE", str(tmp_path_factory.mktemp("simulated")))
+        yield
+
+
+@pytest.fixture(scope="session")
+def cell(simulation_cache):
+    """The basket cell L5_NBC (few segments, quick in NEURON), simulated here."""
     for package in ("neuron", "LFPy", "MEArec"):
         if importlib.util.find_spec(package) is None:
             pytest.skip(f"{package} is not installed")
     if shutil.which("gcc") is None:
         pytest.skip("there is no gcc to compile the cell models' ion channels with")
-    cache = tmp_path_factory.mktemp("simulated")
-    with pytest.MonkeyPatch.context() as patch:
-        # For the whole session: `load_cells` finds this cell, and nothing else.
-        patch.setenv("HUIDUREP_CACHE", str(cache))
-        yield load_cells(("L5_NBC",), progress=False)["L5_NBC"]
+    return load_cells(("L5_NBC",), progress=False)["L5_NBC"]
+
+
+@pytest.fixture(scope="session")
+def mechanism(simulation_cache):
+    """Our own membrane mechanism, compiled here and loaded into NEURON."""
+    if importlib.util.find_spec("neuron") is None:
+        pytest.skip("neuron is not installed")
+    if shutil.which("gcc") is None:
+        pytest.skip("there is no gcc to compile the mechanism with")
+    from huidurep_hf.simulation.spiking_mechanism import load_mechanism
+
+    load_mechanism()
 
 
 @pytest.fixture(scope="session")

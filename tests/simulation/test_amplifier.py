@@ -54,3 +54,17 @@ def test_stretch_is_a_factor_on_the_width(stretch):
 def test_gain():
     gain = filter_gain(np.array([10.0, 300.0, 1500.0, 6000.0, 14_000.0]), 30_000, (300, 6000))
     np.testing.assert_allclose(gain, [0, 0.5, 1, 0.5, 0], atol=0.01)
+
+
+def test_a_causal_high_pass_changes_only_what_comes_after():
+    from scipy.signal import butter, sosfilt, sosfiltfilt
+
+    band = (300, 6000)
+    wide = record_potential(_spike(32_000), 32_000, 30_000, band_hz=None)[:, 0]
+    flat = sosfiltfilt(butter(5, 6000, fs=30_000, output="sos"), wide)
+    causal = record_potential(_spike(32_000), 32_000, 30_000, band, causal_order=2)[:, 0]
+    expected = sosfilt(butter(2, 300, btype="highpass", fs=30_000, output="sos"), flat)
+    np.testing.assert_allclose(causal, expected, atol=0.2)
+    zero_phase = record_potential(_spike(32_000), 32_000, 30_000, band)[:, 0]
+    before = slice(0, int(flat.argmin()) - 15)
+    assert np.abs(causal[before]).max() < 0.5 < 5 < np.abs(zero_phase[before]).max()

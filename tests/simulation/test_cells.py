@@ -1,3 +1,5 @@
+from dataclasses import fields, replace
+
 import numpy as np
 import pytest
 
@@ -31,12 +33,25 @@ def test_spikes_of_a_cell_differ(cell):
     assert np.ptp(largest) > 0.005 * largest.mean()
 
 
+def test_orientation_comes_with_the_name_and_not_from_the_cache(tmp_path, cell):
+    for name in ("L5_NBC", "L5_TTPC1"):
+        replace(cell, name=name).save(tmp_path / "cells" / f"{name}.npz")
+    loaded = load_cells(("L5_NBC", "L5_TTPC1"), cache_dir=tmp_path)
+    assert [loaded[name].upright for name in loaded] == [False, True]
+
+
 def test_save_and_load(tmp_path, cell):
     cell.save(tmp_path / "folder" / "cell.npz")
     again = CellCurrents.load(tmp_path / "folder" / "cell.npz")
     np.testing.assert_array_equal(again.currents, cell.currents)
     assert (again.name, again.sampling_rate, again.spike_sample) == (cell.name, cell.sampling_rate, cell.spike_sample)
     assert [path.name for path in (tmp_path / "folder").iterdir()] == ["cell.npz"]
+
+
+def test_a_file_without_an_orientation_loads(tmp_path, cell):
+    stored = {field.name: getattr(cell, field.name) for field in fields(cell) if field.name != "upright"}
+    np.savez(tmp_path / "old.npz", **stored)
+    assert CellCurrents.load(tmp_path / "old.npz").upright is False
 
 
 def test_a_cached_cell_is_not_simulated_again(tmp_path, cell, monkeypatch):
