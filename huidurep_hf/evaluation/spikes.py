@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..recording.alignment import align_spikes, find_main_channels
 from ..recording.neighborhood import find_neighborhoods
 from ..recording.preparation import prepare
 from ..recording.waveforms import iterate_waveforms
@@ -11,10 +12,7 @@ from ..recording.waveforms import iterate_waveforms
 # Window of the spike dataset: 121 samples at 30 kHz, trough at sample 42. Every model's window lies within it.
 MS_BEFORE = 1.4
 MS_AFTER = 79 / 30
-PEAK_SEARCH_MS = 0.3
 NUM_CHANNELS = 11
-# Enough to see where a unit is largest; more changes nothing.
-SPIKES_FOR_MAIN_CHANNEL = 100
 
 
 @dataclass(frozen=True)
@@ -83,8 +81,8 @@ def true_spikes(recording, sorting, unit_snr, *, max_spikes_per_unit: int = 200,
 
     spikes = _draw_spikes(sorting, max_spikes_per_unit, np.random.default_rng(seed))
     labels = spikes["unit_index"].astype("int64")
-    main_channels = _main_channels(traces, spikes, len(sorting.unit_ids), prepared.noise_levels)
-    peaks = _find_peaks(traces, spikes, main_channels, neighborhoods, prepared.noise_levels, rate)
+    main_channels = find_main_channels(traces, spikes, len(sorting.unit_ids), prepared.noise_levels)
+    peaks = align_spikes(traces, spikes, main_channels, neighborhoods, prepared.noise_levels)
     order = np.lexsort((peaks["sample_index"], peaks["segment_index"]))
     peaks, labels = peaks[order], labels[order]
 
@@ -151,41 +149,6 @@ def _draw_spikes(sorting, max_spikes_per_unit, rng):
         of_unit = np.flatnonzero(spikes["unit_index"] == unit)
         kept.append(rng.permutation(of_unit)[:max_spikes_per_unit])
     return spikes[np.sort(np.concatenate(kept))] if kept else spikes[:0]
-
-
-def _main_channels(traces, spikes, num_units, noise_levels):
-    """The channel on which each unit's mean waveform has its largest trough, relative to the noise."""
-    reach = round(PEAK_SEARCH_MS * traces.get_sampling_frequency() / 1000)
-    main_channels = np.zeros(num_units, dtype="int64")
-    for unit in range(num_units):
-        of_unit = spikes[spikes["unit_index"] == unit][:SPIKES_FOR_MAIN_CHANNEL]
-        windows = [
-            traces.get_traces(int(spike["segment_index"]), start, start + 2 * reach + 1)
-            for spike in of_unit
-            if (start := int(spike["sample_index"]) - reach) >= 0
-        ]
-        windows = [window for window in windows if len(window) == 2 * reach + 1]
-        if windows:
-            main_channels[unit] = (np.mean(windows, axis=0) / noise_levels).min(axis=0).argmin()
-    return main_channels
-
-
-def _find_peaks(traces, spikes, main_channels, neighborhoods, noise_levels, rate):
-    """The largest trough of each spike near its true time and near its unit: sample and channel."""
-    reach = round(PEAK_SEARCH_MS * rate / 1000)
-    peaks = np.zeros(
-        len(spikes), dtype=[("sample_index", "int64"), ("channel_index", "int64"), ("segment_index", "int64")]
-    )
-    peaks["segment_index"] = spikes["segment_index"]
-    peaks["sample_index"] = spikes["sample_index"]
-    peaks["channel_index"] = main_channels[spikes["unit_index"]]
-    windows = _cut(traces, peaks, neighborhoods, noise_levels, reach, reach + 1)
-    windows = np.where(neighborhoods.mask[peaks["channel_index"]][:, None, :], windows, np.inf)
-    trough = windows.reshape(len(windows), -1).argmin(axis=1) if len(windows) else np.zeros(0, dtype="int64")
-    sample, neighbor = np.divmod(trough, windows.shape[2])
-    peaks["sample_index"] += sample - reach
-    peaks["channel_index"] = neighborhoods.channel_indices[peaks["channel_index"], neighbor]
-    return peaks
 
 
 def _cut(traces, peaks, neighborhoods, noise_levels, num_before, num_after):

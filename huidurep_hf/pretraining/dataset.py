@@ -1,76 +1,101 @@
 """Read a spike dataset for the trainer: pairs of spikes of one unit, in batches of units from one kind of probe."""
 
-import json
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pyarrow.compute as pc
 import torch
-from datasets import Dataset, load_dataset
+from datasets import Dataset, concatenate_datasets, load_dataset
 
+from ..spike_dataset.geometry import SpikeGeometry, read_geometry
+from .mapped_column import MappedColumn
 from .view_parameters import Spikes
 
-
-@dataclass(frozen=True)
-class SpikeGeometry:
-    """What all spikes of a dataset share: the shape of their waveforms, their rate and where the trough lies."""
-
-    num_samples: int
-    num_channels: int
-    sampling_rate: float
-    peak_sample: int
+COLUMNS = ("waveform", "channel_positions", "channel_mask", "unit_id", "location", "cell_type", "probe", "layout")
+"""Columns that the trainer reads."""
 
 
-def load_spikes(path: str | Path, split: str = "train") -> tuple[Dataset, SpikeGeometry]:
-    """Return a split of a spike dataset and its geometry.
+def load_spikes(sources: str | Path | Sequence[str | Path], split: str = "train") -> tuple[Dataset, SpikeGeometry]:
+    """Return a split of a spike dataset, or of several one after the other, and the geometry of its spikes.
 
     Args:
-        path: folder or hub name of a dataset laid out as `docs/architecture.md` says.
+        sources: folder or hub name of a dataset laid out as `docs/architecture.md` says, or several of them. The unit
+            ids of several are numbered on, so that none is used twice.
         split: `train` or `test`.
 
     Raises:
-        ValueError: if there is no such dataset, or it does not state its geometry.
+        ValueError: if there is no such dataset, it does not state its geometry, or the geometries differ.
     """
+    sources = [sources] if isinstance(sources, str | Path) else list(sources)
+    if not sources:
+        raise ValueError("No spike dataset was named; give a folder or a hub name, or several.")
+    parts = [_load_source(source, split) for source in sources]
+    geometry = parts[0][1]
+    for source, (_, other) in zip(sources, parts):
+        if other.shape != geometry.shape:
+            raise ValueError(
+                f"The spikes of {str(source)!r} are {_in_words(other)}; those of {str(sources[0])!r} are "
+                f"{_in_words(geometry)}. Only datasets of one geometry can be read together."
+            )
+    if len(parts) == 1:
+        return parts[0]
+    first_id, numbered = 0, []
+    for spikes, _ in parts:
+        ids = np.asarray(spikes["unit_id"])
+        rest = spikes.select_columns([name for name in COLUMNS if name != "unit_id"])
+        feature = spikes.features["unit_id"]
+        numbered.append(
+            rest.add_column("unit_id", (ids - ids.min(initial=0) + first_id).astype(np.int32), feature=feature)
+        )
+        first_id += int(np.ptp(ids)) + 1 if len(ids) else 0
+    units = sorted({other.unit for _, other in parts})
+    labelled = all(other.labelled for _, other in parts)
+    return concatenate_datasets(numbered), replace(geometry, unit=" or ".join(units), labelled=labelled)
+
+
+def _load_source(source: str | Path, split: str) -> tuple[Dataset, SpikeGeometry]:
     try:
-        spikes = load_dataset(str(path), split=split)
+        spikes = load_dataset(str(source), split=split)
     except (FileNotFoundError, ValueError) as error:
         raise ValueError(
-            f"No spike dataset with a split {split!r} in {str(path)!r} ({error}). "
+            f"No spike dataset with a split {split!r} in {str(source)!r} ({error}). "
             "Make one with: python scripts/build_dataset.py --output data/spikes"
         ) from error
+    missing = [name for name in COLUMNS if name not in spikes.column_names]
+    if missing:
+        raise ValueError(f"The dataset {str(source)!r} has no column {', '.join(missing)}; build it anew.")
     return spikes, read_geometry(spikes)
 
 
-def read_geometry(spikes: Dataset) -> SpikeGeometry:
-    """Return the geometry that a spike dataset states, as JSON, in its description.
-
-    Raises:
-        ValueError: if it states none.
-    """
-    try:
-        return SpikeGeometry(**json.loads(spikes.info.description))
-    except (TypeError, json.JSONDecodeError) as error:
-        raise ValueError(
-            f"The dataset's description is {spikes.info.description!r}; a spike dataset states num_samples, "
-            "num_channels, sampling_rate and peak_sample there, as JSON. See docs/architecture.md."
-        ) from error
+def _in_words(geometry: SpikeGeometry) -> str:
+    num_samples, num_channels, rate, peak_sample = geometry.shape
+    return f"{num_samples} samples at {rate:g} Hz on {num_channels} channels, trough at sample {peak_sample}"
 
 
 class SpikePairs:
     """The rows of a spike dataset, read as pairs of spikes of one unit.
 
-    All rows are held in memory (5 kB a row): reading is then a copy, and never what a training step waits for.
+    Waveforms and positions stay on disk, memory-mapped (5.3 kB a row; see [`MappedColumn`]); masks, locations and ids,
+    1 % of that, are held in memory.
+
+    Attributes:
+        unit_ids, probes, first_row, num_rows: of each unit, `(num_units,)`.
+        is_recorded: `(num_units,)` bool: its rows are recorded spikes with their noise in them, in SDs of it, rather
+            than clean ones in µV.
     """
 
     def __init__(self, spikes: Dataset, geometry: SpikeGeometry):
         self.geometry = geometry
-        shape = (-1, geometry.num_samples, geometry.num_channels)
-        self.waveforms = _flat_column(spikes, "waveform").reshape(shape)
-        self.positions = _flat_column(spikes, "channel_positions").reshape(-1, geometry.num_channels, 2)
+        self.waveforms = MappedColumn(spikes, "waveform", (geometry.num_samples, geometry.num_channels))
+        self.positions = MappedColumn(spikes, "channel_positions", (geometry.num_channels, 2))
         self.mask = _flat_column(spikes, "channel_mask").reshape(-1, geometry.num_channels)
         self.locations = _flat_column(spikes, "location").reshape(-1, 2)
         self.unit_ids, self.first_row, self.num_rows = _runs(np.asarray(spikes["unit_id"]))
-        self.probes = np.asarray(spikes["probe"])[self.first_row]
+        probes = zip(self._of_units(spikes, "probe"), self._of_units(spikes, "layout"))
+        self.probes = np.array([f"{probe} {layout}" for probe, layout in probes])
+        self.is_recorded = np.array([cell == "recorded" for cell in self._of_units(spikes, "cell_type")])
 
     def __len__(self) -> int:
         return len(self.unit_ids)
@@ -89,19 +114,24 @@ class SpikePairs:
     def rows(self, rows: np.ndarray) -> Spikes:
         """Return clean spikes by their row."""
         return Spikes(
-            torch.from_numpy(self.waveforms[rows].astype(np.float32)),
-            torch.from_numpy(self.positions[rows].astype(np.float32)),
+            torch.from_numpy(self.waveforms[rows]),
+            torch.from_numpy(self.positions[rows]),
             torch.from_numpy(self.mask[rows].astype(bool)),
             torch.from_numpy(self.locations[rows].astype(np.float32)),
         )
 
+    def _of_units(self, spikes: Dataset, name: str) -> list:
+        """Return a column's value for each unit, without a Python object for each row."""
+        return pc.take(spikes.with_format("arrow")[:][name], self.first_row).to_pylist()
+
 
 class ProbeBatches:
-    """Batches of units that sit on the same kind of probe, in an order that follows from the seed alone.
+    """Batches of units that sit on the same probe as far as may be, in an order that follows from the seed alone.
 
-    Units on other probes are told apart by their geometry; as negatives they teach little. Each epoch shuffles the
-    units of a probe and the order of the batches; what does not fill a batch is left for another epoch. Any batch can
-    be asked for by its number, so a resumed run needs no state of a data loader.
+    Units on other probes are told apart by their contacts; as negatives they teach little. Each epoch shuffles the
+    units of a probe, puts the probes in a random row, cuts it into batches (some hold the end of one probe and the
+    start of the next) and shuffles these. Any batch can be asked for by its number, so a resumed run needs no state
+    of a data loader.
 
     Args:
         probes: the probe of each unit, `(num_units,)`.
@@ -109,18 +139,17 @@ class ProbeBatches:
         seed: from which the order follows.
 
     Raises:
-        ValueError: if no probe has enough units for a batch.
+        ValueError: if there are fewer units than a batch holds.
     """
 
     def __init__(self, probes: np.ndarray, batch_size: int, seed: int = 0):
         self.probes = np.asarray(probes)
         self.batch_size = batch_size
         self.seed = seed
-        counts = np.unique(self.probes, return_counts=True)[1]
-        self.batches_per_epoch = int((counts // batch_size).sum())
+        self.batches_per_epoch = len(self.probes) // batch_size
         if self.batches_per_epoch == 0:
             raise ValueError(
-                f"No probe has the {batch_size} units of a batch (most: {counts.max(initial=0)}). "
+                f"The dataset has {len(self.probes)} units for training and a batch {batch_size}. "
                 "Take a smaller batch_size or a larger dataset."
             )
         self._epoch, self._plan = None, None
@@ -134,12 +163,12 @@ class ProbeBatches:
 
     def _shuffle(self, epoch: int) -> np.ndarray:
         random = np.random.default_rng([self.seed, epoch])
-        batches = []
-        for probe in np.unique(self.probes):
-            units = random.permutation(np.flatnonzero(self.probes == probe))
-            full = len(units) // self.batch_size * self.batch_size
-            batches.append(units[:full].reshape(-1, self.batch_size))
-        return random.permutation(np.concatenate(batches))
+        probes = random.permutation(np.unique(self.probes))
+        units = np.concatenate([random.permutation(np.flatnonzero(self.probes == probe)) for probe in probes])
+        full = self.batches_per_epoch * self.batch_size
+        # The remainder is another one each time: the row starts anywhere.
+        units = np.roll(units, random.integers(len(units)))[:full]
+        return random.permutation(units.reshape(-1, self.batch_size))
 
 
 def _flat_column(spikes: Dataset, name: str) -> np.ndarray:

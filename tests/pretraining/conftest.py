@@ -49,7 +49,9 @@ def make_rows(num_units_per_probe=24, num_rows_per_unit=2, seed=0):
                     "channel_mask": np.arange(NUM_CHANNELS) < len(order),
                     "location": (location[0, :2] - contacts[peak]).astype(np.float32),
                     "unit_id": unit_id,
+                    "cell_type": "template",
                     "probe": probe,
+                    "layout": 0,
                 }
             unit_id += 1
 
@@ -63,7 +65,9 @@ def build_dataset(folder, **arguments):
             "channel_mask": List(Value("bool"), length=NUM_CHANNELS),
             "location": List(Value("float32"), length=2),
             "unit_id": Value("int32"),
+            "cell_type": Value("string"),
             "probe": Value("string"),
+            "layout": Value("int32"),
         }
     )
     rows = list(make_rows(**arguments))

@@ -1,0 +1,67 @@
+"""From the spike times of a sorting or a truth to peaks: the channel and sample of each spike's own trough."""
+
+import numpy as np
+
+from .waveforms import iterate_waveforms
+
+PEAK_SEARCH_MS = 0.3
+# Enough to see where a unit is largest; more changes nothing.
+SPIKES_FOR_MAIN_CHANNEL = 100
+PEAK_DTYPE = [("sample_index", "int64"), ("channel_index", "int64"), ("segment_index", "int64")]
+
+
+def find_main_channels(recording, spikes, num_units, noise_levels):
+    """Return the channel on which each unit's mean waveform has its largest trough, relative to the noise.
+
+    Args:
+        recording: prepared SpikeInterface recording.
+        spikes: structured array `(num_spikes,)` with `sample_index`, `unit_index` and `segment_index`.
+        num_units: units of the sorting.
+        noise_levels: `(num_channels,)`, in the unit of the traces.
+
+    Returns:
+        `(num_units,)` int64; 0 for units without a spike away from the ends of its segment.
+    """
+    reach = round(PEAK_SEARCH_MS * recording.get_sampling_frequency() / 1000)
+    main_channels = np.zeros(num_units, dtype="int64")
+    for unit in range(num_units):
+        of_unit = spikes[spikes["unit_index"] == unit][:SPIKES_FOR_MAIN_CHANNEL]
+        windows = [
+            recording.get_traces(int(spike["segment_index"]), start, start + 2 * reach + 1)
+            for spike in of_unit
+            if (start := int(spike["sample_index"]) - reach) >= 0
+        ]
+        windows = [window for window in windows if len(window) == 2 * reach + 1]
+        if windows:
+            main_channels[unit] = (np.mean(windows, axis=0) / noise_levels).min(axis=0).argmin()
+    return main_channels
+
+
+def align_spikes(recording, spikes, main_channels, neighborhoods, noise_levels):
+    """Find the largest trough of each spike near its stated time and near its unit.
+
+    Args:
+        recording: prepared SpikeInterface recording.
+        spikes: as in [`find_main_channels`], sorted by segment and sample.
+        main_channels: `(num_units,)` of [`find_main_channels`].
+        neighborhoods: [`~huidurep_hf.recording.neighborhood.Neighborhoods`] in which to look.
+        noise_levels: `(num_channels,)`, in the unit of the traces.
+
+    Returns:
+        Structured array `(num_spikes,)` of `sample_index`, `channel_index`, `segment_index` in the order of the
+        spikes, at most 0.3 ms from them; no longer sorted where troughs of near spikes change places.
+    """
+    reach = round(PEAK_SEARCH_MS * recording.get_sampling_frequency() / 1000)
+    peaks = np.zeros(len(spikes), dtype=PEAK_DTYPE)
+    peaks["segment_index"] = spikes["segment_index"]
+    peaks["sample_index"] = spikes["sample_index"]
+    peaks["channel_index"] = main_channels[spikes["unit_index"]]
+    found = peaks.copy()
+    batches = iterate_waveforms(recording, peaks, neighborhoods, noise_levels, num_before=reach, num_after=reach + 1)
+    for batch in batches:
+        rows = slice(batch.first, batch.first + len(batch.waveforms))
+        windows = np.where(batch.mask[:, None, :], batch.waveforms / batch.noise_levels[:, None, :], np.inf)
+        sample, neighbor = np.divmod(windows.reshape(len(windows), -1).argmin(axis=1), windows.shape[2])
+        found["sample_index"][rows] += sample - reach
+        found["channel_index"][rows] = neighborhoods.channel_indices[peaks["channel_index"][rows], neighbor]
+    return found

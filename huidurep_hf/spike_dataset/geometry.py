@@ -1,0 +1,81 @@
+"""What the rows of a spike dataset are: their columns, and what all of them share (see docs/architecture.md)."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datasets import Dataset, DatasetInfo, Features
+
+
+@dataclass(frozen=True)
+class SpikeGeometry:
+    """What all spikes of a dataset share.
+
+    Attributes:
+        num_samples: samples of a waveform.
+        num_channels: channels of a waveform, padding included.
+        sampling_rate: Hz.
+        peak_sample: sample of the trough.
+        unit: "uV" for clean spikes; "noise_sd" for recorded ones, each channel in SDs of its noise, which is in them.
+        labelled: `unit_id` says which neuron fired; otherwise each row has one of its own.
+    """
+
+    num_samples: int = 121
+    num_channels: int = 21
+    sampling_rate: float = 30000.0
+    peak_sample: int = 42
+    unit: str = "uV"
+    labelled: bool = True
+
+    @property
+    def shape(self) -> tuple:
+        """What must agree for waveforms to stand in one batch."""
+        return self.num_samples, self.num_channels, self.sampling_rate, self.peak_sample
+
+
+def spike_features(geometry: SpikeGeometry) -> Features:
+    """Columns of a spike dataset."""
+    from datasets import Features, List, Value
+
+    return Features(
+        {
+            "waveform": List(Value("float16"), length=geometry.num_samples * geometry.num_channels),
+            "channel_positions": List(Value("float32"), length=geometry.num_channels * 2),
+            "channel_mask": List(Value("bool"), length=geometry.num_channels),
+            "unit_id": Value("int32"),
+            "location": List(Value("float32"), length=2),
+            "displacement_um": Value("float32"),
+            "cell_type": Value("string"),
+            "probe": Value("string"),
+            "layout": Value("int32"),
+            "group": Value("string"),
+        }
+    )
+
+
+def describe(geometry: SpikeGeometry) -> DatasetInfo:
+    """State the geometry as JSON in `DatasetInfo.description`: Parquet itself has no place for it."""
+    from datasets import DatasetInfo
+
+    return DatasetInfo(description=json.dumps(asdict(geometry)), features=spike_features(geometry))
+
+
+def read_geometry(spikes: Dataset) -> SpikeGeometry:
+    """Return the geometry that a spike dataset states, as JSON, in its description.
+
+    Raises:
+        ValueError: if it states none.
+    """
+    try:
+        stated = json.loads(spikes.info.description)
+        # Defaults are for what older datasets do not say, not for the shape.
+        shape = {name: stated[name] for name in ("num_samples", "num_channels", "sampling_rate", "peak_sample")}
+        return SpikeGeometry(**{**stated, **shape})
+    except (TypeError, KeyError, json.JSONDecodeError) as error:
+        raise ValueError(
+            f"The dataset's description is {spikes.info.description!r}; a spike dataset states num_samples, "
+            "num_channels, sampling_rate and peak_sample there, as JSON. See docs/architecture.md."
+        ) from error

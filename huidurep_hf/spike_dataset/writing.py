@@ -1,0 +1,78 @@
+"""Write spikes as a dataset folder of Parquet shards with a card, laid out as the simulated datasets are."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .geometry import describe, read_geometry, spike_features
+from .recorded_card import RecordedCard
+
+if TYPE_CHECKING:
+    from datasets import Dataset
+
+ROWS_PER_SHARD = 10_000
+"""About 50 MB."""
+ROWS_PER_GROUP = 256
+"""Rows that a streaming reader decodes at once, about 1.4 MB."""
+
+
+def write_spikes(
+    spikes: Dataset, folder: str | Path, card: RecordedCard | None = None, overwrite: bool = False
+) -> Path:
+    """Write a recording's spikes as a folder that `datasets.load_dataset(folder)` reads, streaming included.
+
+    Args:
+        spikes: dataset of [`~huidurep_hf.spike_dataset.from_recording.spikes_from_recording`].
+        folder: to make: `data/train-*.parquet`, `README.md`, `dataset_infos.json`.
+        card: what is known of the recording.
+        overwrite: replace an existing folder.
+
+    Returns:
+        The folder. It appears when it is complete; until then the work lies beside it.
+
+    Raises:
+        FileExistsError: the folder exists and `overwrite` is False.
+        ValueError: not a spike dataset.
+    """
+    folder, geometry = Path(folder), read_geometry(spikes)
+    if folder.exists() and not overwrite:
+        raise FileExistsError(f"{folder} exists already; choose another folder or overwrite it.")
+    split = str(spikes.split or "train")
+    unfinished = folder.with_name(f".{folder.name}.unfinished-{os.getpid()}")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    (unfinished / "data").mkdir(parents=True)
+    try:
+        # One shard at least: an empty dataset has a schema, too.
+        num_shards = max(1, -(-len(spikes) // ROWS_PER_SHARD))
+        for index in range(num_shards):
+            path = unfinished / "data" / f"{split}-{index:05d}-of-{num_shards:05d}.parquet"
+            _write_shard(spikes, index * ROWS_PER_SHARD, path, spike_features(geometry).arrow_schema)
+        (unfinished / "dataset_infos.json").write_text(json.dumps({"default": asdict(describe(geometry))}, indent=2))
+        num_units = len(np.unique(spikes.with_format("numpy")["unit_id"][:])) if len(spikes) else 0
+        text = (card or RecordedCard()).render(geometry, split, len(spikes), num_units)
+        (unfinished / "README.md").write_text(text, encoding="utf-8")
+        if folder.exists():
+            shutil.rmtree(folder)
+        unfinished.rename(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return folder
+
+
+def _write_shard(spikes: Dataset, first: int, path: Path, schema) -> None:
+    """Write rows, a few groups in memory at a time, with content-defined chunks: the hub stores what changed."""
+    import pyarrow.parquet as pq
+
+    arrow = spikes.with_format("arrow")
+    last = min(first + ROWS_PER_SHARD, len(spikes))
+    with pq.ParquetWriter(path, schema, use_content_defined_chunking=True, write_page_index=True) as writer:
+        for start in range(first, last, ROWS_PER_GROUP):
+            rows = arrow[start : min(start + ROWS_PER_GROUP, last)]
+            writer.write_table(rows.select(schema.names).cast(schema), row_group_size=ROWS_PER_GROUP)
