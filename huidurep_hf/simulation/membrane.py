@@ -59,11 +59,11 @@ def random_membrane(branches: list[Branch], fast: bool, rng: np.random.Generator
 
     Args:
         branches: the neuron.
-        fast: a narrow spike: a fast delayed rectifier that opens at high voltages, no adaptation. Otherwise a
-            broad one, slow potassium and often an M current.
+        fast: fast gates, for a narrow spike with a deep and short after-hyperpolarisation. Otherwise slower ones.
         rng: source of all draws.
     """
-    quick = fast or rng.random() < 0.5
+    # The M current, sped up, also stands for the potassium currents of the after-hyperpolarisation; slow, it adapts.
+    brief_m = fast or rng.random() < 0.5
     speed_na = _log_uniform(rng, 1.0, 2.5) if fast else _log_uniform(rng, 0.6, 1.6)
     kinetics = Kinetics(
         gleak=_log_uniform(rng, 1e-5, 1.2e-4),
@@ -72,12 +72,12 @@ def random_membrane(branches: list[Branch], fast: bool, rng: np.random.Generator
         shift_n=rng.uniform(-3, 10) if fast else rng.uniform(-8, 5),
         speed_na=speed_na,
         speed_k=speed_na * (_log_uniform(rng, 0.7, 2.0) if fast else _log_uniform(rng, 0.3, 1.3)),
-        tau_m_max=_log_uniform(rng, 15, 60) if quick else _log_uniform(rng, 200, 2000),
+        tau_m_max=_log_uniform(rng, 15, 60) if brief_m else _log_uniform(rng, 200, 2000),
     )
     soma_na = _log_uniform(rng, 0.04, 0.18)
     # A share of the sodium: repolarisation must keep up with the spike.
     potassium = _log_uniform(rng, 0.4, 1.6) if fast else _log_uniform(rng, 0.12, 1.0)
-    m_current = soma_na * _log_uniform(rng, 0.02, 0.15) if quick else _log_uniform(rng, 1e-5, 3e-4)
+    m_current = soma_na * _log_uniform(rng, 0.02, 0.15) if brief_m else _log_uniform(rng, 1e-5, 3e-4)
     soma_vt = rng.uniform(-60, -48)
     hot_vt = soma_vt - rng.uniform(1, 8)
     dendritic = 0.0 if rng.random() < 0.35 else _log_uniform(rng, 0.05, 0.8)
@@ -88,7 +88,7 @@ def random_membrane(branches: list[Branch], fast: bool, rng: np.random.Generator
     spines = rng.uniform(1.0, 1.8)
     capacitance = rng.uniform(0.75, 1.1)
 
-    shares = {SOMA: 1.0, DENDRITE: dendritic, APICAL: apical}
+    shares = {DENDRITE: dendritic, APICAL: apical}
     densities, thresholds, capacitances = [], [], []
     for branch in branches:
         axonic = branch.kind in (INITIAL_SEGMENT, AXON)

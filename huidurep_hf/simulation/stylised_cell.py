@@ -24,13 +24,18 @@ MINIMAL_TROUGH_UV = 40.0
 """A neuron whose deepest trough 20 µm from the soma's centre is shallower, or whose width is outside, is redrawn."""
 
 _RING_UM = 20.0
+
+# Each run: long steps to rest, a look whether the neuron stays there, a ramp to the first spike, two current steps.
 _SETTLE_STEP_MS, _SETTLE_MS = 0.25, 60.0
 _REST_MS, _HIGHEST_REST_MV = 10.0, -45.0
-_REPOLARISATION_MS = 4.0
 _RAMP_STEP_MS, _RAMP_MS = 2 * TIME_STEP_MS, 80.0
+_STEP_SAMPLES = round(55 / TIME_STEP_MS)
+
 _RAMP_MV = (4.0, 400.0)
 """The ramp rises exponentially between the currents that would depolarise an isopotential neuron by so much."""
-_STEP_SAMPLES = round(55 / TIME_STEP_MS)
+
+_REPOLARISATION_MS = 4.0
+"""So long after its first spike the soma is back below `_HIGHEST_REST_MV`, or the neuron is drawn again."""
 
 
 def random_neuron(rng: np.random.Generator) -> CellCurrents:
@@ -92,7 +97,7 @@ def simulate_neuron(branches: list[Branch], membrane: Membrane, drive: tuple[flo
     controls = h.CVode()
     controls.use_fast_imem(1)
     try:
-        threshold_na = _threshold_current(soma, clamp, membrane)
+        threshold_na = _threshold_current(sections, clamp, membrane)
         if threshold_na is None:
             return None
         recorded = [h.Vector().record(segment._ref_i_membrane_) for section in sections for segment in section]
@@ -141,13 +146,14 @@ def _make_sections(branches: list[Branch], membrane: Membrane) -> list:
     return sections
 
 
-def _threshold_current(soma, clamp, membrane: Membrane) -> float | None:
-    """Current (nA) of a slow ramp at which the soma spikes; None if it does so without, or not at all."""
+def _threshold_current(sections: list, clamp, membrane: Membrane) -> float | None:
+    """Current (nA) of a slow ramp at which the soma spikes; None if it does so without, not at all, or for long."""
     from neuron import h
 
     # S/cm² · µm² is 0.01 µS, and µS · mV is nA.
-    area = sum(segment.area() for section in h.allsec() for segment in section)
+    area = sum(segment.area() for section in sections for segment in section)
     conductance = 0.01 * membrane.kinetics.gleak * area
+    soma = sections[0](0.5)
     h.finitialize(membrane.kinetics.eleak)
     _settle()
     h.dt = _RAMP_STEP_MS
