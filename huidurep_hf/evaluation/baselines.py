@@ -65,7 +65,7 @@ def in_probe_order(waveforms: np.ndarray, channel_indices: np.ndarray) -> np.nda
     return np.take_along_axis(waveforms, order[:, None, :], axis=2)
 
 
-def spike_locations(spikes: TrueSpikes, waveforms=None, channel_positions=None, channel_mask=None) -> np.ndarray:
+def spike_locations(spikes: TrueSpikes) -> np.ndarray:
     """Return where each spike lies on the probe: its peak channel plus the centre of mass around it.
 
     Each channel weighs by its peak-to-peak amplitude, less what noise alone would give: SpikeInterface's and
@@ -73,17 +73,13 @@ def spike_locations(spikes: TrueSpikes, waveforms=None, channel_positions=None, 
 
     Args:
         spikes: waveforms at true times.
-        waveforms: `(num_spikes, num_samples, num_channels)`, other waveforms of the same spikes (denoised ones),
-            with their `channel_positions` and `channel_mask`; left out, the spikes' own.
 
     Returns:
         `(num_spikes, 2)` float64, µm.
     """
-    if waveforms is None:
-        waveforms, channel_positions, channel_mask = spikes.waveforms, spikes.channel_positions, spikes.channel_mask
-    amplitude = np.ptp(waveforms, axis=1) * channel_mask
-    weight = np.maximum(amplitude - np.median(amplitude, axis=1, keepdims=True), 0.0) + 1e-9 * channel_mask
-    center = (weight[:, :, None] * channel_positions).sum(axis=1) / weight.sum(axis=1, keepdims=True)
+    amplitude = np.ptp(spikes.waveforms, axis=1) * spikes.channel_mask
+    weight = np.maximum(amplitude - np.median(amplitude, axis=1, keepdims=True), 0.0) + 1e-9 * spikes.channel_mask
+    center = (weight[:, :, None] * spikes.channel_positions).sum(axis=1) / weight.sum(axis=1, keepdims=True)
     return spikes.peak_positions + center.astype("float64")
 
 

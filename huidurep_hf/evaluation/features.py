@@ -21,6 +21,8 @@ class ModelFeatures:
         inputs: `(num_spikes, window_size, num_channels)` what the model saw, in noise SDs.
         denoised: the same shape, in noise SDs.
         embeddings: `(num_spikes, embedding_size)`.
+        locations: `(num_spikes, 2)` where the model sees the neuron, µm relative to the peak channel; None from a model
+            that does not localise.
         channel_positions: `(num_spikes, num_channels, 2)`, µm relative to the peak channel.
         channel_mask: `(num_spikes, num_channels)`, 1 for channels that are there.
         spikes_per_s: spikes embedded and denoised in a second, on this machine.
@@ -29,6 +31,7 @@ class ModelFeatures:
     inputs: np.ndarray
     denoised: np.ndarray
     embeddings: np.ndarray
+    locations: np.ndarray | None
     channel_positions: np.ndarray
     channel_mask: np.ndarray
     spikes_per_s: float
@@ -47,12 +50,13 @@ def model_features(spikes: TrueSpikes, model, feature_extractor) -> ModelFeature
     """
     features = extract(spikes, feature_extractor)
     started = time.perf_counter()
-    embeddings, denoised = run_model(model, features)
+    embeddings, denoised, locations = run_model(model, features)
     seconds = time.perf_counter() - started
     return ModelFeatures(
         inputs=features["waveforms"].numpy(),
         denoised=denoised,
         embeddings=embeddings,
+        locations=locations,
         channel_positions=features["channel_positions"].numpy(),
         channel_mask=features["channel_mask"].numpy(),
         spikes_per_s=len(spikes.labels) / seconds,
@@ -71,17 +75,19 @@ def extract(spikes: TrueSpikes, feature_extractor):
 
 
 @torch.no_grad()
-def run_model(model, features) -> tuple[np.ndarray, np.ndarray]:
-    """Return embeddings `(num_spikes, embedding_size)` and denoised waveforms of a feature extractor's batch."""
+def run_model(model, features) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+    """Return embeddings, denoised waveforms and locations (None if it gives none) of a feature extractor's batch."""
     model.eval()
-    embeddings, denoised = [], []
+    embeddings, denoised, locations = [], [], []
     # An empty batch still tells the shapes.
     for first in range(0, max(len(features["waveforms"]), 1), BATCH_SIZE):
         batch = {name: values[first : first + BATCH_SIZE].to(model.device) for name, values in features.items()}
         output = model(**batch)
         embeddings.append(output.embeddings.float().cpu().numpy())
         denoised.append(output.denoised_waveforms.float().cpu().numpy())
-    return np.concatenate(embeddings), np.concatenate(denoised)
+        if output.locations is not None:
+            locations.append(output.locations.float().cpu().numpy())
+    return np.concatenate(embeddings), np.concatenate(denoised), np.concatenate(locations) if locations else None
 
 
 def with_random_decoder(model, seed: int = 0):
@@ -98,8 +104,8 @@ def compared_features(spikes: TrueSpikes, model_output: ModelFeatures) -> dict[s
     """Return every method's features of the same spikes, by name, each `(num_spikes, num_features)`.
 
     "PCA-32" sees exactly what the model sees, its channels in the order of the probe, which serves it better than
-    the order of distance. One location, from the raw waveforms, is appended to each method; the last row takes it
-    from the model's denoised waveforms.
+    the order of distance. One location, the centre of mass of the raw waveforms, is appended to each method; a model
+    that localises spikes itself has a last row with its own.
     """
     inputs = model_output.inputs
     channel_indices = np.full(inputs.shape[::2], -1)
@@ -110,12 +116,8 @@ def compared_features(spikes: TrueSpikes, model_output: ModelFeatures) -> dict[s
         "PCA, 5 aligned channels": aligned_pca_features(spikes),
         "model": model_output.embeddings.astype("float64"),
     }
-    located = {f"{name} + location": with_location(values, location) for name, values in plain.items()}
-    denoised_location = spike_locations(
-        spikes, model_output.denoised, model_output.channel_positions, model_output.channel_mask
-    )
-    return {
-        **plain,
-        **located,
-        "model + denoised location": with_location(plain["model"], denoised_location),
-    }
+    features = {**plain, **{f"{name} + location": with_location(values, location) for name, values in plain.items()}}
+    if model_output.locations is not None:
+        own = spikes.peak_positions + model_output.locations.astype("float64")
+        features["model + own location"] = with_location(plain["model"], own)
+    return features

@@ -33,6 +33,10 @@ class ViewParameters:
         recorded_noise_probability: chance that a spike's noise takes its course from a recording, if one is given.
         misplacement_probability: chance that the peak is found on another channel of nearly the same amplitude.
         misplacement_ratio: least amplitude of that channel, as a fraction of the peak channel's.
+        truncation_probability: chance that both spikes of a pair come in a shorter window, with zeros outside, as
+            spikes do that were stored in one.
+        truncation_before: samples before the trough in that window.
+        truncation_after: samples from the trough on.
         dropout_probability: chance that a spike has missing channels.
         dropout_fraction: chance of each of its channels, the peak channel excepted, to be missing.
     """
@@ -59,6 +63,9 @@ class ViewParameters:
     recorded_noise_probability: float = 0.3
     misplacement_probability: float = 0.2
     misplacement_ratio: float = 0.7
+    truncation_probability: float = 0.15
+    truncation_before: tuple[float, float] = (7.0, 24.0)
+    truncation_after: tuple[float, float] = (16.0, 48.0)
     dropout_probability: float = 0.3
     dropout_fraction: float = 0.2
 

@@ -74,6 +74,17 @@ def shift_in_time(waveforms: torch.Tensor, shift_samples: torch.Tensor) -> torch
     return shifted[:, :num_samples]
 
 
+def draw_truncation(
+    num_spikes: int, window_size: int, peak_sample: int, parameters: ViewParameters, generator: torch.Generator
+) -> torch.Tensor:
+    """Draw which samples of the window were stored, `(num_spikes, window_size)`: 1 near the trough, for most all."""
+    offset = torch.arange(window_size, device=generator.device)[None] - peak_sample
+    before = uniform(parameters.truncation_before, (num_spikes, 1), generator)
+    after = uniform(parameters.truncation_after, (num_spikes, 1), generator)
+    whole = ~happens(parameters.truncation_probability, (num_spikes, 1), generator)
+    return (whole | ((offset >= -before) & (offset < after))).float()
+
+
 class SpikeViews:
     """Draw pairs of views from pairs of clean spikes.
 
@@ -107,13 +118,17 @@ class SpikeViews:
             )
 
     def __call__(self, first: Spikes, second: Spikes, generator: torch.Generator) -> tuple[View, View]:
-        """Return a view of each spike of the pairs; both share one drawn signal-to-noise ratio."""
-        low, high = self.parameters.snr
-        snr = uniform((math.log(low), math.log(high)), len(first.mask), generator).exp()
+        """Return a view of each spike of the pairs; both share one signal-to-noise ratio and one stored window."""
+        parameters, config, num_spikes = self.parameters, self.config, len(first.mask)
+        low, high = parameters.snr
+        snr = uniform((math.log(low), math.log(high)), num_spikes, generator).exp()
         to_noise_units = snr / first.peak_amplitude().clamp(min=1e-6)
-        return tuple(self._view(spikes, to_noise_units, generator) for spikes in (first, second))
+        stored = draw_truncation(num_spikes, config.window_size, config.peak_sample, parameters, generator)
+        return tuple(self._view(spikes, to_noise_units, stored, generator) for spikes in (first, second))
 
-    def _view(self, spikes: Spikes, to_noise_units: torch.Tensor, generator: torch.Generator) -> View:
+    def _view(
+        self, spikes: Spikes, to_noise_units: torch.Tensor, stored: torch.Tensor, generator: torch.Generator
+    ) -> View:
         parameters, config = self.parameters, self.config
         spikes = misplace_peak(spikes, parameters, generator)
         spikes = crop_channels(spikes, config.num_channels)
@@ -131,5 +146,5 @@ class SpikeViews:
         )
         mask = spikes.mask.float()
         clean = clean[:, window] * mask[:, None]
-        waveforms = (clean + other[:, window] + noise) * mask[:, None]
+        waveforms = (clean + other[:, window] + noise) * mask[:, None] * stored[:, :, None]
         return View(waveforms, spikes.positions * mask[..., None], mask, clean, spikes.locations)

@@ -49,6 +49,7 @@ at sample {peak_sample}. Rows of one unit follow each other.
 | `displacement_um` | how far the cell was moved along the probe for this row, 0 for the unit's first row |
 | `cell_type` | cell model, or family of a stylised neuron |
 | `probe` | layout |
+| `layout` | version of the layout, for those whose dimensions are drawn at random |
 | `group` | what must not be split between train and test: the cell model, or the one stylised neuron |
 
 ```python

@@ -12,6 +12,9 @@ if TYPE_CHECKING:
 TRAINING_PROBES = ("tetrode", "linear", "neuronexus32", "neuropixels1", "neuropixels2", "random_planar")
 """Layouts that training data may be made on."""
 
+RANDOM_PROBES = ("tetrode", "linear", "random_planar")
+"""Layouts whose dimensions are drawn from a seed; each seed is a version of the layout."""
+
 HELD_OUT_PROBES = ("tetrode_diamond", "poly2_32", "polytrode_64")
 """Layouts kept out of all training, for ever."""
 

@@ -18,7 +18,7 @@ from tqdm import tqdm
 from .cells import HELD_OUT_CELLS, TRAINING_CELLS, load_cells
 from .dataset_card import dataset_card, dataset_license
 from .dataset_units import SOURCES, held_out_units, training_units
-from .probes import contact_positions
+from .probes import RANDOM_PROBES, contact_positions
 from .templates import TemplateParameters, UnitWaveforms, simulate_unit
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ class SpikeDatasetParameters:
         num_test_units: units of the test split, from held-out cells on held-out probes; 0 for no such split.
         source: neurons of the train split, from `dataset_units.SOURCES`.
         units_per_neuron: units that a stylised neuron serves, each in another pose before another probe.
+        num_layouts: versions of each layout that is drawn at random. A unit should not be told from the others by its
+            contacts alone, so many units share each.
         num_channels: channels of a row, those nearest to its peak channel.
         seed: the whole dataset follows from it.
         templates: how units are placed and their waveforms cut.
@@ -49,6 +51,7 @@ class SpikeDatasetParameters:
     num_test_units: int = 500
     source: str = "cell_models"
     units_per_neuron: int = 4
+    num_layouts: int = 8
     num_channels: int = 21
     seed: int = 0
     templates: TemplateParameters = field(default_factory=TemplateParameters)
@@ -127,6 +130,7 @@ def spike_features(num_samples: int, num_channels: int) -> Features:
             "displacement_um": Value("float32"),
             "cell_type": Value("string"),
             "probe": Value("string"),
+            "layout": Value("int32"),
             "group": Value("string"),
         }
     )
@@ -214,12 +218,14 @@ def _write_shard(shard: _Shard, parameters: SpikeDatasetParameters) -> int:
     for unit in units:
         # A generator per unit: a unit is the same whatever the number of units, shards or workers.
         rng = np.random.default_rng([parameters.seed, held_out, unit.index])
-        contacts = contact_positions(unit.probe, int(rng.integers(2**31)))
+        layout = int(rng.integers(parameters.num_layouts)) if unit.probe in RANDOM_PROBES else 0
+        contacts = contact_positions(unit.probe, layout)
         waveforms = simulate_unit(unit.cell, contacts, parameters.templates, rng)
         names = {
             "unit_id": shard.first_unit_id + unit.index,
             "cell_type": unit.cell.name,
             "probe": unit.probe,
+            "layout": layout,
             "group": unit.group,
         }
         rows += _rows(waveforms, contacts, parameters.num_channels, names)

@@ -33,7 +33,7 @@ def test_every_method_has_features_of_every_spike(spikes, output):
         "PCA-32 + location",
         "PCA, 5 aligned channels + location",
         "model + location",
-        "model + denoised location",
+        "model + own location",
     ]
     assert all(len(values) == len(spikes.labels) and np.isfinite(values).all() for values in features.values())
     same_location = [features[f"{name} + location"][:, -2:] for name in ("PCA-32", "model")]

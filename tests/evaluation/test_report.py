@@ -46,7 +46,7 @@ def test_figures_are_complete_and_a_second_run_adds_only_what_is_missing(small_c
     assert small_conditions == [1, 2] and len(content["rows"]) == 2 and len(content["runs"]) == 2
     assert content["rows"][0] == row and json.loads(output.read_text()) == content
     text = report(content)
-    assert "Recording seeds 1, 2; 2 mixture seeds for each" in text and "| model + denoised location |" in text
+    assert "Recording seeds 1, 2; 2 mixture seeds for each" in text and "| model + own location |" in text
 
 
 def test_wrong_condition_and_wrong_file_are_named(tiny_checkpoint, tmp_path):

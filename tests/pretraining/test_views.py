@@ -14,6 +14,7 @@ from huidurep_hf.pretraining.views import (
     SpikeViews,
     crop_channels,
     draw_shift,
+    draw_truncation,
     drop_channels,
     misplace_peak,
     shift_in_time,
@@ -28,6 +29,7 @@ QUIET = ViewParameters(
     background_probability=0.0,
     noise_common=(0.0, 0.0),
     misplacement_probability=0.0,
+    truncation_probability=0.0,
     dropout_probability=0.0,
 )
 
@@ -169,6 +171,24 @@ def test_a_misalignment_is_rarer_and_longer_than_the_jitter():
     assert (shift.abs() > 1).float().mean().item() == pytest.approx(0.3 * 7 / 8, abs=0.02)
     assert shift.abs().max().item() == pytest.approx(8.0, abs=0.02)
     assert shift.mean().item() == pytest.approx(0.0, abs=0.06)
+
+
+def test_truncated_windows_hold_the_trough_and_are_shared_by_the_pair():
+    parameters = dataclasses.replace(
+        QUIET, truncation_probability=0.4, truncation_before=(5.0, 10.0), truncation_after=(20.0, 30.0)
+    )
+    stored = draw_truncation(5000, 72, 24, parameters, generator())
+    cut = stored.min(dim=1).values == 0
+    assert cut.float().mean().item() == pytest.approx(0.4, abs=0.03)
+    before, after = stored[cut, :24].sum(dim=1), stored[cut, 24:].sum(dim=1)
+    assert (before.min(), before.max(), after.min(), after.max()) == (5, 9, 21, 30)
+    spikes = make_spikes(200)
+    first, second = SpikeViews(parameters, HuiduRepConfig(), 42)(spikes, spikes, generator())
+    empty = first.waveforms.abs().amax(dim=2) == 0
+    assert empty.any()
+    assert torch.equal(empty, second.waveforms.abs().amax(dim=2) == 0)
+    # The target stays whole.
+    assert (first.clean.abs().amax(dim=2) > 0)[:, 20:40].all()
 
 
 def test_channel_gains_differ_between_channels_and_views():
