@@ -16,7 +16,8 @@ class PretrainingArguments:
     """A pretraining run.
 
     Args:
-        dataset: folder or hub name of a spike dataset.
+        dataset: folder or hub name of a spike dataset, or a list of several.
+        noise: file of real noise that views draw from too (see `scripts/noise_from_recording.py`); none if left out.
         model: fields of `HuiduRepConfig` that differ from its defaults.
         paper: start from the published architecture instead of ours.
         views: ranges of the views.
@@ -35,7 +36,8 @@ class PretrainingArguments:
         seed: of weights, batches and views.
     """
 
-    dataset: str = "data/spikes"
+    dataset: str | list[str] = "data/spikes"
+    noise: str | None = None
     model: dict = field(default_factory=dict)
     paper: bool = False
     views: ViewParameters = field(default_factory=ViewParameters)

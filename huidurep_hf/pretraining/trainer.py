@@ -17,6 +17,7 @@ from tqdm import tqdm
 
 from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
 from ..model.pretraining_huidurep import HuiduRepForPreTraining
+from ..spike_dataset.noise_snippets import NoiseSnippets
 from .arguments import PretrainingArguments
 from .dataset import ProbeBatches, SpikePairs, load_spikes
 from .monitor import sort_validation_units
@@ -97,12 +98,24 @@ class Pretrainer:
                 f"{self.config.sampling_rate} Hz; build the dataset at the model's rate."
             )
         self.pairs = SpikePairs(spikes, geometry)
-        self.views = SpikeViews(arguments.views, self.config, geometry.peak_sample)
+        self.views = SpikeViews(arguments.views, self.config, geometry.peak_sample, self._recorded_noise())
         shuffled = np.random.default_rng([arguments.seed, 0]).permutation(len(self.pairs))
         self.validation_units = np.sort(shuffled[: arguments.num_validation_units])
         self.training_units = np.sort(shuffled[arguments.num_validation_units :])
         micro_batch = arguments.batch_size // arguments.gradient_accumulation_steps
         self.batches = ProbeBatches(self.pairs.probes[self.training_units], micro_batch, arguments.seed)
+
+    def _recorded_noise(self) -> torch.Tensor | None:
+        if self.arguments.noise is None:
+            return None
+        snippets = NoiseSnippets.load(self.arguments.noise)
+        if snippets.sampling_rate != self.config.sampling_rate or snippets.waveforms.shape[1] < self.config.window_size:
+            raise ValueError(
+                f"The noise in {self.arguments.noise!r} is {snippets.waveforms.shape[1]} samples long at "
+                f"{snippets.sampling_rate:g} Hz; the model needs {self.config.window_size} at "
+                f"{self.config.sampling_rate:g} Hz. Cut it anew with scripts/noise_from_recording.py."
+            )
+        return torch.from_numpy(snippets.whitened()).to(self.accelerator.device)
 
     def _prepare_model(self):
         arguments = self.arguments

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -15,6 +16,8 @@ from safetensors.torch import load_file
 
 from huidurep_hf import HuiduRepFeatureExtractor, HuiduRepForPreTraining, HuiduRepModel
 from huidurep_hf.pretraining.arguments import PretrainingArguments
+from huidurep_hf.pretraining.trainer import Pretrainer
+from huidurep_hf.spike_dataset.noise_snippets import NoiseSnippets
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "pretrain.py"
@@ -153,3 +156,29 @@ def test_arguments_from_yaml_and_overrides(tmp_path):
         PretrainingArguments.from_dict({"views": {"snrs": 3}})
     with pytest.raises(ValueError, match="No configuration file"):
         PretrainingArguments.from_yaml(tmp_path / "absent.yaml")
+
+
+def test_real_noise_comes_into_the_views_or_is_refused(config, tmp_path):
+    random = np.random.default_rng(0)
+
+    def save(name, sampling_rate):
+        snippets = NoiseSnippets(
+            waveforms=random.standard_normal((6, 150, 2)).astype("float32"),
+            positions=np.zeros((6, 2, 2), "float32"),
+            mask=np.ones((6, 2), bool),
+            places=np.zeros(6, int),
+            sampling_rate=sampling_rate,
+        )
+        return str(snippets.save(tmp_path / name))
+
+    values = yaml.safe_load(config.read_text())
+    quiet = Pretrainer(PretrainingArguments.from_dict(values), tmp_path / "a", cpu=True)
+    noisy = Pretrainer(
+        PretrainingArguments.from_dict({**values, "noise": save("n.npz", 30000.0)}), tmp_path / "b", cpu=True
+    )
+    assert noisy.views.recorded_noise.shape == (12, 150)
+    assert not torch.equal(quiet._inputs(0)["waveforms"], noisy._inputs(0)["waveforms"])
+    with pytest.raises(ValueError, match="noise_from_recording"):
+        Pretrainer(
+            PretrainingArguments.from_dict({**values, "noise": save("m.npz", 15000.0)}), tmp_path / "c", cpu=True
+        )
