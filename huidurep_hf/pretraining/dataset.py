@@ -45,11 +45,9 @@ def load_spikes(sources: str | Path | Sequence[str | Path], split: str = "train"
     for spikes, _ in parts:
         ids = np.asarray(spikes["unit_id"])
         rest = spikes.select_columns([name for name in COLUMNS if name != "unit_id"])
-        feature = spikes.features["unit_id"]
-        numbered.append(
-            rest.add_column("unit_id", (ids - ids.min(initial=0) + first_id).astype(np.int32), feature=feature)
-        )
-        first_id += int(np.ptp(ids)) + 1 if len(ids) else 0
+        ids = (ids - ids.min() + first_id).astype(np.int32)
+        numbered.append(rest.add_column("unit_id", ids, feature=spikes.features["unit_id"]))
+        first_id = int(ids.max()) + 1
     units = sorted({other.unit for _, other in parts})
     labelled = all(other.labelled for _, other in parts)
     return concatenate_datasets(numbered), replace(geometry, unit=" or ".join(units), labelled=labelled)
@@ -72,6 +70,16 @@ def _load_source(source: str | Path, split: str) -> tuple[Dataset, SpikeGeometry
 def _in_words(geometry: SpikeGeometry) -> str:
     num_samples, num_channels, rate, peak_sample = geometry.shape
     return f"{num_samples} samples at {rate:g} Hz on {num_channels} channels, trough at sample {peak_sample}"
+
+
+def describe_data(spikes: Dataset) -> dict:
+    """Return what a card says of the spikes that a model was trained on: licences, neurons and probes, by name."""
+    return {
+        # Of several datasets `datasets` joins the licences, each once.
+        "licenses": sorted(set((spikes.info.license or "unknown").split())),
+        "neurons": sorted(spikes.unique("cell_type")),
+        "probes": sorted(spikes.unique("probe")),
+    }
 
 
 class SpikePairs:

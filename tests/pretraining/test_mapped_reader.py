@@ -2,6 +2,9 @@ import json
 import shutil
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from datasets import Dataset, Features, List, Value, concatenate_datasets
 
@@ -32,8 +35,6 @@ def test_rows_in_any_order_and_more_than_once():
 
 
 def test_rows_lie_in_the_file_and_not_in_memory(spike_dataset):
-    import pyarrow as pa
-
     before = pa.total_allocated_bytes()
     spikes, geometry = load_spikes(spike_dataset)
     pairs = SpikePairs(spikes, geometry)
@@ -58,6 +59,17 @@ def test_several_datasets_follow_each_other_with_ids_of_their_own(spike_dataset,
     row = both.first_row[len(first)]
     np.testing.assert_array_equal(both.rows(np.array([row])).waveforms, second.rows(np.array([0])).waveforms)
     np.testing.assert_array_equal(both.rows(np.array([row])).locations, second.rows(np.array([0])).locations)
+
+
+def test_ids_stay_apart_wherever_they_began(spike_dataset, tmp_path):
+    late = tmp_path / "late"
+    shutil.copytree(spike_dataset, late)
+    (path,) = (late / "data").iterdir()
+    table = pq.read_table(path)
+    ids = pc.add(table["unit_id"], pa.scalar(30, pa.int32()))
+    pq.write_table(table.set_column(table.column_names.index("unit_id"), "unit_id", ids), path)
+    pairs = SpikePairs(*load_spikes([late, spike_dataset]))
+    assert pairs.unit_ids.tolist() == list(range(96))
 
 
 def test_the_dataset_of_another_geometry_is_named(spike_dataset, tmp_path):
