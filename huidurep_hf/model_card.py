@@ -7,8 +7,8 @@ from pathlib import Path
 import numpy as np
 
 MODEL_CARDS_FOLDER = Path(__file__).parents[1] / "model_cards"
-# Of the weights: the cell models that they were trained on carry it.
-WEIGHTS_LICENCE = "cc-by-nc-sa-4.0"
+CELL_MODEL_LICENSE = "cc-by-nc-sa-4.0"
+OPEN_LICENSE = "apache-2.0"
 TAGS = ["spike-sorting", "neuroscience", "electrophysiology", "huidurep"]
 CARD_METHODS = ("model", "model + location")
 CARD_FILE = "README.md"
@@ -42,7 +42,7 @@ def write_model_card(folder, results_json, training_json=None, *, benchmark_json
     training = _read(training_json or folder / "training.json", "training record, which scripts/pretrain.py writes")
     check_figures(results, folder)
     card = ModelCard.from_template(
-        card_metadata(model_id, results),
+        card_metadata(model_id, results, weights_license(training)),
         template_path=str(MODEL_CARDS_FOLDER / "template.md"),
         model_id=model_id,
         results_name=Path(results_json).name,
@@ -88,7 +88,22 @@ def check_figures(results: dict, folder):
         )
 
 
-def card_metadata(model_id: str, results: dict):
+def weights_license(training: dict) -> str:
+    """Return the licence of weights, which follows from that of the spikes they were trained on.
+
+    Raises:
+        ValueError: a dataset states no licence that we know how to pass on.
+    """
+    licenses = set(training["data"]["licenses"])
+    if not licenses <= {OPEN_LICENSE, CELL_MODEL_LICENSE}:
+        raise ValueError(
+            f"The training data's licences are {sorted(licenses)}; the card can pass on {OPEN_LICENSE} and "
+            f"{CELL_MODEL_LICENSE}. State the licence in the dataset's dataset_infos.json."
+        )
+    return CELL_MODEL_LICENSE if CELL_MODEL_LICENSE in licenses else OPEN_LICENSE
+
+
+def card_metadata(model_id: str, results: dict, license: str):
     """Return the `huggingface_hub.ModelCardData` of a card: licence, tags and figures as `model-index`."""
     from huggingface_hub import EvalResult, ModelCardData
 
@@ -112,7 +127,7 @@ def card_metadata(model_id: str, results: dict):
                 )
             )
     return ModelCardData(
-        license=WEIGHTS_LICENCE,
+        license=license,
         library_name="transformers",
         pipeline_tag="feature-extraction",
         tags=TAGS,
@@ -124,7 +139,7 @@ def card_metadata(model_id: str, results: dict):
 def _card_values(model_id, folder, results, training) -> dict:
     from .evaluation.tables import report
     from .model.configuration_huidurep import HuiduRepConfig
-    from .simulation.cells import HELD_OUT_CELLS, TRAINING_CELLS
+    from .simulation.cells import HELD_OUT_CELLS
     from .simulation.probes import HELD_OUT_PROBES
 
     description = MODEL_CARDS_FOLDER / model_id.split("/")[-1] / "description.md"
@@ -137,7 +152,9 @@ def _card_values(model_id, folder, results, training) -> dict:
         "config": config,
         "held_out_cells": ", ".join(HELD_OUT_CELLS),
         "held_out_probes": ", ".join(HELD_OUT_PROBES),
-        "training_cells": ", ".join(TRAINING_CELLS),
+        "neurons": ", ".join(training["data"]["neurons"]),
+        "probes": ", ".join(training["data"]["probes"]),
+        "is_open": weights_license(training) == OPEN_LICENSE,
         "evaluation": report(results),
         "runs": [results["runs"][run] for run in used_runs],
         "model_sha256": results["identity"]["model_sha256"],

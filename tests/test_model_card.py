@@ -24,6 +24,7 @@ def checkpoint(tiny_checkpoint, tmp_path):
         "pairs_seen": 640,
         "seconds": 7200.0,
         "final_losses": {"loss": 1.25},
+        "data": {"licenses": ["cc-by-nc-sa-4.0"], "neurons": ["L5_BP"], "probes": ["tetrode"]},
         "num_training_units": 77,
         "num_processes": 1,
         "device": "cpu",
@@ -106,6 +107,24 @@ def test_card_is_read_by_the_hub_and_has_the_numbers(checkpoint, results):
     assert "{{" not in card.content and "{%" not in card.content and "None" not in card.text
     assert {path.name for path in checkpoint.iterdir()} >= {"README.md", "config.json"}
     assert not list(checkpoint.glob("*.partial"))
+
+
+def test_the_licence_follows_from_the_training_data(checkpoint, results):
+    record = checkpoint / "training.json"
+
+    def card_of(licenses):
+        training = json.loads(record.read_text())
+        training["data"]["licenses"] = licenses
+        record.write_text(json.dumps(training))
+        return ModelCard.load(write_model_card(checkpoint, results))
+
+    free = card_of(["apache-2.0"])
+    assert free.data.license == "apache-2.0" and "The weights: Apache-2.0" in free.text
+    assert "no commercial use" not in free.text
+    mixed = card_of(["apache-2.0", "cc-by-nc-sa-4.0"])
+    assert mixed.data.license == "cc-by-nc-sa-4.0" and "no commercial use" in mixed.text
+    with pytest.raises(ValueError, match="unknown"):
+        card_of(["unknown"])
 
 
 def test_examples_in_the_card_run(checkpoint, results):

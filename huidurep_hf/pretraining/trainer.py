@@ -19,7 +19,7 @@ from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
 from ..model.pretraining_huidurep import HuiduRepForPreTraining
 from ..spike_dataset.noise_snippets import NoiseSnippets
 from .arguments import PretrainingArguments
-from .dataset import ProbeBatches, SpikePairs, load_spikes
+from .dataset import ProbeBatches, SpikePairs, describe_data, load_spikes
 from .monitor import sort_validation_units
 from .schedules import cosine_ramp, warmup_cosine
 from .views import SpikeViews
@@ -98,6 +98,7 @@ class Pretrainer:
                 f"{self.config.sampling_rate} Hz; build the dataset at the model's rate."
             )
         self.pairs = SpikePairs(spikes, geometry)
+        self.data_record = describe_data(spikes)
         self.views = SpikeViews(arguments.views, self.config, geometry.peak_sample, self._recorded_noise())
         shuffled = np.random.default_rng([arguments.seed, 0]).permutation(len(self.pairs))
         self.validation_units = np.sort(shuffled[: arguments.num_validation_units])
@@ -282,6 +283,7 @@ class Pretrainer:
             "pairs_seen": self.progress.step * self.arguments.batch_size,
             "seconds": round(self.progress.seconds, 1),
             "final_losses": losses,
+            "data": self.data_record,
             "num_training_units": len(self.training_units),
             "num_processes": self.accelerator.num_processes,
             "device": str(self.accelerator.device.type),
