@@ -44,11 +44,14 @@ def denoising_loss(denoised: torch.Tensor, clean: torch.Tensor, channel_mask: to
     The mean over spikes comes last, so that processes with half the batch average to the loss of the whole.
 
     Args:
-        denoised, clean: `(num_spikes, window_size, num_channels)`, noise units.
+        denoised, clean: `(num_spikes, window_size, num_channels)`, noise units. A clean spike that holds NaN is not
+            known and counts nothing.
         channel_mask: `(num_spikes, num_channels)`, 1 for a channel that is there.
     """
+    known = ~clean.isnan().any(dim=2).any(dim=1)
     weights = channel_mask.float()
-    per_channel = (denoised.float() - clean.float()).square().mean(dim=1)
+    error = torch.where(known[:, None, None], denoised.float() - clean.float(), 0.0)
+    per_channel = error.square().mean(dim=1)
     return ((per_channel * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1.0)).mean()
 
 

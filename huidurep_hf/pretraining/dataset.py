@@ -90,8 +90,8 @@ class SpikePairs:
 
     Attributes:
         unit_ids, probes, first_row, num_rows: of each unit, `(num_units,)`.
-        is_recorded: `(num_units,)` bool: its rows are recorded spikes with their noise in them, in SDs of it, rather
-            than clean ones in µV.
+        is_recorded: `(num_all_rows,)` bool: a recorded spike with its noise in it, in SDs of it, rather than a clean
+            one in µV.
     """
 
     def __init__(self, spikes: Dataset, geometry: SpikeGeometry):
@@ -103,7 +103,8 @@ class SpikePairs:
         self.unit_ids, self.first_row, self.num_rows = _runs(np.asarray(spikes["unit_id"]))
         probes = zip(self._of_units(spikes, "probe"), self._of_units(spikes, "layout"))
         self.probes = np.array([f"{probe} {layout}" for probe, layout in probes])
-        self.is_recorded = np.array([cell == "recorded" for cell in self._of_units(spikes, "cell_type")])
+        is_recorded = np.array([cell == "recorded" for cell in self._of_units(spikes, "cell_type")])
+        self.is_recorded = np.repeat(is_recorded, self.num_rows)
 
     def __len__(self) -> int:
         return len(self.unit_ids)
@@ -126,6 +127,7 @@ class SpikePairs:
             torch.from_numpy(self.positions[rows]),
             torch.from_numpy(self.mask[rows].astype(bool)),
             torch.from_numpy(self.locations[rows].astype(np.float32)),
+            torch.from_numpy(self.is_recorded[rows]),
         )
 
     def _of_units(self, spikes: Dataset, name: str) -> list:

@@ -30,6 +30,7 @@ class ViewParameters:
         noise_lowpass_hz: upper corner of the noise's spectrum; the lower is `noise_highpass_hz`.
         noise_highpass_hz: lower corner of the noise's spectrum.
         noise_slope: power of 1/f that the spectrum follows between the corners.
+        extra_noise: SD of the noise that is added to recorded spikes, which have their own.
         recorded_noise_probability: chance that a spike's noise takes its course from a recording, if one is given.
         misplacement_probability: chance that the peak is found on another channel of nearly the same amplitude.
         misplacement_ratio: least amplitude of that channel, as a fraction of the peak channel's.
@@ -60,6 +61,7 @@ class ViewParameters:
     noise_lowpass_hz: tuple[float, float] = (2500.0, 12000.0)
     noise_highpass_hz: tuple[float, float] = (100.0, 600.0)
     noise_slope: tuple[float, float] = (0.0, 1.5)
+    extra_noise: tuple[float, float] = (0.0, 1.0)
     recorded_noise_probability: float = 0.3
     misplacement_probability: float = 0.2
     misplacement_ratio: float = 0.7
@@ -77,21 +79,22 @@ class ViewParameters:
 
 @dataclass
 class Spikes:
-    """A batch of clean spikes.
+    """A batch of spikes: clean ones in µV, or recorded ones in SDs of the noise that is in them.
 
     Waveforms `(n, num_samples, num_channels)`, positions `(n, num_channels, 2)` in µm relative to the peak channel,
     which is the first channel, mask `(n, num_channels)`, and locations `(n, 2)`: where the unit lies in the probe
-    plane, µm, relative to the peak channel as well; NaN where it is not known.
+    plane, µm, relative to the peak channel as well. `is_recorded` `(n,)` says which kind each spike is.
     """
 
     waveforms: torch.Tensor
     positions: torch.Tensor
     mask: torch.Tensor
     locations: torch.Tensor
+    is_recorded: torch.Tensor
 
     def to(self, device) -> "Spikes":
         """Return the batch on a device."""
-        values = (self.waveforms, self.positions, self.mask, self.locations)
+        values = (self.waveforms, self.positions, self.mask, self.locations, self.is_recorded)
         return Spikes(*(value.to(device) for value in values))
 
     def peak_amplitude(self) -> torch.Tensor:
@@ -101,7 +104,10 @@ class Spikes:
 
 @dataclass
 class View:
-    """What the model is given of a batch, and what it should make of it; noise units, the model's window."""
+    """What the model is given of a batch, and what it should make of it; noise units, the model's window.
+
+    Of recorded spikes neither the clean waveform nor the location is known: both are NaN.
+    """
 
     waveforms: torch.Tensor
     positions: torch.Tensor

@@ -7,6 +7,7 @@ needs no view of its own: the two spikes of a pair come from the same unit at tw
 """
 
 import math
+from dataclasses import replace
 
 import torch
 
@@ -27,7 +28,7 @@ def misplace_peak(spikes: Spikes, parameters: ViewParameters, generator: torch.G
     draw = torch.rand(amplitude.shape, generator=generator, device=generator.device) + (candidate & moved).float()
     center = torch.where(moved[:, 0], draw.argmax(dim=1), 0)
     origin = spikes.positions.gather(1, center[:, None, None].expand(-1, 1, 2))
-    return Spikes(spikes.waveforms, spikes.positions - origin, spikes.mask, spikes.locations - origin[:, 0])
+    return replace(spikes, positions=spikes.positions - origin, locations=spikes.locations - origin[:, 0])
 
 
 def crop_channels(spikes: Spikes, num_channels: int) -> Spikes:
@@ -35,11 +36,11 @@ def crop_channels(spikes: Spikes, num_channels: int) -> Spikes:
     distance = torch.linalg.vector_norm(spikes.positions, dim=-1)
     distance = distance.masked_fill(~spikes.mask, float("inf"))
     nearest = distance.argsort(dim=1, stable=True)[:, :num_channels]
-    return Spikes(
-        spikes.waveforms.gather(2, nearest[:, None].expand(-1, spikes.waveforms.shape[1], -1)),
-        spikes.positions.gather(1, nearest[..., None].expand(-1, -1, 2)),
-        spikes.mask.gather(1, nearest),
-        spikes.locations,
+    return replace(
+        spikes,
+        waveforms=spikes.waveforms.gather(2, nearest[:, None].expand(-1, spikes.waveforms.shape[1], -1)),
+        positions=spikes.positions.gather(1, nearest[..., None].expand(-1, -1, 2)),
+        mask=spikes.mask.gather(1, nearest),
     )
 
 
@@ -48,7 +49,7 @@ def drop_channels(spikes: Spikes, parameters: ViewParameters, generator: torch.G
     chosen = happens(parameters.dropout_probability, (len(spikes.mask), 1), generator)
     dropped = happens(parameters.dropout_fraction, spikes.mask.shape, generator) & chosen
     dropped[:, 0] = False
-    return Spikes(spikes.waveforms, spikes.positions, spikes.mask & ~dropped, spikes.locations)
+    return replace(spikes, mask=spikes.mask & ~dropped)
 
 
 def draw_shift(num_spikes: int, parameters: ViewParameters, generator: torch.Generator) -> torch.Tensor:
@@ -118,11 +119,14 @@ class SpikeViews:
             )
 
     def __call__(self, first: Spikes, second: Spikes, generator: torch.Generator) -> tuple[View, View]:
-        """Return a view of each spike of the pairs; both share one signal-to-noise ratio and one stored window."""
+        """Return a view of each spike of the pairs; both share one signal-to-noise ratio and one stored window.
+
+        Recorded spikes keep the signal-to-noise ratio that they have, and less noise is added to them.
+        """
         parameters, config, num_spikes = self.parameters, self.config, len(first.mask)
         low, high = parameters.snr
         snr = uniform((math.log(low), math.log(high)), num_spikes, generator).exp()
-        to_noise_units = snr / first.peak_amplitude().clamp(min=1e-6)
+        to_noise_units = torch.where(first.is_recorded, 1.0, snr / first.peak_amplitude().clamp(min=1e-6))
         stored = draw_truncation(num_spikes, config.window_size, config.peak_sample, parameters, generator)
         return tuple(self._view(spikes, to_noise_units, stored, generator) for spikes in (first, second))
 
@@ -138,13 +142,20 @@ class SpikeViews:
         gain = gain[:, None] * uniform(parameters.channel_gain, spikes.mask.shape, generator)
         shift = draw_shift(num_spikes, parameters, generator)
         clean = shift_in_time(spikes.waveforms * gain[:, None], shift)
-        moved = Spikes(clean, spikes.positions, spikes.mask, spikes.locations)
-        other = interfering_spikes(moved, parameters, generator)
+        other = interfering_spikes(replace(spikes, waveforms=clean), parameters, generator)
         window = slice(self.start, self.start + config.window_size)
         noise = draw_noise(
             spikes.positions, config.window_size, config.sampling_rate, parameters, generator, self.recorded_noise
         )
+        extra = uniform(parameters.extra_noise, num_spikes, generator)
+        noise = noise * torch.where(spikes.is_recorded, extra, 1.0)[:, None, None]
         mask = spikes.mask.float()
         clean = clean[:, window] * mask[:, None]
         waveforms = (clean + other[:, window] + noise) * mask[:, None] * stored[:, :, None]
-        return View(waveforms, spikes.positions * mask[..., None], mask, clean, spikes.locations)
+        return View(
+            waveforms,
+            spikes.positions * mask[..., None],
+            mask,
+            clean.masked_fill(spikes.is_recorded[:, None, None], math.nan),
+            spikes.locations.masked_fill(spikes.is_recorded[:, None], math.nan),
+        )

@@ -7,7 +7,7 @@ import logging
 import os
 import shutil
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,14 +15,16 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tqdm import tqdm
 
+from ..spike_dataset.geometry import SpikeGeometry, describe, spike_features
 from .cells import HELD_OUT_CELLS, TRAINING_CELLS, load_cells
 from .dataset_card import dataset_card, dataset_license
+from .dataset_rows import dataset_rows
 from .dataset_units import SOURCES, held_out_units, training_units
 from .probes import RANDOM_PROBES, contact_positions
-from .templates import TemplateParameters, UnitWaveforms, simulate_unit
+from .templates import TemplateParameters, simulate_unit
 
 if TYPE_CHECKING:
-    from datasets import Features
+    pass
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -55,6 +57,12 @@ class SpikeDatasetParameters:
     num_channels: int = 21
     seed: int = 0
     templates: TemplateParameters = field(default_factory=TemplateParameters)
+
+    @property
+    def geometry(self) -> SpikeGeometry:
+        """What all rows share."""
+        templates = self.templates
+        return SpikeGeometry(templates.num_samples, self.num_channels, templates.sampling_rate, templates.peak_sample)
 
     def __post_init__(self):
         if self.source not in SOURCES:
@@ -114,49 +122,6 @@ def build_spike_dataset(
         shutil.rmtree(unfinished, ignore_errors=True)
     logger.info("Wrote %s: %s", output, ", ".join(f"{rows} {split} rows" for split, rows in num_rows.items()))
     return output
-
-
-def spike_features(num_samples: int, num_channels: int) -> Features:
-    """Columns of a spike dataset whose rows are `num_samples` by `num_channels` (see docs/architecture.md)."""
-    from datasets import Features, List, Value
-
-    return Features(
-        {
-            "waveform": List(Value("float16"), length=num_samples * num_channels),
-            "channel_positions": List(Value("float32"), length=num_channels * 2),
-            "channel_mask": List(Value("bool"), length=num_channels),
-            "unit_id": Value("int32"),
-            "location": List(Value("float32"), length=2),
-            "displacement_um": Value("float32"),
-            "cell_type": Value("string"),
-            "probe": Value("string"),
-            "layout": Value("int32"),
-            "group": Value("string"),
-        }
-    )
-
-
-def nearest_channels(waveform: np.ndarray, contacts: np.ndarray, num_channels: int) -> tuple[np.ndarray, ...]:
-    """A waveform on the channels nearest to its peak channel.
-
-    Args:
-        waveform: `(num_samples, num_contacts)`.
-        contacts: `(num_contacts, 2)`, µm.
-        num_channels: how many channels to give.
-
-    Returns:
-        Waveform `(num_samples, num_channels)` and positions `(num_channels, 2)` relative to the peak channel, both
-        sorted by distance from it and padded with zeros; mask `(num_channels,)`, False for padding; and the peak
-        channel's own position `(2,)`.
-    """
-    peak = int(waveform.min(axis=0).argmin())
-    relative = contacts - contacts[peak]
-    # Stable, so that equally distant channels keep their order and the peak channel comes first.
-    order = np.argsort(np.linalg.norm(relative, axis=1).round(3), kind="stable")[:num_channels]
-    padding = num_channels - len(order)
-    mask = np.arange(num_channels) < len(order)
-    padded_waveform = np.pad(waveform[:, order], ((0, 0), (0, padding)))
-    return padded_waveform, np.pad(relative[order], ((0, padding), (0, 0))), mask, contacts[peak]
 
 
 def _prepare_neurons(parameters: SpikeDatasetParameters, progress: bool) -> None:
@@ -228,8 +193,8 @@ def _write_shard(shard: _Shard, parameters: SpikeDatasetParameters) -> int:
             "layout": layout,
             "group": unit.group,
         }
-        rows += _rows(waveforms, contacts, parameters.num_channels, names)
-    features = spike_features(parameters.templates.num_samples, parameters.num_channels)
+        rows += dataset_rows(waveforms, contacts, parameters.num_channels, names)
+    features = spike_features(parameters.geometry)
     columns = {name: [row[name] for row in rows] for name in features}
     # As `Dataset.to_parquet` writes: the schema carries the features, and content-defined chunks let the hub store
     # only what changed. That method shows progress bars which a worker cannot turn off without touching global state.
@@ -240,33 +205,10 @@ def _write_shard(shard: _Shard, parameters: SpikeDatasetParameters) -> int:
     return len(rows)
 
 
-def _rows(unit: UnitWaveforms, contacts: np.ndarray, num_channels: int, names: dict) -> list[dict]:
-    rows = []
-    for full, displacement, location in zip(unit.waveforms, unit.displacements_um, unit.locations):
-        waveform, positions, mask, peak_position = nearest_channels(full, contacts, num_channels)
-        row = {
-            "waveform": waveform.ravel().astype(np.float16),
-            "channel_positions": positions.ravel().astype(np.float32),
-            "channel_mask": mask,
-            "location": (location - peak_position).astype(np.float32),
-            "displacement_um": np.float32(displacement),
-        }
-        rows.append(row | names)
-    return rows
-
-
 def _describe(folder: Path, parameters: SpikeDatasetParameters, num_rows: dict[str, int]) -> None:
-    """Write the card, and the shape of the rows as `DatasetInfo.description`, which Parquet itself cannot carry."""
-    from datasets import DatasetInfo
-
-    templates = parameters.templates
-    shape = {
-        "num_samples": templates.num_samples,
-        "num_channels": parameters.num_channels,
-        "sampling_rate": templates.sampling_rate,
-        "peak_sample": templates.peak_sample,
-    }
-    info = DatasetInfo(description=json.dumps(shape), license=dataset_license(parameters.source, "test" in num_rows))
-    info = replace(info, features=spike_features(templates.num_samples, parameters.num_channels))
+    """Write the card and the dataset's description."""
+    info = describe(parameters.geometry)
+    info.license = dataset_license(parameters.source, "test" in num_rows)
     (folder / "dataset_infos.json").write_text(json.dumps({"default": asdict(info)}, indent=2))
-    (folder / "README.md").write_text(dataset_card(shape, asdict(parameters), num_rows), encoding="utf-8")
+    card = dataset_card(asdict(parameters.geometry), asdict(parameters), num_rows)
+    (folder / "README.md").write_text(card, encoding="utf-8")

@@ -55,6 +55,17 @@ def test_denoising_loss_against_its_definition():
     assert denoising_loss(denoised, clean, mask).item() == pytest.approx(expected, rel=1e-5)
 
 
+def test_a_spike_whose_clean_waveform_is_unknown_counts_nothing():
+    denoised, clean, mask = torch.randn(2, 7, 4, requires_grad=True), torch.randn(2, 7, 4), torch.ones(2, 4)
+    unknown = clean.clone()
+    unknown[1] = float("nan")
+    loss = denoising_loss(denoised, unknown, mask)
+    assert loss.item() == pytest.approx(denoising_loss(denoised[:1], clean[:1], mask[:1]).item() / 2, rel=1e-5)
+    loss.backward()
+    assert denoised.grad[1].abs().max() == 0
+    assert denoised.grad.isfinite().all()
+
+
 def test_location_loss_against_its_definition():
     found = torch.tensor([[0.0, 10.0], [100.0, 0.0], [7.0, 7.0]], requires_grad=True)
     true = torch.tensor([[0.0, 0.0], [0.0, 0.0], [float("nan"), 0.0]])

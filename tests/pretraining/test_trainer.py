@@ -134,7 +134,7 @@ def test_two_processes(config, tmp_path):
         (["--set", "batch_sise=4"], "Did you mean 'batch_size'"),
         (["--set", "dataset=/nowhere"], "build_dataset.py"),
         (["--set", "model={hiden_size: 8}"], "Did you mean 'hidden_size'"),
-        (["--set", "batch_size=4000"], "No probe has the 4000 units"),
+        (["--set", "batch_size=4000"], "units for training and a batch 4000"),
     ],
 )
 def test_mistakes_are_one_line(config, tmp_path, options, message):

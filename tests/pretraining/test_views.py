@@ -51,6 +51,7 @@ def make_spikes(num_spikes=400, num_channels=16):
         positions.repeat(num_spikes, 1, 1),
         torch.ones(num_spikes, num_channels) > 0,
         torch.tensor([5.0, 3.0]).repeat(num_spikes, 1),
+        torch.zeros(num_spikes) > 0,
     )
 
 
@@ -286,6 +287,20 @@ def test_a_misplaced_peak_moves_the_physical_positions():
     assert crop_channels(moved, 11).positions[:, 0].abs().max() == 0
     # The unit stays where it is on the probe.
     torch.testing.assert_close(moved.locations - moved.positions[:, 0], spikes.locations - spikes.positions[:, 0])
+
+
+def test_recorded_spikes_keep_their_size_and_have_no_known_truth():
+    parameters = dataclasses.replace(QUIET, snr=(10.0, 10.0), extra_noise=(0.5, 0.5))
+    spikes = make_spikes(2000, num_channels=4)
+    spikes.is_recorded[:1000] = True
+    view, _ = SpikeViews(parameters, HuiduRepConfig(), 42)(spikes, spikes, generator())
+    assert view.clean[:1000].isnan().all() and view.locations[:1000].isnan().all()
+    assert view.clean[1000:].isfinite().all() and view.locations[1000:].isfinite().all()
+    # The troughs of 50 are 50 noise SDs deep already.
+    assert view.waveforms[:1000, 24, 0].mean().item() == pytest.approx(-50, abs=0.1)
+    assert view.waveforms[1000:, 24, 0].mean().item() == pytest.approx(-10, abs=0.1)
+    assert view.waveforms[:1000, 24, 0].std().item() == pytest.approx(0.5, abs=0.05)
+    assert view.waveforms[1000:, 24, 0].std().item() == pytest.approx(1.0, abs=0.08)
 
 
 def test_views_follow_from_the_generator():

@@ -1,4 +1,3 @@
-import json
 from dataclasses import replace
 
 import datasets
@@ -7,14 +6,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from huidurep_hf.simulation.cells import HELD_OUT_CELLS, TRAINING_CELLS
+from huidurep_hf.simulation.dataset_rows import nearest_channels
 from huidurep_hf.simulation.probes import HELD_OUT_PROBES, TRAINING_PROBES
-from huidurep_hf.simulation.spike_dataset import (
-    SpikeDatasetParameters,
-    build_spike_dataset,
-    nearest_channels,
-    spike_features,
-)
+from huidurep_hf.simulation.spike_dataset import SpikeDatasetParameters, build_spike_dataset
 from huidurep_hf.simulation.templates import TemplateParameters
+from huidurep_hf.spike_dataset.geometry import SpikeGeometry, read_geometry, spike_features
 
 PARAMETERS = SpikeDatasetParameters(
     num_units=54, num_test_units=12, seed=3, templates=TemplateParameters(num_displacements=3)
@@ -45,14 +41,9 @@ def spikes(folder, tmp_path_factory):
 
 def test_loads_with_its_features_and_shape(spikes):
     assert set(spikes) == {"train", "test"}
-    assert spikes["train"].features == spike_features(121, 21)
+    assert spikes["train"].features == spike_features(SpikeGeometry())
     assert (spikes["train"].num_rows, spikes["test"].num_rows) == (162, 36)
-    assert json.loads(spikes["train"].info.description) == {
-        "num_samples": 121,
-        "num_channels": 21,
-        "sampling_rate": 30000.0,
-        "peak_sample": 42,
-    }
+    assert read_geometry(spikes["train"]) == SpikeGeometry(121, 21, 30000.0, 42, unit="uV", labelled=True)
 
 
 @pytest.mark.parametrize("split", ["train", "test"])

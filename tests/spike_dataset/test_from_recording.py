@@ -105,8 +105,3 @@ def test_the_sorting_of_another_recording_is_refused(generated):
         spikes_from_recording(recording, NumpySorting.from_unit_dict({0: np.array([1])}, 20000.0))
     with pytest.raises(ValueError, match="1 spikes of the sorting lie beyond"):
         spikes_from_recording(recording, NumpySorting.from_unit_dict({0: np.array([300_000])}, 30000.0))
-
-
-def test_columns_are_those_of_simulated_datasets():
-    simulated = pytest.importorskip("huidurep_hf.simulation.spike_dataset")
-    assert simulated.spike_features(121, 21) == spike_features(SpikeGeometry())
