@@ -11,11 +11,13 @@ from tqdm import tqdm
 from .clean_truth import add_spikes, evaluate_denoiser
 from .embedding import METHOD, agreement, cluster_by_density, cluster_by_mixture, neighbor_accuracy
 from .features import compared_features, model_features
+from .robustness import RATES_HZ, compare_variants, cut_window, mask_channels
 from .run_record import ResultFile, describe_environment, hash_weights, plain
 from .spikes import true_spikes
 
 logger = logging.getLogger("huidurep_hf")
 
+MOST_UNITS_FOR_RATES = 12
 SNR_SUBSETS = {"all": 0.0, "snr3": 3.0, "snr8": 8.0}
 
 
@@ -90,11 +92,38 @@ def evaluate_recording(recording_parameters, model, feature_extractor, parameter
         recording, truth.sorting, truth.unit_snr, max_spikes_per_unit=parameters.max_spikes_per_unit, seed=seed
     )
     figures = evaluate_spikes(spikes, model, feature_extractor, num_seeds=parameters.num_mixture_seeds)
+    variants = {
+        "as recorded": spikes,
+        "20 % of the channels dead": mask_channels(spikes, seed=seed),
+        "window of 1.04 ms": cut_window(spikes),
+        **_other_rates(recording_parameters, parameters),
+    }
+    figures["robustness"] = compare_variants(variants, model, feature_extractor, num_seeds=parameters.num_mixture_seeds)
     at_rest = place_units(dataclasses.replace(recording_parameters, drift_um=None))
     noisy, clean = add_spikes(recording, at_rest, seed=seed)
     figures["denoising"] = evaluate_denoiser(noisy, clean, model, feature_extractor)
     figures["seconds"] = round(time.perf_counter() - started, 1)
     return figures
+
+
+def _other_rates(recording_parameters, parameters: EvaluationParameters) -> dict:
+    """The same units recorded at other rates: on small probes alone, where recordings are quickly made."""
+    from ..simulation.recordings import generate_recording
+
+    variants = {}
+    for rate in RATES_HZ if recording_parameters.num_units <= MOST_UNITS_FOR_RATES else ():
+        truth = generate_recording(dataclasses.replace(recording_parameters, sampling_rate=rate))
+        spikes = true_spikes(
+            truth.recording,
+            truth.sorting,
+            truth.unit_snr,
+            max_spikes_per_unit=parameters.max_spikes_per_unit,
+            seed=recording_parameters.seed,
+        )
+        variants[f"{rate / 1000:g} kHz"] = spikes
+        if rate == max(RATES_HZ):
+            variants[f"{rate / 1000:g} kHz, window of 1.04 ms"] = cut_window(spikes)
+    return variants
 
 
 def open_results(output, model_name, model, parameters: EvaluationParameters) -> ResultFile:

@@ -54,6 +54,25 @@ def denoiser_table(rows: list[dict]) -> str:
     return markdown_table(["SNR", "spikes", *names], lines)
 
 
+def robustness_table(rows: list[dict]) -> str:
+    """Agreement when spikes come otherwise than in training: a variant per line, model and PCA for each condition."""
+    rows = [row for row in rows if "robustness" in row]
+    if not rows:
+        return "No figures."
+    conditions = list(dict.fromkeys(row["condition"] for row in rows))
+    variants = list(dict.fromkeys(variant for row in rows for variant in row["robustness"]))
+
+    def cell(variant, condition, method):
+        of_condition = [row["robustness"].get(variant, {}) for row in rows if row["condition"] == condition]
+        return mean_and_sd([score for methods in of_condition for score in methods.get(method, [])])
+
+    lines = []
+    for variant in variants:
+        for method in ("model", "PCA-32"):
+            lines.append([variant, method, *(cell(variant, condition, method) for condition in conditions)])
+    return markdown_table(["", "", *conditions], lines, num_text_columns=2)
+
+
 def report(content: dict) -> str:
     """All tables of a file of figures, in markdown, each under a heading that says what it shows."""
     rows = content["rows"]
@@ -69,6 +88,10 @@ def report(content: dict) -> str:
         parts.append(f"**{heading}**\n\n{mixture_table(rows, subset)}")
     parts.append(f"**ARI of HDBSCAN, number of units unknown, all units**\n\n{density_table(rows)}")
     parts.append(f"**Accuracy of 10 nearest neighbours, all units**\n\n{neighbor_table(rows)}")
+    parts.append(
+        "**ARI of a Gaussian mixture with the true number of units when spikes come otherwise than in training**\n\n"
+        + robustness_table(rows)
+    )
     parts.append(
         "**Denoiser: SNR gain in dB (relative template error) by the SNR of the clean spike, all conditions**\n\n"
         + denoiser_table(rows)

@@ -37,13 +37,16 @@ def test_figures_are_complete_and_a_second_run_adds_only_what_is_missing(small_c
     assert len(row["methods"]) == 7 and row["recording"]["probe"] == "tetrode_diamond"
     for scores in row["methods"].values():
         assert len(scores["all"]["mixture_ari"]) == 2 and 0 < scores["neighbor_accuracy"] <= 1
+    robustness = row["robustness"]
+    assert {"as recorded", "20 % of the channels dead", "10 kHz", "48 kHz, window of 1.04 ms"} <= set(robustness)
+    assert robustness["as recorded"]["model"] == row["methods"]["model"]["all"]["mixture_ari"]
     assert row["denoising"][-1]["denoisers"]["none"]["gain_db"] == 0
     # Simple features on a tetrode are far better than chance.
     assert min(row["methods"]["PCA, 5 aligned channels"]["all"]["mixture_ari"]) > 0.3
 
     more = EvaluationParameters(("tetrode",), recording_seeds=(1, 2), num_mixture_seeds=2, max_spikes_per_unit=30)
     content = evaluate(tiny_checkpoint, output, more, device="cpu", progress=False)
-    assert small_conditions == [1, 2] and len(content["rows"]) == 2 and len(content["runs"]) == 2
+    assert small_conditions == [1] * 5 + [2] * 5 and len(content["rows"]) == 2 and len(content["runs"]) == 2
     assert content["rows"][0] == row and json.loads(output.read_text()) == content
     text = report(content)
     assert "Recording seeds 1, 2; 2 mixture seeds for each" in text and "| model + own location |" in text
