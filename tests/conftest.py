@@ -49,3 +49,11 @@ def tiny_checkpoint(tmp_path_factory, build_tiny):
     model.save_pretrained(folder)
     HuiduRepFeatureExtractor.from_config(model.config).save_pretrained(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def spike_dataset(tmp_path_factory):
+    """Folder of a light spike dataset of two probes."""
+    from .light_dataset import build_dataset
+
+    return build_dataset(tmp_path_factory.mktemp("spikes") / "spikes")

@@ -21,6 +21,8 @@ class PretrainingArguments:
         model: fields of `HuiduRepConfig` that differ from its defaults.
         paper: start from the published architecture instead of ours.
         views: ranges of the views.
+        max_displacement_um: farthest that the two spikes of a pair may lie apart along the probe by the unit's drift;
+            0 for pairs of one and the same waveform.
         num_steps: optimiser steps.
         batch_size: pairs of spikes in a step, over all processes.
         gradient_accumulation_steps: parts that a step's batch is cut into; each part has its own negatives.
@@ -41,6 +43,7 @@ class PretrainingArguments:
     model: dict = field(default_factory=dict)
     paper: bool = False
     views: ViewParameters = field(default_factory=ViewParameters)
+    max_displacement_um: float = 80.0
     num_steps: int = 3000
     batch_size: int = 512
     gradient_accumulation_steps: int = 1

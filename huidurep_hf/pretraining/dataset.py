@@ -13,7 +13,17 @@ from ..spike_dataset.geometry import SpikeGeometry, read_geometry
 from .mapped_column import MappedColumn
 from .view_parameters import Spikes
 
-COLUMNS = ("waveform", "channel_positions", "channel_mask", "unit_id", "location", "cell_type", "probe", "layout")
+COLUMNS = (
+    "waveform",
+    "channel_positions",
+    "channel_mask",
+    "unit_id",
+    "location",
+    "displacement_um",
+    "cell_type",
+    "probe",
+    "layout",
+)
 """Columns that the trainer reads."""
 
 
@@ -100,6 +110,7 @@ class SpikePairs:
         self.positions = MappedColumn(spikes, "channel_positions", (geometry.num_channels, 2))
         self.mask = _flat_column(spikes, "channel_mask").reshape(-1, geometry.num_channels)
         self.locations = _flat_column(spikes, "location").reshape(-1, 2)
+        self.displacements_um = np.asarray(spikes["displacement_um"], dtype=np.float32)
         self.unit_ids, self.first_row, self.num_rows = _runs(np.asarray(spikes["unit_id"]))
         probes = zip(self._of_units(spikes, "probe"), self._of_units(spikes, "layout"))
         self.probes = np.array([f"{probe} {layout}" for probe, layout in probes])
@@ -109,16 +120,21 @@ class SpikePairs:
     def __len__(self) -> int:
         return len(self.unit_ids)
 
-    def read(self, units: np.ndarray, random: np.random.Generator) -> tuple[Spikes, Spikes, torch.Tensor]:
+    def read(
+        self, units: np.ndarray, random: np.random.Generator, max_displacement_um: float = np.inf
+    ) -> tuple[Spikes, Spikes, torch.Tensor]:
         """Return two rows of each unit, drawn with replacement, and the units' ids `(n,)`.
 
         Args:
             units: indices of units (not ids), `(n,)`.
             random: from which the rows are drawn.
+            max_displacement_um: a second row displaced farther than this from the first gives way to the first.
         """
         draws = np.floor(random.random((2, len(units))) * self.num_rows[units]).astype(int)
-        first, second = (self.rows(self.first_row[units] + draw) for draw in draws)
-        return first, second, torch.from_numpy(self.unit_ids[units].astype(np.int64))
+        first, second = self.first_row[units] + draws
+        apart = np.abs(self.displacements_um[first] - self.displacements_um[second])
+        second = np.where(apart <= max_displacement_um, second, first)
+        return self.rows(first), self.rows(second), torch.from_numpy(self.unit_ids[units].astype(np.int64))
 
     def rows(self, rows: np.ndarray) -> Spikes:
         """Return clean spikes by their row."""

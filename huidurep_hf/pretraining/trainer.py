@@ -226,7 +226,7 @@ class Pretrainer:
         units = self.training_units[np.array_split(self.batches.units(batch_index), num_processes)[rank]]
         random = np.random.default_rng([self.arguments.seed, batch_index, rank, 1])
         device = self.accelerator.device
-        first, second, unit_ids = self.pairs.read(units, random)
+        first, second, unit_ids = self.pairs.read(units, random, self.arguments.max_displacement_um)
         generator = torch.Generator(device=device).manual_seed(int(random.integers(2**62)))
         view, paired = self.views(first.to(device), second.to(device), generator)
         return {

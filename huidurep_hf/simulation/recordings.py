@@ -8,14 +8,21 @@ import numpy as np
 import pandas as pd
 
 from .amplifier import NOMINAL_BAND_HZ, record_potential
-from .cells import HELD_OUT_CELLS, load_cells
+from .cells import HELD_OUT_CELLS, TRAINING_CELLS, load_cells
 from .examples import example_recording
 from .injection import GroundTruthRecording, RecordingChain, UnitTemplates, record_units
 from .potential import extracellular_potential
 from .probes import contact_positions, make_probe
 from .templates import TemplateParameters, Unit, random_unit
 
-__all__ = ["RECORDING_CONDITIONS", "RecordingParameters", "example_recording", "generate_recording", "place_units"]
+__all__ = [
+    "DEVELOPMENT_CONDITIONS",
+    "RECORDING_CONDITIONS",
+    "RecordingParameters",
+    "example_recording",
+    "generate_recording",
+    "place_units",
+]
 
 BEFORE_SPIKE_MS = 1.8
 AFTER_SPIKE_MS = 5.2
@@ -71,6 +78,19 @@ RECORDING_CONDITIONS: dict[str, RecordingParameters] = {
     "polytrode64_drift": RecordingParameters("polytrode_64", num_units=45, drift_um=30.0),
 }
 """Recordings that our figures are measured on, by name."""
+
+_DEVELOPMENT_PROBES = {
+    "tetrode": "tetrode",
+    "silicon32": "neuronexus32",
+    "silicon32_noisy": "neuronexus32",
+    "polytrode64_drift": "neuropixels2",
+}
+
+DEVELOPMENT_CONDITIONS: dict[str, RecordingParameters] = {
+    name: replace(parameters, probe=_DEVELOPMENT_PROBES[name], cells=TRAINING_CELLS, duration_s=60.0)
+    for name, parameters in RECORDING_CONDITIONS.items()
+}
+"""Recordings that choices are made on: cells and probes that training data may be made from, and half as long."""
 
 
 def generate_recording(parameters: RecordingParameters) -> GroundTruthRecording:

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 from huidurep_hf.pretraining.dataset import ProbeBatches, SpikePairs, load_spikes
 
@@ -29,6 +30,13 @@ def test_both_spikes_of_a_pair_are_of_the_unit(pairs):
         for spike in (first, second):
             assert any(np.array_equal(spike.waveforms[index], row) for row in rows)
     assert not np.array_equal(first.waveforms, second.waveforms)
+
+
+def test_pairs_lie_no_farther_apart_than_asked(pairs):
+    units = np.arange(len(pairs))
+    for limit, expected in ((0.0, True), (20.0, False)):
+        first, second, _ = pairs.read(units, np.random.default_rng(1), max_displacement_um=limit)
+        assert torch.equal(first.waveforms, second.waveforms) == expected
 
 
 def test_most_batches_hold_one_probe_and_no_unit_comes_twice_in_an_epoch():

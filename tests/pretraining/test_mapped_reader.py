@@ -11,7 +11,7 @@ from datasets import Dataset, Features, List, Value, concatenate_datasets
 from huidurep_hf.pretraining.dataset import SpikePairs, load_spikes
 from huidurep_hf.pretraining.mapped_column import MappedColumn
 
-from .conftest import build_dataset
+from ..light_dataset import build_dataset
 
 
 def test_rows_in_any_order_and_more_than_once():

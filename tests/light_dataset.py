@@ -1,9 +1,9 @@
 """A light spike dataset from SpikeInterface's template generator, on two probes."""
 
 import json
+from dataclasses import asdict
 
 import numpy as np
-import pytest
 from datasets import Dataset, DatasetInfo, Features, List, Value
 
 NUM_SAMPLES, NUM_CHANNELS, PEAK_SAMPLE = 121, 8, 42
@@ -48,6 +48,7 @@ def make_rows(num_units_per_probe=24, num_rows_per_unit=2, seed=0):
                     "channel_positions": np.pad(positions[order], ((0, missing), (0, 0))).astype(np.float32).ravel(),
                     "channel_mask": np.arange(NUM_CHANNELS) < len(order),
                     "location": (location[0, :2] - contacts[peak]).astype(np.float32),
+                    "displacement_um": displacement,
                     "unit_id": unit_id,
                     "cell_type": "template",
                     "probe": probe,
@@ -64,6 +65,7 @@ def build_dataset(folder, **arguments):
             "channel_positions": List(Value("float32"), length=NUM_CHANNELS * 2),
             "channel_mask": List(Value("bool"), length=NUM_CHANNELS),
             "location": List(Value("float32"), length=2),
+            "displacement_um": Value("float32"),
             "unit_id": Value("int32"),
             "cell_type": Value("string"),
             "probe": Value("string"),
@@ -74,13 +76,6 @@ def build_dataset(folder, **arguments):
     columns = {name: [row[name] for row in rows] for name in features}
     (folder / "data").mkdir(parents=True)
     Dataset.from_dict(columns, features=features).to_parquet(folder / "data" / "train-00000-of-00001.parquet")
-    info = DatasetInfo(description=json.dumps(GEOMETRY), features=features)
-    from dataclasses import asdict
-
+    info = DatasetInfo(description=json.dumps(GEOMETRY), features=features, license="apache-2.0")
     (folder / "dataset_infos.json").write_text(json.dumps({"default": asdict(info)}))
     return folder
-
-
-@pytest.fixture(scope="session")
-def spike_dataset(tmp_path_factory):
-    return build_dataset(tmp_path_factory.mktemp("spikes") / "spikes")
