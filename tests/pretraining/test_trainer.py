@@ -13,11 +13,14 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
+from spikeinterface.core import generate_ground_truth_recording
 
 from huidurep_hf import HuiduRepFeatureExtractor, HuiduRepForPreTraining, HuiduRepModel
 from huidurep_hf.pretraining.arguments import PretrainingArguments
 from huidurep_hf.pretraining.trainer import Pretrainer
+from huidurep_hf.spike_dataset.from_recording import spikes_from_recording
 from huidurep_hf.spike_dataset.noise_snippets import NoiseSnippets
+from huidurep_hf.spike_dataset.writing import write_spikes
 
 ROOT = Path(__file__).parents[2]
 SCRIPT = ROOT / "scripts" / "pretrain.py"
@@ -182,3 +185,17 @@ def test_real_noise_comes_into_the_views_or_is_refused(config, tmp_path):
         Pretrainer(
             PretrainingArguments.from_dict({**values, "noise": save("m.npz", 15000.0)}), tmp_path / "c", cpu=True
         )
+
+
+def test_a_recording_alone_trains_the_encoder(config, tmp_path):
+    recording, _ = generate_ground_truth_recording(durations=[8.0], num_channels=8, num_units=4, seed=0)
+    folder = write_spikes(spikes_from_recording(recording, progress=False), tmp_path / "mine")
+    values = {**yaml.safe_load(config.read_text()), "dataset": str(folder), "num_steps": 2, "num_validation_units": 0}
+    trainer = Pretrainer(PretrainingArguments.from_dict(values), tmp_path / "run", cpu=True)
+    inputs = trainer._inputs(0)
+    assert inputs["clean_waveforms"].isnan().all() and inputs["locations"].isnan().all()
+    # Without a known truth only the agreement of two views is left to learn from.
+    losses = trainer._step(0)
+    assert losses["denoising"] == losses["location"] == 0
+    assert losses["contrastive"] > 0 and np.isfinite(losses["gradient_norm"])
+    assert trainer.data_record["licenses"] == ["unknown"]
