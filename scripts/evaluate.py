@@ -15,7 +15,7 @@ from huidurep_hf.simulation.recordings import RECORDING_CONDITIONS
 
 
 def main():
-    """Evaluate, print the tables, name the file; exit code 2 for a mistake of the caller's."""
+    """Evaluate, print the tables, name the file; exit code 1 for a mistake of the caller's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True, help="hub name or folder of a checkpoint")
     parser.add_argument("--output", required=True, help="JSON file of the figures; an existing one is continued")

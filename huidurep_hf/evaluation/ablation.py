@@ -1,6 +1,7 @@
-"""What each choice is worth: train variants of one run on the same pairs of spikes, and compare their embeddings."""
+"""What each choice is worth: train variants of one run on as many pairs of spikes, and compare their embeddings."""
 
 import dataclasses
+import json
 import logging
 import shutil
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from .tables import markdown_table, mean_and_sd
 
 logger = logging.getLogger("huidurep_hf")
 
-FEATURES = ("model", "model + own location", "model + location")
+FEATURES = ("model", "model + own location")
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,12 @@ def ablate(
     results = ResultFile(output, identity)
     results.add_run(describe_environment())
     cases = [(arm, seed) for seed in parameters.seeds for arm in arms or parameters.arms]
+    for row in results.rows:
+        if row["arm"] in parameters.arms and row["changes"] != plain_changes(parameters, row["arm"]):
+            raise ValueError(
+                f"{output} holds rows of another arm {row['arm']!r}: {row['changes']}, not "
+                f"{plain_changes(parameters, row['arm'])}. Give the arm another name, or another output file."
+            )
     cases = [case for case in cases if not results.has_row(arm=case[0], seed=case[1])]
     spikes = development_spikes(parameters.recording_seeds) if cases else {}
     for arm, seed in tqdm(cases, desc="ablate", disable=not progress):
@@ -98,6 +105,11 @@ def ablate(
         results.add_row({"arm": arm, "seed": seed, **_run_arm(parameters, arm, seed, folder, spikes, progress)})
         shutil.rmtree(folder)
     return results.content
+
+
+def plain_changes(parameters: AblationParameters, arm: str) -> dict:
+    """Return what an arm changes, as JSON gives it back."""
+    return json.loads(json.dumps(parameters.arms[arm] or {}))
 
 
 def development_spikes(recording_seeds) -> dict[str, list[TrueSpikes]]:
@@ -127,7 +139,7 @@ def ablation_table(content: dict) -> str:
             mean_and_sd([row["mixture_ari"]["model"][condition] for row in of_arm], digits=3)
             for condition in conditions
         ]
-        for features in FEATURES[:2]:
+        for features in FEATURES:
             scores = [row["mixture_ari"].get(features) for row in of_arm]
             cells.append(mean_and_sd([np.mean(list(s.values())) for s in scores if s is not None], digits=3))
         cells.append(mean_and_sd([np.mean(list(row["density_ari"].values())) for row in of_arm], digits=3))
@@ -158,7 +170,7 @@ def _run_arm(parameters, arm, seed, folder, spikes, progress) -> dict:
         scores["density_ari"][condition] = float(np.mean([found["model"][1] for found in of_condition]))
     return {
         **scores,
-        "changes": parameters.arms[arm] or {},
+        "changes": plain_changes(parameters, arm),
         "num_parameters": model.num_parameters(),
         "pairs_seen": trainer.progress.step * arguments.batch_size,
         "seconds": trainer.progress.seconds,

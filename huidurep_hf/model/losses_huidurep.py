@@ -45,7 +45,7 @@ def denoising_loss(denoised: torch.Tensor, clean: torch.Tensor, channel_mask: to
 
     Args:
         denoised, clean: `(num_spikes, window_size, num_channels)`, noise units. A clean spike that holds NaN is not
-            known and counts nothing.
+            known: it adds nothing, and still counts in the mean.
         channel_mask: `(num_spikes, num_channels)`, 1 for a channel that is there.
     """
     known = ~clean.isnan().any(dim=2).any(dim=1)
@@ -61,7 +61,8 @@ def location_loss(locations: torch.Tensor, true_locations: torch.Tensor, scale_u
     Squared within one scale and linear beyond: an overlapping spike can move a location by a probe's length.
 
     Args:
-        locations, true_locations: `(num_spikes, 2)`, µm; a true one that is NaN is unknown and counts nothing.
+        locations, true_locations: `(num_spikes, 2)`, µm; a true one that is NaN is unknown: it adds nothing, and
+            still counts in the mean.
         scale_um: µm.
     """
     known = true_locations.isfinite().all(dim=1)
@@ -85,7 +86,9 @@ class HuiduRepBatchNorm(nn.BatchNorm1d):
         """Normalise `(num_spikes, num_features)`."""
         if not (self.training and torch.distributed.is_initialized()):
             return super().forward(features)
-        # Sums, not means, with their gradients: processes may hold different numbers of spikes.
+        # Sums, not means, with their gradients: processes may hold different numbers of spikes. In full precision, also
+        # under autocast: the difference of two sums has few digits left.
+        dtype, features = features.dtype, features.to(torch.promote_types(features.dtype, torch.float32))
         count = features.new_full((1,), len(features))
         sums = torch.cat([features.sum(dim=0), features.square().sum(dim=0), count])
         sums = torch.distributed.nn.functional.all_reduce(sums)
@@ -96,4 +99,4 @@ class HuiduRepBatchNorm(nn.BatchNorm1d):
             self.num_batches_tracked.add_(1)
             self.running_mean.lerp_(mean, self.momentum)
             self.running_var.lerp_(variance * total / (total - 1).clamp(min=1.0), self.momentum)
-        return (features - mean) * torch.rsqrt(variance + self.eps) * self.weight + self.bias
+        return ((features - mean) * torch.rsqrt(variance + self.eps) * self.weight + self.bias).to(dtype)

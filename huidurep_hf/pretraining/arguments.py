@@ -33,7 +33,8 @@ class PretrainingArguments:
         max_gradient_norm: gradients are scaled down to this norm.
         momentum: of the momentum branch at the first step; it rises to `final_momentum` along a cosine.
         final_momentum: its last value.
-        num_validation_units: units kept from training to watch it on; never the held-out test split.
+        num_validation_units: units kept from training to watch it on; never the held-out test split. Other units of
+            the same neurons, in other poses, are trained on: the figure says that training goes on well, no more.
         log_every, evaluate_every, checkpoint_every: in steps.
         seed: of weights, batches and views.
     """

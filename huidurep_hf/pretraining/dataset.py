@@ -60,7 +60,10 @@ def load_spikes(sources: str | Path | Sequence[str | Path], split: str = "train"
         first_id = int(ids.max()) + 1
     units = sorted({other.unit for _, other in parts})
     labelled = all(other.labelled for _, other in parts)
-    return concatenate_datasets(numbered), replace(geometry, unit=" or ".join(units), labelled=labelled)
+    together = concatenate_datasets(numbered)
+    # `datasets` would leave out those that state none.
+    together.info.license = " ".join(sorted({spikes.info.license or "unknown" for spikes, _ in parts}))
+    return together, replace(geometry, unit=" or ".join(units), labelled=labelled)
 
 
 def _load_source(source: str | Path, split: str) -> tuple[Dataset, SpikeGeometry]:
@@ -85,7 +88,7 @@ def _in_words(geometry: SpikeGeometry) -> str:
 def describe_data(spikes: Dataset) -> dict:
     """Return what a card says of the spikes that a model was trained on: licences, neurons and probes, by name."""
     return {
-        # Of several datasets `datasets` joins the licences, each once.
+        # Those of several datasets stand in one line.
         "licenses": sorted(set((spikes.info.license or "unknown").split())),
         "neurons": sorted(spikes.unique("cell_type")),
         "probes": sorted(spikes.unique("probe")),

@@ -22,16 +22,21 @@ def sort_validation_units(
         pairs: the dataset.
         units: indices of the units that are kept from training.
         views: how a recording distorts them.
-        num_sorts: how many groups of units, on the probes in turn.
+        num_sorts: how many groups of units, on probes drawn in turn.
         seed: of groups, views and mixtures.
 
     Returns:
-        `ari`: mean adjusted Rand index; `snr_gain_db`: how much nearer to the clean spike the denoiser comes.
+        `ari`: mean adjusted Rand index; `snr_gain_db`: how much nearer to the clean spike the denoiser comes, left out
+        where no clean spike is known. Nothing where no probe has two units.
     """
     device = next(model.parameters()).device
     random = np.random.default_rng(seed)
     generator = torch.Generator(device=device).manual_seed(seed)
-    probes = [probe for probe in np.unique(pairs.probes[units]) if (pairs.probes[units] == probe).sum() > 1]
+    names, counts = np.unique(pairs.probes[units], return_counts=True)
+    # In a drawn order: in that of their names the first would all be versions of one layout.
+    probes = random.permutation(names[counts > 1])
+    if len(probes) == 0:
+        return {}
     scores, noise_power, error_power = [], 0.0, 0.0
     was_training = model.training
     model.eval()
@@ -47,10 +52,14 @@ def sort_validation_units(
         view, _ = views(spikes, spikes, generator)
         with torch.no_grad():
             output = model(view.waveforms, view.positions, view.mask)
-        noise_power += ((view.waveforms - view.clean) ** 2).sum().item()
-        error_power += ((output.denoised_waveforms - view.clean) ** 2).sum().item()
+        # NaN where the spike is recorded and its truth not known.
+        noise_power += torch.nansum((view.waveforms - view.clean) ** 2).item()
+        error_power += torch.nansum((output.denoised_waveforms - view.clean) ** 2).item()
         embeddings = output.embeddings.float().cpu().numpy()
         mixture = GaussianMixture(len(chosen), reg_covar=1e-4, random_state=seed).fit(embeddings)
         scores.append(adjusted_rand_score(labels.numpy(), mixture.predict(embeddings)))
     model.train(was_training)
-    return {"ari": float(np.mean(scores)), "snr_gain_db": 10 * float(np.log10(noise_power / error_power))}
+    figures = {"ari": float(np.mean(scores))}
+    if error_power > 0:
+        figures["snr_gain_db"] = 10 * float(np.log10(noise_power / error_power))
+    return figures

@@ -110,6 +110,8 @@ class Pretrainer:
         if self.arguments.noise is None:
             return None
         snippets = NoiseSnippets.load(self.arguments.noise)
+        if len(snippets) == 0:
+            raise ValueError(f"{self.arguments.noise!r} holds no noise: the recording had no quiet stretch.")
         if snippets.sampling_rate != self.config.sampling_rate or snippets.waveforms.shape[1] < self.config.window_size:
             raise ValueError(
                 f"The noise in {self.arguments.noise!r} is {snippets.waveforms.shape[1]} samples long at "

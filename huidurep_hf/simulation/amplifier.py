@@ -7,6 +7,9 @@ import numpy as np
 NOMINAL_BAND_HZ = (300.0, 6000.0)
 """The band-pass that spike sorting most often uses."""
 
+HIGHEST_SHARE_OF_RATE = 0.45
+"""Highest frequency of a band, as a share of the sampling rate."""
+
 _FILTER_ORDER = 5
 _BASELINE_MS = 0.5
 _TAPER_MS = 1.5
@@ -59,9 +62,14 @@ def record_potential(
 
 
 def filter_gain(frequencies: np.ndarray, sampling_rate: float, band_hz: tuple[float, float]) -> np.ndarray:
-    """Factor on the amplitude at each frequency (Hz) of the zero-phase filter that `record_potential` describes."""
+    """Factor on the amplitude at each frequency (Hz) of the zero-phase filter that `record_potential` describes.
+
+    At low sampling rates the band ends at 0.45 of the rate, as it does when a recording is prepared for sorting.
+    """
     from scipy.signal import butter, sosfreqz
 
+    low_hz, high_hz = band_hz
+    band_hz = low_hz, min(high_hz, HIGHEST_SHARE_OF_RATE * sampling_rate)
     sections = butter(_FILTER_ORDER, band_hz, btype="bandpass", fs=sampling_rate, output="sos")
     _, response = sosfreqz(sections, worN=np.minimum(frequencies, sampling_rate / 2), fs=sampling_rate)
     return np.abs(response) ** 2

@@ -40,7 +40,7 @@ def training_units(indices: range, source: str, units_per_neuron: int, seed: int
     """Units of the train split.
 
     A unit is the same whatever the range it is asked for in. Stylised neurons serve `units_per_neuron` consecutive
-    (stylised) units, on different probes.
+    (stylised) units, on the probes in turn.
 
     Args:
         indices: which units.

@@ -34,6 +34,9 @@ MARGIN_UM = 20.0
 SIZE_RANGE = STRETCH_RANGE = (0.8, 1.25)
 """Factors on a cell's size and on its spikes' duration. Published figures rest on these: they never change."""
 
+PLACEMENT_RATE = 30_000.0
+"""Rate, in Hz, at which a unit's trough is measured before it is accepted."""
+
 MINIMAL_SOMA_DISTANCE_UM = 12.0
 DRIFT_STEP_UM = 2.0
 MAXIMAL_TRIES_PER_UNIT = 500
@@ -154,9 +157,12 @@ def place_units(parameters: RecordingParameters) -> UnitTemplates:
         position = unit.pose.position
         if (np.linalg.norm(positions - position, axis=1) < MINIMAL_SOMA_DISTANCE_UM).any():
             continue
-        trough_index, amplitude = _trough(unit, spike, contacts, parameters.sampling_rate)
+        # At one rate, so that recordings at other rates are of the same units.
+        trough_index, amplitude = _trough(unit, spike, contacts, PLACEMENT_RATE)
         if not parameters.snr_range[0] <= amplitude / parameters.noise_level_uv <= parameters.snr_range[1]:
             continue
+        if parameters.sampling_rate != PLACEMENT_RATE:
+            trough_index, _ = _trough(unit, spike, contacts, parameters.sampling_rate)
         positions = np.vstack([positions, position])
         waveforms.append(
             [_wide_band(unit, spike, contacts, parameters.sampling_rate, trough_index, d) for d in displacements]

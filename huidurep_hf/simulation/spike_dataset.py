@@ -10,7 +10,6 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
@@ -22,9 +21,6 @@ from .dataset_rows import dataset_rows
 from .dataset_units import SOURCES, held_out_units, training_units
 from .probes import RANDOM_PROBES, contact_positions
 from .templates import TemplateParameters, simulate_unit
-
-if TYPE_CHECKING:
-    pass
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -41,7 +37,7 @@ class SpikeDatasetParameters:
         num_units: units of the train split, cell models and probes in equal shares.
         num_test_units: units of the test split, from held-out cells on held-out probes; 0 for no such split.
         source: neurons of the train split, from `dataset_units.SOURCES`.
-        units_per_neuron: units that a stylised neuron serves, each in another pose before another probe.
+        units_per_neuron: units that a stylised neuron serves, each in another pose, probes in turn.
         num_layouts: versions of each layout that is drawn at random. A unit should not be told from the others by its
             contacts alone, so many units share each.
         num_channels: channels of a row, those nearest to its peak channel.
@@ -207,8 +203,7 @@ def _write_shard(shard: _Shard, parameters: SpikeDatasetParameters) -> int:
 
 def _describe(folder: Path, parameters: SpikeDatasetParameters, num_rows: dict[str, int]) -> None:
     """Write the card and the dataset's description."""
-    info = describe(parameters.geometry)
-    info.license = dataset_license(parameters.source, "test" in num_rows)
+    info = describe(parameters.geometry, dataset_license(parameters.source, "test" in num_rows))
     (folder / "dataset_infos.json").write_text(json.dumps({"default": asdict(info)}, indent=2))
     card = dataset_card(asdict(parameters.geometry), asdict(parameters), num_rows)
     (folder / "README.md").write_text(card, encoding="utf-8")

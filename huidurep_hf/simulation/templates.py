@@ -144,7 +144,7 @@ def simulate_unit(
         if first is None:
             continue
         waveforms, poses = [first], [unit.pose]
-        # Each refused displacement (the cell left the probe) halves the reach, so that the search ends near zero.
+        # Each refused displacement (the cell left the probe) shortens the reach, so that the search ends near zero.
         reach = parameters.maximal_displacement_um
         while len(waveforms) < parameters.num_displacements and reach > 0.5:
             pose = _random_shift(unit.pose, reach, parameters, rng)

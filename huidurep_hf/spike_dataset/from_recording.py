@@ -93,7 +93,7 @@ def spikes_from_recording(
 
     from datasets import Dataset
 
-    spikes = Dataset.from_file(str(path), info=describe(geometry), split="train")
+    spikes = Dataset.from_file(str(path), info=describe(geometry, "unknown"), split="train")
     # Written in the order of time, in which the traces are read once; a reader wants a unit's rows together.
     return spikes if sorting is None else spikes.select(np.argsort(unit_ids, kind="stable"))
 

@@ -56,11 +56,11 @@ def spike_features(geometry: SpikeGeometry) -> Features:
     )
 
 
-def describe(geometry: SpikeGeometry) -> DatasetInfo:
-    """State the geometry as JSON in `DatasetInfo.description`: Parquet itself has no place for it."""
+def describe(geometry: SpikeGeometry, license: str) -> DatasetInfo:
+    """State geometry (as JSON in `DatasetInfo.description`) and licence: Parquet itself has no place for them."""
     from datasets import DatasetInfo
 
-    return DatasetInfo(description=json.dumps(asdict(geometry)), features=spike_features(geometry))
+    return DatasetInfo(description=json.dumps(asdict(geometry)), license=license, features=spike_features(geometry))
 
 
 def read_geometry(spikes: Dataset) -> SpikeGeometry:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -88,6 +89,7 @@ class NoiseSnippets:
     def save(self, path: str | Path) -> Path:
         """Write an .npz file, waveforms in half precision: 5 kB a snippet of 240 samples on 11 channels."""
         path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
         with path.open("wb") as file:
             np.savez(
                 file,
@@ -118,7 +120,7 @@ class NoiseSnippets:
                     places=stored["places"],
                     sampling_rate=float(stored["sampling_rate"]),
                 )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, EOFError, BadZipFile) as error:
             raise ValueError(f"{str(path)!r} is not a file of NoiseSnippets.save ({error}).") from error
 
     def _by_place(self) -> list[np.ndarray]:

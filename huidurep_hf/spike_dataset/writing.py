@@ -54,9 +54,11 @@ def write_spikes(
         for index in range(num_shards):
             path = unfinished / "data" / f"{split}-{index:05d}-of-{num_shards:05d}.parquet"
             _write_shard(spikes, index * ROWS_PER_SHARD, path, spike_features(geometry).arrow_schema)
-        (unfinished / "dataset_infos.json").write_text(json.dumps({"default": asdict(describe(geometry))}, indent=2))
+        card = card or RecordedCard()
+        info = describe(geometry, card.license)
+        (unfinished / "dataset_infos.json").write_text(json.dumps({"default": asdict(info)}, indent=2))
         num_units = len(np.unique(spikes.with_format("numpy")["unit_id"][:])) if len(spikes) else 0
-        text = (card or RecordedCard()).render(geometry, split, len(spikes), num_units)
+        text = card.render(geometry, split, len(spikes), num_units)
         (unfinished / "README.md").write_text(text, encoding="utf-8")
         if folder.exists():
             shutil.rmtree(folder)

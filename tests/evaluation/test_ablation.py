@@ -39,8 +39,11 @@ def test_arms_differ_in_what_they_say_and_a_second_call_adds_only_what_is_missin
     small, wide = content["rows"]
     assert wide["num_parameters"] > small["num_parameters"]
     assert small["pairs_seen"] == wide["pairs_seen"] == 16
-    assert set(wide["mixture_ari"]) == {"model", "model + own location", "model + location"}
+    assert set(wide["mixture_ari"]) == {"model", "model + own location"}
     assert not list(output.with_suffix("").iterdir())
+    other = AblationParameters(parameters.base, {"wide": {"model": {"hidden_size": 48}}}, num_mixture_seeds=1)
+    with pytest.raises(ValueError, match="another arm 'wide'"):
+        ablate(other, output, progress=False)
     table = ablation_table(content)
     assert "| wide |" in table and "mean, HDBSCAN" in table
 

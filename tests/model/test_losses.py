@@ -82,3 +82,18 @@ def test_batch_norm_alone_is_that_of_torch():
     ours, theirs = HuiduRepBatchNorm(5), torch.nn.BatchNorm1d(5)
     torch.testing.assert_close(ours(features), theirs(features))
     torch.testing.assert_close(ours.running_var, theirs.running_var)
+
+
+def test_batch_norm_across_processes_takes_half_precision(tmp_path):
+    """Under autocast the features are bfloat16 and the running figures are not."""
+    torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path / 'meet'}", rank=0, world_size=1)
+    try:
+        features = torch.randn(64, 5, generator=torch.Generator().manual_seed(0)) * 3 + 10
+        norm = HuiduRepBatchNorm(5)
+        half = norm(features.to(torch.bfloat16))
+        assert half.dtype == torch.bfloat16
+        expected = torch.nn.BatchNorm1d(5)(features)
+        assert (half.float() - expected).abs().max() < 0.1
+        assert norm.running_mean.dtype == torch.float32
+    finally:
+        torch.distributed.destroy_process_group()

@@ -1,8 +1,12 @@
+import json
+
 import numpy as np
 import pytest
 import torch
 
-from huidurep_hf.pretraining.dataset import ProbeBatches, SpikePairs, load_spikes
+from huidurep_hf.pretraining.dataset import ProbeBatches, SpikePairs, describe_data, load_spikes
+
+from ..light_dataset import build_dataset
 
 
 @pytest.fixture(scope="module")
@@ -68,3 +72,13 @@ def test_too_few_units_for_a_batch():
 def test_missing_dataset_names_the_remedy(tmp_path):
     with pytest.raises(ValueError, match="build_dataset.py"):
         load_spikes(tmp_path / "nothing")
+
+
+def test_licences_of_all_datasets_are_known_together_also_one_that_states_none(spike_dataset, tmp_path):
+    other = build_dataset(tmp_path / "other", num_units_per_probe=5, seed=1)
+    infos = json.loads((other / "dataset_infos.json").read_text())
+    for stated, expected in (("cc-by-4.0", ["apache-2.0", "cc-by-4.0"]), ("", ["apache-2.0", "unknown"])):
+        infos["default"]["license"] = stated
+        (other / "dataset_infos.json").write_text(json.dumps(infos))
+        assert describe_data(load_spikes([spike_dataset, other])[0])["licenses"] == expected
+    assert describe_data(load_spikes(other)[0])["licenses"] == ["unknown"]

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from huidurep_hf.simulation.amplifier import filter_gain, record_potential
+from huidurep_hf.simulation.amplifier import NOMINAL_BAND_HZ, filter_gain, record_potential
 
 
 def _spike(rate, width_ms=0.15, duration_ms=8.0):
@@ -68,3 +68,10 @@ def test_a_causal_high_pass_changes_only_what_comes_after():
     zero_phase = record_potential(_spike(32_000), 32_000, 30_000, band)[:, 0]
     before = slice(0, int(flat.argmin()) - 15)
     assert np.abs(causal[before]).max() < 0.5 < 5 < np.abs(zero_phase[before]).max()
+
+
+def test_at_low_rates_the_band_ends_below_half_the_rate():
+    gain = filter_gain(np.array([1000.0, 4000.0, 4900.0]), 10_000.0, NOMINAL_BAND_HZ)
+    assert gain[0] > 0.95
+    assert gain[1] > 0.5
+    assert gain[2] < 0.05

@@ -7,6 +7,7 @@ from scipy.spatial.distance import pdist
 from huidurep_hf.simulation.cells import HELD_OUT_CELLS
 from huidurep_hf.simulation.probes import HELD_OUT_PROBES, contact_positions
 from huidurep_hf.simulation.recordings import (
+    DEVELOPMENT_CONDITIONS,
     RECORDING_CONDITIONS,
     RecordingParameters,
     generate_recording,
@@ -25,6 +26,26 @@ def test_conditions_are_held_out():
     plain, noisy = RECORDING_CONDITIONS["silicon32"], RECORDING_CONDITIONS["silicon32_noisy"]
     assert noisy.noise_level_uv == 2 * plain.noise_level_uv
     assert noisy.seed == plain.seed
+
+
+def test_development_recordings_are_of_nothing_that_is_held_out():
+    assert list(DEVELOPMENT_CONDITIONS) == list(RECORDING_CONDITIONS)
+    for parameters in DEVELOPMENT_CONDITIONS.values():
+        assert not set(parameters.cells) & set(HELD_OUT_CELLS)
+        assert parameters.probe not in HELD_OUT_PROBES
+
+
+@pytest.mark.parametrize("sampling_rate", [10_000.0, 48_000.0])
+def test_other_rates_record_the_same_units(cell, sampling_rate):
+    # Many units near the limits of the SNR, where a rate could decide who is accepted.
+    parameters = replace(QUICK, num_units=16, snr_range=(4.0, 6.0))
+    usual, other = place_units(parameters), place_units(replace(parameters, sampling_rate=sampling_rate))
+    assert other.units.equals(usual.units)
+    num_samples = usual.waveforms.shape[2] * sampling_rate / 30_000
+    assert other.waveforms.shape[2] == pytest.approx(num_samples, abs=2)
+    depth, usual_depth = (templates.waveforms.min(axis=(0, 2, 3)) for templates in (other, usual))
+    # Without a filter a slow recording cuts the sharpest part of a trough off.
+    assert 0.6 < np.median(depth / usual_depth) < 1.2
 
 
 def test_a_recording(cell):
