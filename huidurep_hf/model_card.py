@@ -154,6 +154,7 @@ def _card_values(model_id, folder, results, training) -> dict:
         "held_out_probes": ", ".join(HELD_OUT_PROBES),
         "neurons": ", ".join(training["data"]["neurons"]),
         "probes": ", ".join(training["data"]["probes"]),
+        "is_recorded": "recorded" in training["data"]["neurons"],
         "is_open": weights_license(training) == OPEN_LICENSE,
         "evaluation": report(results),
         "runs": [results["runs"][run] for run in used_runs],

@@ -2,6 +2,7 @@
 
 import argparse
 import logging
+import sys
 
 from huidurep_hf.simulation.dataset_units import SOURCES
 from huidurep_hf.simulation.spike_dataset import SpikeDatasetParameters, build_spike_dataset
@@ -36,13 +37,16 @@ def main() -> None:
         seed=arguments.seed,
         templates=templates,
     )
-    build_spike_dataset(
-        arguments.output,
-        parameters,
-        num_workers=arguments.num_workers,
-        overwrite=arguments.overwrite,
-        progress=not arguments.quiet,
-    )
+    try:
+        build_spike_dataset(
+            arguments.output,
+            parameters,
+            num_workers=arguments.num_workers,
+            overwrite=arguments.overwrite,
+            progress=not arguments.quiet,
+        )
+    except (FileExistsError, ValueError, ModuleNotFoundError, RuntimeError) as error:
+        sys.exit(f"error: {error}")
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import sys
 
 from huidurep_hf.recording.probe import PROBE_NAMES
 from huidurep_hf.recording.reading import read_recording
+from huidurep_hf.spike_dataset.folder import check_dataset_folder
 from huidurep_hf.spike_dataset.from_recording import RecordedSpikesParameters, spikes_from_recording
 from huidurep_hf.spike_dataset.hub import push_dataset
 from huidurep_hf.spike_dataset.recorded_card import RecordedCard
@@ -51,6 +52,8 @@ def main() -> None:
     try:
         from spikeinterface.core import load
 
+        # Before the work, not after it.
+        check_dataset_folder(options.output, options.overwrite)
         recording = read_recording(options.recording, probe=options.probe, stream=options.stream)
         sorting = load(options.sorting) if options.sorting else None
         spikes = spikes_from_recording(recording, sorting, parameters, progress=not options.quiet)

@@ -19,7 +19,8 @@ def checkpoint(tiny_checkpoint, tmp_path):
     folder = tmp_path / "tiny"
     shutil.copytree(tiny_checkpoint, folder)
     training = {
-        "arguments": {"dataset": "data/spikes", "seed": 3},
+        "arguments": {"dataset": "data/spikes", "noise": None, "seed": 3},
+        "changes": [{"step": 5, "changed": {"num_steps": [8, 10]}}],
         "num_steps": 10,
         "pairs_seen": 640,
         "seconds": 7200.0,
@@ -93,6 +94,8 @@ def test_card_is_read_by_the_hub_and_has_the_numbers(checkpoint, results):
         "640 pairs",
         "2.0 h",
         "seed 3",
+        "Resumed at step 5 with other arguments",
+        "simulated spikes only, in model noise",
         "arXiv:2507.17224",
         "40",
         "L5_TTPC2, L5_NBC, L5_MC, L5_STPC",

@@ -30,19 +30,39 @@ CHECKPOINTS_KEPT = 2
 
 
 class Progress:
-    """Where a run stands; saved and restored with the rest of its state."""
+    """Where a run stands and what it was asked to do; saved and restored with the rest of its state.
 
-    def __init__(self):
+    Attributes:
+        step: steps taken.
+        seconds: time they took.
+        changes: what was asked for differently when the run was resumed: the step, and old and new values by name.
+    """
+
+    def __init__(self, arguments: dict):
         self.step = 0
         self.seconds = 0.0
+        self.changes: list[dict] = []
+        self._arguments = arguments
 
     def state_dict(self) -> dict:
-        """Return plain numbers."""
-        return {"step": self.step, "seconds": self.seconds}
+        """Return plain values."""
+        return {
+            "step": self.step,
+            "seconds": self.seconds,
+            "changes": self.changes,
+            "arguments": self._arguments,
+        }
 
     def load_state_dict(self, state: dict):
-        """Take up where the state was saved."""
-        self.step, self.seconds = int(state["step"]), float(state["seconds"])
+        """Take up where the state was saved, and note what is asked for differently from now on."""
+        self.step, self.seconds, self.changes = int(state["step"]), float(state["seconds"]), list(state["changes"])
+        earlier = state["arguments"]
+        changed = {
+            name: [earlier.get(name), value] for name, value in self._arguments.items() if earlier.get(name) != value
+        }
+        if changed:
+            logger.warning("Resumed at step %d with other arguments: %s", self.step, changed)
+            self.changes.append({"step": self.step, "changed": changed})
 
 
 class Pretrainer:
@@ -85,7 +105,7 @@ class Pretrainer:
             )
         self._prepare_data()
         self._prepare_model()
-        self.progress = Progress()
+        self.progress = Progress(_plain(arguments))
         self.accelerator.register_for_checkpointing(self.progress)
 
     def _prepare_data(self):
@@ -280,7 +300,8 @@ class Pretrainer:
     def _record(self, losses: dict[str, float]) -> dict:
         """Return what a card says of the run."""
         return {
-            "arguments": asdict(self.arguments),
+            "arguments": _plain(self.arguments),
+            "changes": self.progress.changes,
             "num_steps": self.progress.step,
             "pairs_seen": self.progress.step * self.arguments.batch_size,
             "seconds": round(self.progress.seconds, 1),
@@ -292,3 +313,8 @@ class Pretrainer:
             "machine": f"{platform.machine()}, {torch.get_num_threads()} threads a process",
             "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
         }
+
+
+def _plain(arguments: PretrainingArguments) -> dict:
+    """Return arguments as JSON gives them back."""
+    return json.loads(json.dumps(asdict(arguments)))

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
-import shutil
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, field
 from multiprocessing import get_context
@@ -14,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from ..spike_dataset.folder import DESCRIPTION_FILE, check_dataset_folder, new_dataset_folder
 from ..spike_dataset.geometry import SpikeGeometry, describe, spike_features
 from .cells import HELD_OUT_CELLS, TRAINING_CELLS, load_cells
 from .dataset_card import dataset_card, dataset_license
@@ -98,24 +97,15 @@ def build_spike_dataset(
         The folder. It appears when it is complete; until then the work lies beside it.
 
     Raises:
-        FileExistsError: the folder exists and `overwrite` is False.
+        FileExistsError: the folder exists, and `overwrite` is False or it is no spike dataset.
     """
     output, parameters = Path(output), parameters or SpikeDatasetParameters()
-    if output.exists() and not overwrite:
-        raise FileExistsError(f"{output} exists already; choose another folder or overwrite it.")
+    check_dataset_folder(output, overwrite)
     _prepare_neurons(parameters, progress)
-    unfinished = output.with_name(f".{output.name}.unfinished-{os.getpid()}")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    (unfinished / "data").mkdir(parents=True)
-    try:
+    with new_dataset_folder(output, overwrite) as unfinished:
         shards = _plan_shards(unfinished / "data", parameters)
         num_rows = _write_shards(shards, parameters, num_workers, progress)
         _describe(unfinished, parameters, num_rows)
-        if output.exists():
-            shutil.rmtree(output)
-        unfinished.rename(output)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
     logger.info("Wrote %s: %s", output, ", ".join(f"{rows} {split} rows" for split, rows in num_rows.items()))
     return output
 
@@ -204,6 +194,6 @@ def _write_shard(shard: _Shard, parameters: SpikeDatasetParameters) -> int:
 def _describe(folder: Path, parameters: SpikeDatasetParameters, num_rows: dict[str, int]) -> None:
     """Write the card and the dataset's description."""
     info = describe(parameters.geometry, dataset_license(parameters.source, "test" in num_rows))
-    (folder / "dataset_infos.json").write_text(json.dumps({"default": asdict(info)}, indent=2))
+    (folder / DESCRIPTION_FILE).write_text(json.dumps({"default": asdict(info)}, indent=2))
     card = dataset_card(asdict(parameters.geometry), asdict(parameters), num_rows)
     (folder / "README.md").write_text(card, encoding="utf-8")

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .folder import DESCRIPTION_FILE, new_dataset_folder
 from .geometry import describe, read_geometry, spike_features
 from .recorded_card import RecordedCard
 
@@ -38,33 +37,22 @@ def write_spikes(
         The folder. It appears when it is complete; until then the work lies beside it.
 
     Raises:
-        FileExistsError: the folder exists and `overwrite` is False.
+        FileExistsError: the folder exists, and `overwrite` is False or it is no spike dataset.
         ValueError: not a spike dataset.
     """
     folder, geometry = Path(folder), read_geometry(spikes)
-    if folder.exists() and not overwrite:
-        raise FileExistsError(f"{folder} exists already; choose another folder or overwrite it.")
-    split = str(spikes.split or "train")
-    unfinished = folder.with_name(f".{folder.name}.unfinished-{os.getpid()}")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    (unfinished / "data").mkdir(parents=True)
-    try:
+    card, split = card or RecordedCard(), str(spikes.split or "train")
+    with new_dataset_folder(folder, overwrite) as unfinished:
         # One shard at least: an empty dataset has a schema, too.
         num_shards = max(1, -(-len(spikes) // ROWS_PER_SHARD))
         for index in range(num_shards):
             path = unfinished / "data" / f"{split}-{index:05d}-of-{num_shards:05d}.parquet"
             _write_shard(spikes, index * ROWS_PER_SHARD, path, spike_features(geometry).arrow_schema)
-        card = card or RecordedCard()
         info = describe(geometry, card.license)
-        (unfinished / "dataset_infos.json").write_text(json.dumps({"default": asdict(info)}, indent=2))
+        (unfinished / DESCRIPTION_FILE).write_text(json.dumps({"default": asdict(info)}, indent=2))
         num_units = len(np.unique(spikes.with_format("numpy")["unit_id"][:])) if len(spikes) else 0
         text = card.render(geometry, split, len(spikes), num_units)
         (unfinished / "README.md").write_text(text, encoding="utf-8")
-        if folder.exists():
-            shutil.rmtree(folder)
-        unfinished.rename(folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
     return folder
 
 

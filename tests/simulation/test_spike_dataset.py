@@ -122,6 +122,9 @@ def test_an_existing_folder_is_refused(folder):
 def test_a_failure_leaves_nothing_and_keeps_what_was_there(cells_in_cache, tmp_path, monkeypatch):
     (tmp_path / "spikes").mkdir()
     (tmp_path / "spikes" / "precious").touch()
+    with pytest.raises(FileExistsError, match="no spike dataset, so it is not overwritten"):
+        build_spike_dataset(tmp_path / "spikes", PARAMETERS, overwrite=True, progress=False)
+    (tmp_path / "spikes" / "dataset_infos.json").touch()
     monkeypatch.setattr("huidurep_hf.simulation.templates.MAXIMAL_TRIES", 0)
     with pytest.raises(ValueError, match="reached no trough"):
         build_spike_dataset(tmp_path / "spikes", PARAMETERS, overwrite=True, progress=False)

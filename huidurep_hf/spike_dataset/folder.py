@@ -1,0 +1,45 @@
+"""The folder of a spike dataset appears when it is complete, and takes the place of nothing but another one."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+DESCRIPTION_FILE = "dataset_infos.json"
+
+
+def check_dataset_folder(folder: str | Path, overwrite: bool) -> None:
+    """Refuse a folder that must not be written.
+
+    Raises:
+        FileExistsError: it exists, and `overwrite` is False or it is no spike dataset.
+    """
+    folder = Path(folder)
+    if folder.exists() and not overwrite:
+        raise FileExistsError(f"{folder} exists already; choose another folder or overwrite it.")
+    if folder.exists() and not (folder / DESCRIPTION_FILE).is_file():
+        raise FileExistsError(f"{folder} is no spike dataset, so it is not overwritten; choose another folder.")
+
+
+@contextmanager
+def new_dataset_folder(folder: str | Path, overwrite: bool) -> Iterator[Path]:
+    """Give a folder beside the final place to work in, with `data/` in it; move it there at the end.
+
+    Raises:
+        FileExistsError: as [`check_dataset_folder`].
+    """
+    folder = Path(folder)
+    check_dataset_folder(folder, overwrite)
+    unfinished = folder.with_name(f".{folder.name}.unfinished-{os.getpid()}")
+    shutil.rmtree(unfinished, ignore_errors=True)
+    (unfinished / "data").mkdir(parents=True)
+    try:
+        yield unfinished
+        if folder.exists():
+            shutil.rmtree(folder)
+        unfinished.rename(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
