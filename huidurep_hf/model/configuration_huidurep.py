@@ -7,6 +7,7 @@ from transformers import PreTrainedConfig
 from .resolving_huidurep import CheckpointResolvingMixin
 
 ENCODER_TYPES = ("channel", "time")
+POOLINGS = ("mean", "attention")
 
 # A config may come from a stranger's repository: sizes beyond these are refused before anything is allocated.
 MAX_HIDDEN_SIZE = 4096
@@ -39,6 +40,8 @@ class HuiduRepConfig(CheckpointResolvingMixin, PreTrainedConfig):
         hidden_act (`str`, defaults to `"gelu"`): Activation function.
         hidden_dropout_prob (`float`, defaults to 0): Dropout after attention and feed-forward, in training.
         attention_probs_dropout_prob (`float`, defaults to 0): Dropout of attention weights, in training.
+        pooling (`str`, defaults to `"mean"`): How tokens become one vector: their `"mean"`, or a mean by learned
+            weights (`"attention"`).
         norm_first (`bool`, defaults to `True`): Layer norm before (`True`) or after (`False`, the paper) each part.
         layer_norm_eps (`float`, defaults to 1e-5): Added to the variance in layer norms.
         initializer_range (`float`, defaults to 0.02): Standard deviation of initial weights.
@@ -79,6 +82,7 @@ class HuiduRepConfig(CheckpointResolvingMixin, PreTrainedConfig):
     hidden_act: str = "gelu"
     hidden_dropout_prob: float | int = 0.0
     attention_probs_dropout_prob: float | int = 0.0
+    pooling: str = "mean"
     norm_first: bool = True
     layer_norm_eps: float | int = 1e-5
     initializer_range: float | int = 0.02
@@ -117,6 +121,8 @@ class HuiduRepConfig(CheckpointResolvingMixin, PreTrainedConfig):
         """Refuse impossible or absurd sizes; called by `@strict` once the fields are set."""
         if self.encoder_type not in ENCODER_TYPES:
             raise ValueError(f"encoder_type is {self.encoder_type!r}; it must be one of {ENCODER_TYPES}.")
+        if self.pooling not in POOLINGS:
+            raise ValueError(f"pooling is {self.pooling!r}; it must be one of {POOLINGS}.")
         limits = {
             "window_size": MAX_WINDOW_SIZE,
             "num_channels": MAX_CHANNELS,

@@ -249,6 +249,24 @@ class HuiduRepDecoder(nn.Module):
         return waveforms.transpose(1, 2) * scale
 
 
+class HuiduRepPooling(nn.Module):
+    """One vector per spike: the mean of its tokens, or a mean by weights that each token is given."""
+
+    def __init__(self, config: HuiduRepConfig):
+        super().__init__()
+        self.score = nn.Linear(config.hidden_size, 1) if config.pooling == "attention" else None
+
+    def forward(self, tokens: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
+        """Return `(num_spikes, hidden_size)`; tokens where `mask` is 0 do not count."""
+        if mask is None:
+            mask = tokens.new_ones(tokens.shape[:2])
+        weights = mask.to(tokens.dtype)[:, :, None]
+        if self.score is not None:
+            scores = self.score(tokens).masked_fill(weights == 0, torch.finfo(tokens.dtype).min)
+            weights = weights * torch.exp(scores - scores.amax(dim=1, keepdim=True))
+        return (tokens * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=torch.finfo(weights.dtype).tiny)
+
+
 class HuiduRepBackbone(nn.Module):
     """Encoder, denoiser and embedding: all that a spike passes through. The momentum branch is a second one."""
 
@@ -257,6 +275,7 @@ class HuiduRepBackbone(nn.Module):
         self.fuse_denoised = config.fuse_denoised
         self.encoder = HuiduRepEncoder(config)
         self.decoder = HuiduRepDecoder(config)
+        self.pooling = HuiduRepPooling(config)
         self.embedding = nn.Linear(config.hidden_size, config.embedding_size)
         self.position_scale_um = config.position_scale_um
         self.localizer = nn.Linear(config.hidden_size, 2) if self.encoder.is_channelwise else None
@@ -284,21 +303,13 @@ class HuiduRepBackbone(nn.Module):
             denoised_tokens = self.encoder.tokenize(denoised, positions, scale)
             token_mask = None if token_mask is None else torch.cat([token_mask, token_mask], dim=1)
             tokens = self.encoder(torch.cat([first_tokens, denoised_tokens], dim=1), token_mask, **kwargs)
-        pooled = pool(tokens, token_mask)
+        pooled = self.pooling(tokens, token_mask)
         return HuiduRepModelOutput(
             last_hidden_state=tokens,
             embeddings=self.embedding(pooled),
             denoised_waveforms=denoised,
             locations=None if self.localizer is None else self.position_scale_um * self.localizer(pooled),
         )
-
-
-def pool(tokens: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-    """Return the mean `(num_spikes, hidden_size)` over the tokens that are there."""
-    if mask is None:
-        return tokens.mean(dim=1)
-    weights = mask.to(tokens.dtype)[:, :, None]
-    return (tokens * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1.0)
 
 
 class HuiduRepPreTrainedModel(CheckpointResolvingMixin, PreTrainedModel):

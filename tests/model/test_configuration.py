@@ -17,6 +17,7 @@ def test_num_samples_is_the_window_size():
     ("fields", "message"),
     [
         ({"encoder_type": "space"}, "encoder_type is 'space'"),
+        ({"pooling": "max"}, "pooling is 'max'"),
         ({"hidden_size": 30}, "multiple of num_attention_heads"),
         ({"peak_sample": 72}, "outside the window"),
         ({"temperature": 0.0}, "temperature is 0.0"),

@@ -7,6 +7,7 @@ from huidurep_hf import HuiduRepConfig, HuiduRepModel
 KINDS = {
     "channel": {},
     "channel_fused": {"fuse_denoised": True},
+    "channel_attention": {"pooling": "attention"},
     "time": {"encoder_type": "time", "num_channels": 6, "norm_first": False, "hidden_act": "relu"},
     "time_fused": {"encoder_type": "time", "num_channels": 6, "norm_first": False, "fuse_denoised": True},
 }
@@ -91,9 +92,9 @@ def test_evaluation_is_deterministic(model):
         assert torch.equal(model(waveforms, positions).embeddings, model(waveforms, positions).embeddings)
 
 
-@pytest.mark.parametrize("fused", [False, True])
-def test_masked_channels_are_as_if_absent(build_tiny, fused):
-    model = build_tiny(HuiduRepModel, fuse_denoised=fused)
+@pytest.mark.parametrize("changes", [{}, {"fuse_denoised": True}, {"pooling": "attention"}])
+def test_masked_channels_are_as_if_absent(build_tiny, changes):
+    model = build_tiny(HuiduRepModel, **changes)
     waveforms, positions = spikes()
     mask = torch.ones(5, 6)
     mask[:, 4:] = 0
