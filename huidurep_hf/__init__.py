@@ -1,12 +1,11 @@
 """HuiduRep: representations of extracellular spikes, and the spike sorter built on them.
 
-Importing this package teaches `transformers` the model type `huidurep`, so that `AutoModel.from_pretrained` and
-`pipeline("spike-sorting")` know it. SpikeInterface and its kin are imported only when sorting begins.
+Importing this package teaches `transformers` the model type `huidurep`, so that `AutoModel.from_pretrained`,
+`pipeline("spike-sorting")` and `pipeline("spike-embedding")` know it. SpikeInterface and its kin are imported only when
+sorting begins.
 """
 
 from importlib import import_module
-
-from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, AutoModelForPreTraining
 
 from .checkpoints import checkpoint_path, install_checkpoints, list_checkpoints, resolve_checkpoint
 from .model.configuration_huidurep import HuiduRepConfig
@@ -14,21 +13,18 @@ from .model.feature_extraction_huidurep import HuiduRepFeatureExtractor
 from .model.modeling_huidurep import HuiduRepModel
 from .model.pretraining_huidurep import HuiduRepForPreTraining
 from .model.resolving_huidurep import CheckpointResolvingMixin
-from .sorting.transformers_pipeline import register_pipeline
+from .registration import register
 
 __version__ = "0.1.0"
 
 CheckpointResolvingMixin.resolve_checkpoint = staticmethod(resolve_checkpoint)
-AutoConfig.register(HuiduRepConfig.model_type, HuiduRepConfig, exist_ok=True)
-AutoModel.register(HuiduRepConfig, HuiduRepModel, exist_ok=True)
-AutoModelForPreTraining.register(HuiduRepConfig, HuiduRepForPreTraining, exist_ok=True)
-AutoFeatureExtractor.register(HuiduRepConfig, HuiduRepFeatureExtractor, exist_ok=True)
-register_pipeline()
+register()
 
 # Loaded on first use: sorting needs the extra `sorting`.
 _LAZY = {
     "SortingParameters": ".sorting.parameters",
     "SpikeSorter": ".sorting.sorter",
+    "as_recording": ".recording.given",
 }
 
 __all__ = [

@@ -1,9 +1,14 @@
 # Copyright 2026 The huidurep-hf authors. Licensed under the Apache License, Version 2.0.
 """Configuration of the HuiduRep models."""
 
+import math
+from pathlib import Path
+
 from huggingface_hub.dataclasses import strict
 from transformers import PreTrainedConfig
+from transformers.activations import ACT2FN
 
+from .repository_huidurep import CODE_KEYS, IS_INSTALLED, MODEL_CODE, PIPELINE_CODE, name_code, write_code
 from .resolving_huidurep import CheckpointResolvingMixin
 
 ENCODER_TYPES = ("channel", "time")
@@ -14,6 +19,11 @@ MAX_HIDDEN_SIZE = 4096
 MAX_LAYERS = 128
 MAX_WINDOW_SIZE = 4096
 MAX_CHANNELS = 4096
+MAX_WINDOW_S = 0.2
+# Of the model with its pretraining heads and momentum branch: 4 GB in float32. The published model has 1.2 million.
+MAX_PARAMETERS = 1_000_000_000
+# What only a user may choose: these name code or files to load.
+USER_KEYS = ("attn_implementation", "experts_implementation", "transformers_weights")
 
 
 @strict
@@ -94,6 +104,31 @@ class HuiduRepConfig(CheckpointResolvingMixin, PreTrainedConfig):
     denoising_weight: float | int = 0.2
     location_weight: float | int = 0.2
 
+    def __post_init__(self, **kwargs):
+        """Take the fields that `transformers` adds."""
+        if IS_INSTALLED:
+            kwargs = {name: value for name, value in kwargs.items() if name not in CODE_KEYS}
+        super().__post_init__(**kwargs)
+
+    @classmethod
+    def from_dict(cls, config_dict, **kwargs):
+        """As in `transformers`, but a repository cannot choose attention code or a weights file for its users."""
+        return super().from_dict({k: v for k, v in config_dict.items() if k not in USER_KEYS}, **kwargs)
+
+    def save_pretrained(self, save_directory, push_to_hub=False, **kwargs):
+        """Write `config.json` and the code that it names, so that the folder can be used without `huidurep_hf`.
+
+        Args:
+            save_directory: folder, made if there is none.
+            push_to_hub: upload a configuration with its code, too.
+            kwargs: `repo_id` and the other arguments of `push_to_hub`.
+        """
+        super().save_pretrained(save_directory)
+        write_code(save_directory)
+        name_code(Path(save_directory) / "config.json", MODEL_CODE, PIPELINE_CODE)
+        if push_to_hub:
+            self.push_to_hub(kwargs.pop("repo_id", Path(save_directory).name), **kwargs)
+
     @classmethod
     def paper(cls, **overrides) -> "HuiduRepConfig":
         """Return the published architecture: 16 post-norm layers over 121 samples of 11 channels, d 64.
@@ -118,37 +153,72 @@ class HuiduRepConfig(CheckpointResolvingMixin, PreTrainedConfig):
         return cls(**{**published, **overrides})
 
     def validate_architecture(self):
-        """Refuse impossible or absurd sizes; called by `@strict` once the fields are set."""
+        """Refuse impossible or absurd values; called by `@strict` once the fields are set, before anything is built."""
         if self.encoder_type not in ENCODER_TYPES:
             raise ValueError(f"encoder_type is {self.encoder_type!r}; it must be one of {ENCODER_TYPES}.")
         if self.pooling not in POOLINGS:
             raise ValueError(f"pooling is {self.pooling!r}; it must be one of {POOLINGS}.")
+        if self.hidden_act not in ACT2FN:
+            raise ValueError(f"hidden_act is {self.hidden_act!r}; it must be one of {sorted(ACT2FN)}.")
         limits = {
-            "window_size": MAX_WINDOW_SIZE,
-            "num_channels": MAX_CHANNELS,
-            "embedding_size": MAX_HIDDEN_SIZE,
-            "hidden_size": MAX_HIDDEN_SIZE,
-            "num_hidden_layers": MAX_LAYERS,
-            "num_attention_heads": MAX_HIDDEN_SIZE,
-            "intermediate_size": 4 * MAX_HIDDEN_SIZE,
-            "projection_hidden_size": 4 * MAX_HIDDEN_SIZE,
-            "projection_size": MAX_HIDDEN_SIZE,
+            "window_size": (1, MAX_WINDOW_SIZE),
+            "num_channels": (1, MAX_CHANNELS),
+            "embedding_size": (1, MAX_HIDDEN_SIZE),
+            "hidden_size": (1, MAX_HIDDEN_SIZE),
+            "num_hidden_layers": (1, MAX_LAYERS),
+            "num_decoder_layers": (0, MAX_LAYERS),
+            "num_attention_heads": (1, MAX_HIDDEN_SIZE),
+            "intermediate_size": (1, 4 * MAX_HIDDEN_SIZE),
+            "projection_hidden_size": (1, 4 * MAX_HIDDEN_SIZE),
+            "projection_size": (1, MAX_HIDDEN_SIZE),
+            "hidden_dropout_prob": (0, 1),
+            "attention_probs_dropout_prob": (0, 1),
         }
-        for name, limit in limits.items():
-            value = getattr(self, name)
-            if not 1 <= value <= limit:
-                raise ValueError(f"{name} is {value}; it must lie between 1 and {limit}.")
-        if not 0 <= self.num_decoder_layers <= MAX_LAYERS:
-            raise ValueError(f"num_decoder_layers is {self.num_decoder_layers}; it must lie in 0..{MAX_LAYERS}.")
+        for name, (least, most) in limits.items():
+            if not least <= getattr(self, name) <= most:
+                raise ValueError(f"{name} is {getattr(self, name)}; it must lie between {least} and {most}.")
         if self.hidden_size % self.num_attention_heads:
             raise ValueError(
                 f"hidden_size {self.hidden_size} is not a multiple of num_attention_heads {self.num_attention_heads}."
             )
         if not 0 <= self.peak_sample < self.window_size:
             raise ValueError(f"peak_sample {self.peak_sample} lies outside the window of {self.window_size} samples.")
-        for name in ("sampling_rate", "position_scale_um", "temperature"):
-            if not getattr(self, name) > 0:
-                raise ValueError(f"{name} is {getattr(self, name)}; it must be positive.")
+        for name in ("sampling_rate", "position_scale_um", "temperature", "layer_norm_eps"):
+            if not (getattr(self, name) > 0 and math.isfinite(getattr(self, name))):
+                raise ValueError(f"{name} is {getattr(self, name)}; it must be positive and finite.")
+        if self.window_size / self.sampling_rate > MAX_WINDOW_S:
+            raise ValueError(
+                f"window_size {self.window_size} at sampling_rate {self.sampling_rate} Hz exceeds {MAX_WINDOW_S} s."
+            )
+        if self.count_parameters() > MAX_PARAMETERS:
+            raise ValueError(
+                f"A model of these sizes has {self.count_parameters():,} parameters with its pretraining heads; at "
+                f"most {MAX_PARAMETERS:,} are built."
+            )
+
+    def count_parameters(self) -> int:
+        """Return how many parameters a `HuiduRepForPreTraining` of this configuration has, without building it."""
+
+        def linear(*sizes):
+            return sum(a * b + b for a, b in zip(sizes[:-1], sizes[1:]))
+
+        width, inner, window = self.hidden_size, self.intermediate_size, self.window_size
+        layer = 4 * linear(width, width) + linear(width, inner, width) + 4 * width
+        backbone = (self.num_hidden_layers + self.num_decoder_layers) * layer + linear(width, self.embedding_size)
+        if self.norm_first:
+            backbone += 2 * width
+        if self.pooling == "attention":
+            backbone += linear(width, 1)
+        if self.encoder_type == "channel":
+            backbone += linear(window, inner, width) + linear(4, width, width)
+            backbone += linear(width, window) + linear(width, 2)
+        else:
+            backbone += linear(5 * self.num_channels, width) + linear(3 * width, width)
+            backbone += linear(width, self.num_channels)
+        hidden, size = self.projection_hidden_size, self.projection_size
+        # Between two linear maps stands a batch norm with a weight and a bias.
+        projector = linear(self.embedding_size, hidden, hidden, size) + 4 * hidden
+        return 2 * (backbone + projector) + linear(size, hidden, size) + 2 * hidden
 
 
 __all__ = ["HuiduRepConfig"]

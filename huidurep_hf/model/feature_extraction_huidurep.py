@@ -1,13 +1,20 @@
 # Copyright 2026 The huidurep-hf authors. Licensed under the Apache License, Version 2.0.
 """Feature extractor: spike waveforms of any rate, window and probe become the model's input."""
 
+from pathlib import Path
+
 import numpy as np
 from transformers import BatchFeature, FeatureExtractionMixin
 
+from .repository_huidurep import CODE_KEYS, EXTRACTOR_CODE, IS_INSTALLED, name_code, write_code
 from .resolving_huidurep import CheckpointResolvingMixin
 
 # Half width of the interpolation kernel, in samples of the slower of the two rates.
 KERNEL_HALF_WIDTH = 8
+# A preprocessor_config.json may come from a stranger's repository; beyond these its windows would fill memory.
+MAX_WINDOW_SIZE = 4096
+MAX_CHANNELS = 4096
+MAX_WINDOW_S = 0.2
 
 
 class HuiduRepFeatureExtractor(CheckpointResolvingMixin, FeatureExtractionMixin):
@@ -20,6 +27,9 @@ class HuiduRepFeatureExtractor(CheckpointResolvingMixin, FeatureExtractionMixin)
         num_channels (`int`, defaults to 11): Most channels kept, those nearest to the peak channel.
         pad_channels (`bool`, defaults to `False`): Pad spikes of fewer channels with masked ones up to
             `num_channels`, as the time-token encoder of the paper needs.
+
+    Raises:
+        ValueError: if a value is impossible or absurdly large.
 
     Example:
 
@@ -47,7 +57,10 @@ class HuiduRepFeatureExtractor(CheckpointResolvingMixin, FeatureExtractionMixin)
         pad_channels: bool = False,
         **kwargs,
     ):
+        if IS_INSTALLED:
+            kwargs = {name: value for name, value in kwargs.items() if name not in CODE_KEYS}
         super().__init__(**kwargs)
+        _check_window(sampling_rate, window_size, peak_sample, num_channels)
         self.sampling_rate = sampling_rate
         self.window_size = window_size
         self.peak_sample = peak_sample
@@ -64,6 +77,24 @@ class HuiduRepFeatureExtractor(CheckpointResolvingMixin, FeatureExtractionMixin)
             num_channels=config.num_channels,
             pad_channels=config.encoder_type == "time",
         )
+
+    def save_pretrained(self, save_directory, push_to_hub=False, **kwargs):
+        """Write `preprocessor_config.json` and the code that it names, so that it can be used without `huidurep_hf`.
+
+        Args:
+            save_directory: folder, made if there is none.
+            push_to_hub: upload the feature extractor with its code, too.
+            kwargs: `repo_id` and the other arguments of `push_to_hub`.
+
+        Returns:
+            List of the JSON file's path.
+        """
+        saved = super().save_pretrained(save_directory)
+        write_code(save_directory)
+        name_code(saved[0], EXTRACTOR_CODE)
+        if push_to_hub:
+            self.push_to_hub(kwargs.pop("repo_id", Path(save_directory).name), **kwargs)
+        return saved
 
     @property
     def ms_before(self) -> float:
@@ -162,6 +193,24 @@ class HuiduRepFeatureExtractor(CheckpointResolvingMixin, FeatureExtractionMixin)
             positions = np.pad(positions, ((0, 0), (0, missing), (0, 0)))
             usable = np.pad(usable, ((0, 0), (0, missing)))
         return waveforms, np.where(usable[:, :, None], positions, 0.0), usable
+
+
+def _check_window(sampling_rate, window_size, peak_sample, num_channels):
+    if not (isinstance(sampling_rate, (int, float)) and np.isfinite(sampling_rate) and sampling_rate > 0):
+        raise ValueError(f"sampling_rate is {sampling_rate!r}; give the model's rate in Hz, such as 30000.")
+    limits = {
+        "window_size": (window_size, 1, MAX_WINDOW_SIZE),
+        "peak_sample": (peak_sample, 0, window_size),
+        "num_channels": (num_channels, 1, MAX_CHANNELS),
+    }
+    for name, (value, least, most) in limits.items():
+        if not isinstance(value, int) or not least <= value <= most:
+            raise ValueError(f"{name} is {value!r}; it must be an integer from {least} to {most}.")
+    if window_size / sampling_rate > MAX_WINDOW_S:
+        raise ValueError(
+            f"window_size {window_size} at sampling_rate {sampling_rate} Hz is longer than {MAX_WINDOW_S} s; a spike "
+            "lasts some ms."
+        )
 
 
 def _per_spike(values, name: str, shape: tuple, fill: float) -> np.ndarray:

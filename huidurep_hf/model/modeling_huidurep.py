@@ -9,6 +9,7 @@ is the one that runs.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -24,6 +25,9 @@ from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
 from .configuration_huidurep import HuiduRepConfig
+from .feature_extraction_huidurep import HuiduRepFeatureExtractor
+from .integrity_huidurep import check_download, check_shards
+from .repository_huidurep import write_first_card
 from .resolving_huidurep import CheckpointResolvingMixin
 
 
@@ -329,6 +333,44 @@ class HuiduRepPreTrainedModel(CheckpointResolvingMixin, PreTrainedModel):
         "hidden_states": OutputRecorder(HuiduRepLayer, index=0, layer_name="backbone.encoder.layers"),
         "attentions": OutputRecorder(HuiduRepAttention, index=1, layer_name="backbone.encoder.layers"),
     }
+
+    @classmethod
+    def from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs):
+        """As in `transformers`, from safetensors alone: a pickle in a repository is never opened.
+
+        Raises:
+            ValueError: pickled weights are asked for, or a local folder names a weights file outside itself.
+            OSError: there are no safetensors weights of that name, or a download is not what the Hub promised.
+        """
+        if kwargs.pop("use_safetensors", None) is False:
+            raise ValueError("HuiduRep weights are read from safetensors alone; leave use_safetensors out.")
+        check_shards(Path(pretrained_model_name_or_path or "", kwargs.get("subfolder", "")))
+        loaded = super().from_pretrained(pretrained_model_name_or_path, *args, use_safetensors=True, **kwargs)
+        model = loaded[0] if isinstance(loaded, tuple) else loaded
+        commit = getattr(model.config, "_commit_hash", None)
+        check_download(model.config.name_or_path or "", commit, kwargs.get("cache_dir"))
+        return loaded
+
+    def save_pretrained(self, save_directory, push_to_hub=False, **kwargs):
+        """Write a whole repository: weights, configuration, code; feature extractor and card where there are none.
+
+        Args:
+            save_directory: folder, made if there is none.
+            push_to_hub: upload the model, too.
+            kwargs: as in `transformers`; with `push_to_hub` also `repo_id`, `commit_message`, `private`, `token`,
+                `revision` and `create_pr`.
+        """
+        names = ("repo_id", "commit_message", "private", "revision", "create_pr")
+        hub_arguments = {name: kwargs.pop(name) for name in names if name in kwargs}
+        super().save_pretrained(save_directory, **kwargs)
+        if not kwargs.get("is_main_process", True):
+            return
+        if not (Path(save_directory) / "preprocessor_config.json").exists():
+            HuiduRepFeatureExtractor.from_config(self.config).save_pretrained(save_directory)
+        write_first_card(save_directory)
+        if push_to_hub:
+            hub_arguments.setdefault("repo_id", Path(save_directory).name)
+            self.push_to_hub(token=kwargs.get("token"), **hub_arguments)
 
     @torch.no_grad()
     def _init_weights(self, module):

@@ -35,9 +35,9 @@ class HuiduRepForPreTrainingOutput(ModelOutput):
         locations (`torch.FloatTensor` of shape `(num_spikes, 2)`, *optional*):
             Locations found from the first view, µm relative to its peak channel.
         hidden_states (`tuple(torch.FloatTensor)`, *optional*):
-            Tokens before the first and after each layer of the encoder.
+            Tokens before the first and after each layer of the encoder, of the first view and then of the second.
         attentions (`tuple(torch.FloatTensor)`, *optional*):
-            Attention weights of each layer of the encoder.
+            Attention weights of each layer of the encoder, of the first view and then of the second.
     """
 
     loss: torch.FloatTensor | None = None
@@ -103,9 +103,15 @@ class HuiduRepForPreTraining(HuiduRepPreTrainedModel):
 
     @torch.no_grad()
     def initialize_weights(self):
-        """Initialise; what no checkpoint gave the momentum branch it takes from the trained one."""
+        """Initialise; what no checkpoint gave the momentum branch it takes from the trained one.
+
+        Raises:
+            ValueError: weights lie on the disk (`device_map`), where they can be neither copied nor trained.
+        """
         super().initialize_weights()
         for trained, copy in self._momentum_pairs():
+            if trained.is_meta and not copy.is_meta:
+                raise ValueError("HuiduRepForPreTraining cannot be offloaded to the disk; HuiduRepModel can.")
             if not getattr(copy, "_is_hf_initialized", False) or copy.dtype == torch.long:
                 copy.copy_(trained)
         # Here and not in __init__, because loading resets it.
@@ -151,23 +157,18 @@ class HuiduRepForPreTraining(HuiduRepPreTrainedModel):
             unit_ids: `(num_spikes,)`, so that spikes of one unit are no negatives; negative for unknown units.
             kwargs: `output_hidden_states`, `output_attentions`, `return_dict`.
         """
-        first = (waveforms, channel_positions, channel_mask, clean_waveforms, locations)
-        second = (
-            paired_waveforms,
-            paired_channel_positions,
-            paired_channel_mask,
-            paired_clean_waveforms,
-            paired_locations,
-        )
-        views = [_complete_view(*first)]
-        views.append(views[0] if paired_waveforms is None else _complete_view(*second))
+        views = [_complete_view(waveforms, channel_positions, channel_mask, clean_waveforms, locations)]
+        if paired_waveforms is not None:
+            second = (paired_channel_positions, paired_channel_mask, paired_clean_waveforms, paired_locations)
+            views.append(_complete_view(paired_waveforms, *second))
         both, positions, mask, clean, true_locations = (torch.cat(parts) for parts in zip(*views))
         trained = self.huidurep(both, positions, mask, **kwargs)
-        queries = self.predictor(self.projector(trained.embeddings)).chunk(2)
+        queries = self.predictor(self.projector(trained.embeddings)).chunk(len(views))
         with torch.no_grad():
             copied = self.momentum_backbone(both.to(self.dtype), positions.to(self.dtype), mask, denoise=False)
-            keys = self.momentum_projector(copied.embeddings).chunk(2)
-        contrastive = sum(
+            keys = self.momentum_projector(copied.embeddings).chunk(len(views))
+        # A view that stands for both is compared with itself, in two directions that are the same.
+        contrastive = (2 // len(views)) * sum(
             self._contrast(own_queries, other_keys, unit_ids) for own_queries, other_keys in zip(queries, keys[::-1])
         )
         denoising = denoising_loss(trained.denoised_waveforms, clean, mask)

@@ -68,6 +68,17 @@ def test_swapping_the_views_changes_nothing(model):
         assert model(**inputs).loss.item() == pytest.approx(model(**swapped).loss.item(), rel=1e-5)
 
 
+def test_one_view_stands_for_both(model):
+    model.eval()
+    inputs = {name: value for name, value in views().items() if not name.startswith("paired_")}
+    twice = {**inputs, **{f"paired_{name}": value for name, value in inputs.items() if name != "unit_ids"}}
+    with torch.no_grad():
+        alone, both = model(**inputs, output_hidden_states=True), model(**twice, output_hidden_states=True)
+    torch.testing.assert_close(alone.loss, both.loss)
+    torch.testing.assert_close(alone.contrastive_loss, both.contrastive_loss)
+    assert len(alone.hidden_states[0]) == 8 and len(both.hidden_states[0]) == 16
+
+
 def test_waveforms_alone_are_enough(model):
     output = model(torch.randn(4, 72, 3))
     assert torch.isfinite(output.loss)
@@ -113,5 +124,6 @@ def test_initialising_from_nothing_equals_building(build_tiny, tmp_path):
 
 def test_only_safetensors_are_written(model, tmp_path):
     model.save_pretrained(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "model.safetensors"]
+    weights = [path.name for path in tmp_path.iterdir() if path.suffix not in (".json", ".py", ".md")]
+    assert weights == ["model.safetensors"]
     assert json.loads((tmp_path / "config.json").read_text())["model_type"] == "huidurep"

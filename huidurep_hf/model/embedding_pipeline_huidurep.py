@@ -1,0 +1,146 @@
+# Copyright 2026 The huidurep-hf authors. Licensed under the Apache License, Version 2.0.
+"""`pipeline("spike-embedding")`: spike waveforms in, the numbers that are clustered out."""
+
+import json
+import sys
+
+import numpy as np
+import torch
+from transformers import Pipeline
+
+# What every spike may bring, in a row of a dataset or a dict; a call may state them for all spikes.
+SPIKE_ARGUMENTS = ("sampling_rate", "channel_positions", "channel_mask", "noise_levels", "peak_sample", "num_channels")
+SPIKES_PER_PASS = 512
+
+
+class SpikeEmbeddingPipeline(Pipeline):
+    """Embed spikes: `pipeline("spike-embedding", model="huidurep/base")(waveforms, sampling_rate=30000)`.
+
+    A spike is an array `(num_samples, num_channels)`, a flat one with `num_channels=...`, or a dict (a row of a spike
+    dataset) of such a `"waveform"` and any of `sampling_rate` (Hz), `channel_positions` (µm, relative to the peak
+    channel), `channel_mask`, `noise_levels` (in the waveform's unit; left out, it is in noise SDs), `peak_sample`,
+    `num_channels`. What a row does not say may be given to the call, for all spikes; a spike dataset's description
+    says it too.
+
+    A call takes one spike; many in one array `(num_spikes, num_samples, num_channels)`; a list of spikes; a
+    `datasets` table or stream, a `KeyDataset`, any `torch` dataset or generator of spikes. One spike gives a float32
+    array `(embedding_size,)`, an array of many `(num_spikes, embedding_size)`, a list a list, and everything else an
+    iterator that reads as it goes. `batch_size` is the number of spikes in one pass of the model; spikes of different
+    numbers of channels may share one.
+
+    ```python
+    >>> from transformers import pipeline
+    >>> import huidurep_hf
+
+    >>> embed = pipeline("spike-embedding", model="huidurep/base")  # doctest: +SKIP
+    >>> embed(waveforms, sampling_rate=30000, channel_positions=positions_um).shape  # doctest: +SKIP
+    (1000, 32)
+
+    ```
+    """
+
+    _load_feature_extractor = True
+    _load_tokenizer = False
+    _load_image_processor = False
+    _load_video_processor = False
+    _load_processor = False
+
+    def __call__(self, spikes, *, batch_size=None, **kwargs):
+        """Embed spikes; see the class.
+
+        Raises:
+            ValueError: a shape that does not fit, clean spikes without a noise level, or no sampling rate.
+            TypeError: an unknown argument.
+        """
+        if _is_table(spikes):
+            kwargs = {**_stated_geometry(spikes), **kwargs}
+            spikes = (row for row in spikes)
+        if isinstance(spikes, (list, tuple)):
+            if len(spikes) == 0:
+                return []
+            spikes = list(spikes)
+        elif isinstance(spikes, (np.ndarray, torch.Tensor, dict)):
+            # One pass may take a part of an array of many spikes.
+            kwargs["spikes_per_pass"] = batch_size or self._batch_size or SPIKES_PER_PASS
+            return super().__call__(spikes, batch_size=1, **kwargs)
+        return super().__call__(spikes, batch_size=batch_size, **kwargs)
+
+    def _sanitize_parameters(self, spikes_per_pass=None, **kwargs):
+        unknown = sorted(set(kwargs) - set(SPIKE_ARGUMENTS) - {"unit"})
+        if unknown:
+            raise TypeError(f"Got unknown arguments {unknown}; there are {', '.join(SPIKE_ARGUMENTS)} and batch_size.")
+        return kwargs, {} if spikes_per_pass is None else {"spikes_per_pass": spikes_per_pass}, {}
+
+    def preprocess(self, spike, unit=None, **stated):
+        """Return the model's input with the channels before the samples, because batches are padded along that axis."""
+        row = spike if isinstance(spike, dict) else {"waveform": spike}
+        if "waveform" not in row and "waveforms" not in row:
+            raise ValueError(f"Got a row of {sorted(row)}; a spike needs 'waveform'.")
+        stated = {**stated, **{name: row[name] for name in SPIKE_ARGUMENTS if row.get(name) is not None}}
+        waveforms = np.asarray(row["waveform"] if "waveform" in row else row["waveforms"], dtype=np.float32)
+        if "sampling_rate" not in stated:
+            raise ValueError("The waveforms do not say their rate; give sampling_rate=... in Hz.")
+        if unit == "uV" and "noise_levels" not in stated:
+            raise ValueError(
+                "These are clean spikes in µV; the model sees them in units of noise, so give noise_levels=... in µV."
+            )
+        num_channels = stated.pop("num_channels", None)
+        if waveforms.ndim == 1:
+            if num_channels is None or waveforms.size % num_channels:
+                raise ValueError(f"Got a flat waveform of {waveforms.size} values; give the num_channels that it has.")
+            waveforms = waveforms.reshape(-1, num_channels)
+        is_single = waveforms.ndim == 2
+        waveforms = waveforms[None] if is_single else waveforms
+        shape = waveforms.shape[0], waveforms.shape[-1]
+        if "channel_positions" in stated:
+            positions = np.asarray(stated["channel_positions"], dtype=np.float32)
+            stated["channel_positions"] = positions.reshape(-1, 2) if positions.ndim == 1 else positions
+        if np.ndim(stated.get("noise_levels", ())) == 0:
+            stated["noise_levels"] = np.full(shape, stated["noise_levels"], dtype=np.float32)
+        features = self.feature_extractor(waveforms, return_tensors="pt", **stated)
+        return {
+            "waveforms": features["waveforms"].transpose(1, 2),
+            "channel_positions": features["channel_positions"],
+            # Of three axes, because the framework joins masks of two without padding them.
+            "channel_mask": features["channel_mask"][:, :, None],
+            "is_single": is_single,
+        }
+
+    def _forward(self, inputs, spikes_per_pass=None):
+        is_single = inputs["is_single"]
+        # With batch_size the framework has joined the first spike of each item.
+        if isinstance(is_single, list) and not all(is_single):
+            raise ValueError("Got items of several spikes and a batch_size; give single spikes, or one array of all.")
+        waveforms = inputs["waveforms"].transpose(1, 2)
+        tensors = (waveforms, inputs["channel_positions"], inputs["channel_mask"][:, :, 0])
+        size = spikes_per_pass or max(len(waveforms), 1)
+        passes = [
+            self.model(*(part[first : first + size] for part in tensors)) for first in range(0, len(waveforms), size)
+        ]
+        embeddings = [output.embeddings.float() for output in passes]
+        empty = torch.zeros(0, self.model.config.embedding_size)
+        return {"embeddings": torch.cat(embeddings) if embeddings else empty, "is_single": is_single}
+
+    def postprocess(self, outputs):
+        """Return the embeddings as a float32 array."""
+        embeddings = outputs["embeddings"].numpy()
+        return embeddings[0] if outputs["is_single"] else embeddings
+
+
+def _is_table(spikes) -> bool:
+    """Say whether this is a table or stream of `datasets`, which need not be installed."""
+    datasets = sys.modules.get("datasets")
+    return datasets is not None and isinstance(spikes, (datasets.Dataset, datasets.IterableDataset))
+
+
+def _stated_geometry(spikes) -> dict:
+    """What a spike dataset says of all its rows, as JSON in its description."""
+    try:
+        stated = json.loads(spikes.info.description)
+    except (TypeError, ValueError):
+        return {}
+    wanted = ("sampling_rate", "num_channels", "peak_sample", "unit")
+    return {name: stated[name] for name in wanted if isinstance(stated, dict) and name in stated}
+
+
+__all__ = ["SpikeEmbeddingPipeline"]

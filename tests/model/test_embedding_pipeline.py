@@ -1,0 +1,121 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from datasets import Dataset, Features, List, Value, load_dataset
+from transformers import pipeline
+from transformers.pipelines.pt_utils import KeyDataset
+
+TETRODE = np.array([[0, 0], [25, 0], [0, 25], [25, 25]], dtype="float32")
+STATED = {"sampling_rate": 30000, "channel_positions": TETRODE, "peak_sample": 24}
+
+
+@pytest.fixture(scope="module")
+def embed(tiny_checkpoint):
+    return pipeline("spike-embedding", model=str(tiny_checkpoint))
+
+
+@pytest.fixture(scope="module")
+def waveforms():
+    return np.random.default_rng(0).normal(0, 3, size=(7, 72, 4)).astype("float32")
+
+
+@pytest.fixture(scope="module")
+def expected(embed, waveforms):
+    """What extractor and model say by themselves."""
+    features = embed.feature_extractor(waveforms, **STATED)
+    with torch.no_grad():
+        return embed.model(**features).embeddings.numpy()
+
+
+def close(given, expected):
+    return np.allclose(np.asarray(given), expected, atol=1e-5)
+
+
+def test_one_spike_many_and_lists(embed, waveforms, expected):
+    assert embed(waveforms[0], **STATED).shape == (32,)
+    for batch_size in (None, 3, 7, 100):
+        many = embed(waveforms, batch_size=batch_size, **STATED)
+        assert many.dtype == np.float32 and close(many, expected)
+    assert close(embed(list(waveforms), **STATED), expected)
+    assert close(embed(list(waveforms), batch_size=3, **STATED), expected)
+    assert close(embed(torch.from_numpy(waveforms), **STATED), expected)
+    assert [part.shape for part in embed([waveforms[:2], waveforms[2:]], **STATED)] == [(2, 32), (5, 32)]
+    assert embed([], **STATED) == [] and embed(waveforms[:0], **STATED).shape == (0, 32)
+
+
+def test_rows_of_different_numbers_of_channels_share_a_batch(embed, waveforms):
+    rows = [
+        {"waveform": waveforms[i][:, :n], "channel_positions": TETRODE[:n], "peak_sample": 24}
+        for i, n in enumerate([4, 2, 3, 1])
+    ]
+    alone = [embed(row, sampling_rate=30000) for row in rows]
+    assert close(embed(rows, batch_size=4, sampling_rate=30000), alone)
+
+
+def test_a_key_dataset_of_flat_waveforms(embed, waveforms, expected):
+    table = Dataset.from_dict({"waveform": list(waveforms.reshape(7, -1))})
+    found = list(embed(KeyDataset(table, "waveform"), batch_size=4, num_channels=4, **STATED))
+    assert close(found, expected)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory, waveforms):
+    """A published spike dataset in noise units, in two splits."""
+    from huidurep_hf.spike_dataset.geometry import SpikeGeometry, describe
+
+    folder = tmp_path_factory.mktemp("published")
+    geometry = SpikeGeometry(num_samples=72, num_channels=4, peak_sample=24, unit="noise_sd")
+    info = describe(geometry, "apache-2.0")
+    features = Features({"waveform": List(Value("float32"), length=288), "channel_positions": List(Value("float32"))})
+    columns = {"waveform": list(waveforms.reshape(7, -1)), "channel_positions": [TETRODE.ravel()] * 7}
+    (folder / "data").mkdir()
+    for split, rows in (("train", range(7)), ("test", range(2))):
+        table = Dataset.from_dict(columns, features=features).select(rows)
+        table.to_parquet(folder / "data" / f"{split}-00000-of-00001.parquet")
+    told = {"default": {"description": info.description, "features": features.to_dict()}}
+    (folder / "dataset_infos.json").write_text(json.dumps(told))
+    return folder
+
+
+def test_a_spike_dataset_says_its_geometry_itself(embed, folder, expected):
+    table = load_dataset(str(folder), split="train")
+    for form in (table, table.with_format("numpy"), table.with_format("torch")):
+        assert close(list(embed(form, batch_size=4)), expected)
+
+
+def test_a_stream_is_read_as_it_goes(embed, folder, expected):
+    stream = load_dataset(str(folder), split="train", streaming=True)
+    found = embed(stream, batch_size=2)
+    assert close(next(iter(found)), expected[0])
+    assert close(list(embed(stream, batch_size=2)), expected)
+    assert close(list(embed(load_dataset(str(folder), split="test", streaming=True))), expected[:2])
+
+
+def test_mistakes_are_named(embed, waveforms):
+    with pytest.raises(ValueError, match="give sampling_rate"):
+        embed(waveforms)
+    with pytest.raises(ValueError, match="noise_levels"):
+        embed(waveforms, unit="uV", **STATED)
+    with pytest.raises(ValueError, match="num_channels"):
+        embed(waveforms[0].ravel(), **STATED)
+    with pytest.raises(ValueError, match="needs 'waveform'"):
+        embed([{"traces": waveforms}], **STATED)
+    with pytest.raises(TypeError, match="sampling_hz"):
+        embed(waveforms, sampling_hz=30000)
+    with pytest.raises(ValueError, match="single spikes, or one array"):
+        embed([waveforms[:2], waveforms[2:]], batch_size=2, **STATED)
+
+
+def test_noise_levels_and_precision(tiny_checkpoint, embed, waveforms, expected):
+    assert close(embed(10 * waveforms, noise_levels=10.0, unit="uV", **STATED), expected)
+    half = pipeline("spike-embedding", model=str(tiny_checkpoint), dtype=torch.bfloat16, device="cpu")
+    found = half(waveforms, **STATED)
+    assert found.dtype == np.float32
+    assert np.abs(found - expected).max() < 0.1 * np.abs(expected).max()
+
+
+def test_saved_pipelines_come_back_without_trust(embed, waveforms, expected, tmp_path):
+    embed.save_pretrained(tmp_path)
+    assert close(pipeline("spike-embedding", model=str(tmp_path))(waveforms, **STATED), expected)
