@@ -9,6 +9,8 @@ import warnings
 from dataclasses import fields
 from pathlib import Path
 
+from .model_commands import add_model_commands
+
 USER_ERRORS = (ValueError, TypeError, OSError, ImportError)
 DEFAULT_MODEL = "huidurep/base"
 EXAMPLE_DURATION_S = 60.0
@@ -53,14 +55,7 @@ def build_parser():
     sort = commands.add_parser("sort", parents=[common], help="sort a recording")
     sort.add_argument("recording", metavar="RECORDING", help="file or folder that SpikeInterface reads, or raw binary")
     _add_output(sort)
-    layout = sort.add_argument_group("recording")
-    layout.add_argument("--probe", help="tetrode, linear:NUM_CONTACTS:PITCH_UM, or a probeinterface .json")
-    layout.add_argument("--stream", help="stream of a SpikeGLX or Open Ephys folder, electrical series of an NWB file")
-    layout.add_argument("--sampling-rate", type=float, metavar="HZ", help="raw binary: sampling rate")
-    layout.add_argument("--num-channels", type=int, help="raw binary: number of interleaved channels")
-    layout.add_argument("--dtype", help="raw binary: type of a sample, such as int16")
-    layout.add_argument("--gain-uv", type=float, help="raw binary: µV per count; unknown if left out")
-    layout.add_argument("--offset-uv", type=float, help="raw binary: µV at count 0")
+    _add_layout(sort)
     _add_parameters(sort)
     sort.set_defaults(run=_sort)
 
@@ -70,6 +65,8 @@ def build_parser():
     example.add_argument("--duration", type=float, default=EXAMPLE_DURATION_S, metavar="S", help="default: %(default)s")
     _add_parameters(example)
     example.set_defaults(run=_example)
+
+    add_model_commands(commands, common, _add_layout, DEFAULT_MODEL)
 
     checkpoints = commands.add_parser("checkpoints", help="the checkpoints that ship with the package")
     actions = checkpoints.add_subparsers(required=True, metavar="ACTION")
@@ -87,6 +84,17 @@ def _add_output(parser):
     parser.add_argument("--model", default=DEFAULT_MODEL, help="hub name or folder (default: %(default)s)")
     parser.add_argument("--revision", help="revision of the model on the hub")
     parser.add_argument("--device", help="cpu, cuda, ... (default: a GPU where there is one)")
+
+
+def _add_layout(parser):
+    layout = parser.add_argument_group("recording")
+    layout.add_argument("--probe", help="tetrode, linear:NUM_CONTACTS:PITCH_UM, or a probeinterface .json")
+    layout.add_argument("--stream", help="stream of a SpikeGLX or Open Ephys folder, electrical series of an NWB file")
+    layout.add_argument("--sampling-rate", type=float, metavar="HZ", help="raw binary: sampling rate")
+    layout.add_argument("--num-channels", type=int, help="raw binary: number of interleaved channels")
+    layout.add_argument("--dtype", help="raw binary: type of a sample, such as int16")
+    layout.add_argument("--gain-uv", type=float, help="raw binary: µV per count; unknown if left out")
+    layout.add_argument("--offset-uv", type=float, help="raw binary: µV at count 0")
 
 
 def _add_parameters(parser):

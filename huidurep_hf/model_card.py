@@ -15,7 +15,7 @@ CARD_FILE = "README.md"
 
 
 def write_model_card(folder, results_json, training_json=None, *, benchmark_json=None, model_id=None) -> Path:
-    """Write the card of a checkpoint, `README.md` in its folder.
+    """Write the card of a checkpoint, `README.md` in its folder, and the pictures that it shows.
 
     Args:
         folder: checkpoint folder, with `config.json` and weights.
@@ -34,6 +34,8 @@ def write_model_card(folder, results_json, training_json=None, *, benchmark_json
     """
     from huggingface_hub import ModelCard
 
+    from .card_plots import draw_card_plots
+
     folder = Path(folder)
     if not (folder / "config.json").exists():
         raise ValueError(f"{folder} is no checkpoint folder (it has no config.json); give the folder, not a hub name.")
@@ -47,6 +49,7 @@ def write_model_card(folder, results_json, training_json=None, *, benchmark_json
         model_id=model_id,
         results_name=Path(results_json).name,
         benchmark=_benchmark_section(benchmark_json),
+        plots=draw_card_plots(results["rows"], folder),
         **_card_values(model_id, folder, results, training),
     )
     path = folder / CARD_FILE

@@ -31,9 +31,16 @@ def describe_environment(extra_packages=()) -> dict:
     }
 
 
+# Fields that configurations have had since there are published figures, with the value that changes nothing: models
+# without them keep their hash.
+ADDED_FIELDS = {"pooling": "mean"}
+
+
 def hash_weights(model) -> str:
     """Return the SHA-256 of a model's configuration and weights: two models of one hash give the same figures."""
-    digest = hashlib.sha256(json.dumps(model.config.to_diff_dict(), sort_keys=True, default=str).encode())
+    config = model.config.to_diff_dict()
+    config = {name: value for name, value in config.items() if name not in ADDED_FIELDS or value != ADDED_FIELDS[name]}
+    digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
     for name, values in sorted(model.state_dict().items()):
         digest.update(name.encode())
         digest.update(values.detach().float().cpu().numpy().tobytes())

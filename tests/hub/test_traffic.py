@@ -13,7 +13,8 @@ PUSH = """
 import json, torch
 from datasets import load_dataset
 from huggingface_hub import HfApi
-from huidurep_hf import HuiduRepForPreTraining, HuiduRepModel
+from huidurep_hf import HuiduRepFeatureExtractor, HuiduRepForPreTraining, HuiduRepModel
+from huidurep_hf.embedding.spikes import embed_dataset
 from huidurep_hf.spike_dataset.hub import push_dataset
 api = HfApi()
 head = HuiduRepForPreTraining.from_pretrained({checkpoint!r})
@@ -25,6 +26,9 @@ with torch.no_grad():
     model.backbone.embedding.bias.add_(1.0)
 model.save_pretrained("local/tiny2", push_to_hub=True, repo_id="lab/tiny", commit_message="Other weights")
 push_dataset({spikes!r}, "lab/spikes")
+spikes = load_dataset("lab/spikes", split="train")
+embedded = embed_dataset(spikes, model, HuiduRepFeatureExtractor.from_pretrained({checkpoint!r}))
+embedded.push_to_hub("lab/embedded")
 try:
     HuiduRepModel.from_pretrained({checkpoint!r}).push_to_hub("lab/theirs", token="hf_reader")
 except Exception as error:
@@ -55,7 +59,9 @@ print(json.dumps(told))
 READ_SPIKES = """
 from datasets import load_dataset
 spikes = load_dataset("lab/spikes", split="train")
-told += [spikes["unit_id"][:], next(iter(embed(spikes))).shape[0]]
+told += [spikes["unit_id"][:], next(iter(embed(spikes))).tolist()]
+embedded = load_dataset("lab/embedded", split="train").with_format("torch")
+told += [embedded[0]["embedding"].tolist()]
 """
 
 
@@ -87,10 +93,11 @@ def test_who_may_not_write_is_told_so(hub):
 def test_loaded_with_an_empty_cache_then_without_a_server_then_offline(hub, tmp_path, light_spikes):
     code = LOAD.format(prepare="import huidurep_hf", trust={}, more=READ_SPIKES)
     told = run_with_hub(hub.url, tmp_path / "home", code)
-    main, first, trial, embedded, package, unit_ids, size = told
+    main, first, trial, embedded, package, unit_ids, of_row, in_column = told
     assert main == pytest.approx([value + 1 for value in first], abs=1e-4) and trial == first
     assert embedded == pytest.approx(main, abs=1e-5)
-    assert (package, unit_ids, size) == ("huidurep_hf", light_spikes["unit_id"][:], 32)
+    assert (package, unit_ids) == ("huidurep_hf", light_spikes["unit_id"][:])
+    assert in_column == pytest.approx(of_row, abs=1e-4)
     nobody = "http://127.0.0.1:9"
     assert run_with_hub(nobody, tmp_path / "home", code) == told
     assert run_with_hub(nobody, tmp_path / "home", code, HF_HUB_OFFLINE="1") == told

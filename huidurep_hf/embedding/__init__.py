@@ -1,0 +1,1 @@
+"""Embeddings of whole recordings and spike datasets, as tables."""

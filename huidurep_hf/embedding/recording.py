@@ -1,0 +1,129 @@
+"""A recording becomes a Parquet table: one row per detected spike, with its embedding."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from tqdm.auto import tqdm
+
+from ..model.feature_extraction_huidurep import KERNEL_HALF_WIDTH
+from ..recording.detection import detect
+from ..recording.neighborhood import find_neighborhoods
+from ..recording.preparation import prepare
+from ..recording.waveforms import iterate_waveforms
+
+
+def embed_recording(
+    recording, path, model, feature_extractor, *, detect_threshold=5.0, batch_size=512, seed=0, progress=False
+) -> int:
+    """Detect the spikes of a recording and write each with its embedding; memory is bounded by a batch.
+
+    The columns are `segment_index`, `sample_index`, `time_s` (from the segment's start), `channel_id`, `x_um` and
+    `y_um` of the peak channel, `amplitude` (largest denoised peak-to-peak, in SDs of noise) and `embedding`.
+
+    Args:
+        recording: SpikeInterface recording with a probe.
+        path: of the Parquet file. It appears when it is complete.
+        model: HuiduRep model, on the device and in the precision it is to run with.
+        feature_extractor: its feature extractor.
+        detect_threshold: of peaks, in SDs of each channel's noise.
+        batch_size: spikes in one pass.
+        seed: of the chunks on which noise is measured.
+        progress: show a progress bar.
+
+    Returns:
+        Number of rows; a recording without spikes gives a table without rows.
+
+    Raises:
+        TypeError, ValueError: a recording that cannot work; the message says what to do.
+    """
+    import pyarrow.parquet as pq
+
+    path = Path(path)
+    prepared = prepare(recording, seed=seed)
+    peaks = detect(prepared, threshold=detect_threshold)
+    schema = _schema(model.config.embedding_size)
+    partial = path.with_name(path.name + ".partial")
+    model.eval()
+    try:
+        with (
+            pq.ParquetWriter(partial, schema) as writer,
+            tqdm(total=len(peaks), desc="embed", unit="spike", disable=not progress) as bar,
+        ):
+            for rows in _rows(prepared, peaks, model, feature_extractor, batch_size):
+                writer.write_batch(_batch(rows, schema))
+                bar.update(len(rows["sample_index"]))
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+    return len(peaks)
+
+
+def _schema(embedding_size):
+    import pyarrow as pa
+
+    columns = {
+        "segment_index": pa.int32(),
+        "sample_index": pa.int64(),
+        "time_s": pa.float64(),
+        "channel_id": pa.string(),
+        "x_um": pa.float32(),
+        "y_um": pa.float32(),
+        "amplitude": pa.float32(),
+        "embedding": pa.list_(pa.float32(), embedding_size),
+    }
+    return pa.schema(list(columns.items()))
+
+
+def _batch(rows, schema):
+    import pyarrow as pa
+
+    flat = pa.array(rows["embedding"].ravel(), type=pa.float32())
+    rows = {**rows, "embedding": pa.FixedSizeListArray.from_arrays(flat, schema.field("embedding").type.list_size)}
+    return pa.record_batch([pa.array(rows[name], type=schema.field(name).type) for name in schema.names], schema=schema)
+
+
+@torch.no_grad()
+def _rows(prepared, peaks, model, feature_extractor, batch_size):
+    """Yield columns of consecutive spikes."""
+    if len(peaks) == 0:
+        return
+    rate = prepared.recording.get_sampling_frequency()
+    channel_ids = np.asarray(prepared.recording.channel_ids).astype(str)
+    # Resampling looks a little beyond the window.
+    margin = KERNEL_HALF_WIDTH * max(rate / feature_extractor.sampling_rate, 1.0)
+    before = int(np.ceil(feature_extractor.ms_before * rate / 1000 + margin))
+    after = int(np.ceil(feature_extractor.ms_after * rate / 1000 + margin))
+    neighborhoods = find_neighborhoods(prepared.positions, prepared.groups, feature_extractor.num_channels)
+    for batch in iterate_waveforms(
+        prepared.recording,
+        peaks,
+        neighborhoods,
+        prepared.noise_levels,
+        num_before=before,
+        num_after=after,
+        batch_size=batch_size,
+    ):
+        features = feature_extractor(
+            batch.waveforms,
+            sampling_rate=rate,
+            channel_positions=batch.positions,
+            noise_levels=batch.noise_levels,
+            channel_mask=batch.mask,
+            peak_sample=before,
+        )
+        inputs = {name: value.to(device=model.device, dtype=model.dtype) for name, value in features.items()}
+        output = model(**inputs)
+        spikes = peaks[batch.first : batch.first + len(batch.waveforms)]
+        positions = prepared.positions[spikes["channel_index"]]
+        yield {
+            # Segments too short to be filtered are not in the prepared recording, which numbers the others anew.
+            "segment_index": np.asarray(prepared.segment_indices)[spikes["segment_index"]],
+            "sample_index": spikes["sample_index"],
+            "time_s": spikes["sample_index"] / rate,
+            "channel_id": channel_ids[spikes["channel_index"]],
+            "x_um": positions[:, 0],
+            "y_um": positions[:, 1],
+            "amplitude": np.ptp(output.denoised_waveforms.float().cpu().numpy(), axis=1).max(axis=1),
+            "embedding": output.embeddings.float().cpu().numpy(),
+        }

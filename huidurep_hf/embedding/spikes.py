@@ -1,0 +1,57 @@
+"""A spike dataset gets a column of embeddings."""
+
+import numpy as np
+import torch
+
+from ..spike_dataset.geometry import read_geometry
+
+COLUMN = "embedding"
+
+
+def embed_dataset(spikes, model, feature_extractor, *, noise_level_uv=None, batch_size=512, column=COLUMN):
+    """Return a spike dataset with a column of embeddings, by `map`: a table is written to the cache, a stream streams.
+
+    Args:
+        spikes: `datasets.Dataset` or `datasets.IterableDataset` with the columns that docs/architecture.md states.
+        model: HuiduRep model, on the device and in the precision it is to run with.
+        feature_extractor: its feature extractor.
+        noise_level_uv: noise SD in µV by which clean spikes are divided; datasets of recorded spikes need none.
+        batch_size: spikes in one pass.
+        column: name of the new column, a list of `embedding_size` float32.
+
+    Raises:
+        ValueError: not a spike dataset; clean spikes without a noise level; or the column is there already.
+    """
+    from datasets import Features, List, Value
+
+    geometry = read_geometry(spikes)
+    if geometry.unit == "uV" and noise_level_uv is None:
+        raise ValueError(
+            "These are clean spikes in µV, and the model sees spikes in units of noise; state the noise they would have"
+            " been recorded with, such as noise_level_uv=10 (--noise-level 10)."
+        )
+    if spikes.features is not None and column in spikes.features:
+        raise ValueError(f"The dataset has a column {column!r} already; remove it, or give column=... another name.")
+    size = model.config.embedding_size
+    shape = (-1, geometry.num_samples, geometry.num_channels)
+    noise_level = 1.0 if geometry.unit != "uV" else float(noise_level_uv)
+
+    @torch.no_grad()
+    def embed(rows):
+        waveforms = np.asarray(rows["waveform"], dtype="float32").reshape(shape)
+        positions = np.asarray(rows["channel_positions"], dtype="float32").reshape(-1, geometry.num_channels, 2)
+        features = feature_extractor(
+            waveforms / noise_level,
+            sampling_rate=geometry.sampling_rate,
+            channel_positions=positions,
+            channel_mask=np.asarray(rows["channel_mask"]),
+            peak_sample=geometry.peak_sample,
+        )
+        inputs = {name: value.to(device=model.device, dtype=model.dtype) for name, value in features.items()}
+        return {column: model(**inputs).embeddings.float().cpu().numpy()}
+
+    features = None
+    if spikes.features is not None:
+        features = Features({**spikes.features, column: List(Value("float32"), length=size)})
+    model.eval()
+    return spikes.map(embed, batched=True, batch_size=batch_size, features=features)

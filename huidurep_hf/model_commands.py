@@ -1,0 +1,115 @@
+"""The commands about models rather than sorting: `huidurep embed`, `huidurep card`, `huidurep export`."""
+
+from pathlib import Path
+
+SPIKE_DATASET_FILE = "dataset_infos.json"
+
+
+def add_model_commands(commands, common, add_layout, default_model):
+    """Add them to the parser.
+
+    Args:
+        commands: what `add_subparsers` returned.
+        common: parent parser of flags that all commands have.
+        add_layout: function that adds the flags that describe a recording.
+        default_model: hub name.
+    """
+    embed = commands.add_parser("embed", parents=[common], help="embed a recording or a spike dataset into Parquet")
+    embed.add_argument("source", metavar="SOURCE", help="recording as in `sort`; folder or hub name of a spike dataset")
+    embed.add_argument("output", metavar="OUT", type=Path, help="Parquet file, made by this command")
+    embed.add_argument("--overwrite", action="store_true", help="replace an earlier file")
+    embed.add_argument("--model", default=default_model, help="hub name or folder (default: %(default)s)")
+    embed.add_argument("--revision", help="revision of the model on the hub")
+    embed.add_argument("--device", help="cpu, cuda, ... (default: a GPU where there is one)")
+    embed.add_argument("--batch-size", type=int, default=512, help="spikes in one pass (default: %(default)s)")
+    embed.add_argument("--detect-threshold", type=float, default=5.0, help="recording: in SDs of noise (default: 5)")
+    embed.add_argument("--split", default="train", help="spike dataset: which split (default: %(default)s)")
+    embed.add_argument("--noise-level", type=float, metavar="UV", help="spike dataset of clean spikes: noise SD in µV")
+    add_layout(embed)
+    embed.set_defaults(run=_embed)
+
+    card = commands.add_parser("card", parents=[common], help="write a model's card from its run and its figures")
+    card.add_argument("folder", metavar="FOLDER", type=Path, help="checkpoint folder; README.md and plots go into it")
+    card.add_argument("--figures", type=Path, required=True, help="JSON of scripts/evaluate.py, of these weights")
+    card.add_argument("--training", type=Path, help="record of the training run (default: the folder's training.json)")
+    card.add_argument("--benchmark", type=Path, help="JSON of scripts/benchmark.py, for the section on sorting")
+    card.add_argument("--model-id", help="name on the hub (default: huidurep/ and the folder's name)")
+    card.set_defaults(run=_card)
+
+    export = commands.add_parser("export", parents=[common], help="write a model as an ONNX file and compare the two")
+    export.add_argument("model", metavar="MODEL", help="hub name or folder")
+    export.add_argument("output", metavar="OUT", type=Path, help="ONNX file")
+    export.add_argument("--revision", help="revision of the model on the hub")
+    export.set_defaults(run=_export)
+
+
+def _embed(options):
+    import torch
+
+    from .checkpoints import resolve_checkpoint
+    from .model.feature_extraction_huidurep import HuiduRepFeatureExtractor
+    from .model.modeling_huidurep import HuiduRepModel
+
+    if options.output.exists() and not options.overwrite:
+        raise FileExistsError(f"{options.output} exists already; choose another file, or add --overwrite.")
+    source = Path(options.source)
+    is_dataset = (source / SPIKE_DATASET_FILE).is_file() or (not source.exists() and options.source.count("/") == 1)
+    name = resolve_checkpoint(options.model, revision=options.revision)
+    device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
+    model = HuiduRepModel.from_pretrained(name, revision=options.revision, dtype=torch.float32).to(device)
+    feature_extractor = HuiduRepFeatureExtractor.from_pretrained(name, revision=options.revision)
+    write = _embed_dataset if is_dataset else _embed_recording
+    print(f"{write(options, model, feature_extractor)} spikes embedded in {options.output}")
+
+
+def _embed_dataset(options, model, feature_extractor):
+    from .embedding.spikes import embed_dataset
+    from .pretraining.dataset import load_spikes
+
+    spikes, _ = load_spikes(options.source, options.split)
+    spikes = embed_dataset(
+        spikes, model, feature_extractor, noise_level_uv=options.noise_level, batch_size=options.batch_size
+    )
+    partial = options.output.with_name(options.output.name + ".partial")
+    spikes.to_parquet(str(partial))
+    partial.replace(options.output)
+    return len(spikes)
+
+
+def _embed_recording(options, model, feature_extractor):
+    from .embedding.recording import embed_recording
+    from .recording.reading import read_recording
+
+    layout = ("sampling_rate", "num_channels", "dtype", "gain_uv", "offset_uv")
+    raw = {name: getattr(options, name) for name in layout}
+    return embed_recording(
+        read_recording(options.source, probe=options.probe, stream=options.stream, raw=raw),
+        options.output,
+        model,
+        feature_extractor,
+        detect_threshold=options.detect_threshold,
+        batch_size=options.batch_size,
+        progress=not options.quiet,
+    )
+
+
+def _card(options):
+    from .model_card import write_model_card
+
+    card = write_model_card(
+        options.folder,
+        options.figures,
+        options.training,
+        benchmark_json=options.benchmark,
+        model_id=options.model_id,
+    )
+    print(f"card      {card}")
+
+
+def _export(options):
+    from .export import export_onnx
+    from .model.modeling_huidurep import HuiduRepModel
+
+    model = HuiduRepModel.from_pretrained(options.model, revision=options.revision)
+    deviation = export_onnx(model, options.output)
+    print(f"{options.output} deviates from the model by at most {deviation:.1g} of the largest value")
