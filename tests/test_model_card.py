@@ -1,12 +1,15 @@
 import json
 import re
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
 from huggingface_hub import ModelCard
+from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
 
-from huidurep_hf import HuiduRepModel
+from huidurep_hf import HuiduRepModel, checkpoint_path
+from huidurep_hf.command_line import main
 from huidurep_hf.evaluation.run_record import describe_environment, hash_weights
 from huidurep_hf.model_card import write_model_card
 
@@ -110,6 +113,39 @@ def test_card_is_read_by_the_hub_and_has_the_numbers(checkpoint, results):
     assert "{{" not in card.content and "{%" not in card.content and "None" not in card.text
     assert {path.name for path in checkpoint.iterdir()} >= {"README.md", "config.json"}
     assert not list(checkpoint.glob("*.partial"))
+    assert "2.0 process-hours on cpu" in card.text and "no emissions are stated" in card.text
+    for picture in ("embedding.png", "denoiser.png"):
+        assert f"]({picture})" in card.text
+        assert (checkpoint / picture).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_same_figures_give_the_same_card_and_pictures(checkpoint, results):
+    first = {path.name: path.read_bytes() for path in write_model_card(checkpoint, results).parent.iterdir()}
+    assert {path.name: path.read_bytes() for path in write_model_card(checkpoint, results).parent.iterdir()} == first
+
+
+def test_metadata_pass_the_hubs_own_parser(checkpoint, results):
+    card = ModelCard.load(write_model_card(checkpoint, results))
+    model_index = eval_results_to_model_index(card.data.model_name, card.data.eval_results)
+    name, figures = model_index_to_eval_results(model_index)
+    assert name == "huidurep/tiny" and all(isinstance(figure.metric_value, float) for figure in figures)
+    assert ModelCard(str(card)).data.to_dict() == card.data.to_dict()
+
+
+def test_the_command_writes_the_card(checkpoint, results, capsys):
+    assert main(["card", str(checkpoint), "--figures", str(results), "--model-id", "lab/mine"]) == 0
+    assert "README.md" in capsys.readouterr().out
+    assert ModelCard.load(checkpoint / "README.md").data.model_name == "lab/mine"
+    assert main(["card", str(checkpoint), "--figures", "nothing.json"]) == 2
+    assert "evaluate.py" in capsys.readouterr().err
+
+
+def test_the_shipped_card_is_what_its_figures_give(tmp_path):
+    cards = Path(__file__).parents[1] / "model_cards" / "base"
+    folder = shutil.copytree(checkpoint_path("base"), tmp_path / "base")
+    shipped = (folder / "README.md").read_text()
+    card = write_model_card(folder, cards / "evaluation.json", benchmark_json=cards / "example.json")
+    assert card.read_text() == shipped
 
 
 def test_the_licence_follows_from_the_training_data(checkpoint, results):
