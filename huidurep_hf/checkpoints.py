@@ -11,6 +11,8 @@ from huggingface_hub import constants, snapshot_download
 from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
 from huggingface_hub.file_download import repo_folder_name
 
+from .model.repository_huidurep import EXTRACTOR_CODE, MODEL_CODE, PIPELINE_CODE, name_code, write_code
+
 logger = logging.getLogger(__name__)
 
 ORGANISATION = "huidurep"
@@ -76,7 +78,8 @@ def install_checkpoints(cache_dir: str | os.PathLike | None = None) -> dict[str,
     """Copy the shipped checkpoints into the Hub's cache, so that `AutoModel` and `pipeline` find them by name.
 
     The cache's documented layout is written (`snapshots/<commit>/` and `refs/main`); the commit is a hash over names
-    and contents. A name that the cache has already is left alone: a copy from the Hub is worth more than ours.
+    and contents. The model's code goes with it, for environments that share the cache and lack this package. A name
+    that the cache has already is left alone: a copy from the Hub is worth more than ours.
 
     Args:
         cache_dir: the Hub's cache; its usual place if left out.
@@ -90,8 +93,7 @@ def install_checkpoints(cache_dir: str | os.PathLike | None = None) -> dict[str,
         repository = root / repo_folder_name(repo_id=name, repo_type="model")
         reference = repository / "refs" / "main"
         if not reference.exists():
-            commit = _content_hash(source)
-            _copy_folder(source, repository / "snapshots" / commit)
+            commit = _add_snapshot(source, repository / "snapshots")
             reference.parent.mkdir(parents=True, exist_ok=True)
             # Last, because a reference is what makes the snapshot visible.
             reference.write_text(commit)
@@ -107,11 +109,15 @@ def _content_hash(folder: Path) -> str:
     return digest.hexdigest()
 
 
-def _copy_folder(source: Path, target: Path):
-    """Copy beside the target, then rename, so that a killed copy leaves no half snapshot."""
-    if target.exists():
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=target.parent) as scratch:
-        copy = shutil.copytree(source, Path(scratch) / target.name)
-        os.replace(copy, target)
+def _add_snapshot(source: Path, snapshots: Path) -> str:
+    """Copy beside the snapshots, then rename, so that a killed copy leaves no half snapshot."""
+    snapshots.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=snapshots) as scratch:
+        copy = Path(shutil.copytree(source, Path(scratch) / "copy"))
+        write_code(copy)
+        name_code(copy / "config.json", MODEL_CODE, PIPELINE_CODE)
+        name_code(copy / "preprocessor_config.json", EXTRACTOR_CODE)
+        commit = _content_hash(copy)
+        if not (snapshots / commit).exists():
+            os.replace(copy, snapshots / commit)
+    return commit

@@ -37,6 +37,11 @@ def as_recording(given):
     if unknown := sorted(set(given) - allowed):
         raise ValueError(f"Got a recording with {unknown}; known are {sorted(allowed)}. Remove the other columns.")
     if "path" in given:
+        # SpikeInterface would unpickle it, and a table may be a stranger's.
+        if Path(given["path"]).suffix in (".pkl", ".pickle"):
+            raise ValueError(
+                f"Got the pickle {given['path']!r} in a table or dict; give the path itself if you trust it."
+            )
         return read_recording(given["path"], probe=given.get("probe"), stream=given.get("stream"))
     if missing := sorted({"traces", "sampling_rate"} - set(given)):
         raise ValueError(f"Got a recording without {missing}; give traces and sampling_rate, or path.")

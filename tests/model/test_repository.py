@@ -8,7 +8,14 @@ import torch
 from safetensors.torch import load_file
 from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, AutoModelForPreTraining
 
-from huidurep_hf import HuiduRepConfig, HuiduRepFeatureExtractor, HuiduRepForPreTraining, HuiduRepModel
+from huidurep_hf import (
+    HuiduRepConfig,
+    HuiduRepFeatureExtractor,
+    HuiduRepForPreTraining,
+    HuiduRepModel,
+    checkpoint_path,
+    install_checkpoints,
+)
 
 from ..bare_environment import make_bare_environment, run_bare
 
@@ -43,6 +50,8 @@ extractor.save_pretrained("again")
 again = AutoModel.from_pretrained("again", **trust)
 with torch.no_grad():
     told["again"] = again(**features).embeddings.tolist()
+base = AutoModel.from_pretrained("huidurep/base", **trust)
+told["installed"] = [base.num_parameters(), AutoFeatureExtractor.from_pretrained("huidurep/base", **trust).window_size]
 told["modules"] = [type(thing).__module__ for thing in (config, extractor, model, head)]
 told["ours"] = [name for name in sys.modules if name.startswith("huidurep_hf")]
 print(json.dumps(told))
@@ -82,6 +91,8 @@ def test_the_folder_is_complete(published):
 def test_it_works_without_our_package(published, tmp_path):
     waveforms = np.random.default_rng(0).normal(0, 3, size=(5, 72, 4))
     np.save(published / "waveforms.npy", waveforms)
+    # Somebody who has our package has put its checkpoints into the cache that both share.
+    install_checkpoints(published / "home" / "hub")
     done = run_bare(make_bare_environment(tmp_path / "bare"), WITHOUT_US, published)
     assert done.returncode == 0, done.stderr[-4000:]
     told = json.loads(done.stdout.splitlines()[-1])
@@ -90,6 +101,7 @@ def test_it_works_without_our_package(published, tmp_path):
         expected = HuiduRepModel.from_pretrained(published / "published")(**features).embeddings.numpy()
     for name in ("embeddings", "head", "pipeline", "again"):
         assert np.allclose(told[name], expected, atol=1e-5), name
+    assert told["installed"] == [HuiduRepModel.from_pretrained(checkpoint_path("base")).num_parameters(), 72]
     assert "trust_remote_code=True" in told["without trust"]
     assert "pip install 'huidurep-hf[sorting]'" in told["sorting"]
     assert all(name.startswith("transformers_modules.") for name in told["modules"]) and told["ours"] == []
