@@ -8,44 +8,41 @@ import numpy as np
 from .assignment import assign, drop_small
 from .density import cluster_density
 from .features import reduce_locally
-from .mixture import cluster_mixture
+from .mixture import split_by_mixture
 from .separation import valley_depth
 
 NUM_COMPONENTS = 8
 MAX_SPLIT_DEPTH = 3
 
 
-def cluster_locally(features, peak_channels, *, method="hdbscan", min_cluster_size=20, min_valley=0.5, seed=0):
+def cluster_locally(features, peak_channels, *, method="gmm", min_cluster_size=20, min_valley=0.5, seed=0):
     """Cluster the spikes of each peak channel; clusters of different channels get different labels.
 
     Args:
         features: `(num_spikes, num_features)`.
         peak_channels: `(num_spikes,)` peak channel of each spike.
-        method: "hdbscan" (split again until nothing splits) or "gmm" (number of Gaussians by BIC).
-        min_cluster_size: smallest cluster.
-        min_valley: depth of the valley, 0 to 1, that keeps two clusters of one channel apart.
+        method: "gmm" (more Gaussians than there can be neurons, to be joined later) or "hdbscan" (dense regions, split
+            again until nothing splits).
+        min_cluster_size: smallest dense region.
+        min_valley: depth of the valley, 0 to 1, that keeps two dense regions apart.
         seed: of the mixture's starting points.
 
     Returns:
-        `(labels, probabilities)`: `(num_spikes,)` int64 from 0, -1 for outliers; `(num_spikes,)` float32.
+        `(num_spikes,)` int64 labels from 0, -1 for outliers.
     """
     labels = np.full(len(features), -1, dtype="int64")
-    probabilities = np.zeros(len(features), dtype="float32")
     num_labels = 0
     for channel in np.unique(peak_channels):
         members = np.flatnonzero(peak_channels == channel)
         if method == "gmm":
-            local = drop_small(
-                cluster_mixture(reduce_locally(features[members], NUM_COMPONENTS), seed=seed), min_cluster_size
-            )
+            local = split_by_mixture(features[members], seed=seed)
         else:
             local = split_by_density(features[members], min_cluster_size, min_valley)
-        reduced = reduce_locally(features[members], NUM_COMPONENTS)
-        local = merge_without_valley(reduced, local, min_valley)
-        local, probabilities[members] = assign(reduced, local, min_cluster_size=min_cluster_size)
+            reduced = reduce_locally(features[members], NUM_COMPONENTS)
+            local, _ = assign(reduced, local, min_cluster_size=min_cluster_size)
         labels[members] = np.where(local >= 0, local + num_labels, -1)
         num_labels += local.max(initial=-1) + 1
-    return labels, probabilities
+    return labels
 
 
 def split_by_density(features, min_cluster_size, min_valley, depth=0):

@@ -2,8 +2,6 @@
 
 import numpy as np
 
-NUM_STANDARD_ERRORS = 4.0
-
 
 def template_distances(templates, max_shift):
     """Compare units by their templates, at the best shift.
@@ -33,31 +31,6 @@ def template_distances(templates, max_shift):
     return best, shifts
 
 
-def directions_between(templates, num_spikes, pairs, shifts):
-    """Find the line in waveform space on which the spikes of two units differ most.
-
-    It is the difference of their templates where that stands out of the noise of the two means; the many samples
-    where it does not would let each spike vote for the mean that it is part of.
-
-    Args:
-        templates: `(num_units, num_samples, num_channels)`, noise units.
-        num_spikes: `(num_units,)` spikes averaged in each template.
-        pairs: `(num_pairs, 2)` units.
-        shifts: `(num_pairs,)` samples to add to the second's spike times to align them with the first's.
-
-    Returns:
-        `(num_pairs, 2, num_samples, num_channels)` float32: the direction in the alignment of the first unit, and in
-        that of the second; zero where the templates are equal within noise.
-    """
-    directions = np.zeros((len(pairs), 2, *templates.shape[1:]), dtype="float32")
-    for index, ((first, second), shift) in enumerate(zip(pairs, shifts)):
-        difference = shift_template(templates[second], shift) - templates[first]
-        standard_error = np.sqrt(1 / max(num_spikes[first], 1) + 1 / max(num_spikes[second], 1))
-        difference[np.abs(difference) < NUM_STANDARD_ERRORS * standard_error] = 0
-        directions[index] = difference, shift_template(difference, -shift)
-    return directions
-
-
 def join_pairs(num_units, pairs, shifts):
     """Join units linked by pairs, also over several links, and align their spikes.
 
@@ -79,16 +52,6 @@ def join_pairs(num_units, pairs, shifts):
         unit_shifts[moved] += shift + unit_shifts[first] - unit_shifts[second]
         root[moved] = root[first]
     return np.unique(root, return_inverse=True)[1].astype("int64"), unit_shifts
-
-
-def shift_template(template, shift):
-    """Move a template by `shift` samples to earlier times, filling with zeros."""
-    moved = np.zeros_like(template)
-    num_samples = len(template)
-    source = slice(max(shift, 0), num_samples + min(shift, 0))
-    target = slice(max(-shift, 0), num_samples + min(-shift, 0))
-    moved[target] = template[source]
-    return moved
 
 
 def find_duplicates(samples, labels, amplitudes, max_gap):

@@ -1,60 +1,70 @@
-"""Clusters as Gaussians of full covariance (Cao et al., arXiv 2507.17224), their number given or chosen by BIC."""
+"""Clusters as Gaussians: a given number of them (Cao et al., arXiv 2507.17224), or more than there are neurons."""
 
 import warnings
 
 import numpy as np
 
-# BIC is taken to have passed its minimum after this many worse numbers of units.
-PATIENCE = 3
+from .features import reduce_locally
+
+# One Gaussian for so many spikes around a contact, and at most so many: few enough spikes that no Gaussian holds two
+# neurons, enough of them for an average waveform. Chosen on development recordings.
+SPIKES_PER_GAUSSIAN = 40
+MAX_GAUSSIANS = 12
+NUM_COMPONENTS = 20
 
 
-def cluster_mixture(features, *, num_units=None, max_units=10, seed=0):
+def cluster_mixture(features, num_units, seed=0):
     """Cluster spikes by a Gaussian mixture of full covariance.
 
     Args:
         features: `(num_spikes, num_features)`.
-        num_units: number of Gaussians. Left out, the number from 1 to `max_units` at which the Bayesian
-            information criterion (Schwarz 1978) is lowest.
-        max_units: most Gaussians that are tried.
+        num_units: number of Gaussians.
         seed: of the starting points.
 
     Returns:
         `(num_spikes,)` int64 labels from 0. Where there are too few spikes for `num_units` Gaussians, as many as the
         spikes allow.
     """
-    num_spikes, num_features = features.shape
-    if num_spikes == 0:
+    if len(features) == 0:
         return np.zeros(0, dtype="int64")
-    if num_units is not None:
-        return _fit(features, min(num_units, num_spikes), seed).predict(features).astype("int64")
-    # A Gaussian with fewer spikes than dimensions has no covariance of its own.
-    most = int(np.clip(num_spikes // (num_features + 1), 1, max_units))
-    best, lowest, num_worse = None, np.inf, 0
-    for count in range(1, most + 1):
-        fit = _fit(features, count, seed)
-        criterion = fit.bic(features)
-        if criterion < lowest:
-            best, lowest, num_worse = fit, criterion, 0
-        else:
-            num_worse += 1
-        if num_worse == PATIENCE:
-            break
-    return best.predict(features).astype("int64")
+    return _fit(features, min(num_units, len(features)), "full", seed)
 
 
-def _fit(features, num_units, seed):
+def split_by_mixture(features, seed=0):
+    """Split the spikes around one contact into more Gaussians than there are neurons.
+
+    They share one covariance, which is then the spread that noise gives the spikes of one neuron, and is known well
+    even where the clusters are small.
+
+    Args:
+        features: `(num_spikes, num_features)`.
+        seed: of the starting points.
+
+    Returns:
+        `(num_spikes,)` int64 labels from 0.
+    """
+    num_gaussians = int(np.clip(len(features) // SPIKES_PER_GAUSSIAN, 1, MAX_GAUSSIANS))
+    if num_gaussians == 1:
+        return np.zeros(len(features), dtype="int64")
+    return _fit(reduce_locally(features, NUM_COMPONENTS), num_gaussians, "tied", seed)
+
+
+def _fit(features, num_units, covariance, seed):
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
     from threadpoolctl import threadpool_limits
 
-    if len(features) == 1:
+    num_spikes = len(features)
+    if num_spikes == 1:
         # scikit-learn wants two samples; one spike twice is the same Gaussian.
         features = np.repeat(features, 2, axis=0)
     # The regularisation follows the scale of the features, so that identical spikes do not end the fit.
     regularisation = 1e-6 + 1e-3 * float(features.var(axis=0).mean())
-    mixture = GaussianMixture(num_units, covariance_type="full", reg_covar=regularisation, random_state=seed, n_init=2)
+    mixture = GaussianMixture(
+        num_units, covariance_type=covariance, reg_covar=regularisation, random_state=seed, n_init=2
+    )
     # Matrices this small lose more time to waiting threads than they win.
     with threadpool_limits(1), warnings.catch_warnings():
-        # Duplicate points and slow convergence are normal for the largest numbers that BIC tries and rejects.
+        # Duplicate points and slow convergence are normal where there are more Gaussians than neurons.
         warnings.simplefilter("ignore", ConvergenceWarning)
-        return mixture.fit(features)
+        return mixture.fit_predict(features).astype("int64")[:num_spikes]

@@ -88,7 +88,7 @@ def prepare(recording, *, freq_min_hz=300.0, freq_max_hz=6000.0, min_channels_fo
         steps.append("gain unknown: amplitudes stay in the recording's own unit")
     # Float from here on, so unsigned integers and large ADC offsets need no step of their own. The offset goes
     # before the filter, which would ring at the edges of every segment.
-    recording = preprocessing.center(recording, mode="median", dtype="float32", **_random_chunks(seed))
+    recording = preprocessing.center(recording, mode="median", dtype="float32", **random_chunks(seed))
     recording = preprocessing.bandpass_filter(recording, freq_min=freq_min_hz, freq_max=freq_max_hz, dtype="float32")
     steps.append("median of each channel removed")
     steps.append(f"band-pass {freq_min_hz:g}-{freq_max_hz:g} Hz")
@@ -103,7 +103,7 @@ def prepare(recording, *, freq_min_hz=300.0, freq_max_hz=6000.0, min_channels_fo
         members = [list(recording.channel_ids[groups == group]) for group in range(len(group_sizes))]
         recording = preprocessing.common_reference(recording, operator="median", groups=members)
         steps.append(f"common median reference, {len(members)} shank(s)")
-    recording = _keep_in_memory(recording)
+    recording = keep_in_memory(recording)
     if group_sizes.min() >= min_channels_for_reference:
         noise_levels = estimate_noise_levels(recording, seed)
     for step in steps:
@@ -133,12 +133,12 @@ def estimate_noise_levels(recording, seed):
     """
     from spikeinterface.core import get_noise_levels
 
-    chunks = _random_chunks(seed)
+    chunks = random_chunks(seed)
     levels = get_noise_levels(recording, return_in_uV=False, random_slices_kwargs=chunks, progress_bar=False)
     return levels.astype("float32")
 
 
-def _keep_in_memory(recording):
+def keep_in_memory(recording):
     """Filter a short recording once instead of in each of the later passes; a long one is streamed every time."""
     num_bytes = 4 * recording.get_num_channels() * recording.get_total_samples()
     if num_bytes > MAX_BYTES_IN_MEMORY:
@@ -146,7 +146,8 @@ def _keep_in_memory(recording):
     return recording.save(format="memory", sharedmem=False, n_jobs=1, chunk_duration="1s", progress_bar=False)
 
 
-def _random_chunks(seed):
+def random_chunks(seed):
+    """Where noise is measured: arguments of SpikeInterface's choice of random chunks."""
     return {"num_chunks_per_segment": 20, "chunk_duration": "500ms", "seed": seed}
 
 

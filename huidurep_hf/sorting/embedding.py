@@ -1,6 +1,6 @@
 """Run the model over the spikes of a recording."""
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 
 import numpy as np
 import torch
@@ -27,6 +27,11 @@ class EmbeddedSpikes:
     embeddings: np.ndarray
     locations_um: np.ndarray
     amplitudes: np.ndarray
+
+    def reordered(self, others, rows):
+        """Return these spikes and `others` after them, in the order of `rows`."""
+        joined = (np.concatenate([mine, theirs])[rows] for mine, theirs in zip(astuple(self), astuple(others)))
+        return EmbeddedSpikes(*joined)
 
 
 def embed_spikes(model, feature_extractor, prepared, peaks, *, batch_size=512, progress=False):

@@ -3,7 +3,8 @@
 import difflib
 from dataclasses import asdict, dataclass, field, fields
 
-METHODS = ("hdbscan", "gmm")
+METHODS = ("gmm", "hdbscan")
+MOTION_CHOICES = ("auto", "on", "off")
 PEAK_SIGNS = ("neg", "pos", "both")
 
 
@@ -40,12 +41,18 @@ class SortingParameters:
     peak_sign: str = _parameter("neg", "sign of the peaks", choices=PEAK_SIGNS)
     detect_radius_um: float = _parameter(75.0, "one peak is kept within this distance, µm", low=0.0)
     exclude_sweep_ms: float = _parameter(0.5, "and within this time, ms", low=0.0, high=10.0)
-    clustering: str = _parameter("hdbscan", "hdbscan finds dense regions, gmm fits Gaussians", choices=METHODS)
+    motion: str = _parameter(
+        "auto", "follow the probe's drift: auto where the probe can show it", choices=MOTION_CHOICES
+    )
+    clustering: str = _parameter(
+        "gmm", "first split around each contact: gmm by Gaussians, hdbscan by dense regions", choices=METHODS
+    )
     num_units: int | None = _parameter(None, "exact number of units, for gmm; found automatically if left out", low=1)
     min_spikes_per_unit: int = _parameter(20, "smallest unit", low=2)
     min_valley: float = _parameter(
-        0.5, "split (0) to merged (1): valley between two clusters that keeps them apart", low=0.0, high=1.0
+        0.3, "split (0) to merged (1): valley between two clusters that keeps them apart", low=0.0, high=1.0
     )
+    template_matching: str = _parameter("on", "find overlapped and missed spikes of the units", choices=("on", "off"))
     duplicate_ms: float = _parameter(0.3, "spikes of one unit closer than this are one spike, ms", low=0.0, high=2.0)
     batch_size: int = _parameter(512, "most spikes in one pass of the model", low=1)
     seed: int = _parameter(0, "seed of everything random", low=0)

@@ -19,10 +19,11 @@ class SortingResult:
 
     Attributes:
         sorting: SpikeInterface `NumpySorting` with the recording's segments; unit ids count from 0.
-        events: `pandas.DataFrame`, one row per detected event, in order of segment and time: `segment`, `sample`,
+        events: `pandas.DataFrame`, one row per event, detected or found by template matching, in order of
+            segment and time: `segment`, `sample`,
             `time_s` (from the start of the segment), `channel` (id), `x_um`, `y_um`, `amplitude` (at the peak, in
             `provenance["preparation"]["unit"]`), `unit` (-1 for none), `probability`, `became` ("unit", "duplicate",
-            "small cluster", "noise").
+            "small cluster", "noise"), `detected` (False for a spike found by template matching alone).
         embeddings: `(num_events, embedding_size)` float32, in the order of `events`.
         templates: `(num_units, num_samples, num_channels)` float32, noise units, 1 ms before to 2 ms after the peak.
         channels: `pandas.DataFrame`, one row per channel of `templates`: `channel`, `x_um`, `y_um`, `shank`,
@@ -38,17 +39,17 @@ class SortingResult:
     provenance: dict
 
     @classmethod
-    def from_events(cls, recording, prepared, peaks, spikes, units, provenance):
+    def from_events(cls, recording, prepared, spikes, units, provenance):
         """Gather the stages of a run.
 
         Args:
             recording: SpikeInterface recording, as given.
             prepared: [`~huidurep_hf.recording.preparation.PreparedRecording`].
-            peaks: structured array of detected events.
             spikes: [`~huidurep_hf.sorting.embedding.EmbeddedSpikes`].
             units: [`~huidurep_hf.sorting.units.Units`].
             provenance: `dict`; counts are added.
         """
+        peaks = units.peaks
         channel_indices = prepared.channel_indices[peaks["channel_index"]]
         samples = units.samples
         events = pd.DataFrame(
@@ -63,6 +64,7 @@ class SortingResult:
                 "unit": units.units,
                 "probability": units.probabilities.astype("float32"),
                 "became": units.became.astype(str),
+                "detected": units.detected >= 0,
             }
         )
         # Merging moves spikes by a few samples.

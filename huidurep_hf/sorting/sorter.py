@@ -4,13 +4,17 @@ import logging
 import time
 from contextlib import contextmanager
 
+import numpy as np
 import torch
 
 from ..checkpoints import resolve_checkpoint
 from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
 from ..model.modeling_huidurep import HuiduRepModel
 from ..recording.detection import detect
+from ..recording.motion import follow_motion
 from ..recording.preparation import prepare
+from ..recording.whitening import whiten
+from .clusters import find_clusters
 from .embedding import embed_spikes
 from .parameters import SortingParameters
 from .provenance import describe_run
@@ -105,28 +109,36 @@ class SpikeSorter:
         seconds = {}
         with _timed(seconds, "prepare"):
             prepared = _prepare(recording, parameters)
-        # Motion correction belongs here.
+        with _timed(seconds, "motion"):
+            prepared = follow_motion(prepared, parameters.motion, seed=parameters.seed)
         with _timed(seconds, "detect"):
             peaks = _detect(prepared, parameters)
             logger.info("detect: %d peaks", len(peaks))
         with _timed(seconds, "embed"):
-            spikes = embed_spikes(
-                self.model,
-                self.feature_extractor,
-                prepared,
-                peaks,
-                batch_size=parameters.batch_size,
-                progress=progress,
-            )
+            spikes = self._embed(prepared, peaks, parameters, progress)
+        with _timed(seconds, "whiten"):
+            whitened = whiten(prepared, seed=parameters.seed) if len(peaks) else prepared
         with _timed(seconds, "cluster"):
-            units = find_units(spikes, peaks, prepared, parameters)
-            logger.info("cluster: %d units", len(units.templates))
-        # Template matching, which finds overlapped and missed spikes, and curation belong here.
+            clusters = find_clusters(spikes, peaks, whitened, parameters)
+            logger.info("cluster: %d clusters", clusters.labels.max(initial=-1) + 1)
+        with _timed(seconds, "match"):
+            units = find_units(clusters, peaks, prepared, whitened, parameters)
+            logger.info("match: %d units", len(units.templates))
+        with _timed(seconds, "embed matched"):
+            is_added = units.detected < 0
+            added = self._embed(prepared, units.peaks[is_added], parameters, progress)
+            rows = np.where(is_added, len(peaks) + np.cumsum(is_added) - 1, units.detected)
+            spikes = spikes.reordered(added, rows)
         provenance = describe_run(recording, prepared, self, parameters, seconds)
-        result = SortingResult.from_events(recording, prepared, peaks, spikes, units, provenance)
+        result = SortingResult.from_events(recording, prepared, spikes, units, provenance)
         if output_folder is not None:
             result.save(output_folder, overwrite=overwrite)
         return result
+
+    def _embed(self, prepared, peaks, parameters, progress):
+        return embed_spikes(
+            self.model, self.feature_extractor, prepared, peaks, batch_size=parameters.batch_size, progress=progress
+        )
 
 
 def _prepare(recording, parameters):

@@ -1,36 +1,45 @@
-"""From embedded spikes to units: cluster, merge, remove duplicates."""
+"""From clusters to units: their spikes over the whole recording, and what became of every event."""
 
 import logging
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..clustering.assignment import assign, drop_small
-from ..clustering.features import build_features
-from ..clustering.local import cluster_locally
+from ..clustering.assignment import drop_small
 from ..clustering.merging import find_duplicates
-from ..clustering.mixture import cluster_mixture
-from .merging import merge_clusters
-from .templates import average_templates
+from ..recording.neighborhood import find_neighborhoods
+from ..recording.waveforms import iterate_waveforms
+from .matching import MIN_GAIN, match_templates
+from .spike_waveforms import SpikeWaveforms
+from .template_fit import fit_templates
+from .templates import average_templates, template_window
 
 logger = logging.getLogger("huidurep_hf")
 
-# Between shanks that share nominal positions, far more than any spread within a shank.
-SHANK_OFFSET_UM = 1000.0
+# A matched spike and a detected peak this close, in each other's neighbourhood, are one event.
+SAME_EVENT_MS = 0.4
+NUM_MATCHING_CHANNELS = 24
+EVENTS_PER_BLOCK = 50_000
 
 
 @dataclass(frozen=True)
 class Units:
-    """To which unit each detected event belongs.
+    """To which unit each event belongs.
 
     Attributes:
+        peaks: structured array of the events, sorted by segment and sample: the detected peaks, and the spikes that
+            template matching found beside them.
+        detected: `(num_events,)` int64 index of the detected peak, -1 for a spike found by template matching alone.
         units: `(num_events,)` int64 unit from 0, -1 for events of no unit.
         samples: `(num_events,)` int64 times in samples; events of one unit share one alignment.
-        probabilities: `(num_events,)` float32 that the event belongs to its unit and to no other of its peak channel.
+        probabilities: `(num_events,)` float32 that the event belongs to its unit, and not to another near it or to
+            noise; 0 for events of no unit.
         became: `(num_events,)` str: "unit", "duplicate", "small cluster" or "noise".
         templates: `(num_units, num_samples, num_channels)` float32, noise units.
     """
 
+    peaks: np.ndarray
+    detected: np.ndarray
     units: np.ndarray
     samples: np.ndarray
     probabilities: np.ndarray
@@ -38,99 +47,140 @@ class Units:
     templates: np.ndarray
 
 
-def find_units(spikes, peaks, prepared, parameters):
-    """Cluster, merge, remove duplicates and small clusters.
+def find_units(clusters, peaks, prepared, whitened, parameters):
+    """Find the spikes of every cluster in the whole recording, remove duplicates and small units.
 
     Args:
-        spikes: [`~huidurep_hf.sorting.embedding.EmbeddedSpikes`].
-        peaks: structured array of the same events.
+        clusters: [`~huidurep_hf.sorting.clusters.Clusters`].
+        peaks: structured array of the clustered peaks.
         prepared: [`~huidurep_hf.recording.preparation.PreparedRecording`].
+        whitened: the same, whitened.
         parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
 
     Returns:
-        [`Units`], ordered along the probe.
+        [`Units`], numbered by shank and from the bottom of the probe to its top.
     """
-    clusters, probabilities = cluster_spikes(spikes, peaks, prepared, parameters)
-    if parameters.num_units is None:
-        merged, samples = merge_clusters(clusters, peaks, prepared, parameters)
-    else:
-        merged, samples = clusters, peaks["sample_index"].astype("int64")
-    is_duplicate = mark_duplicates(samples, merged, peaks, prepared, parameters.duplicate_ms)
-    units = np.where(is_duplicate, -1, merged)
+    detected = np.arange(len(peaks))
+    labels, samples = clusters.labels, clusters.samples
+    if parameters.template_matching == "on" and labels.max(initial=-1) >= 0:
+        peaks, detected, labels, samples = _matched_events(clusters, peaks, prepared, whitened, parameters)
+    is_duplicate = mark_duplicates(samples, labels, peaks, prepared, parameters.duplicate_ms)
+    units = np.where(is_duplicate, -1, labels)
     if parameters.num_units is None:
         units = drop_small(units, parameters.min_spikes_per_unit)
-    units = order_along_probe(units, spikes, peaks, prepared)
-    became = np.select([units >= 0, is_duplicate, merged >= 0], ["unit", "duplicate", "small cluster"], "noise")
+    units = order_along_probe(units, peaks, prepared)
+    became = np.select([units >= 0, is_duplicate, labels >= 0], ["unit", "duplicate", "small cluster"], "noise")
     templates = average_templates(units, samples, peaks, prepared, parameters.seed)
-    return Units(units, samples, np.where(units >= 0, probabilities, 0), became, templates)
+    probabilities = _probabilities(units, samples, peaks, whitened, parameters.seed)
+    return Units(peaks, detected, units, samples, probabilities, became, templates)
 
 
-def cluster_spikes(spikes, peaks, prepared, parameters):
-    """Give each spike a cluster.
+def _matched_events(clusters, peaks, prepared, whitened, parameters):
+    """Events `(peaks, detected, labels, samples)` after template matching, sorted by segment and detected sample."""
+    rate = whitened.recording.get_sampling_frequency()
+    templates = average_templates(clusters.labels, clusters.samples, peaks, whitened, parameters.seed)
+    counts = np.bincount(clusters.labels[clusters.labels >= 0], minlength=len(templates))
+    neighborhoods = find_neighborhoods(whitened.positions, whitened.groups, NUM_MATCHING_CHANNELS)
+    num_before, _ = template_window(rate)
+    matched = match_templates(whitened, templates, counts, num_before, neighborhoods)
+    logger.info("match: %d spikes of %d units", len(matched), len(templates))
+    max_gap = round(SAME_EVENT_MS * 1e-3 * rate)
+    peak_of_match = pair_events(peaks, clusters.samples, matched, neighborhoods, max_gap)
+    labels = np.full(len(peaks), -1, dtype="int64")
+    samples = peaks["sample_index"].astype("int64")
+    is_detected = peak_of_match >= 0
+    labels[peak_of_match[is_detected]] = matched["cluster_index"][is_detected]
+    samples[peak_of_match[is_detected]] = matched["sample_index"][is_detected]
+    alone = matched[~is_detected]
+    added = np.zeros(len(alone), dtype=peaks.dtype)
+    for name in ("sample_index", "segment_index", "channel_index"):
+        added[name] = alone[name]
+    added["amplitude"] = _amplitudes(alone, prepared)
+    events = np.concatenate([peaks, added])
+    detected = np.concatenate([np.arange(len(peaks)), np.full(len(added), -1)])
+    labels = np.concatenate([labels, alone["cluster_index"]])
+    samples = np.concatenate([samples, alone["sample_index"]])
+    order = np.lexsort((events["channel_index"], events["sample_index"], events["segment_index"]))
+    return events[order], detected[order], labels[order], samples[order]
+
+
+def pair_events(peaks, samples, matched, neighborhoods, max_gap):
+    """Find for each matched spike the detected peak that it is, the nearest in time first.
 
     Args:
-        spikes: [`~huidurep_hf.sorting.embedding.EmbeddedSpikes`].
-        peaks: structured array of the same spikes.
-        prepared: [`~huidurep_hf.recording.preparation.PreparedRecording`].
-        parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
+        peaks: structured array of detected peaks, sorted by segment and sample.
+        samples: `(num_peaks,)` their times after alignment.
+        matched: structured array of matched spikes.
+        neighborhoods: [`~huidurep_hf.recording.neighborhood.Neighborhoods`]: how far a peak may lie from a unit.
+        max_gap: samples by which the two may differ.
 
     Returns:
-        `(labels, probabilities)`: `(num_spikes,)` int64 from 0, -1 for outliers; `(num_spikes,)` float32.
+        `(num_matched,)` int64 index of the peak, each at most once; -1 where there is none.
     """
-    if len(peaks) == 0:
-        return np.zeros(0, dtype="int64"), np.zeros(0, dtype="float32")
-    shank_of_spike = prepared.groups[peaks["channel_index"]]
-    locations = spikes.locations_um + np.stack([SHANK_OFFSET_UM * shank_of_spike, 0 * shank_of_spike], axis=1)
-    features = build_features(spikes.embeddings, locations, spikes.amplitudes)
-    if parameters.num_units is not None:
-        labels = cluster_mixture(features, num_units=parameters.num_units, seed=parameters.seed)
-        return assign(features, labels, min_cluster_size=1)
-    return cluster_locally(
-        features,
-        peaks["channel_index"],
-        method=parameters.clustering,
-        # Half a unit may be seen from each of two channels; the whole is judged after merging.
-        min_cluster_size=max(parameters.min_spikes_per_unit // 2, 2),
-        min_valley=parameters.min_valley,
-        seed=parameters.seed,
-    )
+    found = np.full(len(matched), -1, dtype="int64")
+    num_channels = len(neighborhoods.channel_indices)
+    is_near = np.zeros((num_channels, num_channels), dtype=bool)
+    rows, columns = np.nonzero(neighborhoods.mask)
+    is_near[rows, neighborhoods.channel_indices[rows, columns]] = True
+    candidates = []
+    for segment in np.unique(matched["segment_index"]):
+        of_peaks = np.flatnonzero(peaks["segment_index"] == segment)
+        of_peaks = of_peaks[np.argsort(samples[of_peaks], kind="stable")]
+        of_matched = np.flatnonzero(matched["segment_index"] == segment)
+        times = matched["sample_index"][of_matched].astype("int64")
+        starts = np.searchsorted(samples[of_peaks], times - max_gap, side="left")
+        stops = np.searchsorted(samples[of_peaks], times + max_gap, side="right")
+        spans = np.repeat(np.arange(len(times)), stops - starts)
+        offsets = np.arange(len(spans)) - np.repeat(np.cumsum(stops - starts) - (stops - starts), stops - starts)
+        candidates.append(np.stack([of_matched[spans], of_peaks[starts[spans] + offsets]], axis=1))
+    if not candidates:
+        return found
+    candidates = np.concatenate(candidates)
+    spike, peak = candidates.T
+    close = is_near[matched["channel_index"][spike], peaks["channel_index"][peak]]
+    spike, peak = spike[close], peak[close]
+    gaps = np.abs(matched["sample_index"][spike].astype("int64") - samples[peak])
+    is_taken = np.zeros(len(peaks), dtype=bool)
+    for index in np.argsort(gaps, kind="stable"):
+        if found[spike[index]] < 0 and not is_taken[peak[index]]:
+            found[spike[index]] = peak[index]
+            is_taken[peak[index]] = True
+    return found
 
 
-def order_along_probe(labels, spikes, peaks, prepared):
+def order_along_probe(labels, peaks, prepared):
     """Number units by shank, then from the bottom of the probe to its top.
 
     Args:
-        labels: `(num_spikes,)` from 0 without gaps, -1 for outliers.
-        spikes: [`~huidurep_hf.sorting.embedding.EmbeddedSpikes`].
-        peaks: structured array of the same spikes.
+        labels: `(num_events,)` from 0 without gaps, -1 for events of no unit.
+        peaks: structured array of the same events.
         prepared: [`~huidurep_hf.recording.preparation.PreparedRecording`].
 
     Returns:
-        `(num_spikes,)` int64, the same units with their new numbers.
+        `(num_events,)` int64, the same units with their new numbers.
     """
     num_units = labels.max(initial=-1) + 1
-    shank_of_spike = prepared.groups[peaks["channel_index"]] if num_units else None
     keys = np.zeros((num_units, 3))
     for unit in range(num_units):
-        members = labels == unit
-        keys[unit] = [shank_of_spike[members].min(), *np.median(spikes.locations_um[members], axis=0)[::-1]]
+        channels = peaks["channel_index"][labels == unit]
+        keys[unit] = [prepared.groups[channels].min(), *prepared.positions[channels].mean(axis=0)[::-1]]
     new_labels = np.full(num_units + 1, -1, dtype="int64")
     new_labels[np.lexsort(keys.T[::-1])] = np.arange(num_units)
     return new_labels[labels]
 
 
 def mark_duplicates(samples, labels, peaks, prepared, duplicate_ms):
-    """Mark spikes that were detected twice in one unit, segment by segment.
+    """Mark spikes that were found twice in one unit, segment by segment.
 
     Args:
-        samples: `(num_spikes,)` aligned times in samples.
-        labels: `(num_spikes,)` from 0, -1 for outliers.
-        peaks: structured array of the same spikes.
+        samples: `(num_events,)` aligned times in samples.
+        labels: `(num_events,)` from 0, -1 for events of no unit.
+        peaks: structured array of the same events.
         prepared: [`~huidurep_hf.recording.preparation.PreparedRecording`].
         duplicate_ms: spikes of one unit at most this far apart are one spike.
 
     Returns:
-        `(num_spikes,)` bool.
+        `(num_events,)` bool.
     """
     is_duplicate = np.zeros(len(samples), dtype=bool)
     if len(samples) == 0:
@@ -140,3 +190,37 @@ def mark_duplicates(samples, labels, peaks, prepared, duplicate_ms):
         inside = np.flatnonzero(peaks["segment_index"] == segment)
         is_duplicate[inside] = find_duplicates(samples[inside], labels[inside], peaks["amplitude"][inside], max_gap)
     return is_duplicate
+
+
+def _probabilities(units, samples, peaks, whitened, seed):
+    """How likely each event is of its unit, by the whitened waveform around it; in blocks, to bound memory."""
+    probabilities = np.zeros(len(peaks), dtype="float32")
+    spikes = np.flatnonzero(units >= 0)
+    if len(spikes) == 0:
+        return probabilities
+    spikes = spikes[np.lexsort((samples[spikes], peaks["segment_index"][spikes]))]
+    moved = peaks[spikes].copy()
+    moved["sample_index"] = samples[spikes]
+    rate = whitened.recording.get_sampling_frequency()
+    templates = average_templates(units, samples, peaks, whitened, seed)
+    for first in range(0, len(spikes), EVENTS_PER_BLOCK):
+        block = slice(first, first + EVENTS_PER_BLOCK)
+        waveforms = SpikeWaveforms.cut(whitened, moved[block])
+        start = template_window(rate)[0] - waveforms.num_before
+        inner = templates[:, start : start + waveforms.num_samples]
+        no_shift = np.zeros(len(waveforms.waveforms), dtype="int64")
+        fit = fit_templates(waveforms, inner, no_shift, rate, noise_gain=MIN_GAIN, judged=units[spikes[block]])
+        probabilities[spikes[block]] = fit.probabilities
+    return probabilities
+
+
+def _amplitudes(spikes, prepared):
+    """Traces at the peak channel of each spike, sorted by segment and sample; read in one pass."""
+    own_channel = find_neighborhoods(prepared.positions, prepared.groups, 1)
+    amplitudes = np.zeros(len(spikes), dtype="float32")
+    batches = iterate_waveforms(
+        prepared.recording, spikes, own_channel, prepared.noise_levels, num_before=0, num_after=1
+    )
+    for batch in batches:
+        amplitudes[batch.first : batch.first + len(batch.waveforms)] = batch.waveforms[:, 0, 0]
+    return amplitudes

@@ -5,12 +5,16 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from huidurep_hf.clustering.density import cluster_density
-from huidurep_hf.clustering.mixture import cluster_mixture
+from huidurep_hf.clustering.mixture import MAX_GAUSSIANS, SPIKES_PER_GAUSSIAN, cluster_mixture, split_by_mixture
 
 CENTERS = [[0, 0, 0], [9, 0, 0], [0, 9, 0]]
 
 
-@pytest.mark.parametrize("cluster", [cluster_density, cluster_mixture])
+def three_gaussians(features):
+    return cluster_mixture(features, 3)
+
+
+@pytest.mark.parametrize("cluster", [cluster_density, three_gaussians])
 def test_separate_blobs_are_found(make_blobs, cluster):
     features, truth = make_blobs(CENTERS)
     labels = cluster(features)
@@ -20,12 +24,20 @@ def test_separate_blobs_are_found(make_blobs, cluster):
     np.testing.assert_array_equal(labels, cluster(features))
 
 
-@pytest.mark.parametrize("cluster", [cluster_density, cluster_mixture])
-def test_one_blob_is_one_cluster(make_blobs, cluster):
-    assert cluster(make_blobs(CENTERS[:1])[0]).max() == 0
+def test_one_blob_is_one_dense_region(make_blobs):
+    assert cluster_density(make_blobs(CENTERS[:1])[0]).max() == 0
 
 
-@pytest.mark.parametrize("cluster", [cluster_density, cluster_mixture])
+def test_a_mixture_splits_more_finely_than_there_are_blobs(make_blobs):
+    features, truth = make_blobs(CENTERS, num_spikes=100)
+    labels = split_by_mixture(features)
+    assert labels.max() + 1 == len(features) // SPIKES_PER_GAUSSIAN
+    # No Gaussian holds spikes of two blobs.
+    assert all(len(np.unique(truth[labels == label])) == 1 for label in np.unique(labels))
+    assert split_by_mixture(np.random.default_rng(0).normal(size=(2000, 3))).max() + 1 == MAX_GAUSSIANS
+
+
+@pytest.mark.parametrize("cluster", [cluster_density, split_by_mixture])
 @pytest.mark.parametrize("num_spikes", [0, 1, 2, 5])
 def test_few_spikes(cluster, num_spikes):
     labels = cluster(np.ones((num_spikes, 3)))
@@ -35,8 +47,8 @@ def test_few_spikes(cluster, num_spikes):
 
 def test_exact_number_of_gaussians(make_blobs):
     features, _ = make_blobs(CENTERS)
-    assert len(np.unique(cluster_mixture(features, num_units=5))) == 5
-    assert len(np.unique(cluster_mixture(features[:3], num_units=5))) <= 3
+    assert len(np.unique(cluster_mixture(features, 5))) == 5
+    assert len(np.unique(cluster_mixture(features[:3], 5))) <= 3
 
 
 def test_sparse_spikes_stay_unlabelled(make_blobs):

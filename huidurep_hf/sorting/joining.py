@@ -1,0 +1,130 @@
+"""Join clusters that are one unit: their spikes leave no valley between them.
+
+The clusters come from the embedding and are smaller than units on purpose. Here the whitened waveforms decide: each
+spike goes to the template that explains most of it, the pairs of clusters that are least separated are joined, and so
+on until every pair that is left has a valley between it.
+"""
+
+import logging
+
+import numpy as np
+
+from ..clustering.assignment import drop_small
+from ..clustering.merging import join_pairs, template_distances
+from ..clustering.separation import valley_depth_on_line
+from .spike_waveforms import TemplateCleaner, choose_spikes
+from .template_fit import fit_templates
+
+logger = logging.getLogger("huidurep_hf")
+
+# Templates that differ by more than this share of the larger's energy, and by more than this energy, are two units,
+# whatever lies between them.
+MAX_RELATIVE_DISTANCE = 0.6
+MAX_DISTANCE = 12.0
+MAX_MISALIGNMENT_MS = 0.3
+MAX_SPIKES_PER_TEST = 200
+# A difference of two averages is real where it is this many standard errors from 0.
+NUM_STANDARD_ERRORS = 4.0
+MAX_ROUNDS = 30
+NUM_FINAL_FITS = 2
+
+
+def join_clusters(labels, waveforms, sampling_rate, *, min_valley, min_cluster_size, seed=0):
+    """Join over-split clusters of one unit and bring their spikes to one alignment.
+
+    Args:
+        labels: `(num_spikes,)` clusters from 0 without gaps, -1 for none.
+        waveforms: [`~huidurep_hf.sorting.spike_waveforms.SpikeWaveforms`] of the same spikes.
+        sampling_rate: Hz.
+        min_valley: depth of the valley, 0 to 1, that keeps two clusters apart.
+        min_cluster_size: clusters that fall below this size give their spikes to others.
+        seed: of the choice of spikes that templates and tests are made from.
+
+    Returns:
+        `(labels, shifts)`: `(num_spikes,)` int64 units from 0 without gaps, -1 for none; `(num_spikes,)` int64 samples
+        to add to the spikes' times.
+    """
+    labels, shifts = np.array(labels, dtype="int64"), np.zeros(len(labels), dtype="int64")
+    if labels.max(initial=-1) < 0:
+        return labels, shifts
+    cleaner = TemplateCleaner(waveforms, seed)
+
+    def fit_again(labels, shifts):
+        templates = cleaner(*waveforms.average(labels, shifts, seed))
+        fit = fit_templates(waveforms, templates, shifts, sampling_rate)
+        return drop_small(fit.labels, min_cluster_size), fit.shifts
+
+    labels, shifts = fit_again(labels, shifts)
+    for _ in range(MAX_ROUNDS):
+        num_clusters = labels.max(initial=-1) + 1
+        pairs, pair_shifts, depths = _test_pairs(labels, shifts, waveforms, sampling_rate, seed)
+        chosen = _least_separated(pairs, depths, min_valley)
+        if len(chosen) == 0:
+            break
+        new_labels, unit_shifts = join_pairs(num_clusters, pairs[chosen], pair_shifts[chosen])
+        shifts = np.clip(shifts + np.where(labels >= 0, unit_shifts[labels], 0), -waveforms.margin, waveforms.margin)
+        labels = np.where(labels >= 0, new_labels[labels], -1)
+        labels, shifts = fit_again(labels, shifts)
+        logger.info("join: %d clusters -> %d", num_clusters, labels.max(initial=-1) + 1)
+    for _ in range(NUM_FINAL_FITS):
+        labels, shifts = fit_again(labels, shifts)
+    return labels, shifts
+
+
+def _least_separated(pairs, depths, min_valley):
+    """Indices of the pairs to be joined in one round, the surest first, no cluster twice."""
+    taken, chosen = set(), []
+    for pair in np.argsort(depths, kind="stable"):
+        if depths[pair] >= min_valley:
+            break
+        if not taken & set(pairs[pair]):
+            taken |= set(pairs[pair])
+            chosen.append(pair)
+    return np.array(chosen, dtype="int64")
+
+
+def _test_pairs(labels, shifts, waveforms, sampling_rate, seed):
+    """Valley depth of each pair of similar clusters: `(num_pairs, 2)` clusters, `(num_pairs,)` shifts and depths."""
+    templates, counts = waveforms.average(labels, shifts, seed)
+    max_shift = min(round(MAX_MISALIGNMENT_MS * 1e-3 * sampling_rate), waveforms.num_samples // 4)
+    distances, best_shifts = template_distances(templates, max_shift)
+    energies = np.square(templates).sum(axis=(1, 2))
+    absolute = distances * np.maximum(energies[:, None], energies[None, :])
+    is_near = (distances < MAX_RELATIVE_DISTANCE) | (absolute < MAX_DISTANCE)
+    is_near &= (counts @ counts.T) > 0
+    pairs = np.argwhere(np.triu(is_near, k=1))
+    pair_shifts = best_shifts[pairs[:, 0], pairs[:, 1]]
+    chosen = choose_spikes(labels, MAX_SPIKES_PER_TEST, seed)
+    peak_channels = np.ptp(templates, axis=1).argmax(axis=1)
+    depths = np.array(
+        [
+            _valley(waveforms, [chosen[unit] for unit in pair], shifts, shift, peak_channels[pair])
+            for pair, shift in zip(pairs, pair_shifts)
+        ]
+    )
+    return pairs, pair_shifts, depths
+
+
+def _valley(waveforms, spikes, shifts, shift, peak_channels):
+    """Depth of the valley between the spikes of two clusters along the difference of their averages."""
+    near = [waveforms.channels[channel] for channel in peak_channels]
+    common = np.intersect1d(*near)
+    common = common[common >= 0]
+    if len(common) == 0:
+        return 1.0
+    first_shifts = shifts[spikes[0]]
+    second_shifts = np.clip(shifts[spikes[1]] + shift, -waveforms.margin, waveforms.margin)
+    first = waveforms.aligned_on(spikes[0], first_shifts, common)
+    second = waveforms.aligned_on(spikes[1], second_shifts, common)
+    averages = first.mean(axis=0), second.mean(axis=0)
+    difference = averages[1] - averages[0]
+    standard_error = np.sqrt(1 / len(first) + 1 / len(second))
+    # The many samples without a real difference would let each spike vote for the mean that it is part of.
+    direction = np.where(np.abs(difference) > NUM_STANDARD_ERRORS * standard_error, difference, 0)
+    if not direction.any():
+        return 0.0
+    # Spikes that differ by a part of a sample in time are no two units.
+    slope = np.gradient(averages[0] + averages[1], axis=0)
+    direction = direction - slope * (direction * slope).sum() / max(np.square(slope).sum(), 1e-12)
+    lines = [np.tensordot(part, direction, axes=([1, 2], [0, 1])) for part in (first, second)]
+    return valley_depth_on_line(*lines)

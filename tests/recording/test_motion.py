@@ -1,0 +1,77 @@
+import numpy as np
+import pytest
+from spikeinterface.core import NumpyRecording
+
+from huidurep_hf.recording.motion import follow_motion
+from huidurep_hf.recording.preparation import prepare
+
+
+def noise(num_channels=32, seconds=2.0, groups=None, pitch_um=20.0):
+    traces = np.random.default_rng(0).normal(size=(int(30000 * seconds), num_channels)).astype("float32")
+    recording = NumpyRecording([traces], sampling_frequency=30000.0)
+    recording.set_dummy_probe_from_locations(
+        np.stack([np.zeros(num_channels), pitch_um * np.arange(num_channels)], axis=1)
+    )
+    if groups is not None:
+        recording.set_property("group", np.asarray(groups))
+    return prepare(recording)
+
+
+@pytest.fixture(scope="module")
+def drifting():
+    """40 s of eight neurons before 32 contacts; tissue and neurons move up by 40 um, half of it in 10 s."""
+    rng = np.random.default_rng(0)
+    rate, seconds, depths = 30000.0, 40.0, 20.0 * np.arange(32)
+    traces = rng.normal(size=(int(rate * seconds), 32)).astype("float32")
+    shape = -np.exp(-0.5 * ((np.arange(40) - 15) / 3.0) ** 2) + 0.3 * np.exp(-0.5 * ((np.arange(40) - 25) / 5.0) ** 2)
+    for depth, size in zip(np.linspace(150, 450, 8), np.linspace(12, 30, 8)):
+        for start in rng.integers(0, len(traces) - 40, size=int(15 * seconds)):
+            moved = depth - 20.0 + 40.0 * start / len(traces)
+            traces[start : start + 40] += size * shape[:, None] * np.exp(-0.5 * ((depths - moved) / 25.0) ** 2)
+    recording = NumpyRecording([traces], sampling_frequency=rate)
+    recording.set_dummy_probe_from_locations(np.stack([np.zeros(32), depths], axis=1))
+    return recording
+
+
+@pytest.mark.parametrize(
+    ("kwargs", "switch", "reason"),
+    [
+        ({}, "off", "switched off"),
+        ({"num_channels": 4}, "auto", "4 channels are fewer than 24"),
+        ({"groups": [0] * 16 + [1] * 16}, "auto", "several shanks"),
+        ({"pitch_um": 5.0}, "auto", "span 155 um"),
+        ({}, "auto", "2 s are too short"),
+    ],
+)
+def test_the_reason_not_to_follow_is_told(kwargs, switch, reason):
+    prepared = noise(**kwargs)
+    given = follow_motion(prepared, switch)
+    assert given.recording is prepared.recording
+    assert reason in given.steps[-1]
+
+
+def test_what_cannot_be_followed_is_refused_when_asked_for():
+    with pytest.raises(ValueError, match="4 channels are fewer than 24.*motion='auto'"):
+        follow_motion(noise(num_channels=4), "on")
+
+
+def test_a_drifting_probe_is_followed(drifting):
+    prepared = prepare(drifting)
+    followed = follow_motion(prepared, "auto")
+    assert "followed (dredge_fast)" in followed.steps[-1]
+    assert followed.recording.get_num_samples() == prepared.recording.get_num_samples()
+    # The neuron's largest channel at the beginning and at the end: 40 um apart as recorded, and near each other after.
+    moved_by = {
+        name: largest_depth(given, -1) - largest_depth(given, 0)
+        for name, given in (("recorded", prepared), ("followed", followed))
+    }
+    assert abs(moved_by["recorded"]) >= 35
+    assert abs(moved_by["followed"]) <= 20
+
+
+def largest_depth(prepared, end):
+    """Depth of the channel with the deepest troughs in the first or last 4 s."""
+    num_samples = prepared.recording.get_num_samples()
+    start = 0 if end == 0 else num_samples - 120000
+    traces = prepared.recording.get_traces(start_frame=start, end_frame=start + 120000)
+    return prepared.positions[np.percentile(traces, 0.05, axis=0).argmin(), 1]

@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+from scipy.signal import lfilter, welch
+from spikeinterface.core import NumpyRecording
+
+from huidurep_hf.recording.preparation import prepare
+from huidurep_hf.recording.whitening import prediction_error_filter, whiten
+
+RATE = 30000.0
+
+
+def correlated_noise(num_samples=60000, num_channels=4):
+    rng = np.random.default_rng(0)
+    independent = rng.normal(size=(num_samples, num_channels))
+    shared = independent + 0.8 * independent.mean(axis=1, keepdims=True) * num_channels**0.5
+    return lfilter([1.0], [1.0, -0.6], shared, axis=0) * np.array([3.0, 5.0, 8.0, 4.0])[:num_channels]
+
+
+def as_recording(traces, groups=None):
+    recording = NumpyRecording([traces.astype("float32")], sampling_frequency=RATE)
+    # Two shanks that lie closer to each other than noise is whitened over.
+    channel = np.arange(traces.shape[1])
+    recording.set_dummy_probe_from_locations(np.stack([10.0 * (channel // 4), 25.0 * (channel % 4)], axis=1))
+    if groups is not None:
+        recording.set_property("group", np.asarray(groups))
+    return recording
+
+
+def correlation_between_channels(traces):
+    return np.abs(np.corrcoef(traces.T)[np.triu_indices(traces.shape[1], 1)]).max()
+
+
+def slope_of_spectrum(traces):
+    """Power at 0.5 to 1.5 kHz over power at 4 to 5 kHz: 1 for noise that is white within the pass band."""
+    frequencies, power = welch(traces, fs=RATE, nperseg=1024, axis=0)
+    low, high = ((frequencies > start) & (frequencies < stop) for start, stop in ((500, 1500), (4000, 5000)))
+    return power[low].mean() / power[high].mean()
+
+
+def test_noise_becomes_white_in_space_and_time():
+    prepared = prepare(as_recording(correlated_noise()))
+    whitened = whiten(prepared)
+    before, after = prepared.recording.get_traces(), whitened.recording.get_traces()
+    assert correlation_between_channels(before) > 0.3
+    assert correlation_between_channels(after) < 0.05
+    assert slope_of_spectrum(before) > 2.5
+    assert 0.7 < slope_of_spectrum(after) < 1.4
+    np.testing.assert_allclose(np.median(np.abs(after), axis=0) / 0.6745, 1, atol=0.05)
+    assert whitened.noise_levels.tolist() == [1.0] * 4
+    assert whitened.steps[-1].startswith("whitened in space")
+
+
+def test_a_spike_keeps_its_time():
+    traces = correlated_noise()
+    traces[30000:30003] -= 300.0
+    whitened = whiten(prepare(as_recording(traces)))
+    assert abs(np.abs(whitened.recording.get_traces()).max(axis=1).argmax() - 30001) <= 3
+
+
+def test_shanks_do_not_mix():
+    traces = np.concatenate([correlated_noise(), correlated_noise()[::-1]], axis=1)
+    traces[30000:30003, :4] -= 300.0
+    whitened = whiten(prepare(as_recording(traces, groups=[0] * 4 + [1] * 4)))
+    around = np.abs(whitened.recording.get_traces(start_frame=29990, end_frame=30020)).max(axis=0)
+    assert around[:4].max() > 20
+    assert around[4:].max() < 6
+
+
+def test_segments_give_the_same_as_chunks():
+    traces = correlated_noise()
+    whitened = whiten(prepare(as_recording(traces))).recording
+    part = whitened.get_traces(start_frame=12345, end_frame=12400)
+    np.testing.assert_array_equal(part, whitened.get_traces()[12345:12400])
+
+
+def test_prediction_of_a_known_process():
+    rng = np.random.default_rng(1)
+    noise = lfilter([1.0], [1.0, -0.6], rng.normal(size=(200000, 1)), axis=0)
+    found = prediction_error_filter([noise], sampling_rate=15000.0)
+    assert found[:2] == pytest.approx([1.0, -0.6], abs=0.02)
+    assert np.abs(found[2:]).max() < 0.02
+    with_spikes = noise.copy()
+    with_spikes[1000:1030] = np.nan
+    assert prediction_error_filter([with_spikes], 15000.0) == pytest.approx(found, abs=1e-3)
+    assert prediction_error_filter([np.zeros((100, 2))], 15000.0).tolist() == [1.0, 0.0, 0.0, 0.0]
