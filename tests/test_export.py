@@ -6,16 +6,17 @@ from huidurep_hf.export import INPUTS, compare, export_onnx, export_program
 
 KINDS = {
     "channel": {},
-    "channel_fused": {"fuse_denoised": True, "num_hidden_layers": 1},
+    "channel_attention_fused": {"fuse_denoised": True, "pooling": "attention"},
     "time": {"encoder_type": "time", "num_channels": 6, "norm_first": False, "hidden_act": "relu"},
 }
 
 
-@pytest.fixture(params=KINDS)
+@pytest.fixture
 def model(request, build_tiny):
-    return build_tiny(HuiduRepModel, **KINDS[request.param])
+    return build_tiny(HuiduRepModel, num_hidden_layers=1, **KINDS[request.param])
 
 
+@pytest.mark.parametrize("model", KINDS, indirect=True)
 def test_a_program_of_any_number_of_spikes_and_channels(model, tmp_path):
     attention = model.config._attn_implementation
     torch.export.save(export_program(model), tmp_path / "model.pt2")
@@ -33,6 +34,7 @@ def test_a_program_of_any_number_of_spikes_and_channels(model, tmp_path):
         assert compare(model, run) < 1e-5
 
 
+@pytest.mark.parametrize("model", ["channel", "time"], indirect=True)
 def test_an_onnx_file_of_any_number_of_spikes_and_channels(model, tmp_path):
     pytest.importorskip("onnxscript")
     from onnx.reference import ReferenceEvaluator
@@ -53,7 +55,7 @@ def test_an_onnx_file_of_any_number_of_spikes_and_channels(model, tmp_path):
 
 def test_a_file_that_deviates_is_not_left(build_tiny, tmp_path, monkeypatch):
     pytest.importorskip("onnxscript")
-    model = build_tiny(HuiduRepModel, num_hidden_layers=1)
+    model = build_tiny(HuiduRepModel, num_hidden_layers=1, num_decoder_layers=0)
     monkeypatch.setattr("huidurep_hf.export.compare", lambda *_: float("nan"))
     with pytest.raises(ValueError, match="deviates"):
         export_onnx(model, tmp_path / "model.onnx")
