@@ -61,7 +61,8 @@ def compare_variants(variants: dict[str, TrueSpikes], model, feature_extractor, 
     for name, spikes in variants.items():
         output = model_features(spikes, model, feature_extractor)
         in_order = in_probe_order(output.inputs, spikes.channel_indices)
-        methods = {"PCA-32": pca_features(in_order), "model": output.embeddings}
+        # In double precision, as in `compared_features`: the spikes as recorded then score the same here and there.
+        methods = {"PCA-32": pca_features(in_order), "model": output.embeddings.astype("float64")}
         num_units = len(np.unique(spikes.labels))
         rows[name] = {
             method: [
