@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
-import uuid
+import shutil
+import tempfile
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -65,8 +67,8 @@ def spikes_from_recording(
     from its own waveform within 0.3 ms of the stated time. `location` is the centre of mass of the squared
     peak-to-peak amplitude.
 
-    Memory is bounded by a chunk of traces and a batch of spikes; the rows lie in an Arrow file in the cache of
-    `datasets`, as those of `Dataset.from_generator` do.
+    Memory is bounded by a chunk of traces and a batch of spikes. Until Python ends the rows lie in an Arrow file in the
+    cache of `datasets`; [`~huidurep_hf.spike_dataset.writing.write_spikes`] keeps them.
 
     Args:
         recording: SpikeInterface recording with a probe, of any rate and number of channels.
@@ -154,8 +156,12 @@ def _write_arrow(prepared, peaks, unit_ids, geometry: SpikeGeometry, names: dict
     import pyarrow as pa
     from datasets.config import HF_DATASETS_CACHE
 
-    path = Path(HF_DATASETS_CACHE) / "huidurep_spikes" / f"{uuid.uuid4().hex}.arrow"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    # On the disk where `datasets` has room: the folder of temporary files may lie in memory.
+    Path(HF_DATASETS_CACHE).mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="huidurep_spikes_", dir=HF_DATASETS_CACHE))
+    # Not when the dataset is dropped: others that were selected from it may still be read.
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = folder / "spikes.arrow"
     schema = spike_features(geometry).arrow_schema
     # The same for recordings of the same usable contacts, and in all likelihood for them alone.
     layout = zlib.crc32(prepared.positions.round().astype("int32").tobytes()) & 0x7FFFFFFF
@@ -168,7 +174,7 @@ def _write_arrow(prepared, peaks, unit_ids, geometry: SpikeGeometry, names: dict
             columns = _columns(batch, unit_ids[rows], geometry, names, layout)
             writer.write_batch(pa.record_batch([columns[name] for name in schema.names], schema=schema))
             bar.update(len(batch.waveforms))
-    logger.info("%d spikes of %s lie in %s", len(peaks), names["group"], path)
+    logger.info("Cut %d spikes of %s", len(peaks), names["group"])
     return path
 
 
