@@ -7,10 +7,10 @@ import pytest
 from huggingface_hub import DatasetCard
 
 from huidurep_hf.simulation.amplifier import record_potential
+from huidurep_hf.simulation.dataset_building import SpikeDatasetParameters, build_spike_dataset
 from huidurep_hf.simulation.dataset_units import training_units
 from huidurep_hf.simulation.potential import CellPose, extracellular_potential
 from huidurep_hf.simulation.probes import TRAINING_PROBES
-from huidurep_hf.simulation.spike_dataset import SpikeDatasetParameters, build_spike_dataset
 from huidurep_hf.simulation.spike_shape import peak_to_trough_ratio, trough_to_peak_ms
 
 PARAMETERS = SpikeDatasetParameters(num_units=6, num_test_units=0, source="stylised", units_per_neuron=3, seed=1)

@@ -1,4 +1,4 @@
-"""The simulated spike dataset: rows of waveforms on their nearest channels, in Parquet shards that `datasets` reads."""
+"""Build the simulated spike dataset: rows of waveforms on their nearest channels, in shards that `datasets` reads."""
 
 from __future__ import annotations
 
