@@ -4,8 +4,8 @@ import argparse
 import logging
 import sys
 
+from huidurep_hf.simulation.dataset_building import SpikeDatasetParameters, build_spike_dataset
 from huidurep_hf.simulation.dataset_units import SOURCES
-from huidurep_hf.simulation.spike_dataset import SpikeDatasetParameters, build_spike_dataset
 from huidurep_hf.simulation.templates import TemplateParameters
 
 

@@ -8,6 +8,8 @@ import argparse
 import logging
 import sys
 
+from huggingface_hub.errors import HfHubHTTPError
+
 from huidurep_hf.recording.probe import PROBE_NAMES
 from huidurep_hf.recording.reading import read_recording
 from huidurep_hf.spike_dataset.folder import check_dataset_folder
@@ -61,6 +63,9 @@ def main() -> None:
         print(f"{len(spikes)} spikes are in {folder}")
         if options.push:
             print(f"They are at {push_dataset(folder, options.push)}")
+    except HfHubHTTPError as error:
+        # Its first line says what was wrong; addresses and general advice follow.
+        sys.exit(f"error: the hub did not take the dataset in {folder}: {str(error).splitlines()[0]}")
     except (TypeError, ValueError, ImportError, FileExistsError) as error:
         sys.exit(f"error: {error}")
 

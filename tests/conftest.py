@@ -1,4 +1,4 @@
-"""Fixtures that several rooms share: no network, a private Hugging Face home, a tiny model and its folder."""
+"""Fixtures that several rooms share: no network, a private Hugging Face home, a tiny model and its folder, spikes."""
 
 import os
 import tempfile
@@ -57,3 +57,19 @@ def spike_dataset(tmp_path_factory):
     from .light_dataset import build_dataset
 
     return build_dataset(tmp_path_factory.mktemp("spikes") / "spikes")
+
+
+@pytest.fixture(scope="session")
+def generated():
+    """Ten seconds of eight channels with four well separated units: recording and true sorting."""
+    from spikeinterface.core import generate_ground_truth_recording
+
+    recording, sorting = generate_ground_truth_recording(
+        durations=[10.0],
+        num_channels=8,
+        num_units=4,
+        sampling_frequency=30000.0,
+        generate_sorting_kwargs={"firing_rates": 8.0, "refractory_period_ms": 4.0},
+        seed=2,
+    )
+    return recording.save(format="memory", progress_bar=False, verbose=False), sorting

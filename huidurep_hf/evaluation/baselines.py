@@ -60,8 +60,19 @@ def aligned_pca_features(spikes: TrueSpikes, seed: int = 0) -> np.ndarray:
 
 
 def in_probe_order(waveforms: np.ndarray, channel_indices: np.ndarray) -> np.ndarray:
-    """Reorder channels `(num_spikes, num_samples, num_channels)` from distance to place on the probe, padding last."""
-    order = np.argsort(np.where(channel_indices < 0, np.iinfo("int64").max, channel_indices), axis=1, kind="stable")
+    """Reorder channels from distance to place on the probe, padding last.
+
+    Args:
+        waveforms: `(num_spikes, num_samples, num_channels)`.
+        channel_indices: `(num_spikes, num_channels)` the channel on the probe, -1 for padding. Where a model of a
+            fixed number of channels has added some to the waveforms, it is shorter; those are padding, too.
+
+    Returns:
+        Waveforms of the same shape.
+    """
+    num_unknown = waveforms.shape[2] - channel_indices.shape[1]
+    place = np.pad(channel_indices, ((0, 0), (0, num_unknown)), constant_values=-1)
+    order = np.argsort(np.where(place < 0, np.iinfo("int64").max, place), axis=1, kind="stable")
     return np.take_along_axis(waveforms, order[:, None, :], axis=2)
 
 

@@ -65,16 +65,14 @@ def evaluate_denoiser(spikes: TrueSpikes, clean: np.ndarray, model, feature_extr
     features = extract(spikes, feature_extractor)
     truth = extract(dataclasses.replace(spikes, waveforms=clean), feature_extractor)["waveforms"].numpy()
     noisy = features["waveforms"].numpy()
-    channels = np.full(noisy.shape[::2], -1)
-    channels[:, : spikes.channel_indices.shape[1]] = spikes.channel_indices
     # Principal components gain from the order of the probe; to the others it makes no difference.
-    truth, noisy = in_probe_order(truth, channels), in_probe_order(noisy, channels)
+    truth, noisy = in_probe_order(truth, spikes.channel_indices), in_probe_order(noisy, spikes.channel_indices)
     low_rank, rank = best_low_rank_denoiser(truth, noisy)
     denoised = {
         "none": noisy,
         "PCA": low_rank,
-        "random decoder": in_probe_order(run_model(with_random_decoder(model), features)[1], channels),
-        "model": in_probe_order(run_model(model, features)[1], channels),
+        "random decoder": in_probe_order(run_model(with_random_decoder(model), features)[1], spikes.channel_indices),
+        "model": in_probe_order(run_model(model, features)[1], spikes.channel_indices),
     }
     rows = denoising_table(truth, noisy, denoised, spikes.labels)
     return [{**row, "pca_rank": rank} for row in rows]

@@ -107,12 +107,9 @@ def compared_features(spikes: TrueSpikes, model_output: ModelFeatures) -> dict[s
     the order of distance. One location, the centre of mass of the raw waveforms, is appended to each method; a model
     that localises spikes itself has a last row with its own.
     """
-    inputs = model_output.inputs
-    channel_indices = np.full(inputs.shape[::2], -1)
-    channel_indices[:, : spikes.channel_indices.shape[1]] = spikes.channel_indices
     location = spike_locations(spikes)
     plain = {
-        "PCA-32": pca_features(in_probe_order(inputs, channel_indices)),
+        "PCA-32": pca_features(in_probe_order(model_output.inputs, spikes.channel_indices)),
         "PCA, 5 aligned channels": aligned_pca_features(spikes),
         "model": model_output.embeddings.astype("float64"),
     }

@@ -93,12 +93,13 @@ def evaluate_recording(recording_parameters, model, feature_extractor, parameter
     )
     figures = evaluate_spikes(spikes, model, feature_extractor, num_seeds=parameters.num_mixture_seeds)
     variants = {
-        "as recorded": spikes,
         "20 % of the channels dead": mask_channels(spikes, seed=seed),
         "window of 1.04 ms": cut_window(spikes),
         **_other_rates(recording_parameters, parameters),
     }
-    figures["robustness"] = compare_variants(variants, model, feature_extractor, num_seeds=parameters.num_mixture_seeds)
+    varied = compare_variants(variants, model, feature_extractor, num_seeds=parameters.num_mixture_seeds)
+    as_recorded = {name: figures["methods"][name]["all"]["mixture_ari"] for name in ("PCA-32", "model")}
+    figures["robustness"] = {"as recorded": as_recorded, **varied}
     at_rest = place_units(dataclasses.replace(recording_parameters, drift_um=None))
     noisy, clean = add_spikes(recording, at_rest, seed=seed)
     figures["denoising"] = evaluate_denoiser(noisy, clean, model, feature_extractor)

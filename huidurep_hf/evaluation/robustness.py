@@ -60,9 +60,9 @@ def compare_variants(variants: dict[str, TrueSpikes], model, feature_extractor, 
     rows = {}
     for name, spikes in variants.items():
         output = model_features(spikes, model, feature_extractor)
-        channels = np.full(output.inputs.shape[::2], -1)
-        channels[:, : spikes.channel_indices.shape[1]] = spikes.channel_indices
-        methods = {"PCA-32": pca_features(in_probe_order(output.inputs, channels)), "model": output.embeddings}
+        in_order = in_probe_order(output.inputs, spikes.channel_indices)
+        # In double precision, as in `compared_features`: the spikes as recorded then score the same here and there.
+        methods = {"PCA-32": pca_features(in_order), "model": output.embeddings.astype("float64")}
         num_units = len(np.unique(spikes.labels))
         rows[name] = {
             method: [

@@ -68,9 +68,7 @@ def filter_gain(frequencies: np.ndarray, sampling_rate: float, band_hz: tuple[fl
     """
     from scipy.signal import butter, sosfreqz
 
-    low_hz, high_hz = band_hz
-    band_hz = low_hz, min(high_hz, HIGHEST_SHARE_OF_RATE * sampling_rate)
-    sections = butter(_FILTER_ORDER, band_hz, btype="bandpass", fs=sampling_rate, output="sos")
+    sections = butter(_FILTER_ORDER, _possible_band(band_hz, sampling_rate), "bandpass", fs=sampling_rate, output="sos")
     _, response = sosfreqz(sections, worN=np.minimum(frequencies, sampling_rate / 2), fs=sampling_rate)
     return np.abs(response) ** 2
 
@@ -82,8 +80,14 @@ def _causal_response(
     from scipy.signal import butter, sosfreqz
 
     frequencies = np.minimum(frequencies, sampling_rate / 2)
-    high_pass = butter(order, band_hz[0], btype="highpass", fs=sampling_rate, output="sos")
-    low_pass = butter(_FILTER_ORDER, band_hz[1], btype="lowpass", fs=sampling_rate, output="sos")
+    low_hz, high_hz = _possible_band(band_hz, sampling_rate)
+    high_pass = butter(order, low_hz, btype="highpass", fs=sampling_rate, output="sos")
+    low_pass = butter(_FILTER_ORDER, high_hz, btype="lowpass", fs=sampling_rate, output="sos")
     _, causal = sosfreqz(high_pass, worN=frequencies, fs=sampling_rate)
     _, response = sosfreqz(low_pass, worN=frequencies, fs=sampling_rate)
     return causal * np.abs(response) ** 2
+
+
+def _possible_band(band_hz: tuple[float, float], sampling_rate: float) -> tuple[float, float]:
+    """End a band below half the sampling rate, where filters lose their meaning."""
+    return band_hz[0], min(band_hz[1], HIGHEST_SHARE_OF_RATE * sampling_rate)

@@ -6,14 +6,13 @@ them (Buccino & Einevoll, Neuroinformatics 2021). They are CC BY-NC-SA 4.0, and 
 
 from __future__ import annotations
 
-import os
 import shutil
 from pathlib import Path
 
 import numpy as np
 
 from .currents import CellCurrents
-from .mechanism_compiler import INSTALL, run_compiler
+from .mechanism_compiler import INSTALL, new_cache_folder, run_compiler
 from .somatic_spikes import SAMPLES_AFTER, SAMPLES_BEFORE, TIME_STEP_MS, choose_spikes
 
 
@@ -32,22 +31,15 @@ def compile_mechanisms(cache_dir: Path) -> Path:
     """
     bundled = _bundled_models()
     models_dir = cache_dir / "cell_models"
-    if (models_dir / "mods").is_dir():
-        return models_dir
-    unfinished = cache_dir / f".cell_models.unfinished-{os.getpid()}"
-    try:
-        ignored = shutil.ignore_patterns("__pycache__", "mods", "x86_64", "arm64")
-        shutil.copytree(bundled, unfinished, ignore=ignored, dirs_exist_ok=True)
-        mods = unfinished / "mods"
-        mods.mkdir()
-        for source in sorted(unfinished.glob("*/mechanisms/*.mod")):
-            shutil.copy(source, mods)
-        run_compiler(mods)
-        # Another process may have been quicker.
-        if not models_dir.exists():
-            unfinished.rename(models_dir)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    if not models_dir.is_dir():
+        with new_cache_folder(models_dir) as unfinished:
+            ignored = shutil.ignore_patterns("__pycache__", "mods", "x86_64", "arm64")
+            shutil.copytree(bundled, unfinished, ignore=ignored, dirs_exist_ok=True)
+            mods = unfinished / "mods"
+            mods.mkdir()
+            for source in sorted(unfinished.glob("*/mechanisms/*.mod")):
+                shutil.copy(source, mods)
+            run_compiler(mods)
     return models_dir
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+from ..spike_dataset.size_category import size_category
 from .cells import HELD_OUT_CELLS, TRAINING_CELLS
 from .probes import HELD_OUT_PROBES, TRAINING_PROBES
 
@@ -118,8 +119,6 @@ def dataset_card(shape: dict, parameters: dict, num_rows: dict[str, int]) -> str
         parameters: what the dataset was simulated with.
         num_rows: rows of each split that there is.
     """
-    total = sum(num_rows.values())
-    sizes = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
     source = parameters["source"]
     license = dataset_license(source, "test" in num_rows)
     own, models = source != "cell_models", source != "stylised" or "test" in num_rows
@@ -129,7 +128,7 @@ def dataset_card(shape: dict, parameters: dict, num_rows: dict[str, int]) -> str
     return _CARD.format(
         **shape | {"sampling_rate": round(shape["sampling_rate"])},
         license=license,
-        size_category=next((name for limit, name in sizes if total < limit), "n>1M"),
+        size_category=size_category(sum(num_rows.values())),
         data_files="\n".join(f"  - split: {split}\n    path: data/{split}-*.parquet" for split in num_rows),
         splits="\n".join(_split_row(split, rows, source) for split, rows in num_rows.items()),
         held_out_cells=", ".join(HELD_OUT_CELLS),

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 INSTALL = 'Install it with `pip install "huidurep-hf[simulation]"`.'
+
+
+@contextmanager
+def new_cache_folder(folder: Path) -> Iterator[Path]:
+    """Give a folder beside the final place to compile in; move it there at the end.
+
+    Where another process was quicker, its folder stays.
+    """
+    unfinished = folder.with_name(f".{folder.name}.unfinished-{os.getpid()}")
+    try:
+        unfinished.mkdir(parents=True)
+        yield unfinished
+        if not folder.exists():
+            unfinished.rename(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
 
 
 def run_compiler(folder: Path) -> None:

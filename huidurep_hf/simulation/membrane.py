@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .morphology import APICAL, AXON, DENDRITE, INITIAL_SEGMENT, SOMA, Branch
+from .random_draws import log_uniform
 
 
 @dataclass(frozen=True)
@@ -64,26 +65,26 @@ def random_membrane(branches: list[Branch], fast: bool, rng: np.random.Generator
     """
     # The M current, sped up, also stands for the potassium currents of the after-hyperpolarisation; slow, it adapts.
     brief_m = fast or rng.random() < 0.5
-    speed_na = _log_uniform(rng, 1.0, 2.5) if fast else _log_uniform(rng, 0.6, 1.6)
+    speed_na = log_uniform(rng, 1.0, 2.5) if fast else log_uniform(rng, 0.6, 1.6)
     kinetics = Kinetics(
-        gleak=_log_uniform(rng, 1e-5, 1.2e-4),
+        gleak=log_uniform(rng, 1e-5, 1.2e-4),
         eleak=rng.uniform(-76, -66),
         shift_h=rng.uniform(-4, 6),
         shift_n=rng.uniform(-3, 10) if fast else rng.uniform(-8, 5),
         speed_na=speed_na,
-        speed_k=speed_na * (_log_uniform(rng, 0.7, 2.0) if fast else _log_uniform(rng, 0.3, 1.3)),
-        tau_m_max=_log_uniform(rng, 15, 60) if brief_m else _log_uniform(rng, 200, 2000),
+        speed_k=speed_na * (log_uniform(rng, 0.7, 2.0) if fast else log_uniform(rng, 0.3, 1.3)),
+        tau_m_max=log_uniform(rng, 15, 60) if brief_m else log_uniform(rng, 200, 2000),
     )
-    soma_na = _log_uniform(rng, 0.04, 0.18)
+    soma_na = log_uniform(rng, 0.04, 0.18)
     # A share of the sodium: repolarisation must keep up with the spike.
-    potassium = _log_uniform(rng, 0.4, 1.6) if fast else _log_uniform(rng, 0.12, 1.0)
-    m_current = soma_na * _log_uniform(rng, 0.02, 0.15) if brief_m else _log_uniform(rng, 1e-5, 3e-4)
+    potassium = log_uniform(rng, 0.4, 1.6) if fast else log_uniform(rng, 0.12, 1.0)
+    m_current = soma_na * log_uniform(rng, 0.02, 0.15) if brief_m else log_uniform(rng, 1e-5, 3e-4)
     soma_vt = rng.uniform(-60, -48)
     hot_vt = soma_vt - rng.uniform(1, 8)
-    dendritic = 0.0 if rng.random() < 0.35 else _log_uniform(rng, 0.05, 0.8)
-    apical = dendritic * _log_uniform(rng, 0.5, 2.0)
-    fall_um = _log_uniform(rng, 60, 800)
-    initial_na = np.clip(_log_uniform(rng, 2, 10) * soma_na, 0.12, 0.7)
+    dendritic = 0.0 if rng.random() < 0.35 else log_uniform(rng, 0.05, 0.8)
+    apical = dendritic * log_uniform(rng, 0.5, 2.0)
+    fall_um = log_uniform(rng, 60, 800)
+    initial_na = np.clip(log_uniform(rng, 2, 10) * soma_na, 0.12, 0.7)
     axonal = rng.uniform(0.15, 0.6)
     spines = rng.uniform(1.0, 1.8)
     capacitance = rng.uniform(0.75, 1.1)
@@ -103,7 +104,3 @@ def random_membrane(branches: list[Branch], fast: bool, rng: np.random.Generator
         thresholds.append(hot_vt if axonic else soma_vt)
         capacitances.append(capacitance * (spines if branch.kind in (DENDRITE, APICAL) else 1.0))
     return Membrane(kinetics, rng.uniform(80, 180), capacitances, thresholds, densities)
-
-
-def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    return float(np.exp(rng.uniform(np.log(low), np.log(high))))

@@ -1,4 +1,4 @@
-"""Two numbers that describe an extracellular spike's shape."""
+"""How wide an extracellular spike is."""
 
 from __future__ import annotations
 
@@ -10,10 +10,3 @@ def trough_to_peak_ms(waveform: np.ndarray, sampling_rate: float) -> float:
     trough = int(waveform.argmin())
     after = waveform[trough : trough + round(2e-3 * sampling_rate)]
     return 1000 * int(after.argmax()) / sampling_rate
-
-
-def peak_to_trough_ratio(waveform: np.ndarray, sampling_rate: float) -> float:
-    """Height of that peak over the depth of the trough."""
-    trough = int(waveform.argmin())
-    after = waveform[trough : trough + round(2e-3 * sampling_rate)]
-    return float(after.max() / -waveform[trough])

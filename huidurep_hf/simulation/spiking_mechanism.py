@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-import os
-import shutil
 from functools import cache
 from importlib import resources
 from pathlib import Path
 
 from .cells import default_cache_dir
-from .mechanism_compiler import INSTALL, run_compiler
+from .mechanism_compiler import INSTALL, new_cache_folder, run_compiler
 
 
 @cache
@@ -42,16 +40,8 @@ def compile_mechanism(cache_dir: Path) -> Path:
     source = resources.files("huidurep_hf.simulation") / "mechanisms" / "spiking.mod"
     text = source.read_bytes()
     folder = cache_dir / f"spiking-{hashlib.sha256(text).hexdigest()[:12]}"
-    if folder.is_dir():
-        return folder
-    unfinished = cache_dir / f".{folder.name}.unfinished-{os.getpid()}"
-    try:
-        unfinished.mkdir(parents=True)
-        (unfinished / "spiking.mod").write_bytes(text)
-        run_compiler(unfinished)
-        # Another process may have been quicker.
-        if not folder.exists():
-            unfinished.rename(folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+    if not folder.is_dir():
+        with new_cache_folder(folder) as unfinished:
+            (unfinished / "spiking.mod").write_bytes(text)
+            run_compiler(unfinished)
     return folder

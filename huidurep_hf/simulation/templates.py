@@ -9,6 +9,7 @@ import numpy as np
 from .amplifier import NOMINAL_BAND_HZ, record_potential
 from .currents import CellCurrents
 from .potential import CellPose, extracellular_potential
+from .random_draws import log_uniform
 
 MAXIMAL_TRIES = 2000
 
@@ -86,7 +87,7 @@ def random_pose(
     low, high = contacts.min(axis=0) - parameters.margin_um, contacts.max(axis=0) + parameters.margin_um
     position = np.append(rng.uniform(low, high), rng.uniform(*parameters.distance_um))
     rotation = _upright_rotation(rng) if cell.upright else _any_rotation(rng)
-    return CellPose(position, rotation, _log_uniform(rng, *parameters.size_range))
+    return CellPose(position, rotation, log_uniform(rng, *parameters.size_range))
 
 
 def random_unit(
@@ -95,11 +96,11 @@ def random_unit(
     """Draw a pose, a duration and an amplifier band for `cell` before contacts `(num_contacts, 2)` (µm)."""
     band_hz, causal_order = NOMINAL_BAND_HZ, None
     if rng.random() < parameters.random_band_probability:
-        band_hz = (_log_uniform(rng, 100, 600), _log_uniform(rng, 2500, 12_000))
+        band_hz = (log_uniform(rng, 100, 600), log_uniform(rng, 2500, 12_000))
         if rng.random() < parameters.causal_probability:
             causal_order = int(rng.integers(1, 4))
     pose = random_pose(cell, contacts, parameters, rng)
-    return Unit(cell, pose, _log_uniform(rng, *parameters.stretch_range), band_hz, causal_order)
+    return Unit(cell, pose, log_uniform(rng, *parameters.stretch_range), band_hz, causal_order)
 
 
 def unit_waveform(
@@ -171,10 +172,6 @@ def _random_shift(
     across, away = rng.normal(0, parameters.scatter_um, 2)
     away = max(away, parameters.distance_um[0] - pose.position[2])
     return pose.shifted(rng.uniform(-reach_um, reach_um), across, away)
-
-
-def _log_uniform(rng: np.random.Generator, low: float, high: float) -> float:
-    return float(np.exp(rng.uniform(np.log(low), np.log(high))))
 
 
 def _any_rotation(rng: np.random.Generator) -> np.ndarray:

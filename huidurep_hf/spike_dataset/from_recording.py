@@ -2,24 +2,25 @@
 
 from __future__ import annotations
 
+import atexit
 import logging
-import math
-import uuid
+import shutil
+import tempfile
 import zlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
 
-from ..model.feature_extraction_huidurep import KERNEL_HALF_WIDTH, resampling_matrix
 from ..recording.alignment import align_spikes, find_main_channels
 from ..recording.detection import detect
 from ..recording.neighborhood import find_neighborhoods
 from ..recording.preparation import prepare
-from ..recording.waveforms import WaveformBatch, iterate_waveforms
+from ..recording.waveforms import WaveformBatch
 from .geometry import SpikeGeometry, describe, spike_features
+from .resampled_waveforms import iterate_resampled
 
 if TYPE_CHECKING:
     from datasets import Dataset
@@ -66,8 +67,8 @@ def spikes_from_recording(
     from its own waveform within 0.3 ms of the stated time. `location` is the centre of mass of the squared
     peak-to-peak amplitude.
 
-    Memory is bounded by a chunk of traces and a batch of spikes; the rows lie in an Arrow file in the cache of
-    `datasets`, as those of `Dataset.from_generator` do.
+    Memory is bounded by a chunk of traces and a batch of spikes. Until Python ends the rows lie in an Arrow file in the
+    cache of `datasets`; [`~huidurep_hf.spike_dataset.writing.write_spikes`] keeps them.
 
     Args:
         recording: SpikeInterface recording with a probe, of any rate and number of channels.
@@ -155,8 +156,12 @@ def _write_arrow(prepared, peaks, unit_ids, geometry: SpikeGeometry, names: dict
     import pyarrow as pa
     from datasets.config import HF_DATASETS_CACHE
 
-    path = Path(HF_DATASETS_CACHE) / "huidurep_spikes" / f"{uuid.uuid4().hex}.arrow"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    # On the disk where `datasets` has room: the folder of temporary files may lie in memory.
+    Path(HF_DATASETS_CACHE).mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix="huidurep_spikes_", dir=HF_DATASETS_CACHE))
+    # Not when the dataset is dropped: others that were selected from it may still be read.
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    path = folder / "spikes.arrow"
     schema = spike_features(geometry).arrow_schema
     # The same for recordings of the same usable contacts, and in all likelihood for them alone.
     layout = zlib.crc32(prepared.positions.round().astype("int32").tobytes()) & 0x7FFFFFFF
@@ -164,33 +169,13 @@ def _write_arrow(prepared, peaks, unit_ids, geometry: SpikeGeometry, names: dict
         pa.ipc.new_stream(path, schema) as writer,
         tqdm(total=len(peaks), desc="cut spikes", disable=not progress) as bar,
     ):
-        for batch in _iterate(prepared, peaks, geometry):
+        for batch in iterate_resampled(prepared, peaks, geometry):
             rows = slice(batch.first, batch.first + len(batch.waveforms))
             columns = _columns(batch, unit_ids[rows], geometry, names, layout)
             writer.write_batch(pa.record_batch([columns[name] for name in schema.names], schema=schema))
             bar.update(len(batch.waveforms))
-    logger.info("%d spikes of %s lie in %s", len(peaks), names["group"], path)
+    logger.info("Cut %d spikes of %s", len(peaks), names["group"])
     return path
-
-
-def _iterate(prepared, peaks, geometry: SpikeGeometry):
-    """Yield batches of waveforms in noise SDs, at the rate and window of the geometry."""
-    if len(peaks) == 0:
-        return
-    rate = prepared.recording.get_sampling_frequency()
-    ratio = rate / geometry.sampling_rate
-    margin = math.ceil(KERNEL_HALF_WIDTH * max(ratio, 1.0))
-    before = math.ceil(geometry.peak_sample * ratio) + margin
-    after = math.ceil((geometry.num_samples - geometry.peak_sample) * ratio) + margin
-    resampling = resampling_matrix(
-        before + after, before, rate, geometry.num_samples, geometry.peak_sample, geometry.sampling_rate
-    ).astype("float32")
-    neighborhoods = find_neighborhoods(prepared.positions, prepared.groups, geometry.num_channels)
-    for batch in iterate_waveforms(
-        prepared.recording, peaks, neighborhoods, prepared.noise_levels, num_before=before, num_after=after
-    ):
-        scaled = batch.waveforms / batch.noise_levels[:, None, :]
-        yield replace(batch, waveforms=np.einsum("nsc,sw->nwc", scaled, resampling, optimize=True))
 
 
 def _columns(batch: WaveformBatch, unit_ids, geometry: SpikeGeometry, names: dict, layout: int) -> dict:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import logging
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..model.feature_extraction_huidurep import KERNEL_HALF_WIDTH, resampling_matrix
 from ..recording.detection import detect
 from ..recording.neighborhood import find_neighborhoods
 from ..recording.preparation import prepare
-from ..recording.waveforms import iterate_waveforms
+from .geometry import SpikeGeometry
 from .noise_snippets import NoiseSnippets
+from .resampled_waveforms import iterate_resampled, samples_needed
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -73,23 +72,19 @@ def noise_from_recording(recording, parameters: NoiseParameters | None = None) -
     if prepared.recording is None:
         return _no_snippets(parameters)
     peaks = detect(prepared, threshold=parameters.detect_threshold, peak_sign="both")
-    rate = prepared.recording.get_sampling_frequency()
-    margin = math.ceil(KERNEL_HALF_WIDTH * max(1.0, rate / parameters.sampling_rate))
-    num_samples = math.ceil(parameters.num_samples * rate / parameters.sampling_rate) + 2 * margin
-    starts = _draw_starts(prepared, peaks, num_samples, parameters, random)
+    # A snippet has no trough; its first sample stands for one.
+    shape = parameters.num_samples, parameters.num_channels, parameters.sampling_rate
+    geometry = SpikeGeometry(*shape, peak_sample=0, unit="noise_sd", labelled=False)
+    before, after = samples_needed(prepared.recording.get_sampling_frequency(), geometry)
+    starts = _draw_starts(prepared, peaks, before + after, parameters, random)
     if len(starts) < parameters.num_snippets:
         logger.warning("Only %d of %d snippets of noise were found", len(starts), parameters.num_snippets)
-    resampling = resampling_matrix(
-        num_samples, margin, rate, parameters.num_samples, 0, parameters.sampling_rate
-    ).astype("float32")
-    neighborhoods = find_neighborhoods(prepared.positions, prepared.groups, parameters.num_channels)
+    # Of a stretch the margin that resampling needs comes first.
+    starts["sample_index"] += before
     waveforms = np.zeros((len(starts), parameters.num_samples, parameters.num_channels), dtype="float32")
-    for batch in iterate_waveforms(
-        prepared.recording, starts, neighborhoods, prepared.noise_levels, num_before=0, num_after=num_samples
-    ):
-        scaled = batch.waveforms / batch.noise_levels[:, None, :]
-        rows = slice(batch.first, batch.first + len(scaled))
-        waveforms[rows] = np.einsum("nsc,sw->nwc", scaled, resampling, optimize=True)
+    for batch in iterate_resampled(prepared, starts, geometry):
+        waveforms[batch.first : batch.first + len(batch.waveforms)] = batch.waveforms
+    neighborhoods = find_neighborhoods(prepared.positions, prepared.groups, parameters.num_channels)
     channels = starts["channel_index"]
     order = np.argsort(channels, kind="stable")
     return NoiseSnippets(
@@ -113,7 +108,7 @@ def _no_snippets(parameters: NoiseParameters) -> NoiseSnippets:
 
 
 def _draw_starts(prepared, peaks, num_samples: int, parameters: NoiseParameters, random) -> np.ndarray:
-    """Return first samples of snippets with their channels, as sorted peaks."""
+    """Return first samples of quiet stretches with their channels, as sorted peaks."""
     places = random.permutation(len(prepared.positions))[: parameters.num_places]
     share = -(-parameters.num_snippets // len(places))
     distance = round(parameters.distance_ms * prepared.recording.get_sampling_frequency() / 1000)

@@ -1,4 +1,4 @@
-"""Real noise for the views to lay over clean spikes: its statistics, its whitened course in time, and its file."""
+"""Real noise for the views to lay over clean spikes: its whitened course in time, and its file."""
 
 from __future__ import annotations
 
@@ -32,41 +32,6 @@ class NoiseSnippets:
 
     def __len__(self) -> int:
         return len(self.waveforms)
-
-    def spectrum(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return frequencies `(num_bins,)`, Hz, and the mean power density of a channel `(num_bins,)`, SD² / Hz.
-
-        The density is one-sided: its integral is the variance.
-        """
-        num_samples = self.waveforms.shape[1]
-        frequencies = np.fft.rfftfreq(num_samples, 1 / self.sampling_rate)
-        traces = self.waveforms.transpose(0, 2, 1)[self.mask]
-        if len(traces) == 0:
-            return frequencies, np.zeros(len(frequencies))
-        taper = np.hanning(num_samples)
-        power = (np.abs(np.fft.rfft(traces * taper, axis=1)) ** 2).mean(axis=0)
-        power *= 2 / (self.sampling_rate * (taper**2).sum())
-        power[[0, -1] if num_samples % 2 == 0 else [0]] /= 2
-        return frequencies, power
-
-    def correlation_by_distance(self, bin_um: float = 20.0) -> tuple[np.ndarray, np.ndarray]:
-        """Return distances between contacts `(num_bins,)`, µm, and the mean correlation of their noise `(num_bins,)`.
-
-        Distances are rounded to multiples of `bin_um`; those that no pair of contacts has are left out.
-        """
-        total, count = {}, {}
-        for members in self._by_place():
-            covariance, present = self._covariance(members)
-            scale = np.sqrt(np.diag(covariance))
-            correlation = covariance / (scale[:, None] * scale[None, :])
-            positions = self.positions[members[0]][present]
-            distance = np.linalg.norm(positions[:, None] - positions[None], axis=2)
-            upper = np.triu_indices(len(positions), k=1)
-            for bin_index, value in zip(np.round(distance[upper] / bin_um).astype(int), correlation[upper]):
-                total[bin_index] = total.get(bin_index, 0.0) + value * len(members)
-                count[bin_index] = count.get(bin_index, 0) + len(members)
-        bins = sorted(total)
-        return bin_um * np.array(bins, dtype=float), np.array([total[index] / count[index] for index in bins])
 
     def whitened(self) -> np.ndarray:
         """Return single-channel stretches of unit variance, independent in space, `(num_stretches, num_samples)`.

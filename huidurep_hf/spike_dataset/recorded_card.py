@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 
 from .from_recording import RecordedSpikesParameters
 from .geometry import SpikeGeometry
+from .size_category import size_category
 
 _CARD = """# {title}
 
@@ -86,7 +87,7 @@ class RecordedCard:
             license=self.license,
             pretty_name=self.title,
             tags=["neuroscience", "electrophysiology", "spike-sorting", "time-series"],
-            size_categories=[_size_category(num_rows)],
+            size_categories=[size_category(num_rows)],
             configs=[{"config_name": "default", "data_files": [{"split": split, "path": f"data/{split}-*.parquet"}]}],
         )
         labelled = geometry.labelled
@@ -103,8 +104,3 @@ class RecordedCard:
             parameters=json.dumps(asdict(self.parameters), indent=2),
         )
         return f"---\n{metadata.to_yaml()}\n---\n\n{text}"
-
-
-def _size_category(num_rows: int) -> str:
-    sizes = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
-    return next((name for limit, name in sizes if num_rows < limit), "1M<n<10M")

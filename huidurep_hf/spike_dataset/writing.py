@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,14 +13,14 @@ import numpy as np
 from .folder import DESCRIPTION_FILE, new_dataset_folder
 from .geometry import describe, read_geometry, spike_features
 from .recorded_card import RecordedCard
+from .shards import ROWS_PER_GROUP, write_shard
 
 if TYPE_CHECKING:
+    import pyarrow as pa
     from datasets import Dataset
 
 ROWS_PER_SHARD = 10_000
 """About 50 MB."""
-ROWS_PER_GROUP = 256
-"""Rows that a streaming reader decodes at once, about 1.4 MB."""
 
 
 def write_spikes(
@@ -42,12 +43,13 @@ def write_spikes(
     """
     folder, geometry = Path(folder), read_geometry(spikes)
     card, split = card or RecordedCard(), str(spikes.split or "train")
+    schema = spike_features(geometry).arrow_schema
     with new_dataset_folder(folder, overwrite) as unfinished:
         # One shard at least: an empty dataset has a schema, too.
         num_shards = max(1, -(-len(spikes) // ROWS_PER_SHARD))
         for index in range(num_shards):
             path = unfinished / "data" / f"{split}-{index:05d}-of-{num_shards:05d}.parquet"
-            _write_shard(spikes, index * ROWS_PER_SHARD, path, spike_features(geometry).arrow_schema)
+            write_shard(path, _groups(spikes, index * ROWS_PER_SHARD, schema), schema)
         info = describe(geometry, card.license)
         (unfinished / DESCRIPTION_FILE).write_text(json.dumps({"default": asdict(info)}, indent=2))
         num_units = len(np.unique(spikes.with_format("numpy")["unit_id"][:])) if len(spikes) else 0
@@ -56,13 +58,9 @@ def write_spikes(
     return folder
 
 
-def _write_shard(spikes: Dataset, first: int, path: Path, schema) -> None:
-    """Write rows, a few groups in memory at a time, with content-defined chunks: the hub stores what changed."""
-    import pyarrow.parquet as pq
-
+def _groups(spikes: Dataset, first: int, schema) -> Iterator[pa.Table]:
+    """Yield the rows of a shard, a group in memory at a time."""
     arrow = spikes.with_format("arrow")
     last = min(first + ROWS_PER_SHARD, len(spikes))
-    with pq.ParquetWriter(path, schema, use_content_defined_chunking=True, write_page_index=True) as writer:
-        for start in range(first, last, ROWS_PER_GROUP):
-            rows = arrow[start : min(start + ROWS_PER_GROUP, last)]
-            writer.write_table(rows.select(schema.names).cast(schema), row_group_size=ROWS_PER_GROUP)
+    for start in range(first, last, ROWS_PER_GROUP):
+        yield arrow[start : min(start + ROWS_PER_GROUP, last)].select(schema.names).cast(schema)

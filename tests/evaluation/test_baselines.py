@@ -42,6 +42,11 @@ def test_probe_order_puts_padding_last():
     assert in_probe_order(waveforms, np.array([[7, 2, 5, -1]])).ravel().tolist() == [1, 2, 0, 3]
 
 
+def test_channels_that_the_model_added_are_padding():
+    waveforms = np.arange(4.0)[None, None, :]
+    assert in_probe_order(waveforms, np.array([[7, 2]])).ravel().tolist() == [1, 0, 2, 3]
+
+
 def test_location_is_found(spikes):
     quiet = np.zeros((1, 121, 8), dtype="float32")
     quiet[0, 42, :2] = -10  # as large on the peak channel as on the next

@@ -13,7 +13,6 @@ import pytest
 import torch
 import yaml
 from safetensors.torch import load_file
-from spikeinterface.core import generate_ground_truth_recording
 
 from huidurep_hf import HuiduRepFeatureExtractor, HuiduRepForPreTraining, HuiduRepModel
 from huidurep_hf.pretraining.arguments import PretrainingArguments
@@ -187,12 +186,14 @@ def test_real_noise_comes_into_the_views_or_is_refused(config, tmp_path):
         )
 
 
-def test_a_recording_alone_trains_the_encoder(config, tmp_path):
-    recording, _ = generate_ground_truth_recording(durations=[8.0], num_channels=8, num_units=4, seed=0)
-    folder = write_spikes(spikes_from_recording(recording, progress=False), tmp_path / "mine")
+def test_a_recording_alone_trains_the_encoder(config, generated, tmp_path):
+    folder = write_spikes(spikes_from_recording(generated[0], progress=False), tmp_path / "mine")
     values = {**yaml.safe_load(config.read_text()), "dataset": str(folder), "num_steps": 2, "num_validation_units": 0}
     trainer = Pretrainer(PretrainingArguments.from_dict(values), tmp_path / "run", cpu=True)
+    # Each peak is a unit of its own, and a pair two views of it: no label is needed.
+    assert len(trainer.training_units) == len(trainer.pairs.is_recorded) and trainer.pairs.is_recorded.all()
     inputs = trainer._inputs(0)
+    assert (inputs["waveforms"] != inputs["paired_waveforms"]).any()
     assert inputs["clean_waveforms"].isnan().all() and inputs["locations"].isnan().all()
     # Without a known truth only the agreement of two views is left to learn from.
     losses = trainer._step(0)

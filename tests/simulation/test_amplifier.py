@@ -75,3 +75,10 @@ def test_at_low_rates_the_band_ends_below_half_the_rate():
     assert gain[0] > 0.95
     assert gain[1] > 0.5
     assert gain[2] < 0.05
+
+
+def test_with_a_causal_high_pass_the_band_ends_at_the_same_share_of_the_rate():
+    wide, nominal = (
+        record_potential(_spike(32_000), 32_000, 10_000, (300, high), causal_order=2) for high in (6000, 4500)
+    )
+    np.testing.assert_array_equal(wide, nominal)

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -27,6 +28,11 @@ print(json.dumps({
     "sum": float(pairs.rows([0, 5]).waveforms.sum()), "streamed": streamed,
     "license": DatasetCard.load("lab/spikes").data.license,
 }))
+"""
+SCRIPT = """
+import json, subprocess, sys
+done = subprocess.run([sys.executable, {script!r}, *{options!r}], capture_output=True, text=True)
+print(json.dumps([done.returncode, done.stderr.splitlines()]))
 """
 
 
@@ -70,6 +76,18 @@ def test_a_smaller_dataset_replaces_a_larger_one(tmp_path, labelled_spikes):
         run(hub, tmp_path / "home", code)
         shards = [path for path in hub.files["datasets", "lab/spikes"] if path.endswith(".parquet")]
         assert shards == ["data/train-00000-of-00001.parquet"]
+
+
+def test_a_hub_that_refuses_is_one_line(tmp_path, generated):
+    generated[0].save(folder=tmp_path / "recording", progress_bar=False, verbose=False)
+    script, folder = Path(__file__).parents[2] / "scripts" / "spikes_from_recording.py", str(tmp_path / "spikes")
+    options = ["--recording", str(tmp_path / "recording"), "--output", folder, "--push", "lab/spikes", "--quiet"]
+    with HubServer() as hub:
+        hub.writers.clear()
+        code, said = json.loads(run(hub, tmp_path / "home", SCRIPT.format(script=str(script), options=options)))
+    assert code == 1 and (tmp_path / "spikes" / "README.md").is_file()
+    assert said[-1].startswith(f"error: the hub did not take the dataset in {folder}: 403 Forbidden: ")
+    assert not any("Traceback" in line for line in said)
 
 
 def test_what_is_no_dataset_is_refused(tmp_path):

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 from datasets import load_dataset
+from datasets.config import HF_DATASETS_CACHE
 
 from huidurep_hf.spike_dataset.noise_snippets import NoiseSnippets
 
@@ -22,11 +23,16 @@ def saved(tmp_path_factory, generated):
     return folder
 
 
+def temporary_folders():
+    return set(Path(HF_DATASETS_CACHE).glob("huidurep_spikes*"))
+
+
 def run(script, *options):
     return subprocess.run([sys.executable, SCRIPTS / script, *options], capture_output=True, text=True)
 
 
 def test_spikes_with_and_without_a_sorting(saved, tmp_path):
+    of_other_tests = temporary_folders()
     options = ["--recording", saved / "recording", "--quiet"]
     done = run("spikes_from_recording.py", *options, "--output", tmp_path / "peaks", "--max-spikes", "40")
     assert done.returncode == 0, done.stderr
@@ -38,6 +44,7 @@ def test_spikes_with_and_without_a_sorting(saved, tmp_path):
     assert "license: cc0-1.0" in (tmp_path / "sorted" / "README.md").read_text()
     again = run("spikes_from_recording.py", *options, *sorting)
     assert again.returncode == 1 and "exists already" in again.stderr and "Traceback" not in again.stderr
+    assert temporary_folders() == of_other_tests
 
 
 def test_noise(saved, tmp_path):

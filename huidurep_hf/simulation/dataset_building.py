@@ -1,4 +1,4 @@
-"""The simulated spike dataset: rows of waveforms on their nearest channels, in Parquet shards that `datasets` reads."""
+"""Build the simulated spike dataset: rows of waveforms on their nearest channels, in shards that `datasets` reads."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from tqdm import tqdm
 
 from ..spike_dataset.folder import DESCRIPTION_FILE, check_dataset_folder, new_dataset_folder
 from ..spike_dataset.geometry import SpikeGeometry, describe, spike_features
+from ..spike_dataset.shards import write_shard
 from .cells import HELD_OUT_CELLS, TRAINING_CELLS, load_cells
 from .dataset_card import dataset_card, dataset_license
 from .dataset_rows import dataset_rows
@@ -24,8 +25,6 @@ from .templates import TemplateParameters, simulate_unit
 logger = logging.getLogger("huidurep_hf")
 
 UNITS_PER_SHARD = 1000
-ROWS_PER_GROUP = 256
-"""Rows that a streaming reader decodes at once, about 1.4 MB."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +103,7 @@ def build_spike_dataset(
     _prepare_neurons(parameters, progress)
     with new_dataset_folder(output, overwrite) as unfinished:
         shards = _plan_shards(unfinished / "data", parameters)
-        num_rows = _write_shards(shards, parameters, num_workers, progress)
+        num_rows = _simulate_shards(shards, parameters, num_workers, progress)
         _describe(unfinished, parameters, num_rows)
     logger.info("Wrote %s: %s", output, ", ".join(f"{rows} {split} rows" for split, rows in num_rows.items()))
     return output
@@ -136,28 +135,27 @@ def _plan_shards(folder: Path, parameters: SpikeDatasetParameters) -> list[_Shar
     return shards
 
 
-def _write_shards(
+def _simulate_shards(
     shards: list[_Shard], parameters: SpikeDatasetParameters, num_workers: int, progress: bool
 ) -> dict[str, int]:
     num_rows = {shard.split: 0 for shard in shards}
     with tqdm(total=sum(shard.num_units for shard in shards), desc="simulate units", disable=not progress) as bar:
         if num_workers == 1:
             for shard in shards:
-                num_rows[shard.split] += _write_shard(shard, parameters)
+                num_rows[shard.split] += _simulate_shard(shard, parameters)
                 bar.update(shard.num_units)
             return num_rows
         # Spawned, not forked: a forked child of a process with running threads (torch, BLAS) can hang.
         with ProcessPoolExecutor(num_workers, mp_context=get_context("spawn")) as pool:
-            runs = {pool.submit(_write_shard, shard, parameters): shard for shard in shards}
+            runs = {pool.submit(_simulate_shard, shard, parameters): shard for shard in shards}
             for run in as_completed(runs):
                 num_rows[runs[run].split] += run.result()
                 bar.update(runs[run].num_units)
     return num_rows
 
 
-def _write_shard(shard: _Shard, parameters: SpikeDatasetParameters) -> int:
+def _simulate_shard(shard: _Shard, parameters: SpikeDatasetParameters) -> int:
     import pyarrow as pa
-    import pyarrow.parquet as pq
 
     held_out = shard.split == "test"
     indices = range(shard.first_unit, shard.first_unit + shard.num_units)
@@ -182,12 +180,7 @@ def _write_shard(shard: _Shard, parameters: SpikeDatasetParameters) -> int:
         rows += dataset_rows(waveforms, contacts, parameters.num_channels, names)
     features = spike_features(parameters.geometry)
     columns = {name: [row[name] for row in rows] for name in features}
-    # As `Dataset.to_parquet` writes: the schema carries the features, and content-defined chunks let the hub store
-    # only what changed. That method shows progress bars which a worker cannot turn off without touching global state.
-    table = pa.table(columns, schema=features.arrow_schema)
-    pq.write_table(
-        table, shard.path, row_group_size=ROWS_PER_GROUP, use_content_defined_chunking=True, write_page_index=True
-    )
+    write_shard(shard.path, [pa.table(columns, schema=features.arrow_schema)], features.arrow_schema)
     return len(rows)
 
 

@@ -6,9 +6,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from huidurep_hf.simulation.cells import HELD_OUT_CELLS, TRAINING_CELLS
+from huidurep_hf.simulation.dataset_building import SpikeDatasetParameters, build_spike_dataset
 from huidurep_hf.simulation.dataset_rows import nearest_channels
 from huidurep_hf.simulation.probes import HELD_OUT_PROBES, TRAINING_PROBES
-from huidurep_hf.simulation.spike_dataset import SpikeDatasetParameters, build_spike_dataset
 from huidurep_hf.simulation.templates import TemplateParameters
 from huidurep_hf.spike_dataset.geometry import SpikeGeometry, read_geometry, spike_features
 
