@@ -57,6 +57,8 @@ def join_clusters(labels, waveforms, sampling_rate, *, min_valley, min_cluster_s
     labels, shifts = fit_again(labels, shifts)
     for _ in range(MAX_ROUNDS):
         num_clusters = labels.max(initial=-1) + 1
+        if num_clusters < 2:
+            break
         pairs, pair_shifts, depths = _test_pairs(labels, shifts, waveforms, sampling_rate, seed)
         chosen = _least_separated(pairs, depths, min_valley)
         if len(chosen) == 0:

@@ -2,25 +2,24 @@
 
 import numpy as np
 
-# Twice the log odds of "no spike of this unit at this sample": a unit of 5 Hz fires in one sample of 6000, and
-# a template is tried at 10 shifts and scales. Gains are twice a log likelihood ratio in whitened traces.
-MIN_GAIN = 20.0
+# Twice the log odds of "no spike of this unit at this sample" would be about 20: a unit of 5 Hz fires in one sample of
+# 6000, and a template is tried at several shifts and scales. The rest is for what is not Gaussian in the background
+# (20, 26, 32 and 38 tried on development recordings; 26 and 32 alike). Gains are twice a log likelihood ratio.
+MIN_GAIN = 28.0
 REFRACTORY_MS = 0.33
 # Channels whose average stands this far out of its own noise (peak to peak, over a window of whitened noise).
 NUM_DEVIATIONS_PEAK_TO_PEAK = 6.0
 MIN_PEAK_TO_PEAK = 1.0
 
 
-def match_templates(whitened, templates, counts, num_before, neighborhoods):
+def match_templates(whitened, templates, num_before):
     """Find every spike of known units, also where two overlap (Wobble, after YASS, Lee et al. 2020).
 
     Args:
         whitened: whitened [`~huidurep_hf.recording.preparation.PreparedRecording`].
-        templates: `(num_units, num_samples, num_channels)` float32, SDs of the noise.
-        counts: `(num_units,)` spikes that each was averaged from.
+        templates: `(num_units, num_samples, num_channels)` float32, SDs of the noise; 0 on channels on which a unit
+            is not looked for.
         num_before: sample of the templates at which spikes have their time.
-        neighborhoods: [`~huidurep_hf.recording.neighborhood.Neighborhoods`]; a unit is looked for on those of its
-            peak channel.
 
     Returns:
         Structured array sorted by segment and sample, with `sample_index`, `segment_index`, `cluster_index` (the unit),
@@ -32,9 +31,8 @@ def match_templates(whitened, templates, counts, num_before, neighborhoods):
     recording = whitened.recording
     rate = recording.get_sampling_frequency()
     unit_ids = np.arange(len(templates))
-    is_kept, peak_channels = visible_channels(templates, counts, neighborhoods)
     kept = Templates(
-        np.where(is_kept[:, None, :], templates, 0).astype("float32"),
+        templates,
         rate,
         num_before,
         is_in_uV=False,
@@ -44,7 +42,7 @@ def match_templates(whitened, templates, counts, num_before, neighborhoods):
     )
     spikes = find_spikes_from_templates(
         recording,
-        kept.to_sparse(ChannelSparsity(is_kept, unit_ids, recording.channel_ids)),
+        kept.to_sparse(ChannelSparsity(templates.any(axis=1), unit_ids, recording.channel_ids)),
         method="wobble",
         method_kwargs={
             "parameters": {
@@ -55,22 +53,27 @@ def match_templates(whitened, templates, counts, num_before, neighborhoods):
         job_kwargs={"n_jobs": 1, "chunk_duration": "1s", "progress_bar": False},
     )
     # Wobble gives the index among a unit's own channels.
-    spikes["channel_index"] = peak_channels[spikes["cluster_index"]]
+    spikes["channel_index"] = np.ptp(templates, axis=1).argmax(axis=1)[spikes["cluster_index"]]
     return spikes[np.lexsort((spikes["cluster_index"], spikes["sample_index"], spikes["segment_index"]))]
 
 
-def visible_channels(templates, counts, neighborhoods):
-    """Channels on which a unit is seen, `(num_units, num_channels)` bool, and the peak channel of each.
+def visible_part(templates, counts, neighborhoods):
+    """Templates without the channels on which a unit is not seen.
 
     Args:
-        templates, counts, neighborhoods: as `match_templates`.
+        templates: `(num_units, num_samples, num_channels)` averages, SDs of the noise.
+        counts: `(num_units,)` spikes that each was averaged from.
+        neighborhoods: [`~huidurep_hf.recording.neighborhood.Neighborhoods`]: how far from its peak channel a unit can
+            be seen.
+
+    Returns:
+        The same with 0 on other channels; the peak channel stays.
     """
     peak_to_peak = np.ptp(templates, axis=1)
-    peak_channels = peak_to_peak.argmax(axis=1)
     limit = np.maximum(MIN_PEAK_TO_PEAK, NUM_DEVIATIONS_PEAK_TO_PEAK / np.sqrt(np.maximum(counts, 1)))
     is_kept = np.zeros(peak_to_peak.shape, dtype=bool)
-    for unit, channel in enumerate(peak_channels):
+    for unit, channel in enumerate(peak_to_peak.argmax(axis=1)):
         near = neighborhoods.channel_indices[channel][neighborhoods.mask[channel]]
         is_kept[unit, near] = peak_to_peak[unit, near] > limit[unit]
         is_kept[unit, channel] = True
-    return is_kept, peak_channels
+    return np.where(is_kept[:, None, :], templates, 0).astype("float32")

@@ -9,7 +9,8 @@ from ..clustering.assignment import drop_small
 from ..clustering.merging import find_duplicates
 from ..recording.neighborhood import find_neighborhoods
 from ..recording.waveforms import iterate_waveforms
-from .matching import MIN_GAIN, match_templates
+from .evidence import is_supported
+from .matching import MIN_GAIN, match_templates, visible_part
 from .spike_waveforms import SpikeWaveforms
 from .template_fit import fit_templates
 from .templates import average_templates, template_window
@@ -19,6 +20,7 @@ logger = logging.getLogger("huidurep_hf")
 # A matched spike and a detected peak this close, in each other's neighbourhood, are one event.
 SAME_EVENT_MS = 0.4
 NUM_MATCHING_CHANNELS = 24
+MAX_MOVE_MS = 0.6
 EVENTS_PER_BLOCK = 50_000
 
 
@@ -70,6 +72,7 @@ def find_units(clusters, peaks, prepared, whitened, parameters):
         units = drop_small(units, parameters.min_spikes_per_unit)
     units = order_along_probe(units, peaks, prepared)
     became = np.select([units >= 0, is_duplicate, labels >= 0], ["unit", "duplicate", "small cluster"], "noise")
+    samples = to_extremum(samples, units, peaks, prepared, parameters)
     templates = average_templates(units, samples, peaks, prepared, parameters.seed)
     probabilities = _probabilities(units, samples, peaks, whitened, parameters.seed)
     return Units(peaks, detected, units, samples, probabilities, became, templates)
@@ -82,8 +85,15 @@ def _matched_events(clusters, peaks, prepared, whitened, parameters):
     counts = np.bincount(clusters.labels[clusters.labels >= 0], minlength=len(templates))
     neighborhoods = find_neighborhoods(whitened.positions, whitened.groups, NUM_MATCHING_CHANNELS)
     num_before, _ = template_window(rate)
-    matched = match_templates(whitened, templates, counts, num_before, neighborhoods)
-    logger.info("match: %d spikes of %d units", len(matched), len(templates))
+    templates = visible_part(templates, counts, neighborhoods)
+    matched = match_templates(whitened, templates, num_before)
+    if parameters.num_units is not None:
+        if len(np.unique(matched["cluster_index"])) < len(templates):
+            logger.info("match: not every unit asked for is found by its template; clusters are left as they are")
+            return peaks, np.arange(len(peaks)), clusters.labels, clusters.samples
+    else:
+        matched = _without_noise(matched, templates, whitened, num_before, parameters.seed)
+    logger.info("match: %d spikes of %d units", len(matched), len(np.unique(matched["cluster_index"])))
     max_gap = round(SAME_EVENT_MS * 1e-3 * rate)
     peak_of_match = pair_events(peaks, clusters.samples, matched, neighborhoods, max_gap)
     labels = np.full(len(peaks), -1, dtype="int64")
@@ -102,6 +112,17 @@ def _matched_events(clusters, peaks, prepared, whitened, parameters):
     samples = np.concatenate([samples, alone["sample_index"]])
     order = np.lexsort((events["channel_index"], events["sample_index"], events["segment_index"]))
     return events[order], detected[order], labels[order], samples[order]
+
+
+def _without_noise(matched, templates, whitened, num_before, seed):
+    """Matched spikes without those of templates that find noise; matched again, as those have taken spikes."""
+    supported = is_supported(matched, templates, whitened, num_before, seed)
+    if supported.all():
+        return matched
+    logger.info("match: %d of %d clusters are noise", np.sum(~supported), len(templates))
+    if not supported.any():
+        return matched[:0]
+    return match_templates(whitened, templates[supported], num_before)
 
 
 def pair_events(peaks, samples, matched, neighborhoods, max_gap):
@@ -167,6 +188,35 @@ def order_along_probe(labels, peaks, prepared):
     new_labels = np.full(num_units + 1, -1, dtype="int64")
     new_labels[np.lexsort(keys.T[::-1])] = np.arange(num_units)
     return new_labels[labels]
+
+
+def to_extremum(samples, units, peaks, prepared, parameters):
+    """Move the times of each unit's spikes to the extremum of its average at its largest channel.
+
+    Joined clusters share the alignment of the first of them, which may be a later deflection or another channel's.
+
+    Args:
+        samples: `(num_events,)` times in samples.
+        units: `(num_events,)` from 0 without gaps, -1 for events of no unit.
+        peaks: structured array of the same events.
+        prepared: [`~huidurep_hf.recording.preparation.PreparedRecording`].
+        parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`], for the sign and the seed.
+
+    Returns:
+        `(num_events,)` int64.
+    """
+    if units.max(initial=-1) < 0:
+        return samples
+    rate = prepared.recording.get_sampling_frequency()
+    templates = average_templates(units, samples, peaks, prepared, parameters.seed)
+    num_before, _ = template_window(rate)
+    max_shift = min(max(round(MAX_MOVE_MS * 1e-3 * rate), 1), num_before)
+    near = templates[:, num_before - max_shift : num_before + max_shift + 1]
+    signed = {"neg": -near, "pos": near, "both": np.abs(near)}[parameters.peak_sign]
+    moves = signed.max(axis=2).argmax(axis=1) - max_shift
+    num_samples = np.array([prepared.recording.get_num_samples(i) for i in range(len(prepared.segment_indices))])
+    moved = samples + np.where(units >= 0, moves[units], 0)
+    return np.clip(moved, 0, num_samples[peaks["segment_index"]] - 1)
 
 
 def mark_duplicates(samples, labels, peaks, prepared, duplicate_ms):

@@ -19,12 +19,12 @@ def noise(num_channels=32, seconds=2.0, groups=None, pitch_um=20.0):
 
 @pytest.fixture(scope="module")
 def drifting():
-    """40 s of eight neurons before 32 contacts; tissue and neurons move up by 40 um, half of it in 10 s."""
+    """40 s of sixteen neurons before 32 contacts; tissue and neurons move up by 40 um, half of it in 10 s."""
     rng = np.random.default_rng(0)
     rate, seconds, depths = 30000.0, 40.0, 20.0 * np.arange(32)
     traces = rng.normal(size=(int(rate * seconds), 32)).astype("float32")
     shape = -np.exp(-0.5 * ((np.arange(40) - 15) / 3.0) ** 2) + 0.3 * np.exp(-0.5 * ((np.arange(40) - 25) / 5.0) ** 2)
-    for depth, size in zip(np.linspace(150, 450, 8), np.linspace(12, 30, 8)):
+    for depth, size in zip(np.linspace(100, 500, 16), rng.uniform(12, 30, 16)):
         for start in rng.integers(0, len(traces) - 40, size=int(15 * seconds)):
             moved = depth - 20.0 + 40.0 * start / len(traces)
             traces[start : start + 40] += size * shape[:, None] * np.exp(-0.5 * ((depths - moved) / 25.0) ** 2)
@@ -60,13 +60,14 @@ def test_a_drifting_probe_is_followed(drifting):
     followed = follow_motion(prepared, "auto")
     assert "followed (dredge_fast)" in followed.steps[-1]
     assert followed.recording.get_num_samples() == prepared.recording.get_num_samples()
-    # The neuron's largest channel at the beginning and at the end: 40 um apart as recorded, and near each other after.
+    # The neuron's largest channel at the beginning and at the end: 40 um apart as recorded, which neurons of many sizes
+    # blur, and at one place after.
     moved_by = {
         name: largest_depth(given, -1) - largest_depth(given, 0)
         for name, given in (("recorded", prepared), ("followed", followed))
     }
-    assert abs(moved_by["recorded"]) >= 35
-    assert abs(moved_by["followed"]) <= 20
+    assert abs(moved_by["recorded"]) >= 20
+    assert moved_by["followed"] == 0
 
 
 def largest_depth(prepared, end):
