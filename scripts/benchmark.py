@@ -2,14 +2,17 @@
 
 python scripts/benchmark.py --output results/benchmark.json
 python scripts/benchmark.py --example silicon32 --output results/example.json
+python scripts/benchmark.py --conditions tetrode_clear --hybrid-noise my_recording --output results/benchmark.json
 """
 
 import argparse
 import logging
 import sys
 
-from huidurep_hf.evaluation.benchmark import benchmark, benchmark_table, condition_cases, example_case
+from huidurep_hf.evaluation.benchmark import benchmark, benchmark_table
+from huidurep_hf.evaluation.benchmark_cases import condition_cases, example_case, hybrid_case
 from huidurep_hf.evaluation.peers import SORTERS
+from huidurep_hf.recording.reading import read_recording
 from huidurep_hf.simulation.benchmark_conditions import BENCHMARK_CONDITIONS
 
 
@@ -19,10 +22,13 @@ def main():
     parser.add_argument("--output", required=True, help="JSON file of the rows; an existing one is continued")
     parser.add_argument("--model", default="huidurep/base", help="checkpoint of our sorter (default: %(default)s)")
     parser.add_argument("--sorters", nargs="+", default=list(SORTERS), metavar="SORTER", help=f"of {SORTERS}")
-    parser.add_argument("--conditions", nargs="+", default=list(BENCHMARK_CONDITIONS), metavar="CONDITION")
+    parser.add_argument("--conditions", nargs="*", default=list(BENCHMARK_CONDITIONS), metavar="CONDITION")
     parser.add_argument("--recording-seeds", nargs="+", type=int, default=[100], metavar="SEED")
     parser.add_argument("--example", metavar="NAME", help="the bundled example recording in place of the conditions")
     parser.add_argument("--example-duration", type=float, default=60.0, metavar="S")
+    parser.add_argument(
+        "--hybrid-noise", metavar="RECORDING", help="also units added to this recording (a SpikeInterface folder, NWB)"
+    )
     parser.add_argument("--timeout", type=float, default=3600.0, metavar="S", help="for each sort")
     parser.add_argument("--quiet", action="store_true", help="no log and no progress bar")
     options = parser.parse_args()
@@ -32,6 +38,9 @@ def main():
             cases = [example_case(options.example, options.example_duration, s) for s in options.recording_seeds]
         else:
             cases = condition_cases(options.conditions, options.recording_seeds)
+        if options.hybrid_noise:
+            background = read_recording(options.hybrid_noise)
+            cases += [hybrid_case(background, seed) for seed in options.recording_seeds]
         rows = benchmark(
             cases,
             options.sorters,
@@ -40,7 +49,7 @@ def main():
             timeout_s=options.timeout,
             progress=not options.quiet,
         )
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ImportError) as error:
         sys.exit(f"benchmark.py: {error}")
     print(benchmark_table(rows))
     print(f"\nRows: {options.output}")

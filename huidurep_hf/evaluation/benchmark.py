@@ -1,6 +1,5 @@
 """Sorters against the truth, on the same traces: one row per condition, recording seed and sorter."""
 
-import dataclasses
 import logging
 import tempfile
 from pathlib import Path
@@ -9,30 +8,14 @@ from tqdm import tqdm
 
 from .ground_truth import SCORES, score_sorting
 from .peers import run_in_process
-from .run_record import ResultFile, describe_environment, hash_weights, plain
+from .run_record import ResultFile, describe_environment, hash_sources, hash_weights
 from .sorting_process import OUR_SORTER
 from .tables import markdown_table, mean_and_sd
 
 logger = logging.getLogger("huidurep_hf")
 
 BENCHMARK_PACKAGES = ("mountainsort5", "kilosort", "herdingspikes", "numba")
-
-
-@dataclasses.dataclass(frozen=True)
-class BenchmarkCase:
-    """A ground-truth recording that can be made again.
-
-    Attributes:
-        name: of the condition.
-        seed: of the recording.
-        description: plain JSON values from which it is made; rows of another description are not reused.
-        generate: function without arguments that returns a `GroundTruthRecording`.
-    """
-
-    name: str
-    seed: int
-    description: dict
-    generate: object
+OUR_SOURCES = ("recording", "model", "clustering", "sorting")
 
 
 def benchmark(cases, sorters, output, *, model: str, timeout_s: float = 3600.0, progress: bool = True) -> list[dict]:
@@ -42,7 +25,7 @@ def benchmark(cases, sorters, output, *, model: str, timeout_s: float = 3600.0, 
     its default parameters.
 
     Args:
-        cases: list of [`BenchmarkCase`].
+        cases: list of [`~huidurep_hf.evaluation.benchmark_cases.BenchmarkCase`].
         sorters: names, see `peers.SORTERS`.
         output: JSON file of the rows; an existing one is continued.
         model: checkpoint of our sorter.
@@ -50,18 +33,18 @@ def benchmark(cases, sorters, output, *, model: str, timeout_s: float = 3600.0, 
         progress: show a progress bar.
 
     Returns:
-        The rows of these cases, these sorters and this model: `condition`, `recording_seed`, `sorter`, `version`,
-        `seconds`, `peak_memory_mib`, `error` (None if it worked), `scores`, the summary of
-        [`~huidurep_hf.evaluation.ground_truth.score_sorting`], and `units`, for every true unit its `snr`,
-        `num_spikes`, `accuracy`, `precision` and `recall`.
+        The rows of these cases and these sorters, ours with this model and with its code as it is now: `condition`,
+        `recording_seed`, `sorter`, `version`, `seconds`, `peak_memory_mib`, `error` (None if it worked), `scores`,
+        the summary of [`~huidurep_hf.evaluation.ground_truth.score_sorting`], and `units`, for every true unit its
+        `snr`, `num_spikes`, `accuracy`, `precision` and `recall`.
     """
     results = ResultFile(output, {"figures": "sorting benchmark"})
     results.add_run(describe_environment(BENCHMARK_PACKAGES))
-    model_sha256 = _hash_of(model) if OUR_SORTER in sorters else None
+    ours = _identify(model) if OUR_SORTER in sorters else {}
     rows = []
     with tqdm(total=len(cases) * len(sorters), desc="benchmark", disable=not progress) as bar:
         for case in cases:
-            keys = [_key(case, sorter, model_sha256) for sorter in sorters]
+            keys = [_key(case, sorter, ours) for sorter in sorters]
             missing = [key for key in keys if not results.has_row(**key)]
             bar.update(len(keys) - len(missing))
             if missing:
@@ -96,39 +79,15 @@ def benchmark_table(rows: list[dict]) -> str:
         cells += [mean_and_sd([row[name] for row in done], digits=0) for name in ("seconds", "peak_memory_mib")]
         lines.append([condition, sorter, *cells])
     table = markdown_table(header, lines, num_text_columns=2)
+    partly_known = dict.fromkeys(row["condition"] for row in rows if _is_partly_known(row))
+    if partly_known:
+        table += f"\n\nFalse units are not counted in {', '.join(partly_known)}: "
+        table += "the recording holds neurons of its own, which are not known."
     return table + ("\n\nFailures:\n\n" + "\n".join(f"- {line}" for line in failures) if failures else "")
 
 
-def condition_cases(conditions, seeds) -> list[BenchmarkCase]:
-    """Return the held-out conditions of these names with these recording seeds.
-
-    Raises:
-        ValueError: no condition has that name.
-    """
-    from ..simulation.benchmark_conditions import BENCHMARK_CONDITIONS
-    from ..simulation.recordings import generate_recording
-
-    unknown = sorted(set(conditions) - set(BENCHMARK_CONDITIONS))
-    if unknown:
-        raise ValueError(f"Unknown conditions {unknown}; there are {sorted(BENCHMARK_CONDITIONS)}.")
-    cases = []
-    for condition in conditions:
-        for seed in seeds:
-            parameters = dataclasses.replace(BENCHMARK_CONDITIONS[condition], seed=seed)
-            cases.append(
-                BenchmarkCase(condition, seed, plain(parameters), lambda chosen=parameters: generate_recording(chosen))
-            )
-    return cases
-
-
-def example_case(name: str, duration_s: float, seed: int) -> BenchmarkCase:
-    """Return the bundled example recording that `huidurep example` sorts."""
-    from ..simulation.recordings import example_recording
-
-    description = {"example": name, "duration_s": duration_s, "seed": seed}
-    return BenchmarkCase(
-        f"example {name}", seed, description, lambda: example_recording(name, duration_s=duration_s, seed=seed)
-    )
+def _is_partly_known(row) -> bool:
+    return row["scores"] is not None and row["scores"]["num_false_positive_units"] is None
 
 
 def _run_case(case, keys, model, timeout_s):
@@ -140,7 +99,7 @@ def _run_case(case, keys, model, timeout_s):
             run = run_in_process(key["sorter"], recording_folder, model=model, timeout_s=timeout_s)
             scores = units = None
             if run.error is None:
-                table, scores = score_sorting(run.sorting, truth.sorting, truth.unit_snr)
+                table, scores = score_sorting(run.sorting, truth.sorting, truth.unit_snr, exhaustive=case.is_exhaustive)
                 units = _compact(table)
             else:
                 logger.warning("%s on %s, seed %d: %s", key["sorter"], case.name, case.seed, run.error)
@@ -152,14 +111,14 @@ def _compact(units) -> list[dict]:
     return units[["snr", "num_spikes", *SCORES]].round(4).to_dict("records")
 
 
-def _key(case, sorter, model_sha256) -> dict:
+def _key(case, sorter, ours) -> dict:
     return {
         "condition": case.name,
         "recording_seed": case.seed,
         "sorter": sorter,
         "recording": case.description,
-        # A peer's row stays true whatever our model is.
-        "model_sha256": model_sha256 if sorter == OUR_SORTER else None,
+        # A peer's row stays true whatever our model and our code are.
+        **(ours if sorter == OUR_SORTER else dict.fromkeys(("model_sha256", "sources_sha256"))),
     }
 
 
@@ -167,7 +126,12 @@ def _has_key(row, key) -> bool:
     return all(row.get(name) == value for name, value in key.items())
 
 
-def _hash_of(model) -> str:
+def _identify(model) -> dict:
+    """What our rows are kept by: the model's weights and the code that sorts."""
     from ..model.modeling_huidurep import HuiduRepModel
 
-    return hash_weights(HuiduRepModel.from_pretrained(model))
+    package = Path(__file__).parents[1]
+    return {
+        "model_sha256": hash_weights(HuiduRepModel.from_pretrained(model)),
+        "sources_sha256": hash_sources(package / name for name in OUR_SOURCES),
+    }

@@ -11,13 +11,14 @@ SNR_THRESHOLD = 3.0
 SCORES = ("accuracy", "precision", "recall")
 
 
-def score_sorting(sorting, ground_truth, unit_snr=None, snr_threshold: float = SNR_THRESHOLD):
+def score_sorting(
+    sorting, ground_truth, unit_snr=None, snr_threshold: float = SNR_THRESHOLD, *, exhaustive: bool = True
+):
     """Compare a sorting with the truth by SpikeInterface's ground-truth comparison.
 
     Spikes within 0.4 ms coincide; sorted and true units are paired one to one by the Hungarian method, and a pair
-    that agrees on less than half of its spikes is no pair (SpikeInterface's default): its true unit scores 0. The
-    truth is taken to be exhaustive, so a sorted unit that is no true unit counts as false. A true unit without
-    spikes cannot be found and is left out.
+    that agrees on less than half of its spikes is no pair (SpikeInterface's default): its true unit scores 0. A true
+    unit without spikes cannot be found and is left out.
 
     Args:
         sorting: SpikeInterface sorting to be judged; it may have no units or no spikes.
@@ -25,6 +26,8 @@ def score_sorting(sorting, ground_truth, unit_snr=None, snr_threshold: float = S
         unit_snr: dict from true unit id to its SNR, or an array in the order of `ground_truth.unit_ids`. Left out,
             every SNR is unknown (NaN) and the figures over units of high SNR are left out too.
         snr_threshold: units of at least this SNR are also summarised apart.
+        exhaustive: every neuron is in the truth, so a sorted unit that is no true unit is false. Otherwise it may be
+            a neuron that is not known, and false units are not counted (None).
 
     Returns:
         `(units, summary)`. `units` is a DataFrame with one row per true unit (index `unit_id`): `snr`, `num_spikes`,
@@ -69,6 +72,8 @@ def score_sorting(sorting, ground_truth, unit_snr=None, snr_threshold: float = S
         summary[f"num_true_units{suffix}"] = len(high)
         summary.update(_summarise(high, suffix))
     summary.update(counts)
+    if not exhaustive:
+        summary["num_false_positive_units"] = None
     return units, summary
 
 

@@ -47,9 +47,27 @@ def hash_weights(model) -> str:
     return digest.hexdigest()
 
 
+def hash_sources(folders) -> str:
+    """Return the SHA-256 of the Python files under these folders: names and texts."""
+    digest = hashlib.sha256()
+    for folder in folders:
+        for path in sorted(Path(folder).rglob("*.py")):
+            text = path.read_bytes()
+            digest.update(f"{folder.name}/{path.relative_to(folder).as_posix()} {len(text)}\n".encode())
+            digest.update(text)
+    return digest.hexdigest()
+
+
+# As ADDED_FIELDS, for what recordings are made of: rows written before a field was added stay valid.
+ADDED_PARAMETERS = {"pattern": None}
+
+
 def plain(parameters) -> dict:
-    """Return a dataclass as JSON would give it back: tuples become lists."""
-    return json.loads(json.dumps(dataclasses.asdict(parameters)))
+    """Return a dataclass as JSON would give it back: tuples become lists; later fields appear when they are used."""
+    values = json.loads(json.dumps(dataclasses.asdict(parameters)))
+    return {
+        name: value for name, value in values.items() if name not in ADDED_PARAMETERS or value != ADDED_PARAMETERS[name]
+    }
 
 
 class ResultFile:

@@ -9,13 +9,13 @@ import numpy as np
 import spikeinterface.core as si
 from spikeinterface.generation import DriftingTemplates, InjectDriftingTemplatesRecording
 
+from .firing import FiringPattern, patterned_times, poisson_times
 from .noise import generate_noise
 
 if TYPE_CHECKING:
     import pandas as pd
     from probeinterface import Probe
 
-REFRACTORY_MS = 2.5
 AMPLITUDE_VARIATION = 0.07
 """Standard deviation of the factor on each spike's amplitude."""
 
@@ -36,7 +36,7 @@ class GroundTruthRecording:
             template on its largest channel.
         units: table with one row per unit in the order of `sorting.unit_ids`: `unit_id`, `cell_type`, `x`, `y` (soma
             in the probe plane at rest, µm), `amplitude_uv` (trough after a band-pass of 300-6000 Hz, at rest), `snr`
-            (that over the noise's standard deviation), `firing_rate_hz`.
+            (that over the noise's standard deviation), `firing_rate_hz` (as drawn; with a pattern, of the events).
     """
 
     recording: si.BaseRecording
@@ -73,9 +73,10 @@ class RecordingChain:
     Attributes:
         duration_s: length of the recording.
         noise_level_uv: standard deviation of the noise after a band-pass of 300-6000 Hz.
-        firing_rate_range_hz: rates of the units, drawn log-uniformly.
+        firing_rate_range_hz: rates of the units, drawn log-uniformly; with a pattern, rates of their events.
         drift_um: distance between the extremes of a sinusoidal drift of all units along the probe, one period long;
             None for no drift.
+        pattern: bursts and synchrony; None for independent Poisson trains.
         sampling_rate: Hz, also that of the templates.
         seed: spike trains and noise follow from it.
     """
@@ -84,11 +85,14 @@ class RecordingChain:
     noise_level_uv: float
     firing_rate_range_hz: tuple[float, float] = (1.0, 8.0)
     drift_um: float | None = None
+    pattern: FiringPattern | None = None
     sampling_rate: float = 30_000.0
     seed: int = 0
 
 
-def record_units(templates: UnitTemplates, probe: Probe, chain: RecordingChain) -> GroundTruthRecording:
+def record_units(
+    templates: UnitTemplates, probe: Probe, chain: RecordingChain, background: np.ndarray | None = None
+) -> GroundTruthRecording:
     """Let units fire and add their templates to noise.
 
     Every spike has its own amplitude (factor of mean 1 and deviation 0.07) and its own place between two samples. The
@@ -97,67 +101,73 @@ def record_units(templates: UnitTemplates, probe: Probe, chain: RecordingChain) 
     Args:
         templates: of the units, at the sampling rate of the recording.
         probe: with one contact per channel of the templates.
-        chain: duration, noise, rates and drift.
+        chain: duration, noise, rates, drift and pattern.
+        background: recorded traces in place of generated noise, `(num_samples, num_channels)` float32, µV; their
+            length is the chain's duration and their noise level the chain's.
 
     Returns:
         The recording with the truth. The same arguments give the same recording.
 
     Raises:
-        ValueError: the recording is too short to hold a spike.
+        ValueError: the recording is too short to hold a spike, or the background has another shape.
     """
     num_samples = round(chain.duration_s * chain.sampling_rate)
     if chain.duration_s * 1000 <= 2 * _EDGE_MS:
         raise ValueError(f"Got a duration of {chain.duration_s} s; expected more than {2 * _EDGE_MS / 1000} s.")
     train_seed, noise_seed, jitter_seed = np.random.SeedSequence(chain.seed).spawn(3)
-    rates, trains = spike_trains(len(templates.units), chain, np.random.default_rng(train_seed))
-    noise = generate_noise(
-        num_samples,
-        probe.contact_positions,
-        chain.sampling_rate,
-        chain.noise_level_uv,
-        np.random.default_rng(noise_seed),
-    )
-    recording = _inject(templates, probe, chain, trains, noise, np.random.default_rng(jitter_seed))
+    rates, trains, amplitudes = spike_trains(templates.units["y"], chain, np.random.default_rng(train_seed))
+    if background is None:
+        background = generate_noise(
+            num_samples,
+            probe.contact_positions,
+            chain.sampling_rate,
+            chain.noise_level_uv,
+            np.random.default_rng(noise_seed),
+        )
+    expected = (num_samples, probe.get_contact_count())
+    if background.shape != expected:
+        raise ValueError(f"Got a background of shape {background.shape}; expected {expected}: the chain's duration.")
+    recording = _inject(templates, probe, chain, trains, amplitudes, background, np.random.default_rng(jitter_seed))
     units = templates.units.assign(snr=templates.units["amplitude_uv"] / chain.noise_level_uv, firing_rate_hz=rates)
     sorting = si.NumpySorting.from_unit_dict([dict(enumerate(trains))], chain.sampling_rate)
     return GroundTruthRecording(recording, sorting, units)
 
 
 def spike_trains(
-    num_units: int, chain: RecordingChain, rng: np.random.Generator
-) -> tuple[np.ndarray, list[np.ndarray]]:
-    """Poisson trains with a dead time of 2.5 ms, none in the first and last 10 ms.
+    depths_um: np.ndarray, chain: RecordingChain, rng: np.random.Generator
+) -> tuple[np.ndarray, list[np.ndarray], list[np.ndarray]]:
+    """Draw when units fire, never in the first and last 10 ms.
 
     Args:
-        num_units: how many.
-        chain: duration, sampling rate and range of firing rates.
+        depths_um: `(num_units,)`, where the units lie along the probe.
+        chain: duration, sampling rate, range of firing rates and pattern.
         rng: source of the trains.
 
     Returns:
-        Firing rates `(num_units,)` in Hz, and one int64 array of spike samples per unit.
+        Firing rates `(num_units,)` in Hz, and for each unit an int64 array of spike samples and the factors on their
+        amplitudes.
     """
-    rates = np.exp(rng.uniform(*np.log(chain.firing_rate_range_hz), num_units))
-    trains = []
-    for rate in rates:
-        # Three standard deviations and ten more than expected are always enough in practice; the loop makes it sure.
-        expected, times = rate * chain.duration_s, np.zeros(1)
-        while times[-1] < chain.duration_s:
-            waits = rng.exponential(1 / rate - REFRACTORY_MS / 1000, int(expected + 3 * np.sqrt(expected)) + 10)
-            times = np.append(times, times[-1] + np.cumsum(waits + REFRACTORY_MS / 1000))
-        inside = (times > _EDGE_MS / 1000) & (times < chain.duration_s - _EDGE_MS / 1000)
-        trains.append(np.round(times[inside] * chain.sampling_rate).astype(np.int64))
-    return rates, trains
+    rates = np.exp(rng.uniform(*np.log(chain.firing_rate_range_hz), len(depths_um)))
+    if chain.pattern is None:
+        times = [poisson_times(rate, chain.duration_s, rng) for rate in rates]
+        amplitudes = [np.ones(len(train)) for train in times]
+    else:
+        times, amplitudes = patterned_times(rates, np.asarray(depths_um), chain.duration_s, chain.pattern, rng)
+    inside = [(train > _EDGE_MS / 1000) & (train < chain.duration_s - _EDGE_MS / 1000) for train in times]
+    samples = [np.round(train[kept] * chain.sampling_rate).astype(np.int64) for train, kept in zip(times, inside)]
+    return rates, samples, [factors[kept] for factors, kept in zip(amplitudes, inside)]
 
 
-def _inject(templates, probe, chain, trains, noise, rng):
+def _inject(templates, probe, chain, trains, amplitudes, noise, rng):
     # SpikeInterface adds templates at whole samples. Each unit is injected as NUM_PHASES units whose templates are
     # moved by fractions of a sample, and each of its spikes goes to one of them at random.
     num_units = len(trains)
+    samples = np.concatenate([*trains, np.empty(0, np.int64)])
     units = np.repeat(np.arange(num_units), [len(train) for train in trains])
     phases = rng.integers(NUM_PHASES, size=len(units))
     labels = units * NUM_PHASES + phases
     injected = si.NumpySorting.from_samples_and_labels(
-        [np.concatenate([*trains, np.empty(0, np.int64)])],
+        [samples],
         [labels],
         chain.sampling_rate,
         unit_ids=np.arange(num_units * NUM_PHASES),
@@ -166,6 +176,9 @@ def _inject(templates, probe, chain, trains, noise, rng):
     moved = DriftingTemplates.from_precomputed_templates(
         _shift_by_phases(templates.waveforms), displacements, chain.sampling_rate, templates.peak_sample, probe
     )
+    # SpikeInterface takes the factors in order of time.
+    in_time = np.concatenate([*amplitudes, np.empty(0)])[np.argsort(samples, kind="stable")]
+    variation = rng.normal(1, AMPLITUDE_VARIATION, len(units)).astype(np.float32)
     parent = si.NumpyRecording([noise], chain.sampling_rate)
     recording = InjectDriftingTemplatesRecording(
         sorting=injected,
@@ -174,7 +187,7 @@ def _inject(templates, probe, chain, trains, noise, rng):
         displacement_sampling_frequency=_DRIFT_RATE_HZ,
         displacement_unit_factor=np.ones((num_units * NUM_PHASES, 1)),
         parent_recording=parent,
-        amplitude_factor=rng.normal(1, AMPLITUDE_VARIATION, len(units)).astype(np.float32),
+        amplitude_factor=variation * in_time.astype(np.float32),
     )
     recording.set_channel_gains(1.0)
     recording.set_channel_offsets(0.0)

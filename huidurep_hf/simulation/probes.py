@@ -18,6 +18,9 @@ RANDOM_PROBES = ("tetrode", "linear", "random_planar")
 HELD_OUT_PROBES = ("tetrode_diamond", "poly2_32", "polytrode_64")
 """Layouts kept out of all training, for ever."""
 
+BENCHMARK_PROBES = ("neuropixels1_96",)
+"""Layouts for comparisons of sorters only: longer stretches of layouts that training data may be made on."""
+
 
 def contact_positions(name: str, seed: int = 0) -> np.ndarray:
     """Contact positions of a layout.
@@ -42,9 +45,13 @@ def contact_positions(name: str, seed: int = 0) -> np.ndarray:
 
 def make_probe(name: str, seed: int = 0) -> Probe:
     """The layout `contact_positions(name, seed)` as a `probeinterface.Probe`, channel i wired to contact i."""
+    return probe_of(contact_positions(name, seed), name)
+
+
+def probe_of(contacts: np.ndarray, name: str = "") -> Probe:
+    """Contacts `(num_contacts, 2)` (µm) as a `probeinterface.Probe`, channel i wired to contact i."""
     from probeinterface import Probe
 
-    contacts = contact_positions(name, seed)
     probe = Probe(ndim=2, si_units="um", name=name)
     probe.set_contacts(contacts, shapes="circle", shape_params={"radius": 5})
     probe.set_device_channel_indices(np.arange(len(contacts)))
@@ -88,6 +95,10 @@ def _neuropixels1(_: np.random.Generator) -> np.ndarray:
     return _columns([11, 43, 27, 59], [0, 0, 20, 20], [16] * 4, 40)
 
 
+def _neuropixels1_96(_: np.random.Generator) -> np.ndarray:
+    return _columns([11, 43, 27, 59], [0, 0, 20, 20], [24] * 4, 40)
+
+
 def _neuropixels2(_: np.random.Generator) -> np.ndarray:
     return _columns([0, 32], [0, 0], [32, 32], 15)
 
@@ -109,6 +120,7 @@ _LAYOUTS = {
     "linear": _linear,
     "neuronexus32": _neuronexus32,
     "neuropixels1": _neuropixels1,
+    "neuropixels1_96": _neuropixels1_96,
     "neuropixels2": _neuropixels2,
     "random_planar": _random_planar,
     "tetrode_diamond": _tetrode_diamond,

@@ -10,6 +10,7 @@ import pandas as pd
 from .amplifier import NOMINAL_BAND_HZ, record_potential
 from .cells import HELD_OUT_CELLS, TRAINING_CELLS, load_cells
 from .examples import example_recording
+from .firing import FiringPattern
 from .injection import GroundTruthRecording, RecordingChain, UnitTemplates, record_units
 from .potential import extracellular_potential
 from .probes import contact_positions, make_probe
@@ -53,8 +54,9 @@ class RecordingParameters:
         duration_s: length.
         noise_level_uv: standard deviation of the noise after a band-pass of 300-6000 Hz, µV.
         snr_range: units whose trough over `noise_level_uv` lies outside are drawn again.
-        firing_rate_range_hz: rates of the units, drawn log-uniformly.
+        firing_rate_range_hz: rates of the units, drawn log-uniformly; with a pattern, rates of their events.
         drift_um: distance between the extremes of a slow sinusoidal drift along the probe; None for no drift.
+        pattern: bursts and synchrony; None for independent Poisson trains.
         sampling_rate: Hz.
         seed: the whole recording follows from it.
     """
@@ -67,6 +69,7 @@ class RecordingParameters:
     snr_range: tuple[float, float] = (3.0, 20.0)
     firing_rate_range_hz: tuple[float, float] = (1.0, 8.0)
     drift_um: float | None = None
+    pattern: FiringPattern | None = None
     sampling_rate: float = 30_000.0
     seed: int = 0
 
@@ -116,19 +119,21 @@ def generate_recording(parameters: RecordingParameters) -> GroundTruthRecording:
         noise_level_uv=parameters.noise_level_uv,
         firing_rate_range_hz=parameters.firing_rate_range_hz,
         drift_um=parameters.drift_um,
+        pattern=parameters.pattern,
         sampling_rate=parameters.sampling_rate,
         seed=parameters.seed,
     )
     return record_units(place_units(parameters), make_probe(parameters.probe, parameters.seed), chain)
 
 
-def place_units(parameters: RecordingParameters) -> UnitTemplates:
+def place_units(parameters: RecordingParameters, contacts: np.ndarray | None = None) -> UnitTemplates:
     """Draw units at random positions and compute their wide-band templates, at every displacement of the drift.
 
     Each displacement (steps of 2 µm) is the potential of the cell really moved, not an interpolation over contacts.
 
     Args:
         parameters: probe, cells, number of units, SNR range, drift and seed are used.
+        contacts: `(num_contacts, 2)`, µm, in place of those of the probe.
 
     Returns:
         Templates from 1.8 ms before to 5.2 ms after the trough that the band-passed template has at rest.
@@ -137,7 +142,8 @@ def place_units(parameters: RecordingParameters) -> UnitTemplates:
         ValueError: as `generate_recording`.
     """
     cells = list(load_cells(parameters.cells).values())
-    contacts = contact_positions(parameters.probe, parameters.seed)
+    if contacts is None:
+        contacts = contact_positions(parameters.probe, parameters.seed)
     placement = TemplateParameters(
         distance_um=DISTANCE_UM,
         margin_um=MARGIN_UM,

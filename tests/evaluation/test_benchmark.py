@@ -1,3 +1,4 @@
+import dataclasses
 import json
 import types
 
@@ -6,7 +7,8 @@ import pytest
 from spikeinterface.core import NumpySorting
 
 from huidurep_hf.evaluation import benchmark as benchmark_module
-from huidurep_hf.evaluation.benchmark import BenchmarkCase, benchmark, benchmark_table
+from huidurep_hf.evaluation.benchmark import benchmark, benchmark_table
+from huidurep_hf.evaluation.benchmark_cases import BenchmarkCase, hybrid_case
 from huidurep_hf.evaluation.peers import SorterRun, is_installed, run_in_process
 
 
@@ -80,3 +82,33 @@ def test_failures_are_results(tmp_path, monkeypatch):
     assert run_in_process("kilosort4", tmp_path, model="none").error == "not installed"
     with pytest.raises(ValueError, match="Unknown sorter"):
         is_installed("no such sorter")
+
+
+def test_our_rows_are_made_again_when_our_code_changes(case, generated, monkeypatch, tmp_path):
+    called = []
+
+    def run(sorter, recording_folder, **_):
+        called.append(sorter)
+        return SorterRun(sorting=generated[1], version="1", seconds=1.0, peak_memory_mib=1.0)
+
+    monkeypatch.setattr(benchmark_module, "run_in_process", run)
+    for sources in ("a", "a", "b"):
+        identity = {"model_sha256": "m", "sources_sha256": sources}
+        monkeypatch.setattr(benchmark_module, "_identify", lambda model, identity=identity: identity)
+        rows = benchmark([case], ["huidurep", "peer"], tmp_path / "rows.json", model="unused", progress=False)
+        assert [row["sources_sha256"] for row in rows] == [None, sources] or rows[0]["sources_sha256"] == sources
+    assert called == ["huidurep", "peer", "huidurep"]
+
+
+def test_false_units_of_a_partial_truth_are_a_dash(case, fake_sorters, tmp_path):
+    partial = dataclasses.replace(case, is_exhaustive=False)
+    rows = benchmark([partial], ["half"], tmp_path / "rows.json", model="unused", progress=False)
+    assert rows[0]["scores"]["num_false_positive_units"] is None
+    assert "False units are not counted in eight channels" in benchmark_table(rows)
+
+
+def test_a_hybrid_is_kept_by_what_it_holds(generated):
+    recording = generated[0].frame_slice(0, 3000)
+    first, other = hybrid_case(recording, 1), hybrid_case(recording.frame_slice(0, 2000), 1)
+    assert first.description == hybrid_case(recording, 1).description != other.description
+    assert not first.is_exhaustive and first.name == "hybrid8"

@@ -69,3 +69,11 @@ def test_wrong_input_is_named(truth):
         score_sorting(truth, truth, unit_snr=[1.0])
     with pytest.raises(ValueError, match="no value"):
         score_sorting(truth, truth, unit_snr={truth.unit_ids[0]: 1.0})
+
+
+def test_with_a_partial_truth_false_units_are_not_counted(truth):
+    part = truth.select_units(truth.unit_ids[:2])
+    units, summary = score_sorting(truth, part, exhaustive=False)
+    assert (units["accuracy"] == 1.0).all()
+    assert summary["num_false_positive_units"] is None
+    assert score_sorting(truth, part)[1]["num_false_positive_units"] == 2

@@ -3,7 +3,7 @@ import json
 import pytest
 import torch
 
-from huidurep_hf.evaluation.run_record import ResultFile, describe_environment, hash_weights
+from huidurep_hf.evaluation.run_record import ResultFile, describe_environment, hash_sources, hash_weights, plain
 
 
 def test_rows_are_kept_and_continued(tmp_path):
@@ -48,3 +48,28 @@ def test_hash_follows_weights_and_configuration(build_tiny):
         next(model.parameters()).view(-1)[0] += 1
     assert hash_weights(model) != before
     assert hash_weights(build_tiny(HuiduRepModel, position_scale_um=60.0)) != before
+
+
+def test_sources_have_a_hash_of_names_and_texts(tmp_path):
+    folder = tmp_path / "sorting"
+    (folder / "deep").mkdir(parents=True)
+    (folder / "a.py").write_text("A = 1")
+    (folder / "deep" / "b.py").write_text("B = 2")
+    first = hash_sources([folder])
+    (folder / "notes.txt").write_text("no source")
+    assert hash_sources([folder]) == first
+    (folder / "a.py").write_text("A = 3")
+    changed = hash_sources([folder])
+    (folder / "a.py").rename(folder / "c.py")
+    assert len({first, changed, hash_sources([folder]), hash_sources([])}) == 4
+
+
+def test_recordings_described_before_a_field_was_added_are_the_same():
+    from dataclasses import replace
+
+    from huidurep_hf.simulation.firing import FiringPattern
+    from huidurep_hf.simulation.recordings import RECORDING_CONDITIONS
+
+    parameters = RECORDING_CONDITIONS["tetrode"]
+    assert "pattern" not in plain(parameters) and plain(parameters)["drift_um"] is None
+    assert plain(replace(parameters, pattern=FiringPattern()))["pattern"]["burst_spikes"] == [2, 6]

@@ -2,13 +2,20 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
-from huidurep_hf.simulation.probes import HELD_OUT_PROBES, TRAINING_PROBES, contact_positions, make_probe
+from huidurep_hf.simulation.probes import (
+    BENCHMARK_PROBES,
+    HELD_OUT_PROBES,
+    TRAINING_PROBES,
+    contact_positions,
+    make_probe,
+)
 
 NUM_CONTACTS = {
     "tetrode": {4},
     "linear": {16, 32},
     "neuronexus32": {32},
     "neuropixels1": {64},
+    "neuropixels1_96": {96},
     "neuropixels2": {64},
     "random_planar": set(range(4, 49)),
     "tetrode_diamond": {4},
@@ -23,7 +30,7 @@ def test_held_out_layouts_are_in_no_training():
     assert not set(TRAINING_PROBES) & set(HELD_OUT_PROBES)
 
 
-@pytest.mark.parametrize("name", TRAINING_PROBES + HELD_OUT_PROBES)
+@pytest.mark.parametrize("name", TRAINING_PROBES + HELD_OUT_PROBES + BENCHMARK_PROBES)
 def test_contacts(name):
     for seed in range(20):
         contacts = contact_positions(name, seed)
