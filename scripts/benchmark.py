@@ -8,10 +8,13 @@ python scripts/benchmark.py --conditions tetrode_clear --hybrid-noise my_recordi
 import argparse
 import logging
 import sys
+from pathlib import Path
 
 from huidurep_hf.evaluation.benchmark import benchmark, benchmark_table
 from huidurep_hf.evaluation.benchmark_cases import condition_cases, example_case, hybrid_case
+from huidurep_hf.evaluation.benchmark_plots import draw_benchmark
 from huidurep_hf.evaluation.peers import SORTERS
+from huidurep_hf.evaluation.tables import put_table
 from huidurep_hf.recording.reading import read_recording
 from huidurep_hf.simulation.benchmark_conditions import BENCHMARK_CONDITIONS
 
@@ -29,6 +32,8 @@ def main():
     parser.add_argument(
         "--hybrid-noise", metavar="RECORDING", help="also units added to this recording (a SpikeInterface folder, NWB)"
     )
+    parser.add_argument("--plot", metavar="FOLDER", help="draw the rows of this command there")
+    parser.add_argument("--document", type=Path, metavar="FILE", help="put the table between this file's table marks")
     parser.add_argument("--timeout", type=float, default=3600.0, metavar="S", help="for each sort")
     parser.add_argument("--quiet", action="store_true", help="no log and no progress bar")
     options = parser.parse_args()
@@ -49,9 +54,14 @@ def main():
             timeout_s=options.timeout,
             progress=not options.quiet,
         )
+        table = benchmark_table(rows)
+        if options.plot:
+            draw_benchmark(rows, options.plot)
+        if options.document:
+            put_table(table, options.document)
     except (ValueError, OSError, ImportError) as error:
         sys.exit(f"benchmark.py: {error}")
-    print(benchmark_table(rows))
+    print(table)
     print(f"\nRows: {options.output}")
 
 

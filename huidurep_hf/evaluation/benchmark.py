@@ -7,7 +7,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from .ground_truth import SCORES, score_sorting
-from .peers import run_in_process
+from .peers import NOT_INSTALLED, run_in_process
 from .run_record import ResultFile, describe_environment, hash_sources, hash_weights
 from .sorting_process import OUR_SORTER
 from .tables import markdown_table, mean_and_sd
@@ -56,7 +56,12 @@ def benchmark(cases, sorters, output, *, model: str, timeout_s: float = 3600.0, 
 
 
 def benchmark_table(rows: list[dict]) -> str:
-    """Rows as markdown, a condition and sorter per line; mean ± SD over recording seeds, failures named."""
+    """Rows as markdown, a condition and sorter per line; mean ± SD over recording seeds, failures named.
+
+    Sorters that are not installed are named once, below the table.
+    """
+    absent = list(dict.fromkeys(row["sorter"] for row in rows if row["error"] == NOT_INSTALLED))
+    rows = [row for row in rows if row["error"] != NOT_INSTALLED]
     header = ["condition", "sorter", "accuracy (SNR >= 3)", "precision", "recall", "accuracy (all)", "units >= 0.8"]
     header += ["true units", "sorted", "false", "redundant", "overmerged", "time (s)", "memory (MiB)"]
     counts = ["num_well_detected_units", "num_true_units", "num_sorted_units", "num_false_positive_units"]
@@ -83,6 +88,8 @@ def benchmark_table(rows: list[dict]) -> str:
     if partly_known:
         table += f"\n\nFalse units are not counted in {', '.join(partly_known)}: "
         table += "the recording holds neurons of its own, which are not known."
+    if absent:
+        table += f"\n\nNot installed: {', '.join(absent)}."
     return table + ("\n\nFailures:\n\n" + "\n".join(f"- {line}" for line in failures) if failures else "")
 
 

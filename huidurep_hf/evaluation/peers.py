@@ -16,6 +16,7 @@ PEERS = ("mountainsort5", "spykingcircus2", "tridesclous2", "lupin", "kilosort4"
 SORTERS = (OUR_SORTER, *PEERS)
 MEMORY_PERIOD_S = 0.5
 LOG_TAIL = 2000
+NOT_INSTALLED = "not installed"
 
 
 @dataclass(frozen=True)
@@ -67,7 +68,7 @@ def run_in_process(sorter: str, recording_folder, *, model: str, timeout_s: floa
         [`SorterRun`]; a sorter that is not installed, fails, or takes too long gives one with an `error`.
     """
     if not is_installed(sorter):
-        return SorterRun(error="not installed")
+        return SorterRun(error=NOT_INSTALLED)
     with tempfile.TemporaryDirectory(prefix=f"benchmark_{sorter}_") as folder:
         log_path = Path(folder) / "log.txt"
         arguments = [sorter, str(recording_folder), folder, model]

@@ -1,7 +1,10 @@
 """Figures as markdown tables."""
 
+from pathlib import Path
+
 import numpy as np
 
+TABLE_MARKS = ("<!-- table begin -->", "<!-- table end -->")
 SUBSET_TITLES = {"all": "all units", "snr3": "units of SNR >= 3", "snr8": "units of SNR >= 8"}
 
 
@@ -112,6 +115,20 @@ def markdown_table(header: list[str], lines: list[list[str]], num_text_columns: 
     """Return a markdown table; the first columns are text, the others are figures and stand to the right."""
     ruler = ["---"] * num_text_columns + ["---:"] * (len(header) - num_text_columns)
     return "\n".join("| " + " | ".join(map(str, cells)) + " |" for cells in [header, ruler, *lines])
+
+
+def put_table(table: str, path):
+    """Put a table between the marks `<!-- table begin -->` and `<!-- table end -->` of a markdown file.
+
+    Raises:
+        ValueError: the file does not have both marks.
+    """
+    text, (begin, end) = Path(path).read_text(), TABLE_MARKS
+    before, is_begun, rest = text.partition(begin)
+    _, is_ended, after = rest.partition(end)
+    if not is_begun or not is_ended:
+        raise ValueError(f"{path} has no place for the table; write {begin} and {end} on lines of their own.")
+    Path(path).write_text(f"{before}{begin}\n{table}\n{end}{after}")
 
 
 def _method_table(rows, cell) -> str:

@@ -107,6 +107,13 @@ def test_false_units_of_a_partial_truth_are_a_dash(case, fake_sorters, tmp_path)
     assert "False units are not counted in eight channels" in benchmark_table(rows)
 
 
+def test_sorters_that_are_not_installed_are_named_once(case, fake_sorters, tmp_path):
+    rows = benchmark([case], ["perfect"], tmp_path / "rows.json", model="unused", progress=False)
+    absent = {**rows[0], "sorter": "kilosort4", "error": "not installed", "scores": None}
+    table = benchmark_table([*rows, absent, {**absent, "recording_seed": 8}])
+    assert table.count("kilosort4") == 1 and "Not installed: kilosort4." in table
+
+
 def test_a_hybrid_is_kept_by_what_it_holds(generated):
     recording = generated[0].frame_slice(0, 3000)
     first, other = hybrid_case(recording, 1), hybrid_case(recording.frame_slice(0, 2000), 1)
