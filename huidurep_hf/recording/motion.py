@@ -66,7 +66,8 @@ def follow_motion(prepared: PreparedRecording, switch: str, *, seed: int = 0) ->
         dtype="float32",
     )
     recording = keep_in_memory(recording)
-    moved = dataclasses.replace(prepared, recording=recording, noise_levels=estimate_noise_levels(recording, seed))
+    noise_levels = estimate_noise_levels(recording, seed)
+    moved = dataclasses.replace(prepared, recording=recording, noise_levels=noise_levels, motion=motion)
     return _with_step(moved, f"motion of {extent:.1f} um followed ({PRESET})")
 
 

@@ -32,6 +32,7 @@ class PreparedRecording:
         unit: "uV", or "raw" where the gain is unknown.
         steps: what was done, in words and in order.
         excluded_channels: reason -> ids of the channels left out.
+        motion: SpikeInterface `Motion` that was taken out of the traces; `None` if they are as recorded.
     """
 
     recording: object
@@ -43,6 +44,7 @@ class PreparedRecording:
     unit: str
     steps: list = field(default_factory=list)
     excluded_channels: dict = field(default_factory=dict)
+    motion: object = None
 
 
 def prepare(recording, *, freq_min_hz=300.0, freq_max_hz=6000.0, min_channels_for_reference=16, seed=0):

@@ -9,8 +9,10 @@ from ..clustering.assignment import drop_small
 from ..clustering.merging import find_duplicates
 from ..recording.neighborhood import find_neighborhoods
 from ..recording.waveforms import iterate_waveforms
+from .collisions import find_collisions
 from .evidence import is_supported
 from .matching import MIN_GAIN, match_templates, visible_part
+from .motion_pieces import join_pieces
 from .spike_waveforms import SpikeWaveforms
 from .template_fit import fit_templates
 from .templates import average_templates, template_window
@@ -22,6 +24,7 @@ SAME_EVENT_MS = 0.4
 NUM_MATCHING_CHANNELS = 24
 MAX_MOVE_MS = 0.6
 EVENTS_PER_BLOCK = 50_000
+MAX_MATCHES = 3
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ def find_units(clusters, peaks, prepared, whitened, parameters):
     labels, samples = clusters.labels, clusters.samples
     if parameters.template_matching == "on" and labels.max(initial=-1) >= 0:
         peaks, detected, labels, samples = _matched_events(clusters, peaks, prepared, whitened, parameters)
+    if prepared.motion is not None and parameters.num_units is None:
+        labels, samples = _with_pieces_joined(labels, samples, peaks, whitened, parameters.seed)
     is_duplicate = mark_duplicates(samples, labels, peaks, prepared, parameters.duplicate_ms)
     units = np.where(is_duplicate, -1, labels)
     if parameters.num_units is None:
@@ -86,6 +91,10 @@ def _matched_events(clusters, peaks, prepared, whitened, parameters):
     neighborhoods = find_neighborhoods(whitened.positions, whitened.groups, NUM_MATCHING_CHANNELS)
     num_before, _ = template_window(rate)
     templates = visible_part(templates, counts, neighborhoods)
+    if parameters.num_units is None:
+        is_collision = find_collisions(templates, counts, rate)
+        logger.info("match: %d of %d clusters are collisions of others", is_collision.sum(), len(templates))
+        templates = templates[~is_collision]
     matched = match_templates(whitened, templates, num_before)
     if parameters.num_units is not None:
         if len(np.unique(matched["cluster_index"])) < len(templates):
@@ -116,13 +125,30 @@ def _matched_events(clusters, peaks, prepared, whitened, parameters):
 
 def _without_noise(matched, templates, whitened, num_before, seed):
     """Matched spikes without those of templates that find noise; matched again, as those have taken spikes."""
-    supported = is_supported(matched, templates, whitened, num_before, seed)
-    if supported.all():
-        return matched
-    logger.info("match: %d of %d clusters are noise", np.sum(~supported), len(templates))
-    if not supported.any():
-        return matched[:0]
-    return match_templates(whitened, templates[supported], num_before)
+    for _ in range(MAX_MATCHES):
+        supported = is_supported(matched, templates, whitened, num_before, seed)
+        if supported.all():
+            break
+        logger.info("match: %d of %d clusters are noise", np.sum(~supported), len(templates))
+        templates = templates[supported]
+        matched = match_templates(whitened, templates, num_before) if len(templates) else matched[:0]
+    return matched
+
+
+def _with_pieces_joined(labels, samples, events, whitened, seed):
+    """Labels and times of events after units that replace each other with the tissue's motion are joined."""
+    recording = whitened.recording
+    displacements = np.zeros(len(events))
+    for segment in np.unique(events["segment_index"]):
+        inside = np.flatnonzero(events["segment_index"] == segment)
+        times = recording.sample_index_to_time(samples[inside], segment_index=int(segment))
+        depths = whitened.positions[events["channel_index"][inside], 1]
+        displacements[inside] = whitened.motion.get_displacement_at_time_and_depth(times, depths, int(segment))
+    labels = drop_small(labels, 1)
+    templates = average_templates(labels, samples, events, whitened, seed)
+    joined, shifts = join_pieces(labels, displacements, templates, recording.get_sampling_frequency())
+    logger.info("match: %d units, %d after pieces are joined", len(templates), joined.max(initial=-1) + 1)
+    return joined, samples + shifts
 
 
 def pair_events(peaks, samples, matched, neighborhoods, max_gap):
