@@ -51,7 +51,7 @@ def benchmark(cases, sorters, output, *, model: str, timeout_s: float = 3600.0, 
                 for row in _run_case(case, missing, model, timeout_s):
                     results.add_row(row)
                     bar.update()
-            rows += [row for row in results.rows for key in keys if _has_key(row, key)]
+            rows += [row for key in keys for row in results.rows if _has_key(row, key)]
     return rows
 
 
