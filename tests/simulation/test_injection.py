@@ -3,7 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from huidurep_hf.simulation.injection import AMPLITUDE_VARIATION, RecordingChain, drift_trajectory, record_units
+from huidurep_hf.simulation.injection import (
+    AMPLITUDE_VARIATION,
+    RecordingChain,
+    drift_trajectory,
+    record_units,
+    spike_trains,
+)
 
 CHAIN = RecordingChain(duration_s=20.0, noise_level_uv=2.0, firing_rate_range_hz=(15.0, 20.0), seed=1)
 
@@ -90,6 +96,19 @@ def test_seed(made_templates):
     )
     np.testing.assert_array_equal(first, again)
     assert np.abs(first - other).max() > 1
+
+
+def test_trains_without_a_pattern_are_those_of_published_figures():
+    _, trains, amplitudes = spike_trains(np.zeros(2), CHAIN, np.random.default_rng(5))
+    assert [train[:4].tolist() for train in trains] == [[2042, 2917, 3038, 3769], [3160, 4087, 4209, 5576]]
+    assert [len(train) for train in trains] == [395, 415]
+    assert all((factors == 1).all() for factors in amplitudes)
+
+
+def test_a_background_of_another_length_is_refused(made_templates):
+    templates, probe = made_templates
+    with pytest.raises(ValueError, match=r"shape \(10, 4\); expected \(600000, 4\)"):
+        record_units(templates, probe, CHAIN, np.zeros((10, 4), np.float32))
 
 
 def test_too_short(made_templates):
