@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 from .ground_truth import SCORES, score_sorting
 from .peers import NOT_INSTALLED, run_in_process
-from .run_record import ResultFile, describe_environment, hash_sources, hash_weights
+from .run_record import ResultFile, describe_environment, has_key, hash_sources, hash_weights
 from .sorting_process import OUR_SORTER
 from .tables import markdown_table, mean_and_sd
 
@@ -48,10 +48,12 @@ def benchmark(cases, sorters, output, *, model: str, timeout_s: float = 3600.0, 
             missing = [key for key in keys if not results.has_row(**key)]
             bar.update(len(keys) - len(missing))
             if missing:
-                for row in _run_case(case, missing, model, timeout_s):
+                for key, row in zip(missing, _run_case(case, missing, model, timeout_s)):
+                    # What our earlier code found is of no use beside what it finds now.
+                    results.drop_rows(**{name: value for name, value in key.items() if name != "sources_sha256"})
                     results.add_row(row)
                     bar.update()
-            rows += [row for key in keys for row in results.rows if _has_key(row, key)]
+            rows += [row for key in keys for row in results.rows if has_key(row, key)]
     return rows
 
 
@@ -127,10 +129,6 @@ def _key(case, sorter, ours) -> dict:
         # A peer's row stays true whatever our model and our code are.
         **(ours if sorter == OUR_SORTER else dict.fromkeys(("model_sha256", "sources_sha256"))),
     }
-
-
-def _has_key(row, key) -> bool:
-    return all(row.get(name) == value for name, value in key.items())
 
 
 def _identify(model) -> dict:

@@ -135,14 +135,15 @@ def _draw_snr(rows, folder):
         axes.set_title(f"{sorter}, each unit", fontsize=9, loc="left")
     for axes in panels[len(styles) + 1 :]:
         axes.set_visible(False)
-    for axes in panels:
+    for place, axes in enumerate(panels):
+        # Below the last panel of a column there may be an empty place.
+        axes.tick_params(labelsize=8, labelbottom=place + num_columns > len(styles))
         axes.set_xscale("log")
         axes.set_xticks(SNR_BINS, [f"{snr:g}" for snr in SNR_BINS])
         axes.minorticks_off()
         axes.set_ylim(-0.03, 1.03)
         axes.grid(color="0.88", linewidth=0.6)
         axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(labelsize=8)
     figure.supxlabel("SNR of the unit", fontsize=9)
     figure.supylabel("accuracy", fontsize=9)
     figure.legend(*panels[0].get_legend_handles_labels(), frameon=False, ncols=len(styles), loc="outside upper center")

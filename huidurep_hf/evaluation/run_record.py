@@ -70,6 +70,11 @@ def plain(parameters) -> dict:
     }
 
 
+def has_key(row: dict, key: dict) -> bool:
+    """Whether a row has these values; a field that it does not have is None."""
+    return all(row.get(name) == value for name, value in key.items())
+
+
 class ResultFile:
     """A JSON file of figures that grows by a row at a time, so that a run that was cut short can go on.
 
@@ -102,7 +107,11 @@ class ResultFile:
 
     def has_row(self, **key) -> bool:
         """Whether there is a row with these values."""
-        return any(all(row.get(name) == value for name, value in key.items()) for row in self.rows)
+        return any(has_key(row, key) for row in self.rows)
+
+    def drop_rows(self, **key):
+        """Forget rows with these values; the file follows when the next row is added."""
+        self.content["rows"] = [row for row in self.rows if not has_key(row, key)]
 
     def add_run(self, environment: dict):
         """Note the environment of the rows that follow; every row names its run."""
