@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from .unit_table import tabulate_units
+
 PROVENANCE_FILE = "provenance.json"
 
 
@@ -18,7 +20,8 @@ class SortingResult:
     """Sorted spike trains and everything needed to judge them.
 
     Attributes:
-        sorting: SpikeInterface `NumpySorting` with the recording's segments; unit ids count from 0.
+        sorting: SpikeInterface `NumpySorting` with the recording's segments; unit ids count from 0, properties are
+            the columns of [`~huidurep_hf.sorting.unit_table.tabulate_units`], among them `label`.
         events: `pandas.DataFrame`, one row per event, detected or found by template matching, in order of
             segment and time: `segment`, `sample`,
             `time_s` (from the start of the segment), `channel` (id), `x_um`, `y_um`, `amplitude` (at the peak, in
@@ -87,7 +90,11 @@ class SortingResult:
         sorting = _sorting_from_events(events, provenance["recording"], len(units.templates))
         sorting.register_recording(recording)
         provenance = {**provenance, "counts": counts}
-        return cls(sorting, events, spikes.embeddings[order], units.templates, channels, provenance)
+        result = cls(sorting, events, spikes.embeddings[order], units.templates, channels, provenance)
+        for name, values in tabulate_units(result).items():
+            if name != "unit":
+                sorting.set_property(name, values.to_numpy())
+        return result
 
     def save(self, folder, *, overwrite=False):
         """Save to a folder, written beside its final place and renamed, so that it is there whole or not at all.

@@ -11,10 +11,9 @@ from ..recording.neighborhood import find_neighborhoods
 from ..recording.waveforms import iterate_waveforms
 from .collisions import find_collisions
 from .evidence import is_supported
-from .matching import MIN_GAIN, match_templates, visible_part
+from .matching import match_templates, visible_part
 from .motion_pieces import join_pieces
-from .spike_waveforms import SpikeWaveforms
-from .template_fit import fit_templates
+from .probabilities import spike_probabilities
 from .templates import average_templates, template_window
 
 logger = logging.getLogger("huidurep_hf")
@@ -23,8 +22,9 @@ logger = logging.getLogger("huidurep_hf")
 SAME_EVENT_MS = 0.4
 NUM_MATCHING_CHANNELS = 24
 MAX_MOVE_MS = 0.6
-EVENTS_PER_BLOCK = 50_000
 MAX_MATCHES = 3
+# A unit below this is noise, or too far away to be told from others as far.
+MIN_SNR = 2.0
 
 
 @dataclass(frozen=True)
@@ -75,11 +75,16 @@ def find_units(clusters, peaks, prepared, whitened, parameters):
     units = np.where(is_duplicate, -1, labels)
     if parameters.num_units is None:
         units = drop_small(units, parameters.min_spikes_per_unit)
+    is_small = (units < 0) & (labels >= 0)
     units = order_along_probe(units, peaks, prepared)
-    became = np.select([units >= 0, is_duplicate, labels >= 0], ["unit", "duplicate", "small cluster"], "noise")
     samples = to_extremum(samples, units, peaks, prepared, parameters)
     templates = average_templates(units, samples, peaks, prepared, parameters.seed)
-    probabilities = _probabilities(units, samples, peaks, whitened, parameters.seed)
+    if parameters.num_units is None and len(templates):
+        is_faint = np.abs(templates).max(axis=(1, 2)) < MIN_SNR
+        units = drop_small(np.where(is_faint[units] & (units >= 0), -1, units), 1)
+        templates = templates[~is_faint]
+    became = np.select([units >= 0, is_duplicate, is_small], ["unit", "duplicate", "small cluster"], "noise")
+    probabilities = spike_probabilities(units, samples, peaks, whitened, parameters.seed)
     return Units(peaks, detected, units, samples, probabilities, became, templates)
 
 
@@ -266,28 +271,6 @@ def mark_duplicates(samples, labels, peaks, prepared, duplicate_ms):
         inside = np.flatnonzero(peaks["segment_index"] == segment)
         is_duplicate[inside] = find_duplicates(samples[inside], labels[inside], peaks["amplitude"][inside], max_gap)
     return is_duplicate
-
-
-def _probabilities(units, samples, peaks, whitened, seed):
-    """How likely each event is of its unit, by the whitened waveform around it; in blocks, to bound memory."""
-    probabilities = np.zeros(len(peaks), dtype="float32")
-    spikes = np.flatnonzero(units >= 0)
-    if len(spikes) == 0:
-        return probabilities
-    spikes = spikes[np.lexsort((samples[spikes], peaks["segment_index"][spikes]))]
-    moved = peaks[spikes].copy()
-    moved["sample_index"] = samples[spikes]
-    rate = whitened.recording.get_sampling_frequency()
-    templates = average_templates(units, samples, peaks, whitened, seed)
-    for first in range(0, len(spikes), EVENTS_PER_BLOCK):
-        block = slice(first, first + EVENTS_PER_BLOCK)
-        waveforms = SpikeWaveforms.cut(whitened, moved[block])
-        start = template_window(rate)[0] - waveforms.num_before
-        inner = templates[:, start : start + waveforms.num_samples]
-        no_shift = np.zeros(len(waveforms.waveforms), dtype="int64")
-        fit = fit_templates(waveforms, inner, no_shift, rate, noise_gain=MIN_GAIN, judged=units[spikes[block]])
-        probabilities[spikes[block]] = fit.probabilities
-    return probabilities
 
 
 def _amplitudes(spikes, prepared):

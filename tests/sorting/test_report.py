@@ -1,8 +1,11 @@
+import dataclasses
+
 import numpy as np
 import pandas as pd
+import pytest
 
 from huidurep_hf.sorting.report import write_report
-from huidurep_hf.sorting.unit_table import tabulate_units, template_peak, unit_intervals_ms
+from huidurep_hf.sorting.unit_table import label_unit, tabulate_units, template_peak, unit_intervals_ms
 
 
 def test_table_has_one_row_per_unit(tetrode_result):
@@ -13,6 +16,40 @@ def test_table_has_one_row_per_unit(tetrode_result):
     assert (table["amplitude"].abs() > 10).all()
     assert (table["snr"] > 3).all()
     assert table["presence"].between(0, 1).all()
+
+
+def test_the_sorting_has_the_table_as_properties(tetrode_result):
+    table, sorting = tabulate_units(tetrode_result), tetrode_result.sorting
+    assert sorting.get_property("label").tolist() == table["label"].tolist()
+    assert sorting.get_property("num_spikes").tolist() == table["num_spikes"].tolist()
+    assert set(table["label"]) == {"good"}
+
+
+@pytest.mark.parametrize(
+    ("snr", "contamination", "probability", "label"),
+    [
+        (8.0, 0.0, 0.95, "good"),
+        (2.5, 0.0, 0.95, "mua"),
+        (8.0, 0.3, 0.95, "mua"),
+        (8.0, 0.0, 0.7, "mua"),
+        (8.0, 0.0, 0.4, "noise"),
+    ],
+)
+def test_labels(snr, contamination, probability, label):
+    assert label_unit(snr, contamination, probability) == label
+
+
+def test_spikes_within_the_refractory_period_are_contamination(tetrode_result):
+    clean = tabulate_units(tetrode_result)
+    events = tetrode_result.events.copy()
+    of_first = events[events["unit"] == 0]
+    # As many foreign spikes again, 1.5 ms after each.
+    foreign = of_first.assign(sample=of_first["sample"] + 45)
+    doubled = dataclasses.replace(tetrode_result, events=pd.concat([events, foreign]).sort_values("sample"))
+    contaminated = tabulate_units(doubled)
+    assert clean["contamination"][0] == 0
+    assert contaminated["contamination"][0] > 0.5
+    assert contaminated["label"][0] == "mua"
 
 
 def test_intervals_do_not_cross_segments():
