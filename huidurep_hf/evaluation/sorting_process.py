@@ -17,13 +17,13 @@ OUTCOME_FILE = "outcome.json"
 
 def sort(sorter: str, recording, folder: Path, model: str):
     """Run one sorter with its default parameters; return its SpikeInterface sorting and its version."""
-    if sorter == OUR_SORTER:
-        import huidurep_hf
-
-        return huidurep_hf.SpikeSorter.from_pretrained(model)(recording), huidurep_hf.__version__
+    # Importing it makes ours known to SpikeInterface.
     from spikeinterface.sorters import run_sorter, sorter_dict
 
-    sorting = run_sorter(sorter, recording, folder=folder / "sorter", remove_existing_folder=True, verbose=False)
+    import huidurep_hf  # noqa: F401
+
+    own = {"model": model} if sorter == OUR_SORTER else {}
+    sorting = run_sorter(sorter, recording, folder=folder / "sorter", remove_existing_folder=True, verbose=False, **own)
     return sorting, str(sorter_dict[sorter].get_sorter_version())
 
 

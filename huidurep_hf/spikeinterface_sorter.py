@@ -1,0 +1,89 @@
+"""Our sorter as one of SpikeInterface's: `run_sorter("huidurep", recording, folder=...)`, `SorterStudy` and others."""
+
+from dataclasses import fields
+from importlib.metadata import version
+
+from spikeinterface.sorters import BaseSorter
+from spikeinterface.sorters.sorterlist import sorter_dict, sorter_full_list
+
+from .sorting.parameters import SortingParameters
+
+RESULT_FOLDER = "result"
+
+
+class HuiduRepSorter(BaseSorter):
+    """HuiduRep for SpikeInterface; parameters are those of [`SortingParameters`] and `model`.
+
+    The whole result, with events, embeddings, report and provenance, lies in `sorter_output/result` of the folder.
+    There is no container image: `run_sorter` with `docker_image=True` fails as it does for any sorter without one.
+    """
+
+    sorter_name = "huidurep"
+    requires_locations = False
+    gpu_capability = "nvidia-optional"
+    requires_binary_data = False
+    handle_multi_segment = True
+    sorter_description = (
+        "HuiduRep sorts spikes by a self-supervised representation of them, which tells neurons apart under noise, "
+        "overlap and drift, and by template matching with the units found. See https://arxiv.org/abs/2507.17224."
+    )
+    installation_mesg = 'pip install "huidurep-hf[sorting]" and `import huidurep_hf`'
+
+    _default_params = {"model": "huidurep/base", **SortingParameters().to_dict()}
+    _params_description = {
+        "model": "checkpoint: hub name or folder",
+        **{parameter.name: parameter.metadata["description"] for parameter in fields(SortingParameters)},
+    }
+
+    @classmethod
+    def is_installed(cls):
+        """Whether it can run: where this class is, the sorter is."""
+        return True
+
+    @classmethod
+    def get_sorter_version(cls):
+        """Return the package's version."""
+        return version("huidurep-hf")
+
+    @classmethod
+    def _check_params(cls, recording, output_folder, params):
+        _split(params)
+        return params
+
+    @classmethod
+    def _check_apply_filter_in_params(cls, params):
+        return True
+
+    @classmethod
+    def _setup_recording(cls, recording, sorter_output_folder, params, verbose):
+        # The recording is read where it lies.
+        pass
+
+    @classmethod
+    def _run_from_folder(cls, sorter_output_folder, params, verbose):
+        from .sorting.sorter import SpikeSorter
+
+        model, parameters = _split(params)
+        recording = cls.load_recording_from_folder(sorter_output_folder.parent)
+        result_folder = sorter_output_folder / RESULT_FOLDER
+        SpikeSorter.from_pretrained(model).sort(
+            recording, parameters=parameters, output_folder=result_folder, progress=verbose
+        )
+
+    @classmethod
+    def _get_result_from_folder(cls, sorter_output_folder):
+        from .sorting.result import SortingResult
+
+        return SortingResult.load(sorter_output_folder / RESULT_FOLDER).sorting
+
+
+def register():
+    """Add the sorter to SpikeInterface's list; a second call changes nothing."""
+    if HuiduRepSorter.sorter_name not in sorter_dict:
+        sorter_full_list.append(HuiduRepSorter)
+        sorter_dict[HuiduRepSorter.sorter_name] = HuiduRepSorter
+
+
+def _split(params):
+    """The checkpoint, and the parameters of the method, checked."""
+    return params["model"], SortingParameters.from_dict({name: params[name] for name in params if name != "model"})
