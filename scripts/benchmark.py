@@ -10,7 +10,7 @@ import sys
 
 from huidurep_hf.evaluation.benchmark import benchmark, benchmark_table, condition_cases, example_case
 from huidurep_hf.evaluation.peers import SORTERS
-from huidurep_hf.simulation.recordings import RECORDING_CONDITIONS
+from huidurep_hf.simulation.benchmark_conditions import BENCHMARK_CONDITIONS
 
 
 def main():
@@ -19,7 +19,7 @@ def main():
     parser.add_argument("--output", required=True, help="JSON file of the rows; an existing one is continued")
     parser.add_argument("--model", default="huidurep/base", help="checkpoint of our sorter (default: %(default)s)")
     parser.add_argument("--sorters", nargs="+", default=list(SORTERS), metavar="SORTER", help=f"of {SORTERS}")
-    parser.add_argument("--conditions", nargs="+", default=list(RECORDING_CONDITIONS), metavar="CONDITION")
+    parser.add_argument("--conditions", nargs="+", default=list(BENCHMARK_CONDITIONS), metavar="CONDITION")
     parser.add_argument("--recording-seeds", nargs="+", type=int, default=[100], metavar="SEED")
     parser.add_argument("--example", metavar="NAME", help="the bundled example recording in place of the conditions")
     parser.add_argument("--example-duration", type=float, default=60.0, metavar="S")

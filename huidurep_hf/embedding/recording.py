@@ -3,14 +3,11 @@
 from pathlib import Path
 
 import numpy as np
-import torch
 from tqdm.auto import tqdm
 
-from ..model.feature_extraction_huidurep import KERNEL_HALF_WIDTH
 from ..recording.detection import detect
-from ..recording.neighborhood import find_neighborhoods
 from ..recording.preparation import prepare
-from ..recording.waveforms import iterate_waveforms
+from .peaks import embed_peaks
 
 
 def embed_recording(
@@ -83,38 +80,14 @@ def _batch(rows, schema):
     return pa.record_batch([pa.array(rows[name], type=schema.field(name).type) for name in schema.names], schema=schema)
 
 
-@torch.no_grad()
 def _rows(prepared, peaks, model, feature_extractor, batch_size):
     """Yield columns of consecutive spikes."""
     if len(peaks) == 0:
         return
     rate = prepared.recording.get_sampling_frequency()
     channel_ids = np.asarray(prepared.recording.channel_ids).astype(str)
-    # Resampling looks a little beyond the window.
-    margin = KERNEL_HALF_WIDTH * max(rate / feature_extractor.sampling_rate, 1.0)
-    before = int(np.ceil(feature_extractor.ms_before * rate / 1000 + margin))
-    after = int(np.ceil(feature_extractor.ms_after * rate / 1000 + margin))
-    neighborhoods = find_neighborhoods(prepared.positions, prepared.groups, feature_extractor.num_channels)
-    for batch in iterate_waveforms(
-        prepared.recording,
-        peaks,
-        neighborhoods,
-        prepared.noise_levels,
-        num_before=before,
-        num_after=after,
-        batch_size=batch_size,
-    ):
-        features = feature_extractor(
-            batch.waveforms,
-            sampling_rate=rate,
-            channel_positions=batch.positions,
-            noise_levels=batch.noise_levels,
-            channel_mask=batch.mask,
-            peak_sample=before,
-        )
-        inputs = {name: value.to(device=model.device, dtype=model.dtype) for name, value in features.items()}
-        output = model(**inputs)
-        spikes = peaks[batch.first : batch.first + len(batch.waveforms)]
+    for batch in embed_peaks(model, feature_extractor, prepared, peaks, batch_size=batch_size):
+        spikes = peaks[batch.rows]
         positions = prepared.positions[spikes["channel_index"]]
         yield {
             # Segments too short to be filtered are not in the prepared recording, which numbers the others anew.
@@ -124,6 +97,6 @@ def _rows(prepared, peaks, model, feature_extractor, batch_size):
             "channel_id": channel_ids[spikes["channel_index"]],
             "x_um": positions[:, 0],
             "y_um": positions[:, 1],
-            "amplitude": np.ptp(output.denoised_waveforms.float().cpu().numpy(), axis=1).max(axis=1),
-            "embedding": output.embeddings.float().cpu().numpy(),
+            "amplitude": batch.peak_to_peak.max(axis=1),
+            "embedding": batch.embeddings,
         }

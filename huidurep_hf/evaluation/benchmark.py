@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from .ground_truth import score_sorting
+from .ground_truth import SCORES, score_sorting
 from .peers import run_in_process
 from .run_record import ResultFile, describe_environment, hash_weights, plain
 from .sorting_process import OUR_SORTER
@@ -51,8 +51,9 @@ def benchmark(cases, sorters, output, *, model: str, timeout_s: float = 3600.0, 
 
     Returns:
         The rows of these cases, these sorters and this model: `condition`, `recording_seed`, `sorter`, `version`,
-        `seconds`, `peak_memory_mib`, `error` (None if it worked) and `scores`, the summary of
-        [`~huidurep_hf.evaluation.ground_truth.score_sorting`].
+        `seconds`, `peak_memory_mib`, `error` (None if it worked), `scores`, the summary of
+        [`~huidurep_hf.evaluation.ground_truth.score_sorting`], and `units`, for every true unit its `snr`,
+        `num_spikes`, `accuracy`, `precision` and `recall`.
     """
     results = ResultFile(output, {"figures": "sorting benchmark"})
     results.add_run(describe_environment(BENCHMARK_PACKAGES))
@@ -104,15 +105,16 @@ def condition_cases(conditions, seeds) -> list[BenchmarkCase]:
     Raises:
         ValueError: no condition has that name.
     """
-    from ..simulation.recordings import RECORDING_CONDITIONS, generate_recording
+    from ..simulation.benchmark_conditions import BENCHMARK_CONDITIONS
+    from ..simulation.recordings import generate_recording
 
-    unknown = sorted(set(conditions) - set(RECORDING_CONDITIONS))
+    unknown = sorted(set(conditions) - set(BENCHMARK_CONDITIONS))
     if unknown:
-        raise ValueError(f"Unknown conditions {unknown}; there are {sorted(RECORDING_CONDITIONS)}.")
+        raise ValueError(f"Unknown conditions {unknown}; there are {sorted(BENCHMARK_CONDITIONS)}.")
     cases = []
     for condition in conditions:
         for seed in seeds:
-            parameters = dataclasses.replace(RECORDING_CONDITIONS[condition], seed=seed)
+            parameters = dataclasses.replace(BENCHMARK_CONDITIONS[condition], seed=seed)
             cases.append(
                 BenchmarkCase(condition, seed, plain(parameters), lambda chosen=parameters: generate_recording(chosen))
             )
@@ -136,13 +138,18 @@ def _run_case(case, keys, model, timeout_s):
         truth.recording.save(folder=recording_folder, format="binary", progress_bar=False, verbose=False)
         for key in keys:
             run = run_in_process(key["sorter"], recording_folder, model=model, timeout_s=timeout_s)
-            scores = None
+            scores = units = None
             if run.error is None:
-                _, scores = score_sorting(run.sorting, truth.sorting, truth.unit_snr)
+                table, scores = score_sorting(run.sorting, truth.sorting, truth.unit_snr)
+                units = _compact(table)
             else:
                 logger.warning("%s on %s, seed %d: %s", key["sorter"], case.name, case.seed, run.error)
             rest = {name: getattr(run, name) for name in ("version", "seconds", "peak_memory_mib", "error", "log_tail")}
-            yield {**key, **rest, "scores": scores}
+            yield {**key, **rest, "scores": scores, "units": units}
+
+
+def _compact(units) -> list[dict]:
+    return units[["snr", "num_spikes", *SCORES]].round(4).to_dict("records")
 
 
 def _key(case, sorter, model_sha256) -> dict:

@@ -22,8 +22,8 @@ def match_templates(whitened, templates, num_before):
         num_before: sample of the templates at which spikes have their time.
 
     Returns:
-        Structured array sorted by segment and sample, with `sample_index`, `segment_index`, `cluster_index` (the unit),
-        `channel_index` (the unit's peak channel) and `amplitude` (1 for a spike as large as the template).
+        Structured array sorted by segment and sample, with `sample_index`, `segment_index`, `cluster_index` (the unit)
+        and `channel_index` (the unit's peak channel).
     """
     from spikeinterface.core import ChannelSparsity, Templates
     from spikeinterface.sortingcomponents.matching import find_spikes_from_templates

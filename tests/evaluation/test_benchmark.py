@@ -48,7 +48,9 @@ def test_rows_scores_and_failures(case, fake_sorters, tmp_path):
     assert [row["error"] is None for row in rows] == [True, True, False]
     assert rows[0]["scores"]["accuracy"] == 1.0
     assert rows[1]["scores"]["accuracy"] == 0.5 and rows[1]["scores"]["num_well_detected_units"] == 2
-    assert rows[2]["scores"] is None
+    assert rows[2]["scores"] is None and rows[2]["units"] is None
+    assert [unit["snr"] for unit in rows[1]["units"]] == [2.0, 4.0, 8.0, 10.0]
+    assert [unit["accuracy"] for unit in rows[1]["units"]] == [1.0, 1.0, 0.0, 0.0]
     table = benchmark_table(rows)
     assert "| eight channels | broken | failed |" in table
     assert "- eight channels, seed 7, broken: ZeroDivisionError" in table

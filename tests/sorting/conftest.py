@@ -1,7 +1,12 @@
+import numpy as np
 import pytest
-from spikeinterface.core import generate_ground_truth_recording
+from spikeinterface.core import NumpyRecording, generate_ground_truth_recording
+from spikeinterface.core.node_pipeline import base_peak_dtype
 
+from huidurep_hf.recording.preparation import PreparedRecording
 from huidurep_hf.sorting.sorter import SpikeSorter
+
+RATE = 30000.0
 
 
 @pytest.fixture(scope="session")
@@ -36,3 +41,72 @@ def tetrode(make_ground_truth):
 @pytest.fixture(scope="session")
 def tetrode_result(sorter, tetrode):
     return sorter.sort(tetrode[0])
+
+
+class WhiteTraces:
+    """White noise of SD 1 on a column of contacts 20 um apart, with spikes of known templates put in.
+
+    Attributes:
+        templates: `(num_units, 90, num_channels)`, the spike's time at sample 30.
+        samples, units: `(num_spikes,)`, sorted by time.
+        is_alone: `(num_spikes,)` bool, no other spike within 100 samples.
+        prepared: the recording, as preparation and whitening would leave it.
+        peaks: structured array of the spikes, each at its unit's largest channel.
+    """
+
+    def __init__(self, templates, trains, num_samples):
+        num_channels = templates.shape[2]
+        traces = np.random.default_rng(1).normal(size=(num_samples, num_channels)).astype("float32")
+        self.templates = templates
+        self.samples = np.concatenate(trains)
+        self.units = np.repeat(np.arange(len(trains)), [len(train) for train in trains])
+        order = np.argsort(self.samples, kind="stable")
+        self.samples, self.units = self.samples[order], self.units[order]
+        gaps = np.diff(self.samples, prepend=-1000, append=num_samples + 1000)
+        self.is_alone = np.minimum(gaps[:-1], gaps[1:]) > 100
+        for sample, unit in zip(self.samples, self.units):
+            traces[sample - 30 : sample + 60] += templates[unit]
+        recording = NumpyRecording([traces], sampling_frequency=RATE)
+        positions = np.stack([np.zeros(num_channels), 20.0 * np.arange(num_channels)], axis=1)
+        recording.set_dummy_probe_from_locations(positions)
+        self.prepared = PreparedRecording(
+            recording=recording,
+            noise_levels=np.ones(num_channels, dtype="float32"),
+            positions=positions,
+            groups=np.zeros(num_channels, dtype="int64"),
+            channel_indices=np.arange(num_channels),
+            segment_indices=np.array([0]),
+            unit="raw",
+        )
+        self.peaks = np.zeros(len(self.samples), dtype=base_peak_dtype)
+        self.peaks["sample_index"] = self.samples
+        self.peaks["channel_index"] = np.ptp(templates, axis=1).argmax(axis=1)[self.units]
+        self.peaks["amplitude"] = traces[self.samples, self.peaks["channel_index"]]
+
+
+def spike_template(size, channel, num_channels=4, width=4.0, decay=1.5):
+    """One spike, `(90, num_channels)`: a trough of the given size at sample 30 of a channel, and what follows it."""
+    time = np.arange(90) - 30
+    shape = -np.exp(-0.5 * (time / width) ** 2) + 0.4 * np.exp(-0.5 * ((time - 3 * width) / (2 * width)) ** 2)
+    return size * shape[:, None] * np.exp(-np.abs(np.arange(num_channels) - channel) / decay)
+
+
+@pytest.fixture(scope="session")
+def make_spike_template():
+    return spike_template
+
+
+@pytest.fixture(scope="session")
+def make_white_traces():
+    return WhiteTraces
+
+
+@pytest.fixture(scope="session")
+def two_neurons():
+    """Two neurons before four contacts for 20 s; every fifth spike of the second is 0.3 ms after one of the first."""
+    rng = np.random.default_rng(0)
+    templates = np.stack([spike_template(9.0, 0, width=3.0), spike_template(8.0, 2, width=5.0)]).astype("float32")
+    first = np.sort(rng.choice(np.arange(200, 590_000, 300), 400, replace=False))
+    alone = np.setdiff1d(np.arange(350, 590_000, 300), first + 150)
+    second = np.sort(np.concatenate([first[:80] + 9, rng.choice(alone, 320, replace=False)]))
+    return WhiteTraces(templates, [first, second], 600_000)

@@ -1,0 +1,92 @@
+"""Run the model over peaks of a recording, batch by batch."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..model.feature_extraction_huidurep import KERNEL_HALF_WIDTH
+from ..recording.neighborhood import find_neighborhoods
+from ..recording.waveforms import iterate_waveforms
+
+
+@dataclass(frozen=True)
+class EmbeddedBatch:
+    """What the model says about consecutive peaks.
+
+    Attributes:
+        rows: slice of these peaks.
+        embeddings: `(num_peaks, embedding_size)` float32.
+        peak_to_peak: `(num_peaks, num_neighbors)` float32 of the denoised waveforms, in SDs of noise; 0 where padded.
+        positions: `(num_peaks, num_neighbors, 2)` contact positions relative to the peak channel, µm.
+        mask: `(num_peaks, num_neighbors)` bool, False for padding.
+    """
+
+    rows: slice
+    embeddings: np.ndarray
+    peak_to_peak: np.ndarray
+    positions: np.ndarray
+    mask: np.ndarray
+
+
+@torch.no_grad()
+def embed_peaks(model, feature_extractor, prepared, peaks, *, batch_size=512):
+    """Yield [`EmbeddedBatch`] of consecutive peaks; computed on the model's device and in its precision.
+
+    Args:
+        model: HuiduRep model.
+        feature_extractor: its feature extractor.
+        prepared: [`~huidurep_hf.recording.preparation.PreparedRecording`].
+        peaks: structured array of peaks, sorted by segment and sample.
+        batch_size: most spikes in one pass.
+    """
+    if len(peaks) == 0:
+        return
+    rate = prepared.recording.get_sampling_frequency()
+    num_before, num_after = window_around_peak(feature_extractor, rate)
+    batches = iterate_waveforms(
+        prepared.recording,
+        peaks,
+        find_neighborhoods(prepared.positions, prepared.groups, feature_extractor.num_channels),
+        prepared.noise_levels,
+        num_before=num_before,
+        num_after=num_after,
+        batch_size=batch_size,
+    )
+    for batch in batches:
+        features = feature_extractor(
+            batch.waveforms,
+            sampling_rate=rate,
+            channel_positions=batch.positions,
+            noise_levels=batch.noise_levels,
+            channel_mask=batch.mask,
+            peak_sample=num_before,
+            return_tensors="pt",
+        )
+        inputs = {name: value.to(device=model.device, dtype=model.dtype) for name, value in features.items()}
+        output = model(**inputs)
+        yield EmbeddedBatch(
+            rows=slice(batch.first, batch.first + len(batch.waveforms)),
+            embeddings=output.embeddings.float().cpu().numpy(),
+            peak_to_peak=np.ptp(output.denoised_waveforms.float().cpu().numpy(), axis=1) * batch.mask,
+            positions=batch.positions,
+            mask=batch.mask,
+        )
+
+
+def window_around_peak(feature_extractor, sampling_rate):
+    """Samples before and from the peak on that the feature extractor needs at a recording's rate.
+
+    Args:
+        feature_extractor: HuiduRep feature extractor.
+        sampling_rate: of the recording, Hz.
+
+    Returns:
+        `(num_before, num_after)`.
+    """
+    ratio = sampling_rate / feature_extractor.sampling_rate
+    # Resampling looks a little beyond the window.
+    margin = 0 if ratio == 1 else int(np.ceil(KERNEL_HALF_WIDTH * max(ratio, 1.0)))
+    num_before = int(np.ceil(feature_extractor.ms_before * sampling_rate / 1000))
+    num_after = int(np.ceil(feature_extractor.ms_after * sampling_rate / 1000))
+    return num_before + margin, num_after + margin

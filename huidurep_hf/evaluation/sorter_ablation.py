@@ -1,0 +1,181 @@
+"""What each piece of the sorter is worth: the same sorter without it, on the same development recordings."""
+
+import dataclasses
+import time
+
+import numpy as np
+from tqdm import tqdm
+
+from ..clustering.features import centers_of_mass
+from ..embedding.peaks import window_around_peak
+from ..recording.neighborhood import find_neighborhoods
+from ..recording.waveforms import iterate_waveforms
+from ..sorting.sorter import SpikeSorter
+from .baselines import pca_features
+from .ground_truth import score_sorting
+from .run_record import ResultFile, describe_environment, hash_weights
+from .tables import markdown_table, mean_and_sd
+
+DURATION_S = 120.0
+SNR_RANGE = (5.0, 30.0)
+SCORES = ("accuracy_snr3", "num_well_detected_units", "num_false_positive_units", "num_redundant_units")
+
+
+@dataclasses.dataclass(frozen=True)
+class Arm:
+    """A variant of the sorter.
+
+    Attributes:
+        parameters: in place of the defaults.
+        use_embedding: or the first 32 principal components of the waveforms.
+        use_denoiser: or location and amplitude of the waveforms as recorded.
+        knows_number: told the true number of units.
+    """
+
+    parameters: dict = dataclasses.field(default_factory=dict)
+    use_embedding: bool = True
+    use_denoiser: bool = True
+    knows_number: bool = False
+
+
+ARMS = {
+    "the sorter": Arm(),
+    "PCA-32 in place of the embedding": Arm(use_embedding=False),
+    "without denoiser": Arm(use_denoiser=False),
+    "neither embedding nor denoiser": Arm(use_embedding=False, use_denoiser=False),
+    "first split by HDBSCAN": Arm({"clustering": "hdbscan"}),
+    "without template matching": Arm({"template_matching": "off"}),
+    "without motion": Arm({"motion": "off"}),
+    "one mixture of the true number of units, as published": Arm(
+        {"template_matching": "off", "motion": "off"}, knows_number=True
+    ),
+}
+
+
+class AblatedSorter(SpikeSorter):
+    """The sorter with features of the recorded waveforms in place of some of the model's.
+
+    Args:
+        model, feature_extractor: as for [`~huidurep_hf.sorting.sorter.SpikeSorter`].
+        arm: [`Arm`].
+    """
+
+    def __init__(self, model, feature_extractor, arm: Arm):
+        super().__init__(model, feature_extractor)
+        self.arm = arm
+
+    def _embed(self, prepared, peaks, parameters, progress):
+        spikes = super()._embed(prepared, peaks, parameters, progress)
+        if len(peaks) == 0 or (self.arm.use_embedding and self.arm.use_denoiser):
+            return spikes
+        waveforms, positions, mask = self._waveforms(prepared, peaks)
+        if not self.arm.use_embedding:
+            components = pca_features(waveforms, spikes.embeddings.shape[1], parameters.seed)
+            embeddings = np.zeros_like(spikes.embeddings)
+            embeddings[:, : components.shape[1]] = components
+            spikes = dataclasses.replace(spikes, embeddings=embeddings)
+        if not self.arm.use_denoiser:
+            peak_to_peak = np.ptp(waveforms, axis=1) * mask
+            centers = centers_of_mass(peak_to_peak, positions, mask)
+            locations = (prepared.positions[peaks["channel_index"]] + centers).astype("float32")
+            spikes = dataclasses.replace(spikes, locations_um=locations, amplitudes=peak_to_peak.max(axis=1))
+        return spikes
+
+    def _waveforms(self, prepared, peaks):
+        """What the model would see, in noise SDs: waveforms, positions and mask."""
+        num_before, num_after = window_around_peak(self.feature_extractor, prepared.recording.get_sampling_frequency())
+        neighborhoods = find_neighborhoods(prepared.positions, prepared.groups, self.feature_extractor.num_channels)
+        batches = list(
+            iterate_waveforms(
+                prepared.recording,
+                peaks,
+                neighborhoods,
+                prepared.noise_levels,
+                num_before=num_before,
+                num_after=num_after,
+            )
+        )
+        waveforms = np.concatenate([batch.waveforms / batch.noise_levels[:, None, :] for batch in batches])
+        return waveforms, *(
+            np.concatenate([getattr(batch, name) for batch in batches]) for name in ("positions", "mask")
+        )
+
+
+def ablate_sorter(model: str, output, *, seeds, arms=None, conditions=None, progress: bool = True) -> dict:
+    """Run the arms on development recordings, 120 s of units of SNR 5 to 30; go on where a run was cut short.
+
+    Args:
+        model: checkpoint.
+        output: JSON file of the rows; an existing one of the same model is continued.
+        seeds: of the recordings.
+        arms: names; all of `ARMS` if left out.
+        conditions: names of `DEVELOPMENT_CONDITIONS`; all if left out.
+        progress: show a progress bar.
+
+    Returns:
+        Content of the file; each row has `arm`, `condition`, `recording_seed`, `scores` and `seconds`.
+
+    Raises:
+        ValueError: an unknown arm or condition, or a file of another model.
+    """
+    from ..simulation.recordings import DEVELOPMENT_CONDITIONS, generate_recording
+
+    arms, conditions = list(arms or ARMS), list(conditions or DEVELOPMENT_CONDITIONS)
+    _refuse_unknown(arms, ARMS, "arms")
+    _refuse_unknown(conditions, DEVELOPMENT_CONDITIONS, "conditions")
+    whole = SpikeSorter.from_pretrained(model, device="cpu")
+    identity = {"figures": "sorter ablation", "model_sha256": hash_weights(whole.model)}
+    results = ResultFile(output, {**identity, "snr_range": list(SNR_RANGE), "duration_s": DURATION_S})
+    results.add_run(describe_environment())
+    with tqdm(total=len(arms) * len(conditions) * len(seeds), desc="ablate", disable=not progress) as bar:
+        for condition in conditions:
+            for seed in seeds:
+                keys = [{"arm": arm, "condition": condition, "recording_seed": seed} for arm in arms]
+                missing = [key for key in keys if not results.has_row(**key)]
+                bar.update(len(keys) - len(missing))
+                if not missing:
+                    continue
+                chosen = {"snr_range": SNR_RANGE, "duration_s": DURATION_S, "seed": seed}
+                truth = generate_recording(dataclasses.replace(DEVELOPMENT_CONDITIONS[condition], **chosen))
+                for key in missing:
+                    results.add_row({**key, **_run(whole, ARMS[key["arm"]], truth)})
+                    bar.update()
+    return results.content
+
+
+def sorter_ablation_table(content: dict) -> str:
+    """Markdown: an arm per line, mean accuracy of each condition (± SD over recordings), then means over all."""
+    rows = content["rows"]
+    if not rows:
+        return "No figures."
+    conditions = list(dict.fromkeys(row["condition"] for row in rows))
+    lines = []
+    for arm in dict.fromkeys(row["arm"] for row in rows):
+        of_arm = [row for row in rows if row["arm"] == arm]
+        cells = [
+            mean_and_sd([row["scores"]["accuracy_snr3"] for row in of_arm if row["condition"] == condition])
+            for condition in conditions
+        ]
+        # A mean over other recordings than the others' would compare nothing.
+        is_whole = len(of_arm) == max(sum(row["arm"] == other["arm"] for row in rows) for other in rows)
+        means = [np.mean([row["scores"][name] for row in of_arm]) for name in SCORES]
+        cells += [f"{value:.2f}" for value in means] if is_whole else [""] * len(SCORES)
+        lines.append([arm, *cells])
+    header = ["", *conditions, "mean accuracy", "units >= 0.8", "false", "redundant"]
+    return markdown_table(header, lines)
+
+
+def _run(whole, arm, truth) -> dict:
+    sorter = AblatedSorter(whole.model, whole.feature_extractor, arm)
+    number = {"num_units": len(truth.sorting.unit_ids)} if arm.knows_number else {}
+    started = time.perf_counter()
+    sorting = sorter(truth.recording, **arm.parameters, **number)
+    seconds = time.perf_counter() - started
+    _, scores = score_sorting(sorting, truth.sorting, truth.unit_snr)
+    return {"scores": scores, "seconds": round(seconds, 1)}
+
+
+def _refuse_unknown(names, known, what):
+    unknown = sorted(set(names) - set(known))
+    if unknown:
+        raise ValueError(f"Unknown {what} {unknown}; there are {list(known)}.")

@@ -1,0 +1,94 @@
+import numpy as np
+import pytest
+
+from huidurep_hf.sorting.joining import join_clusters
+from huidurep_hf.sorting.spike_waveforms import SpikeWaveforms, TemplateCleaner
+from huidurep_hf.sorting.template_fit import delay_by_half, fit_templates
+
+RATE = 30000.0
+# Of the waveforms' window in the templates' one: 0.5 ms before the spike of 1 ms.
+INNER = slice(15, 66)
+
+
+@pytest.fixture(scope="module")
+def waveforms(two_neurons):
+    return SpikeWaveforms.cut(two_neurons.prepared, two_neurons.peaks)
+
+
+def test_average_is_the_template_on_every_channel(two_neurons, waveforms):
+    shifts = np.zeros(len(two_neurons.units), dtype="int64")
+    labels = np.where(two_neurons.is_alone, two_neurons.units, -1)
+    templates, counts = waveforms.average(labels, shifts, seed=0)
+    assert counts.tolist() == [[300] * 4, [300 if (labels == 1).sum() > 300 else (labels == 1).sum()] * 4]
+    np.testing.assert_allclose(templates, two_neurons.templates[:, INNER], atol=0.35)
+
+
+def test_cleaning_takes_noise_away_and_leaves_the_template(two_neurons, waveforms):
+    shifts = np.zeros(len(two_neurons.units), dtype="int64")
+    is_chosen = np.arange(len(two_neurons.units)) % 12 == 0
+    few = np.where(is_chosen & two_neurons.is_alone, two_neurons.units, -1)
+    templates, counts = waveforms.average(few, shifts, seed=0)
+    cleaned = TemplateCleaner(waveforms, seed=0)(templates, counts)
+    truth = two_neurons.templates[:, INNER]
+    assert np.square(cleaned - truth).sum() < 0.5 * np.square(templates - truth).sum()
+
+
+def test_alignment_moves_the_window(two_neurons, waveforms):
+    shifts = np.full(5, 3)
+    later = waveforms.aligned(np.arange(5), shifts)
+    traces = two_neurons.prepared.recording.get_traces()
+    for row, spike in zip(later, range(5)):
+        channels = waveforms.channels[two_neurons.peaks["channel_index"][spike]]
+        start = two_neurons.samples[spike] + 3 - waveforms.num_before
+        np.testing.assert_array_equal(row, traces[start : start + waveforms.num_samples][:, channels])
+
+
+def test_spikes_go_to_their_template_at_their_time(two_neurons, waveforms):
+    late = np.full(len(two_neurons.units), 3)
+    fit = fit_templates(waveforms, two_neurons.templates[:, INNER], late, RATE)
+    alone = two_neurons.is_alone
+    assert (fit.labels == two_neurons.units)[alone].mean() > 0.99
+    assert (np.abs(fit.shifts[alone]) <= 1).mean() > 0.97
+    assert fit.probabilities[alone].mean() > 0.97
+    judged = fit_templates(waveforms, two_neurons.templates[:, INNER], late, RATE, judged=1 - two_neurons.units)
+    assert judged.probabilities[alone].mean() < 0.03
+
+
+def test_probability_says_how_often_a_spike_is_right(make_spike_template, make_white_traces):
+    # Two neurons too alike to be told apart in every spike.
+    alike = [make_spike_template(7.0, 1, decay=decay) for decay in (1.5, 2.0)]
+    rng = np.random.default_rng(0)
+    times = rng.permutation(np.arange(200, 590_000, 250))[:2000]
+    traces = make_white_traces(np.stack(alike).astype("float32"), [times[:1000], times[1000:]], 600_000)
+    waveforms = SpikeWaveforms.cut(traces.prepared, traces.peaks)
+    fit = fit_templates(waveforms, traces.templates[:, INNER], np.zeros(2000, dtype="int64"), RATE)
+    is_right = fit.labels == traces.units
+    assert 0.7 < is_right.mean() < 0.99
+    for low, high in ((0.5, 0.8), (0.8, 0.95), (0.95, 1.01)):
+        inside = (fit.probabilities >= low) & (fit.probabilities < high)
+        assert abs(is_right[inside].mean() - fit.probabilities[inside].mean()) < 0.08
+
+
+def test_halves_of_one_neuron_are_joined_and_two_neurons_are_not(two_neurons, waveforms):
+    alone, units = two_neurons.is_alone, two_neurons.units
+    halves = 2 * units + np.random.default_rng(0).integers(2, size=len(units))
+    labels, shifts = join_clusters(np.where(alone, halves, -1), waveforms, RATE, min_valley=0.3, min_cluster_size=10)
+    first, second = (np.bincount(labels[alone & (units == unit)]).argmax() for unit in (0, 1))
+    # Where the two overlap may be a third cluster; that is judged elsewhere.
+    assert first != second
+    assert (labels == np.where(units == 0, first, second))[alone].mean() > 0.98
+    assert (np.abs(shifts[alone]) <= 1).mean() > 0.97
+
+
+@pytest.mark.parametrize("label", [-1, 0])
+def test_nothing_to_join(two_neurons, waveforms, label):
+    labels = np.full(len(two_neurons.units), label)
+    joined, shifts = join_clusters(labels, waveforms, RATE, min_valley=0.3, min_cluster_size=10)
+    assert len(set(joined[two_neurons.is_alone])) == 1 and joined.max() == label
+    assert len(shifts) == len(labels)
+
+
+def test_half_a_sample_twice_is_one_sample(two_neurons):
+    templates = two_neurons.templates
+    twice = delay_by_half(delay_by_half(templates))
+    np.testing.assert_allclose(twice[:, 10:80], templates[:, 9:79], atol=0.02)
