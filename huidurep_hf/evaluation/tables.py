@@ -77,8 +77,8 @@ def comparison_table(contents: dict[str, dict]) -> str:
     """Agreement of several models on the recordings that all their files of figures hold, a line per method.
 
     Mean ± SD over recordings and mixture seeds of the adjusted Rand index, by condition; then the mean over those
-    recordings of the accuracy of 10 nearest neighbours, and of the denoiser's gain on spikes of SNR 4 to 8. "PCA-32"
-    stands beside each model, since it sees the model's own window.
+    recordings of the accuracy of 10 nearest neighbours, and of the denoiser's gain on spikes of SNR 4 to 8. Principal
+    components (32 of them; for denoising, the low-rank filter) stand beside each model, since they see its window.
 
     Args:
         contents: name -> content of a file written by `scripts/evaluate.py`, in the order of the lines.
@@ -92,27 +92,27 @@ def comparison_table(contents: dict[str, dict]) -> str:
     for name, content in contents.items():
         rows = [row for row in content["rows"] if key(row) in common]
         conditions = conditions or list(dict.fromkeys(row["condition"] for row in rows))
-        gains = [
-            entry["denoisers"]["model"]["gain_db"]
-            for row in rows
-            for entry in row.get("denoising", [])
-            if (entry["snr_min"], entry["snr_max"]) == (4.0, 8.0)
-        ]
-        methods = {"model": name, "model + location": f"{name} + location", "PCA-32": f"PCA-32 in the window of {name}"}
+        methods = {"model": name, "model + location": f"{name} + location", "PCA-32": f"PCA in the window of {name}"}
         for method, title in methods.items():
             scores = [
-                [
-                    score
-                    for row in rows
-                    if row["condition"] == c
-                    for score in row["methods"][method]["all"]["mixture_ari"]
-                ]
-                for c in conditions
+                np.concatenate(
+                    [r["methods"][method]["all"]["mixture_ari"] for r in rows if r["condition"] == condition]
+                )
+                for condition in conditions
             ]
-            neighbors = f"{np.mean([row['methods'][method]['neighbor_accuracy'] for row in rows]):.2f}" if rows else "–"
-            gain = f"{np.mean(gains):.1f}" if method == "model" and gains else ""
-            lines.append([title, *map(mean_and_sd, scores), neighbors, gain])
+            neighbors = [np.mean([row["methods"][method]["neighbor_accuracy"] for row in rows])] if rows else []
+            lines.append([title, *map(mean_and_sd, scores), mean_and_sd(neighbors), _mean_gain(rows, method)])
     return markdown_table(["", *conditions, "neighbours", "denoiser, dB"], lines)
+
+
+def _mean_gain(rows, method) -> str:
+    """Mean gain on spikes of SNR 4 to 8 of the denoiser that belongs to a set of features; empty if none does."""
+    denoiser = {"model": "model", "PCA-32": "PCA"}.get(method)
+    entries = [
+        entry for row in rows for entry in row["denoising"] if (entry["snr_min"], entry["snr_max"]) == (4.0, 8.0)
+    ]
+    gains = [e["denoisers"][denoiser]["gain_db"] for e in entries if denoiser in e["denoisers"]]
+    return mean_and_sd([np.mean(gains)], digits=1) if gains else ""
 
 
 def report(content: dict) -> str:

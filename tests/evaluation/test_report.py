@@ -99,12 +99,13 @@ def test_without_variants_and_with_another_configuration(small_conditions, tiny_
 def test_models_are_compared_on_the_recordings_they_share():
     def row(seed, ari, condition="tetrode"):
         scores = {"neighbor_accuracy": ari, "all": {"mixture_ari": [ari, ari + 0.2]}}
-        gains = [{"snr_min": 4.0, "snr_max": 8.0, "denoisers": {"model": {"gain_db": 10 * ari}}}]
+        gains = [{"snr_min": 4.0, "snr_max": 8.0, "denoisers": {"model": {"gain_db": 10 * ari}, "PCA": {"gain_db": 2}}}]
         methods = dict.fromkeys(("model", "model + location", "PCA-32"), scores)
         return {"condition": condition, "recording_seed": seed, "methods": methods, "denoising": gains}
 
     text = comparison_table({"a": {"rows": [row(1, 0.1), row(2, 0.9)]}, "b": {"rows": [row(1, 0.5), row(1, 0.5, "x")]}})
     assert "| a | 0.20 ± 0.10 | 0.10 | 1.0 |" in text and "| b + location | 0.60 ± 0.10 | 0.50 |  |" in text
+    assert "| PCA in the window of b | 0.60 ± 0.10 | 0.50 | 2.0 |" in text
     assert text.startswith("|  | tetrode | neighbours |") and "0.9" not in text
 
 
