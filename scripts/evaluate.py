@@ -8,6 +8,8 @@ import argparse
 import logging
 import sys
 
+import yaml
+
 from huidurep_hf.evaluation.report import EvaluationParameters, evaluate
 from huidurep_hf.evaluation.tables import report
 from huidurep_hf.model_card import write_model_card
@@ -23,6 +25,12 @@ def main():
     parser.add_argument("--recording-seeds", nargs="+", type=int, default=[100, 101, 102], metavar="SEED")
     parser.add_argument("--mixture-seeds", type=int, default=10, help="Gaussian mixtures per set of features")
     parser.add_argument("--max-spikes-per-unit", type=int, default=200)
+    parser.add_argument(
+        "--no-variants", action="store_true", help="leave out other rates, short windows and dead channels: most passes"
+    )
+    parser.add_argument(
+        "--set", nargs="*", default=[], metavar="NAME=VALUE", help="fields of the config, such as fuse_denoised=false"
+    )
     parser.add_argument("--device", help="cpu, cuda, ...; a GPU where there is one if left out")
     parser.add_argument("--card", action="store_true", help="write the model's card from the figures, into its folder")
     parser.add_argument("--training", help="record of the training run for the card; the folder's training.json")
@@ -35,9 +43,18 @@ def main():
         recording_seeds=tuple(options.recording_seeds),
         num_mixture_seeds=options.mixture_seeds,
         max_spikes_per_unit=options.max_spikes_per_unit,
+        with_variants=not options.no_variants,
     )
     try:
-        content = evaluate(options.model, options.output, parameters, device=options.device, progress=not options.quiet)
+        changes = {name: yaml.safe_load(value) for name, value in (item.split("=", 1) for item in options.set)}
+        content = evaluate(
+            options.model,
+            options.output,
+            parameters,
+            config_changes=changes,
+            device=options.device,
+            progress=not options.quiet,
+        )
         if options.card:
             card = write_model_card(options.model, options.output, options.training, benchmark_json=options.benchmark)
     except (ValueError, OSError) as error:

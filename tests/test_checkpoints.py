@@ -17,9 +17,13 @@ def run_fresh(code, **environment):
     )
 
 
-def test_base_ships():
-    folder = list_checkpoints()["huidurep/base"]
-    assert checkpoint_path("base") == folder
+NAMES = ("base", "paper")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_ships(name):
+    folder = list_checkpoints()[f"huidurep/{name}"]
+    assert checkpoint_path(name) == folder
     names = {path.name for path in folder.iterdir()}
     assert {"config.json", "model.safetensors", "preprocessor_config.json", "README.md"} <= names
     # Code in it would grow old; installing and publishing add it.
@@ -32,18 +36,37 @@ def test_unknown_name_lists_what_there_is():
         checkpoint_path("bas")
 
 
-def test_automodel_by_name_once_installed(tmp_path):
+def test_these_ship_and_no_others():
+    assert list(list_checkpoints()) == [f"huidurep/{name}" for name in NAMES]
+
+
+def test_paper_is_the_published_architecture():
+    config = huidurep_hf.HuiduRepConfig.from_pretrained(checkpoint_path("paper")).to_dict()
+    published = huidurep_hf.HuiduRepConfig.paper(hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0).to_dict()
+    of_saving = {"architectures", "dtype", "transformers_version", "_name_or_path"}
+    differing = {name for name in published if config.get(name) != published[name]}
+    assert differing <= of_saving
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_automodel_by_name_once_installed(name, tmp_path):
     code = (
-        "import huidurep_hf; from transformers import AutoConfig, AutoFeatureExtractor, AutoModel\n"
-        "try: AutoConfig.from_pretrained('huidurep/base')\n"
+        "import huidurep_hf, numpy as np\n"
+        "from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, pipeline\n"
+        f"name = 'huidurep/{name}'\n"
+        "try: AutoConfig.from_pretrained(name)\n"
         "except OSError: print('absent')\n"
         "huidurep_hf.install_checkpoints()\n"
-        "model = AutoModel.from_pretrained('huidurep/base')\n"
-        "extractor = AutoFeatureExtractor.from_pretrained('huidurep/base')\n"
-        "print(type(model).__name__, extractor.window_size == model.config.window_size)"
+        "model = AutoModel.from_pretrained(name)\n"
+        "extractor = AutoFeatureExtractor.from_pretrained(name)\n"
+        "print(type(model).__name__, extractor.window_size == model.config.window_size)\n"
+        "embed = pipeline('spike-embedding', model=name)\n"
+        "spikes = np.random.default_rng(0).normal(size=(3, 60, 4))\n"
+        "tetrode = [[0, 0], [25, 0], [0, 25], [25, 25]]\n"
+        "print(*np.shape(embed(spikes, sampling_rate=20000, channel_positions=tetrode)))"
     )
     run = run_fresh(code, HF_HOME=str(tmp_path))
-    assert run.stdout.split() == ["absent", "HuiduRepModel", "True"], run.stderr
+    assert run.stdout.split() == ["absent", "HuiduRepModel", "True", "3", "32"], run.stderr
     assert "MISSING" not in run.stderr
     assert "UNEXPECTED" not in run.stderr
 
@@ -56,9 +79,10 @@ def test_installing_twice_and_beside_a_hub_copy(tmp_path):
     assert install_checkpoints(tmp_path)["huidurep/base"].name == "a" * 40
 
 
-def test_our_classes_fall_back_to_the_shipped_folder(tmp_path, caplog):
+@pytest.mark.parametrize("name", NAMES)
+def test_our_classes_fall_back_to_the_shipped_folder(name, tmp_path, caplog):
     caplog.set_level("INFO", logger="huidurep_hf")
-    model = huidurep_hf.HuiduRepModel.from_pretrained("huidurep/base", cache_dir=tmp_path)
+    model = huidurep_hf.HuiduRepModel.from_pretrained(f"huidurep/{name}", cache_dir=tmp_path)
     assert model.config.model_type == "huidurep"
     assert "using the checkpoint shipped" in caplog.text
 

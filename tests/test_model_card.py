@@ -11,8 +11,10 @@ from huggingface_hub.repocard_data import eval_results_to_model_index, model_ind
 from huidurep_hf import HuiduRepModel, checkpoint_path
 from huidurep_hf.command_line import main
 from huidurep_hf.evaluation.run_record import describe_environment, hash_weights
+from huidurep_hf.evaluation.tables import comparison_table
 from huidurep_hf.model_card import write_model_card
 
+CARDS = Path(__file__).parents[1] / "model_cards"
 METHODS = ("PCA-32", "PCA, 5 aligned channels", "model", "model + location")
 
 
@@ -140,12 +142,24 @@ def test_the_command_writes_the_card(checkpoint, results, capsys):
     assert "evaluate.py" in capsys.readouterr().err
 
 
-def test_the_shipped_card_is_what_its_figures_give(tmp_path):
-    cards = Path(__file__).parents[1] / "model_cards" / "base"
-    folder = shutil.copytree(checkpoint_path("base"), tmp_path / "base")
+@pytest.mark.parametrize(("name", "benchmark"), [("base", "example.json"), ("paper", None)])
+def test_the_shipped_card_is_what_its_figures_give(name, benchmark, tmp_path):
+    folder = shutil.copytree(checkpoint_path(name), tmp_path / name)
     shipped = (folder / "README.md").read_text()
-    card = write_model_card(folder, cards / "evaluation.json", benchmark_json=cards / "example.json")
+    benchmark = benchmark and CARDS / name / benchmark
+    card = write_model_card(folder, CARDS / name / "evaluation.json", benchmark_json=benchmark)
     assert card.read_text() == shipped
+
+
+def test_the_comparison_at_equal_spikes_is_what_the_figures_give():
+    files = {
+        "huidurep/paper": "paper/evaluation.json",
+        "huidurep/paper, not fused": "paper/not_fused.json",
+        "ours, the same spikes": "paper/base_equal.json",
+        "huidurep/base": "base/evaluation.json",
+    }
+    contents = {name: json.loads((CARDS / path).read_text()) for name, path in files.items()}
+    assert comparison_table(contents) in (checkpoint_path("paper") / "README.md").read_text()
 
 
 def test_the_licence_follows_from_the_training_data(checkpoint, results):

@@ -76,6 +76,48 @@ def robustness_table(rows: list[dict]) -> str:
     return markdown_table(["", "", *conditions], lines, num_text_columns=2)
 
 
+def comparison_table(contents: dict[str, dict]) -> str:
+    """Agreement of several models on the recordings that all their files of figures hold, a line per method.
+
+    Mean ± SD over recordings and mixture seeds of the adjusted Rand index, by condition; then the mean over those
+    recordings of the accuracy of 10 nearest neighbours, and of the denoiser's gain on spikes of SNR 4 to 8. Principal
+    components (32 of them; for denoising, the low-rank filter) stand beside each model, since they see its window.
+
+    Args:
+        contents: name -> content of a file written by `scripts/evaluate.py`, in the order of the lines.
+    """
+
+    def key(row):
+        return row["condition"], row["recording_seed"]
+
+    common = set.intersection(*({key(row) for row in content["rows"]} for content in contents.values()))
+    lines, conditions = [], []
+    for name, content in contents.items():
+        rows = [row for row in content["rows"] if key(row) in common]
+        conditions = conditions or list(dict.fromkeys(row["condition"] for row in rows))
+        methods = {"model": name, "model + location": f"{name} + location", "PCA-32": f"PCA in the window of {name}"}
+        for method, title in methods.items():
+            scores = [
+                np.concatenate(
+                    [r["methods"][method]["all"]["mixture_ari"] for r in rows if r["condition"] == condition]
+                )
+                for condition in conditions
+            ]
+            neighbors = [np.mean([row["methods"][method]["neighbor_accuracy"] for row in rows])] if rows else []
+            lines.append([title, *map(mean_and_sd, scores), mean_and_sd(neighbors), _mean_gain(rows, method)])
+    return markdown_table(["", *conditions, "neighbours", "denoiser, dB"], lines)
+
+
+def _mean_gain(rows, method) -> str:
+    """Mean gain on spikes of SNR 4 to 8 of the denoiser that belongs to a set of features; empty if none does."""
+    denoiser = {"model": "model", "PCA-32": "PCA"}.get(method)
+    entries = [
+        entry for row in rows for entry in row["denoising"] if (entry["snr_min"], entry["snr_max"]) == (4.0, 8.0)
+    ]
+    gains = [e["denoisers"][denoiser]["gain_db"] for e in entries if denoiser in e["denoisers"]]
+    return mean_and_sd([np.mean(gains)], digits=1) if gains else ""
+
+
 def report(content: dict) -> str:
     """All tables of a file of figures, in markdown, each under a heading that says what it shows."""
     rows = content["rows"]
@@ -91,10 +133,9 @@ def report(content: dict) -> str:
         parts.append(f"**{heading}**\n\n{mixture_table(rows, subset)}")
     parts.append(f"**ARI of HDBSCAN, number of units unknown, all units**\n\n{density_table(rows)}")
     parts.append(f"**Accuracy of 10 nearest neighbours, all units**\n\n{neighbor_table(rows)}")
-    parts.append(
-        "**ARI of a Gaussian mixture with the true number of units when spikes come otherwise than in training**\n\n"
-        + robustness_table(rows)
-    )
+    if any("robustness" in row for row in rows):
+        heading = "ARI of a Gaussian mixture with the true number of units when spikes come otherwise than in training"
+        parts.append(f"**{heading}**\n\n{robustness_table(rows)}")
     parts.append(
         "**Denoiser: SNR gain in dB (relative template error) by the SNR of the clean spike, all conditions**\n\n"
         + denoiser_table(rows)

@@ -5,7 +5,7 @@ import pytest
 from huidurep_hf import HuiduRepFeatureExtractor
 from huidurep_hf.evaluation.report import EvaluationParameters, evaluate, evaluate_spikes
 from huidurep_hf.evaluation.robustness import compare_variants
-from huidurep_hf.evaluation.tables import markdown_table, mean_and_sd, report
+from huidurep_hf.evaluation.tables import comparison_table, markdown_table, mean_and_sd, report
 from huidurep_hf.simulation import recordings
 from huidurep_hf.simulation.examples import load_templates
 
@@ -64,6 +64,49 @@ def test_spikes_as_recorded_score_the_same_as_any_variant(spikes, tiny_model):
 def test_wrong_condition_and_wrong_file_are_named(tiny_checkpoint, tmp_path):
     with pytest.raises(ValueError, match="Unknown conditions"):
         evaluate(tiny_checkpoint, tmp_path / "x.json", EvaluationParameters(("nowhere",)), progress=False)
+    with pytest.raises(ValueError, match="Unknown fields of the configuration: \\['fused'\\]"):
+        evaluate(
+            tiny_checkpoint,
+            tmp_path / "x.json",
+            EvaluationParameters(("tetrode",)),
+            config_changes={"fused": True},
+            progress=False,
+        )
+
+
+def test_without_variants_and_with_another_configuration(small_conditions, tiny_checkpoint, tmp_path):
+    def run(name, seeds=(1,), with_variants=False, **config_changes):
+        parameters = EvaluationParameters(("tetrode",), seeds, 2, max_spikes_per_unit=30, with_variants=with_variants)
+        return evaluate(
+            tiny_checkpoint,
+            tmp_path / name,
+            parameters,
+            config_changes=config_changes,
+            device="cpu",
+            progress=False,
+        )
+
+    plain, fused = run("plain.json"), run("fused.json", fuse_denoised=True)
+    assert small_conditions == [1, 1] and "robustness" not in plain["rows"][0]
+    assert "come otherwise" not in report(plain)
+    assert plain["identity"]["model_sha256"] != fused["identity"]["model_sha256"]
+    with pytest.raises(ValueError, match="another model_sha256"):
+        run("plain.json", fuse_denoised=True)
+    with pytest.raises(ValueError, match="rows without variants"):
+        run("plain.json", seeds=(2,), with_variants=True)
+
+
+def test_models_are_compared_on_the_recordings_they_share():
+    def row(seed, ari, condition="tetrode"):
+        scores = {"neighbor_accuracy": ari, "all": {"mixture_ari": [ari, ari + 0.2]}}
+        gains = [{"snr_min": 4.0, "snr_max": 8.0, "denoisers": {"model": {"gain_db": 10 * ari}, "PCA": {"gain_db": 2}}}]
+        methods = dict.fromkeys(("model", "model + location", "PCA-32"), scores)
+        return {"condition": condition, "recording_seed": seed, "methods": methods, "denoising": gains}
+
+    text = comparison_table({"a": {"rows": [row(1, 0.1), row(2, 0.9)]}, "b": {"rows": [row(1, 0.5), row(1, 0.5, "x")]}})
+    assert "| a | 0.20 ± 0.10 | 0.10 | 1.0 |" in text and "| b + location | 0.60 ± 0.10 | 0.50 |  |" in text
+    assert "| PCA in the window of b | 0.60 ± 0.10 | 0.50 | 2.0 |" in text
+    assert text.startswith("|  | tetrode | neighbours |") and "0.9" not in text
 
 
 def test_subsets_without_units_are_a_dash():
