@@ -10,6 +10,7 @@ from ..clustering.features import centers_of_mass
 from ..embedding.peaks import window_around_peak
 from ..recording.neighborhood import find_neighborhoods
 from ..recording.waveforms import iterate_waveforms
+from ..recording.whitening import whiten
 from ..sorting.sorter import SpikeSorter
 from .baselines import pca_features
 from .ground_truth import score_sorting
@@ -29,12 +30,14 @@ class Arm:
         parameters: in place of the defaults.
         use_embedding: or the first 32 principal components of the waveforms.
         use_denoiser: or location and amplitude of the waveforms as recorded.
+        whitens_in_time: or in space alone.
         knows_number: told the true number of units.
     """
 
     parameters: dict = dataclasses.field(default_factory=dict)
     use_embedding: bool = True
     use_denoiser: bool = True
+    whitens_in_time: bool = True
     knows_number: bool = False
 
 
@@ -44,6 +47,7 @@ ARMS = {
     "without denoiser": Arm(use_denoiser=False),
     "neither embedding nor denoiser": Arm(use_embedding=False, use_denoiser=False),
     "first split by HDBSCAN": Arm({"clustering": "hdbscan"}),
+    "whitened in space alone": Arm(whitens_in_time=False),
     "without template matching": Arm({"template_matching": "off"}),
     "without motion": Arm({"motion": "off"}),
     "one mixture of the true number of units, as published": Arm(
@@ -80,6 +84,9 @@ class AblatedSorter(SpikeSorter):
             locations = (prepared.positions[peaks["channel_index"]] + centers).astype("float32")
             spikes = dataclasses.replace(spikes, locations_um=locations, amplitudes=peak_to_peak.max(axis=1))
         return spikes
+
+    def _whiten(self, prepared, parameters):
+        return whiten(prepared, in_time=self.arm.whitens_in_time, seed=parameters.seed)
 
     def _waveforms(self, prepared, peaks):
         """What the model would see, in noise SDs: waveforms, positions and mask."""

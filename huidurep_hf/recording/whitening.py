@@ -22,7 +22,7 @@ RELATIVE_FLOOR = 1e-3
 SPIKE_SD, SPIKE_MS = 4.0, 1.3
 
 
-def whiten(prepared: PreparedRecording, *, seed: int = 0) -> PreparedRecording:
+def whiten(prepared: PreparedRecording, *, in_time: bool = True, seed: int = 0) -> PreparedRecording:
     """Make the noise of a prepared recording white in space (ZCA over near channels of a shank) and in time.
 
     In time, each sample is replaced by what a linear prediction from the samples just before it leaves unexplained
@@ -30,6 +30,7 @@ def whiten(prepared: PreparedRecording, *, seed: int = 0) -> PreparedRecording:
 
     Args:
         prepared: recording with at least one channel.
+        in_time: or in space alone, as sorters commonly do (scripts/ablate_sorter.py compares).
         seed: of the random chunks on which covariance and prediction are estimated.
 
     Returns:
@@ -41,19 +42,21 @@ def whiten(prepared: PreparedRecording, *, seed: int = 0) -> PreparedRecording:
 
     matrix = _spatial_matrix(prepared, seed)
     recording = WhitenRecording(prepared.recording, dtype="float32", W=matrix, M=None)
-    prediction = prediction_error_filter(_noise_chunks(recording, seed), recording.get_sampling_frequency())
-    recording = FilterRecording(
-        recording,
-        coeff=(prediction, np.ones(1)),
-        filter_mode="ba",
-        direction="forward",
-        margin_ms=1.0,
-        dtype="float32",
-    )
+    if in_time:
+        prediction = prediction_error_filter(_noise_chunks(recording, seed), recording.get_sampling_frequency())
+        recording = FilterRecording(
+            recording,
+            coeff=(prediction, np.ones(1)),
+            filter_mode="ba",
+            direction="forward",
+            margin_ms=1.0,
+            dtype="float32",
+        )
     noise_levels = estimate_noise_levels(recording, seed)
     recording = scale(recording, gain=1 / np.maximum(noise_levels, 1e-12)[None, :], dtype="float32")
     recording = keep_in_memory(recording)
-    steps = [*prepared.steps, f"whitened in space (within {WHITENING_RADIUS_UM:g} um) and time ({PREDICTION_MS:g} ms)"]
+    time = f" and time ({PREDICTION_MS:g} ms)" if in_time else ""
+    steps = [*prepared.steps, f"whitened in space (within {WHITENING_RADIUS_UM:g} um){time}"]
     ones = np.ones(len(noise_levels), dtype="float32")
     return dataclasses.replace(prepared, recording=recording, noise_levels=ones, steps=steps)
 

@@ -117,7 +117,7 @@ class SpikeSorter:
         with _timed(seconds, "embed"):
             spikes = self._embed(prepared, peaks, parameters, progress)
         with _timed(seconds, "whiten"):
-            whitened = whiten(prepared, seed=parameters.seed) if len(peaks) else prepared
+            whitened = self._whiten(prepared, parameters) if len(peaks) else prepared
         with _timed(seconds, "cluster"):
             clusters = find_clusters(spikes, peaks, whitened, parameters)
             logger.info("cluster: %d clusters", clusters.labels.max(initial=-1) + 1)
@@ -139,6 +139,9 @@ class SpikeSorter:
         return embed_spikes(
             self.model, self.feature_extractor, prepared, peaks, batch_size=parameters.batch_size, progress=progress
         )
+
+    def _whiten(self, prepared, parameters):
+        return whiten(prepared, seed=parameters.seed)
 
 
 def _prepare(recording, parameters):

@@ -41,6 +41,13 @@ def test_each_arm_changes_what_it_says(embedded):
     assert not np.allclose(noisy.amplitudes, whole.amplitudes)
 
 
+def test_an_arm_without_whitening_in_time(tiny_checkpoint, generated):
+    whole = SpikeSorter.from_pretrained(tiny_checkpoint, device="cpu")
+    sorter = AblatedSorter(whole.model, whole.feature_extractor, Arm(whitens_in_time=False))
+    steps = [each._whiten(prepare(generated[0]), SortingParameters()).steps[-1] for each in (whole, sorter)]
+    assert "and time" in steps[0] and "and time" not in steps[1]
+
+
 def test_rows_are_kept_and_the_table_compares_only_whole_arms(tiny_checkpoint, generated, tmp_path, monkeypatch):
     @dataclasses.dataclass
     class Truth:

@@ -50,6 +50,14 @@ def test_noise_becomes_white_in_space_and_time():
     assert whitened.steps[-1].startswith("whitened in space")
 
 
+def test_in_space_alone():
+    whitened = whiten(prepare(as_recording(correlated_noise())), in_time=False)
+    traces = whitened.recording.get_traces()
+    assert correlation_between_channels(traces) < 0.05
+    assert slope_of_spectrum(traces) > 2.5
+    assert "time" not in whitened.steps[-1]
+
+
 def test_a_spike_keeps_its_time():
     traces = correlated_noise()
     traces[30000:30003] -= 300.0

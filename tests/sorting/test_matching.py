@@ -6,9 +6,10 @@ import pytest
 from huidurep_hf.recording.neighborhood import find_neighborhoods
 from huidurep_hf.sorting.clusters import Clusters
 from huidurep_hf.sorting.evidence import is_supported
+from huidurep_hf.sorting.matched_events import pair_events
 from huidurep_hf.sorting.matching import match_templates, visible_part
 from huidurep_hf.sorting.parameters import SortingParameters
-from huidurep_hf.sorting.units import find_units, pair_events, to_extremum
+from huidurep_hf.sorting.units import find_units, to_extremum
 
 
 @pytest.fixture(scope="module")
