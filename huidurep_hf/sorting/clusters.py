@@ -64,6 +64,7 @@ def find_clusters(spikes, peaks, whitened, parameters):
     )
     found, shifts = join_clusters(
         drop_small(found, max(parameters.min_spikes_per_unit // 4, 2)),
+        _on_one_time_line(peaks[chosen], whitened),
         SpikeWaveforms.cut(whitened, peaks[chosen]),
         whitened.recording.get_sampling_frequency(),
         min_valley=parameters.min_valley,
@@ -74,6 +75,14 @@ def find_clusters(spikes, peaks, whitened, parameters):
     samples[chosen] += np.where(labels[chosen] >= 0, shifts, 0)
     num_samples = np.array([whitened.recording.get_num_samples(i) for i in range(len(whitened.segment_indices))])
     return Clusters(labels, np.clip(samples, 0, num_samples[peaks["segment_index"]] - 1))
+
+
+def _on_one_time_line(peaks, prepared):
+    """Times in samples, the segments one after the other with a gap of a second."""
+    rate = prepared.recording.get_sampling_frequency()
+    num_samples = [prepared.recording.get_num_samples(i) for i in range(len(prepared.segment_indices))]
+    starts = np.concatenate([[0], np.cumsum(num_samples)[:-1]]) + np.arange(len(num_samples)) * round(rate)
+    return peaks["sample_index"].astype("int64") + starts.astype("int64")[peaks["segment_index"]]
 
 
 def spike_features(spikes, peaks, groups):

@@ -1,4 +1,4 @@
-"""Join clusters that are one unit: their spikes leave no valley between them.
+"""Join clusters that are one unit: no valley lies between their spikes, and no coincidences betray two neurons.
 
 The clusters come from the embedding and are smaller than units on purpose. Here the whitened waveforms decide: each
 spike goes to the template that explains most of it, the pairs of clusters that are least separated are joined, and so
@@ -12,6 +12,7 @@ import numpy as np
 from ..clustering.assignment import drop_small
 from ..clustering.merging import join_pairs, template_distances
 from ..clustering.separation import valley_depth_on_line
+from .refractoriness import fire_independently
 from .spike_waveforms import TemplateCleaner, choose_spikes
 from .template_fit import fit_templates
 
@@ -29,11 +30,12 @@ MAX_ROUNDS = 30
 NUM_FINAL_FITS = 2
 
 
-def join_clusters(labels, waveforms, sampling_rate, *, min_valley, min_cluster_size, seed=0):
+def join_clusters(labels, times, waveforms, sampling_rate, *, min_valley, min_cluster_size, seed=0):
     """Join over-split clusters of one unit and bring their spikes to one alignment.
 
     Args:
         labels: `(num_spikes,)` clusters from 0 without gaps, -1 for none.
+        times: `(num_spikes,)` int64 samples, ascending; segments far apart on one time line.
         waveforms: [`~huidurep_hf.sorting.spike_waveforms.SpikeWaveforms`] of the same spikes.
         sampling_rate: Hz.
         min_valley: depth of the valley, 0 to 1, that keeps two clusters apart.
@@ -60,7 +62,7 @@ def join_clusters(labels, waveforms, sampling_rate, *, min_valley, min_cluster_s
         if num_clusters < 2:
             break
         pairs, pair_shifts, depths = _test_pairs(labels, shifts, waveforms, sampling_rate, seed)
-        chosen = _least_separated(pairs, depths, min_valley)
+        chosen = _least_separated(pairs, depths, min_valley, labels, times, sampling_rate)
         if len(chosen) == 0:
             break
         new_labels, unit_shifts = join_pairs(num_clusters, pairs[chosen], pair_shifts[chosen])
@@ -73,15 +75,19 @@ def join_clusters(labels, waveforms, sampling_rate, *, min_valley, min_cluster_s
     return labels, shifts
 
 
-def _least_separated(pairs, depths, min_valley):
-    """Indices of the pairs to be joined in one round, the surest first, no cluster twice."""
+def _least_separated(pairs, depths, min_valley, labels, times, sampling_rate):
+    """Indices of the pairs to be joined in one round, the surest first, no cluster twice, no two neurons."""
     taken, chosen = set(), []
     for pair in np.argsort(depths, kind="stable"):
         if depths[pair] >= min_valley:
             break
-        if not taken & set(pairs[pair]):
-            taken |= set(pairs[pair])
-            chosen.append(pair)
+        first, second = pairs[pair]
+        if {first, second} & taken:
+            continue
+        if fire_independently(times[labels == first], times[labels == second], sampling_rate):
+            continue
+        taken |= {first, second}
+        chosen.append(pair)
     return np.array(chosen, dtype="int64")
 
 

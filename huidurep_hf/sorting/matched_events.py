@@ -6,6 +6,7 @@ import numpy as np
 
 from ..recording.neighborhood import find_neighborhoods
 from ..recording.waveforms import iterate_waveforms
+from .bursts import add_weakened_spikes
 from .collisions import find_collisions
 from .evidence import is_supported
 from .matching import match_templates, visible_part
@@ -50,7 +51,8 @@ def match_events(clusters, peaks, prepared, whitened, parameters):
             logger.info("match: not every unit asked for is found by its template; clusters are left as they are")
             return peaks, np.arange(len(peaks)), clusters.labels, clusters.samples
     else:
-        matched = _without_noise(matched, templates, whitened, num_before, parameters.seed)
+        matched, templates = _without_noise(matched, templates, whitened, num_before, parameters.seed)
+        matched = add_weakened_spikes(matched, templates, whitened, num_before)
     logger.info("match: %d spikes of %d units", len(matched), len(np.unique(matched["cluster_index"])))
     max_gap = round(SAME_EVENT_MS * 1e-3 * rate)
     peak_of_match = pair_events(peaks, clusters.samples, matched, neighborhoods, max_gap)
@@ -117,7 +119,7 @@ def pair_events(peaks, samples, matched, neighborhoods, max_gap):
 
 
 def _without_noise(matched, templates, whitened, num_before, seed):
-    """Matched spikes without those of templates that find noise; matched again, as those have taken spikes."""
+    """Spikes and templates without those that find noise; matched again, as these have taken spikes of others."""
     for _ in range(MAX_MATCHES):
         supported = is_supported(matched, templates, whitened, num_before, seed)
         if supported.all():
@@ -125,7 +127,7 @@ def _without_noise(matched, templates, whitened, num_before, seed):
         logger.info("match: %d of %d clusters are noise", np.sum(~supported), len(templates))
         templates = templates[supported]
         matched = match_templates(whitened, templates, num_before) if len(templates) else matched[:0]
-    return matched
+    return matched, templates
 
 
 def _amplitudes(spikes, prepared):

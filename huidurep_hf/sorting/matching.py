@@ -12,7 +12,7 @@ NUM_DEVIATIONS_PEAK_TO_PEAK = 6.0
 MIN_PEAK_TO_PEAK = 1.0
 
 
-def match_templates(whitened, templates, num_before):
+def match_templates(whitened, templates, num_before, min_gain=MIN_GAIN):
     """Find every spike of known units, also where two overlap (Wobble, after YASS, Lee et al. 2020).
 
     Args:
@@ -20,6 +20,7 @@ def match_templates(whitened, templates, num_before):
         templates: `(num_units, num_samples, num_channels)` float32, SDs of the noise; 0 on channels on which a unit
             is not looked for.
         num_before: sample of the templates at which spikes have their time.
+        min_gain: energy that a template must take away, in variances of the noise.
 
     Returns:
         Structured array sorted by segment and sample, with `sample_index`, `segment_index`, `cluster_index` (the unit)
@@ -46,7 +47,7 @@ def match_templates(whitened, templates, num_before):
         method="wobble",
         method_kwargs={
             "parameters": {
-                "threshold": MIN_GAIN,
+                "threshold": min_gain,
                 "refractory_period_frames": max(round(REFRACTORY_MS * 1e-3 * rate), 1),
             }
         },

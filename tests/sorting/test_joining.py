@@ -77,7 +77,9 @@ def test_the_more_probable_the_more_often_right(make_spike_template, make_white_
 def test_halves_of_one_neuron_are_joined_and_two_neurons_are_not(two_neurons, waveforms):
     alone, units = two_neurons.is_alone, two_neurons.units
     halves = 2 * units + np.random.default_rng(0).integers(2, size=len(units))
-    labels, shifts = join_clusters(np.where(alone, halves, -1), waveforms, RATE, min_valley=0.3, min_cluster_size=10)
+    labels, shifts = join_clusters(
+        np.where(alone, halves, -1), two_neurons.samples, waveforms, RATE, min_valley=0.3, min_cluster_size=10
+    )
     first, second = (np.bincount(labels[alone & (units == unit)]).argmax() for unit in (0, 1))
     # Where the two overlap may be a third cluster; that is judged elsewhere.
     assert first != second
@@ -88,7 +90,7 @@ def test_halves_of_one_neuron_are_joined_and_two_neurons_are_not(two_neurons, wa
 @pytest.mark.parametrize("label", [-1, 0])
 def test_nothing_to_join(two_neurons, waveforms, label):
     labels = np.full(len(two_neurons.units), label)
-    joined, shifts = join_clusters(labels, waveforms, RATE, min_valley=0.3, min_cluster_size=10)
+    joined, shifts = join_clusters(labels, two_neurons.samples, waveforms, RATE, min_valley=0.3, min_cluster_size=10)
     assert len(set(joined[two_neurons.is_alone])) == 1 and joined.max() == label
     assert len(shifts) == len(labels)
 

@@ -1,0 +1,38 @@
+"""Tell two neurons from one by their times: a neuron does not fire again within its refractory period."""
+
+import numpy as np
+
+# Shorter lags are within the sweep in which detection keeps one peak, longer ones occur in bursts of one neuron.
+REFRACTORY_MS = (0.7, 2.0)
+# Chance is what is found at these lags, so that slow changes of the rates do not count; beyond bursts.
+SHOULDER_MS = (15.0, 50.0)
+# Two independent trains coincide as often as chance would have it. Fewer expected coincidences than this tell nothing.
+MIN_EXPECTED = 8.0
+# A cluster of one neuron holds some spikes of others, two neurons with common drive may avoid each other a little.
+MIN_RATIO = 0.35
+
+
+def fire_independently(first, second, sampling_rate):
+    """Tell whether two trains have the coincidences, at refractory lags, that two neurons would have.
+
+    Args:
+        first, second: sorted int64 sample indices of the two; segments far apart on one time line.
+        sampling_rate: Hz.
+
+    Returns:
+        bool; False also where there are too few spikes to tell.
+    """
+    low, high = REFRACTORY_MS
+    start, stop = SHOULDER_MS
+    expected = _count(first, second, start, stop, sampling_rate) * (high - low) / (stop - start)
+    if expected < MIN_EXPECTED:
+        return False
+    return _count(first, second, low, high, sampling_rate) > MIN_RATIO * expected
+
+
+def _count(first, second, low_ms, high_ms, sampling_rate):
+    """Pairs of spikes whose lag, either way, is between two limits."""
+    low, high = (round(ms * 1e-3 * sampling_rate) for ms in (low_ms, high_ms))
+    before = np.searchsorted(second, first - low, side="right") - np.searchsorted(second, first - high, side="left")
+    after = np.searchsorted(second, first + high, side="right") - np.searchsorted(second, first + low, side="left")
+    return float(before.sum() + after.sum())
