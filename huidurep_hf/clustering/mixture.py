@@ -8,7 +8,7 @@ from .features import reduce_locally
 
 # One Gaussian for so many spikes around a contact, and at most so many: few enough spikes that no Gaussian holds two
 # neurons, enough of them for an average waveform. Chosen on development recordings.
-SPIKES_PER_GAUSSIAN = 40
+SPIKES_PER_GAUSSIAN = 20
 MAX_GAUSSIANS = 12
 NUM_COMPONENTS = 20
 

@@ -29,7 +29,7 @@ def test_one_blob_is_one_dense_region(make_blobs):
 
 
 def test_a_mixture_splits_more_finely_than_there_are_blobs(make_blobs):
-    features, truth = make_blobs(CENTERS, num_spikes=100)
+    features, truth = make_blobs(CENTERS, num_spikes=60)
     labels = split_by_mixture(features)
     assert labels.max() + 1 == len(features) // SPIKES_PER_GAUSSIAN
     # No Gaussian holds spikes of two blobs.
