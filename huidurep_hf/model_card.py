@@ -35,6 +35,9 @@ def write_model_card(folder, results_json, training_json=None, *, benchmark_json
     from huggingface_hub import ModelCard
 
     from .card_plots import draw_card_plots
+    from .evaluation.benchmark import benchmark_table
+    from .evaluation.benchmark_lead import lead_table
+    from .evaluation.benchmark_plots import draw_benchmark
 
     folder = Path(folder)
     if not (folder / "config.json").exists():
@@ -43,12 +46,15 @@ def write_model_card(folder, results_json, training_json=None, *, benchmark_json
     results = _read(results_json, "figures; make them with scripts/evaluate.py")
     training = _read(training_json or folder / "training.json", "training record, which scripts/pretrain.py writes")
     check_figures(results, folder)
+    sorts = _read_benchmark(benchmark_json, results) if benchmark_json else []
     card = ModelCard.from_template(
         card_metadata(model_id, results, weights_license(training)),
         template_path=str(MODEL_CARDS_FOLDER / "template.md"),
         model_id=model_id,
         results_name=Path(results_json).name,
-        benchmark=_benchmark_section(benchmark_json),
+        benchmark=f"{lead_table(sorts)}\n\n{benchmark_table(sorts)}" if sorts else None,
+        benchmark_seeds=sorted({row["recording_seed"] for row in sorts}),
+        benchmark_plots=draw_benchmark(sorts, folder),
         plots=draw_card_plots(results["rows"], folder),
         **_card_values(model_id, folder, results, training),
     )
@@ -168,14 +174,19 @@ def _card_values(model_id, folder, results, training) -> dict:
     }
 
 
-def _benchmark_section(benchmark_json) -> str | None:
-    if benchmark_json is None:
-        return None
-    from .evaluation.benchmark import benchmark_table
+def _read_benchmark(benchmark_json, results) -> list[dict]:
+    """Rows of the benchmark; those of our sorter must be of the weights that the figures are of."""
+    from .evaluation.sorting_process import OUR_SORTER
 
-    content = _read(benchmark_json, "benchmark rows; make them with scripts/benchmark.py")
-    commands = "\n".join(f"- `{run['command']}`, {run['machine']['processor']}" for run in content["runs"])
-    return f"{benchmark_table(content['rows'])}\n\n{commands}"
+    rows = _read(benchmark_json, "benchmark rows; make them with scripts/benchmark.py")["rows"]
+    given = {row["model_sha256"] for row in rows if row["sorter"] == OUR_SORTER}
+    measured = results["identity"]["model_sha256"]
+    if given != {measured}:
+        raise ValueError(
+            f"The benchmark's rows of {OUR_SORTER} are of weights {sorted(sha[:12] for sha in given)}, the figures of "
+            f"{measured[:12]}; run scripts/benchmark.py with this checkpoint."
+        )
+    return rows
 
 
 def _read(path, what: str) -> dict:

@@ -1,5 +1,7 @@
 """Run our sorter and its peers on the same ground-truth recordings, and print how well, how fast and how large.
 
+Prints all that the file of rows holds, from this run and earlier ones.
+
 python scripts/benchmark.py --output results/benchmark.json
 python scripts/benchmark.py --example silicon32 --output results/example.json
 python scripts/benchmark.py --conditions tetrode_clear --hybrid-noise my_recording --output results/benchmark.json
@@ -10,8 +12,9 @@ import logging
 import sys
 from pathlib import Path
 
-from huidurep_hf.evaluation.benchmark import benchmark, benchmark_table
+from huidurep_hf.evaluation.benchmark import benchmark, benchmark_table, current_rows
 from huidurep_hf.evaluation.benchmark_cases import condition_cases, example_case, hybrid_case
+from huidurep_hf.evaluation.benchmark_lead import lead_table
 from huidurep_hf.evaluation.benchmark_plots import draw_benchmark
 from huidurep_hf.evaluation.peers import SORTERS
 from huidurep_hf.evaluation.tables import put_table
@@ -32,8 +35,8 @@ def main():
     parser.add_argument(
         "--hybrid-noise", metavar="RECORDING", help="also units added to this recording (a SpikeInterface folder, NWB)"
     )
-    parser.add_argument("--plot", metavar="FOLDER", help="draw the rows of this command there")
-    parser.add_argument("--document", type=Path, metavar="FILE", help="put the table between this file's table marks")
+    parser.add_argument("--plot", metavar="FOLDER", help="draw the rows there")
+    parser.add_argument("--document", type=Path, metavar="FILE", help="put the tables between this file's table marks")
     parser.add_argument("--timeout", type=float, default=3600.0, metavar="S", help="for each sort")
     parser.add_argument("--quiet", action="store_true", help="no log and no progress bar")
     options = parser.parse_args()
@@ -46,7 +49,7 @@ def main():
         if options.hybrid_noise:
             background = read_recording(options.hybrid_noise)
             cases += [hybrid_case(background, seed) for seed in options.recording_seeds]
-        rows = benchmark(
+        benchmark(
             cases,
             options.sorters,
             options.output,
@@ -54,7 +57,8 @@ def main():
             timeout_s=options.timeout,
             progress=not options.quiet,
         )
-        table = benchmark_table(rows)
+        rows = current_rows(options.output, options.model)
+        table = f"{lead_table(rows)}\n\n{benchmark_table(rows)}"
         if options.plot:
             draw_benchmark(rows, options.plot)
         if options.document:

@@ -142,13 +142,48 @@ def test_the_command_writes_the_card(checkpoint, results, capsys):
     assert "evaluate.py" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("name", "benchmark"), [("base", "example.json"), ("paper", None)])
+@pytest.mark.parametrize(("name", "benchmark"), [("base", "benchmark.json"), ("paper", None)])
 def test_the_shipped_card_is_what_its_figures_give(name, benchmark, tmp_path):
     folder = shutil.copytree(checkpoint_path(name), tmp_path / name)
     shipped = (folder / "README.md").read_text()
     benchmark = benchmark and CARDS / name / benchmark
     card = write_model_card(folder, CARDS / name / "evaluation.json", benchmark_json=benchmark)
     assert card.read_text() == shipped
+
+
+def test_the_section_on_sorting_is_of_the_same_weights(checkpoint, results, tmp_path):
+    def row(sorter, accuracy, model_sha256=None):
+        scores = {
+            f"{name}{subset}": accuracy for name in ("accuracy", "precision", "recall") for subset in ("", "_snr3")
+        }
+        scores |= {f"num_{name}_units": 4 for name in ("true", "sorted", "well_detected")}
+        scores |= {f"num_{name}_units": 1 for name in ("false_positive", "redundant", "overmerged")}
+        units = [{"snr": 6.0, "accuracy": accuracy}]
+        return {
+            "condition": "tetrode",
+            "recording_seed": 107,
+            "sorter": sorter,
+            "model_sha256": model_sha256,
+            "seconds": 12.0,
+            "peak_memory_mib": 345,
+            "error": None,
+            "scores": scores,
+            "units": units,
+        }
+
+    def card(model_sha256):
+        rows = [row("huidurep", 0.875, model_sha256), row("lupin", 0.625)]
+        benchmark = tmp_path / "benchmark.json"
+        benchmark.write_text(json.dumps({"rows": rows}))
+        return write_model_card(checkpoint, results, benchmark_json=benchmark).read_text()
+
+    text = card(json.loads(results.read_text())["identity"]["model_sha256"])
+    assert "| tetrode | huidurep | 0.88 |" in text and "| tetrode | lupin | 0.62 |" in text and "seeds 107" in text
+    for picture in ("benchmark_overview.png", "benchmark_snr.png"):
+        assert f"]({picture})" in text
+        assert (checkpoint / picture).read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(ValueError, match="of weights \\['0123"):
+        card("0123")
 
 
 def test_the_comparison_at_equal_spikes_is_what_the_figures_give():

@@ -8,8 +8,12 @@ from .features import reduce_locally
 
 # One Gaussian for so many spikes around a contact, and at most so many: few enough spikes that no Gaussian holds two
 # neurons, enough of them for an average waveform. Chosen on development recordings.
-SPIKES_PER_GAUSSIAN = 20
+SPIKES_PER_GAUSSIAN = 40
 MAX_GAUSSIANS = 12
+# In a short recording that would be too few Gaussians for the neurons around a contact: down to half as many spikes
+# for each, so many are made.
+MIN_GAUSSIANS = 4
+MIN_SPIKES_PER_GAUSSIAN = 20
 NUM_COMPONENTS = 20
 
 
@@ -43,7 +47,8 @@ def split_by_mixture(features, seed=0):
     Returns:
         `(num_spikes,)` int64 labels from 0.
     """
-    num_gaussians = int(np.clip(len(features) // SPIKES_PER_GAUSSIAN, 1, MAX_GAUSSIANS))
+    at_least = min(max(len(features) // MIN_SPIKES_PER_GAUSSIAN, 1), MIN_GAUSSIANS)
+    num_gaussians = int(np.clip(len(features) // SPIKES_PER_GAUSSIAN, at_least, MAX_GAUSSIANS))
     if num_gaussians == 1:
         return np.zeros(len(features), dtype="int64")
     return _fit(reduce_locally(features, NUM_COMPONENTS), num_gaussians, "tied", seed)

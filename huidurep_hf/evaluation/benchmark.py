@@ -7,7 +7,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from .ground_truth import SCORES, score_sorting
-from .peers import NOT_INSTALLED, run_in_process
+from .peers import NOT_INSTALLED, SORTERS, run_in_process
 from .run_record import ResultFile, describe_environment, has_key, hash_sources, hash_weights
 from .sorting_process import OUR_SORTER
 from .tables import markdown_table, mean_and_sd
@@ -57,9 +57,17 @@ def benchmark(cases, sorters, output, *, model: str, timeout_s: float = 3600.0, 
     return rows
 
 
+def current_rows(output, model: str) -> list[dict]:
+    """Return all rows of a file that hold now: those of the peers, and ours with this model and the code as it is."""
+    ours = _identify(model)
+    rows = ResultFile(output, {"figures": "sorting benchmark"}).rows
+    return [row for row in rows if row["sorter"] != OUR_SORTER or has_key(row, ours)]
+
+
 def benchmark_table(rows: list[dict]) -> str:
     """Rows as markdown, a condition and sorter per line; mean ± SD over recording seeds, failures named.
 
+    Conditions in the order in which they come, in each our sorter first and its peers as `peers.SORTERS` has them.
     Sorters that are not installed are named once, below the table.
     """
     absent = list(dict.fromkeys(row["sorter"] for row in rows if row["error"] == NOT_INSTALLED))
@@ -68,8 +76,10 @@ def benchmark_table(rows: list[dict]) -> str:
     header += ["true units", "sorted", "false", "redundant", "overmerged", "time (s)", "memory (MiB)"]
     counts = ["num_well_detected_units", "num_true_units", "num_sorted_units", "num_false_positive_units"]
     counts += ["num_redundant_units", "num_overmerged_units"]
+    conditions = list(dict.fromkeys(row["condition"] for row in rows))
+    places = {sorter: place for place, sorter in enumerate(SORTERS)}
     groups = {}
-    for row in rows:
+    for row in sorted(rows, key=lambda r: (conditions.index(r["condition"]), places.get(r["sorter"], len(places)))):
         groups.setdefault((row["condition"], row["sorter"]), []).append(row)
     lines, failures = [], []
     for (condition, sorter), group in groups.items():

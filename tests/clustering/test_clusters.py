@@ -5,7 +5,13 @@ import pytest
 from sklearn.metrics import adjusted_rand_score
 
 from huidurep_hf.clustering.density import cluster_density
-from huidurep_hf.clustering.mixture import MAX_GAUSSIANS, SPIKES_PER_GAUSSIAN, cluster_mixture, split_by_mixture
+from huidurep_hf.clustering.mixture import (
+    MAX_GAUSSIANS,
+    MIN_GAUSSIANS,
+    SPIKES_PER_GAUSSIAN,
+    cluster_mixture,
+    split_by_mixture,
+)
 
 CENTERS = [[0, 0, 0], [9, 0, 0], [0, 9, 0]]
 
@@ -29,12 +35,20 @@ def test_one_blob_is_one_dense_region(make_blobs):
 
 
 def test_a_mixture_splits_more_finely_than_there_are_blobs(make_blobs):
-    features, truth = make_blobs(CENTERS, num_spikes=60)
+    features, truth = make_blobs(CENTERS, num_spikes=100)
     labels = split_by_mixture(features)
     assert labels.max() + 1 == len(features) // SPIKES_PER_GAUSSIAN
     # No Gaussian holds spikes of two blobs.
     assert all(len(np.unique(truth[labels == label])) == 1 for label in np.unique(labels))
-    assert split_by_mixture(np.random.default_rng(0).normal(size=(2000, 3))).max() + 1 == MAX_GAUSSIANS
+    random = np.random.default_rng(0)
+    for num_spikes, num_gaussians in [
+        (2000, MAX_GAUSSIANS),
+        (159, MIN_GAUSSIANS),
+        (80, MIN_GAUSSIANS),
+        (45, 2),
+        (39, 1),
+    ]:
+        assert split_by_mixture(random.normal(size=(num_spikes, 3))).max() + 1 == num_gaussians
 
 
 @pytest.mark.parametrize("cluster", [cluster_density, split_by_mixture])
