@@ -18,6 +18,7 @@ from .run_record import ResultFile, describe_environment, hash_weights
 from .tables import markdown_table, mean_and_sd
 
 DURATION_S = 120.0
+# In the usual noise; where there is more of it, the same units are accepted at a lower SNR.
 SNR_RANGE = (5.0, 30.0)
 SCORES = ("accuracy_snr3", "num_well_detected_units", "num_false_positive_units", "num_redundant_units")
 
@@ -109,7 +110,9 @@ class AblatedSorter(SpikeSorter):
 
 
 def ablate_sorter(model: str, output, *, seeds, arms=None, conditions=None, progress: bool = True) -> dict:
-    """Run the arms on development recordings, 120 s of units of SNR 5 to 30; go on where a run was cut short.
+    """Run the arms on development recordings, 120 s; go on where a run was cut short.
+
+    Units have an SNR of 5 to 30, and half of that in twice the noise.
 
     Args:
         model: checkpoint.
@@ -125,7 +128,7 @@ def ablate_sorter(model: str, output, *, seeds, arms=None, conditions=None, prog
     Raises:
         ValueError: an unknown arm or condition, or a file of another model.
     """
-    from ..simulation.recordings import DEVELOPMENT_CONDITIONS, generate_recording
+    from ..simulation.recordings import DEVELOPMENT_CONDITIONS, RecordingParameters, generate_recording
 
     arms, conditions = list(arms or ARMS), list(conditions or DEVELOPMENT_CONDITIONS)
     _refuse_unknown(arms, ARMS, "arms")
@@ -142,8 +145,11 @@ def ablate_sorter(model: str, output, *, seeds, arms=None, conditions=None, prog
                 bar.update(len(keys) - len(missing))
                 if not missing:
                     continue
-                chosen = {"snr_range": SNR_RANGE, "duration_s": DURATION_S, "seed": seed}
-                truth = generate_recording(dataclasses.replace(DEVELOPMENT_CONDITIONS[condition], **chosen))
+                parameters = DEVELOPMENT_CONDITIONS[condition]
+                usual_noise = RecordingParameters.noise_level_uv / parameters.noise_level_uv
+                snr_range = tuple(snr * usual_noise for snr in SNR_RANGE)
+                chosen = {"snr_range": snr_range, "duration_s": DURATION_S, "seed": seed}
+                truth = generate_recording(dataclasses.replace(parameters, **chosen))
                 for key in missing:
                     results.add_row({**key, **_run(whole, ARMS[key["arm"]], truth)})
                     bar.update()
