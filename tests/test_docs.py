@@ -1,10 +1,13 @@
-"""docs/hub.md names tests; they are there. docs/ablation.md shows the table that its file of rows gives."""
+"""docs/hub.md names tests; they are there. The tables of the other pages are those that their files of rows give."""
 
 import json
 import re
 from pathlib import Path
 
 from huidurep_hf.evaluation.ablation import ablation_table
+from huidurep_hf.evaluation.benchmark import benchmark_table
+from huidurep_hf.evaluation.benchmark_lead import lead_table
+from huidurep_hf.evaluation.sorter_ablation import sorter_ablation_table
 
 ROOT = Path(__file__).parents[1]
 
@@ -19,6 +22,15 @@ def test_every_test_that_the_table_names_exists():
         assert f"def {test}(" in (ROOT / path).read_text(), f"{path}::{test}"
 
 
-def test_the_table_of_the_ablation_is_what_its_rows_give():
-    rows = json.loads((ROOT / "model_cards" / "base" / "ablation.json").read_text())
-    assert ablation_table(rows) in (ROOT / "docs" / "ablation.md").read_text()
+def test_tables_are_what_their_rows_give():
+    def rows(name):
+        return json.loads((ROOT / "model_cards" / "base" / name).read_text())
+
+    ablation, sorter, benchmark = (
+        (ROOT / "docs" / name).read_text() for name in ("ablation.md", "sorter.md", "benchmark.md")
+    )
+    assert ablation_table(rows("ablation.json")) in ablation
+    assert sorter_ablation_table(rows("sorter_ablation.json")) in sorter
+    sorts = rows("benchmark.json")["rows"]
+    assert benchmark_table(sorts) in benchmark
+    assert lead_table(sorts) in benchmark and lead_table(sorts) in (ROOT / "README.md").read_text()

@@ -54,6 +54,9 @@ ARMS = {
     "one mixture of the true number of units, as published": Arm(
         {"template_matching": "off", "motion": "off"}, knows_number=True
     ),
+    "one mixture of the true number of units, of PCA-32": Arm(
+        {"template_matching": "off", "motion": "off"}, use_embedding=False, knows_number=True
+    ),
 }
 
 
