@@ -13,6 +13,7 @@ from pathlib import Path
 OUR_SORTER = "huidurep"
 SORTING_FILE = "sorting.npz"
 OUTCOME_FILE = "outcome.json"
+SPIKEINTERFACE_HINT = "Spike sorting failed. You can inspect"
 
 
 def sort(sorter: str, recording, folder: Path, model: str):
@@ -52,7 +53,9 @@ def main(arguments=None):
     # Whatever goes wrong inside a peer is a result of the benchmark.
     except Exception as error:  # noqa: BLE001
         traceback.print_exc()
-        lines = str(error).strip().splitlines() or [""]
+        # SpikeInterface's own last line names a file that is gone by then.
+        lines = [line for line in str(error).strip().splitlines() if line and not line.startswith(SPIKEINTERFACE_HINT)]
+        lines = lines or [""]
         outcome = {"error": f"{type(error).__name__}: {lines[-1]}"[:300]}
     (options.folder / OUTCOME_FILE).write_text(json.dumps(outcome))
 
