@@ -3,7 +3,7 @@
 import numpy as np
 
 
-def detect(prepared, *, threshold=5.0, peak_sign="neg", radius_um=75.0, exclude_sweep_ms=0.5):
+def detect(prepared, *, threshold=4.5, peak_sign="neg", radius_um=75.0, exclude_sweep_ms=0.5):
     """Find peaks with SpikeInterface's locally exclusive detection, all shanks in one pass over the traces.
 
     Args:

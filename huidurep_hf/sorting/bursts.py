@@ -18,7 +18,7 @@ logger = logging.getLogger("huidurep_hf")
 WEAKENED = 0.65
 # Less evidence is asked for than elsewhere: a burst goes on far more often than a unit fires by itself (20 to 24 alike
 # on development recordings, 16 and 28 worse).
-MIN_GAIN_IN_BURST = 22.0
+MIN_GAIN_IN_BURST = 14.0
 # Intervals within bursts; at the lower end the dead time of two templates on one spike.
 BURST_INTERVAL_MS = (1.5, 12.0)
 # A unit bursts where it has this many such intervals, and this many times what chance gives at its rate (1.5 and 3

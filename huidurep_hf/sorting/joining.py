@@ -21,11 +21,11 @@ logger = logging.getLogger("huidurep_hf")
 # Templates that differ by more than this share of the larger's energy, and by more than this energy, are two units,
 # whatever lies between them.
 MAX_RELATIVE_DISTANCE = 0.6
-MAX_DISTANCE = 12.0
+MAX_DISTANCE = 5.0
 MAX_MISALIGNMENT_MS = 0.3
 MAX_SPIKES_PER_TEST = 200
 # A difference of two averages is real where it is this many standard errors from 0.
-NUM_STANDARD_ERRORS = 4.0
+NUM_STANDARD_ERRORS = 2.5
 MAX_ROUNDS = 30
 NUM_FINAL_FITS = 2
 

@@ -2,14 +2,13 @@
 
 import numpy as np
 
-# Twice the log odds of "no spike of this unit at this sample" would be about 20: a unit of 5 Hz fires in one sample of
-# 6000, and a template is tried at several shifts and scales. The rest is for what is not Gaussian in the background
-# (20, 26, 32 and 38 tried on development recordings; 26 and 32 alike). Gains are twice a log likelihood ratio.
-MIN_GAIN = 28.0
+# Twice the log likelihood ratio that makes a spike. Twice the log odds of "no spike of this unit at this sample" are
+# about 17: a unit of 5 Hz fires in one sample of 6000. On development recordings 16 and 18 are alike, 11 is worse.
+MIN_GAIN = 18.0
 REFRACTORY_MS = 0.33
 # Channels whose average stands this far out of its own noise (peak to peak, over a window of whitened noise).
-NUM_DEVIATIONS_PEAK_TO_PEAK = 6.0
-MIN_PEAK_TO_PEAK = 1.0
+NUM_DEVIATIONS_PEAK_TO_PEAK = 4.0
+MIN_PEAK_TO_PEAK = 0.3
 
 
 def match_templates(whitened, templates, num_before, min_gain=MIN_GAIN):

@@ -37,7 +37,7 @@ class SortingParameters:
     min_channels_for_reference: int = _parameter(
         16, "common median reference where every shank has this many channels", low=2
     )
-    detect_threshold: float = _parameter(5.0, "detection threshold, in SDs of each channel's noise", low=1.0)
+    detect_threshold: float = _parameter(4.5, "detection threshold, in SDs of each channel's noise", low=1.0)
     peak_sign: str = _parameter("neg", "sign of the peaks", choices=PEAK_SIGNS)
     detect_radius_um: float = _parameter(75.0, "one peak is kept within this distance, µm", low=0.0)
     exclude_sweep_ms: float = _parameter(0.5, "and within this time, ms", low=0.0, high=10.0)

@@ -7,9 +7,9 @@ import numpy as np
 # A burst's spikes may be smaller than the template, an average; those of another unit are not made to fit by scaling.
 AMPLITUDE_RANGE = (0.75, 1.33)
 MAX_SHIFT_MS = 0.13
-# Noise is not Gaussian, and neurons are not their templates: of spikes that the whole evidence gave 0.98, four in five
-# were right on development recordings. With this share of it, probabilities are what they say (scripts/reliability.py).
-EVIDENCE_WEIGHT = 0.3
+# Noise is not Gaussian, and neurons are not their templates, so that the whole evidence says too much: it is taken for
+# this share of itself (scripts/reliability.py shows how far the probabilities hold).
+EVIDENCE_WEIGHT = 0.75
 
 
 @dataclass(frozen=True)
