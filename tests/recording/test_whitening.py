@@ -1,10 +1,16 @@
 import numpy as np
 import pytest
-from scipy.signal import lfilter, welch
+from scipy.linalg import toeplitz
+from scipy.signal import firwin, lfilter, welch
 from spikeinterface.core import NumpyRecording
 
 from huidurep_hf.recording.preparation import prepare
-from huidurep_hf.recording.whitening import prediction_error_filter, whiten
+from huidurep_hf.recording.whitening import (
+    RELATIVE_FLOOR,
+    prediction_error_filter,
+    samples_per_independent_one,
+    whiten,
+)
 
 RATE = 30000.0
 
@@ -45,7 +51,10 @@ def test_noise_becomes_white_in_space_and_time():
     assert correlation_between_channels(after) < 0.05
     assert slope_of_spectrum(before) > 2.5
     assert 0.7 < slope_of_spectrum(after) < 1.4
-    np.testing.assert_allclose(np.median(np.abs(after), axis=0) / 0.6745, 1, atol=0.05)
+    # What a spike meets: the density of the noise in the pass band is that of white noise of SD 1.
+    frequencies, density = welch(after, fs=RATE, nperseg=1024, axis=0)
+    in_band = (frequencies > 500) & (frequencies < 5000)
+    np.testing.assert_allclose(density[in_band].mean(axis=0) * RATE / 2, 1, atol=0.15)
     assert whitened.noise_levels.tolist() == [1.0] * 4
     assert whitened.steps[-1].startswith("whitened in space")
 
@@ -85,9 +94,18 @@ def test_prediction_of_a_known_process():
     rng = np.random.default_rng(1)
     noise = lfilter([1.0], [1.0, -0.6], rng.normal(size=(200000, 1)), axis=0)
     found = prediction_error_filter([noise], sampling_rate=15000.0)
-    assert found[:2] == pytest.approx([1.0, -0.6], abs=0.02)
-    assert np.abs(found[2:]).max() < 0.02
+    # Without the floor it would be (1, -0.6, 0, 0).
+    covariance = toeplitz(0.6 ** np.arange(3)) + RELATIVE_FLOOR * np.eye(3)
+    assert found == pytest.approx([1.0, *-np.linalg.solve(covariance, 0.6 ** np.arange(1, 4))], abs=0.02)
     with_spikes = noise.copy()
     with_spikes[1000:1030] = np.nan
     assert prediction_error_filter([with_spikes], 15000.0) == pytest.approx(found, abs=1e-3)
     assert prediction_error_filter([np.zeros((100, 2))], 15000.0).tolist() == [1.0, 0.0, 0.0, 0.0]
+
+
+def test_noise_in_half_the_band_is_worth_half_its_samples():
+    white = np.random.default_rng(2).normal(size=(200000, 2))
+    assert samples_per_independent_one([white], RATE) == pytest.approx(1.0, abs=0.01)
+    half = lfilter(firwin(201, RATE / 4, fs=RATE), 1.0, white, axis=0)
+    assert samples_per_independent_one([half], RATE) == pytest.approx(2.0, abs=0.1)
+    assert samples_per_independent_one([np.zeros((100, 2))], RATE) == 1.0
