@@ -8,6 +8,8 @@ os.environ["HF_HOME"] = tempfile.mkdtemp(prefix="huidurep-tests-")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
 os.environ.setdefault("MPLBACKEND", "Agg")
+# Tests run side by side, a core for each: more threads than that only wait for one another.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 import torch
