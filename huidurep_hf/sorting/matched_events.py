@@ -10,7 +10,8 @@ from .bursts import add_weakened_spikes
 from .collisions import find_collisions
 from .evidence import is_supported
 from .matching import match_templates, visible_part
-from .templates import average_templates, template_window
+from .remains import find_remains
+from .templates import average_templates, signed, template_window
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -46,16 +47,22 @@ def match_events(clusters, peaks, prepared, whitened, parameters):
         logger.info("match: %d of %d clusters are collisions of others", is_collision.sum(), len(templates))
         templates = templates[~is_collision]
     matched = match_templates(whitened, templates, num_before)
+    max_gap = round(SAME_EVENT_MS * 1e-3 * rate)
+
+    def pair(matched):
+        return pair_events(peaks, clusters.samples, matched, neighborhoods, max_gap)
+
     if parameters.num_units is not None:
         if len(np.unique(matched["cluster_index"])) < len(templates):
             logger.info("match: not every unit asked for is found by its template; clusters are left as they are")
             return peaks, np.arange(len(peaks)), clusters.labels, clusters.samples
     else:
-        matched, templates = _without_noise(matched, templates, whitened, num_before, parameters.seed)
+        clear = average_templates(clusters.labels, clusters.samples, peaks, prepared, parameters.seed)
+        depths = signed(clear, parameters.peak_sign).max(axis=(1, 2))[~is_collision]
+        matched, templates = _without_false_units(matched, templates, depths, pair, whitened, parameters)
         matched = add_weakened_spikes(matched, templates, whitened, num_before)
     logger.info("match: %d spikes of %d units", len(matched), len(np.unique(matched["cluster_index"])))
-    max_gap = round(SAME_EVENT_MS * 1e-3 * rate)
-    peak_of_match = pair_events(peaks, clusters.samples, matched, neighborhoods, max_gap)
+    peak_of_match = pair(matched)
     labels = np.full(len(peaks), -1, dtype="int64")
     samples = peaks["sample_index"].astype("int64")
     is_detected = peak_of_match >= 0
@@ -118,14 +125,18 @@ def pair_events(peaks, samples, matched, neighborhoods, max_gap):
     return found
 
 
-def _without_noise(matched, templates, whitened, num_before, seed):
-    """Spikes and templates without those that find noise; matched again, as these have taken spikes of others."""
+def _without_false_units(matched, templates, depths, pair, whitened, parameters):
+    """Spikes and templates without those that find noise or remains; matched again, as these took spikes of others."""
+    num_before, _ = template_window(whitened.recording.get_sampling_frequency())
     for _ in range(MAX_MATCHES):
-        supported = is_supported(matched, templates, whitened, num_before, seed)
-        if supported.all():
+        is_noise = ~is_supported(matched, templates, whitened, num_before, parameters.seed)
+        is_rest = find_remains(matched["cluster_index"], pair(matched) >= 0, depths, parameters.detect_threshold)
+        is_kept = ~(is_noise | is_rest)
+        if is_kept.all():
             break
-        logger.info("match: %d of %d clusters are noise", np.sum(~supported), len(templates))
-        templates = templates[supported]
+        logger.info("match: %d of %d clusters are noise", is_noise.sum(), len(templates))
+        logger.info("match: %d of %d clusters are remains of others", is_rest.sum(), len(templates))
+        templates, depths = templates[is_kept], depths[is_kept]
         matched = match_templates(whitened, templates, num_before) if len(templates) else matched[:0]
     return matched, templates
 

@@ -9,7 +9,7 @@ AMPLITUDE_RANGE = (0.75, 1.33)
 MAX_SHIFT_MS = 0.13
 # Noise is not Gaussian, and neurons are not their templates, so that the whole evidence says too much: it is taken for
 # this share of itself (scripts/reliability.py shows how far the probabilities hold).
-EVIDENCE_WEIGHT = 0.75
+EVIDENCE_WEIGHT = 0.5
 
 
 @dataclass(frozen=True)

@@ -50,3 +50,8 @@ def average_templates(labels, samples, peaks, prepared, seed=0):
     )
     # A unit of which every spike is cut off by the ends of the recording has no template.
     return np.nan_to_num(templates) / prepared.noise_levels
+
+
+def signed(templates, peak_sign):
+    """Templates turned so that what detection looks for is positive: troughs ("neg"), peaks ("pos") or "both"."""
+    return {"neg": -templates, "pos": templates, "both": np.abs(templates)}[peak_sign]

@@ -10,7 +10,7 @@ from ..clustering.merging import find_duplicates
 from .matched_events import match_events
 from .motion_pieces import join_pieces
 from .probabilities import spike_probabilities
-from .templates import average_templates, template_window
+from .templates import average_templates, signed, template_window
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -139,8 +139,7 @@ def to_extremum(samples, units, peaks, prepared, parameters):
     num_before, _ = template_window(rate)
     max_shift = min(max(round(MAX_MOVE_MS * 1e-3 * rate), 1), num_before)
     near = templates[:, num_before - max_shift : num_before + max_shift + 1]
-    signed = {"neg": -near, "pos": near, "both": np.abs(near)}[parameters.peak_sign]
-    moves = signed.max(axis=2).argmax(axis=1) - max_shift
+    moves = signed(near, parameters.peak_sign).max(axis=2).argmax(axis=1) - max_shift
     num_samples = np.array([prepared.recording.get_num_samples(i) for i in range(len(prepared.segment_indices))])
     moved = samples + np.where(units >= 0, moves[units], 0)
     return np.clip(moved, 0, num_samples[peaks["segment_index"]] - 1)
