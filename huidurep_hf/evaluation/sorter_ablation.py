@@ -16,6 +16,7 @@ from .baselines import pca_features
 from .ground_truth import score_sorting
 from .run_record import ResultFile, describe_environment, hash_weights
 from .tables import markdown_table, mean_and_sd
+from .true_clusters import sort_true_clusters
 
 DURATION_S = 120.0
 # In the usual noise; where there is more of it, the same units are accepted at a lower SNR.
@@ -33,6 +34,7 @@ class Arm:
         use_denoiser: or location and amplitude of the waveforms as recorded.
         whitens_in_time: or in space alone.
         knows_number: told the true number of units.
+        knows_spikes: given the true units' spikes as its clusters.
     """
 
     parameters: dict = dataclasses.field(default_factory=dict)
@@ -40,6 +42,7 @@ class Arm:
     use_denoiser: bool = True
     whitens_in_time: bool = True
     knows_number: bool = False
+    knows_spikes: bool = False
 
 
 ARMS = {
@@ -57,6 +60,7 @@ ARMS = {
     "one mixture of the true number of units, of PCA-32": Arm(
         {"template_matching": "off", "motion": "off"}, use_embedding=False, knows_number=True
     ),
+    "true spikes as clusters": Arm(knows_spikes=True),
 }
 
 
@@ -185,7 +189,10 @@ def _run(whole, arm, truth) -> dict:
     sorter = AblatedSorter(whole.model, whole.feature_extractor, arm)
     number = {"num_units": len(truth.sorting.unit_ids)} if arm.knows_number else {}
     started = time.perf_counter()
-    sorting = sorter(truth.recording, **arm.parameters, **number)
+    if arm.knows_spikes:
+        sorting = sort_true_clusters(truth.recording, truth.sorting)
+    else:
+        sorting = sorter(truth.recording, **arm.parameters, **number)
     seconds = time.perf_counter() - started
     _, scores = score_sorting(sorting, truth.sorting, truth.unit_snr)
     return {"scores": scores, "seconds": round(seconds, 1)}

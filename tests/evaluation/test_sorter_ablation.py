@@ -68,7 +68,10 @@ def test_rows_are_kept_and_the_table_compares_only_whole_arms(tiny_checkpoint, g
     assert content["rows"][0] == first["rows"][0]
     assert [parameters.seed for parameters in made] == [3, 3]
     assert made[0].snr_range == (5.0, 30.0)
-    assert content["rows"][-1]["scores"]["num_sorted_units"] == 4
+    published, ceiling = (row["scores"] for row in content["rows"][-2:])
+    assert published["num_sorted_units"] == 4
+    # Given the true spikes, the sorter's path loses next to nothing of units as clear as these.
+    assert ceiling["accuracy"] > 0.95 and ceiling["accuracy"] >= published["accuracy"]
     table = sorter_ablation_table(content)
     assert table.count("\n") == 1 + len(names)
     content["rows"].append({**content["rows"][0], "recording_seed": 4})
