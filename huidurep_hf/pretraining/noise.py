@@ -71,20 +71,31 @@ def spatial_covariance(positions: torch.Tensor, parameters: ViewParameters, gene
     return (covariance + (1 - weight - common_weight + ridge) * own) / (1 + ridge)
 
 
-def _coloured_noise(positions, num_samples, sampling_rate, parameters, generator):
-    num_spikes, num_channels, _ = positions.shape
-    device = positions.device
-    # Long enough that the circular correlation of the two ends is outside what is kept.
-    length = 2 * num_samples
-    frequency = torch.fft.rfftfreq(length, d=1.0 / sampling_rate, device=device)[None].clamp(min=1.0)
-    low = uniform(parameters.noise_highpass_hz, (num_spikes, 1), generator)
-    high = uniform(parameters.noise_lowpass_hz, (num_spikes, 1), generator)
-    slope = uniform(parameters.noise_slope, (num_spikes, 1), generator)
+def noise_power(
+    num_spectra: int, length: int, sampling_rate: float, parameters: ViewParameters, generator: torch.Generator
+) -> torch.Tensor:
+    """Draw power spectra of noise of unit variance: `1/f^a` between two smooth corners.
+
+    Returns:
+        `(num_spectra, length // 2 + 1)`, such that white noise of `length` samples, multiplied by the root in the
+        frequency domain, has a variance of 1.
+    """
+    frequency = torch.fft.rfftfreq(length, d=1.0 / sampling_rate, device=generator.device)[None].clamp(min=1.0)
+    low = uniform(parameters.noise_highpass_hz, (num_spectra, 1), generator)
+    high = uniform(parameters.noise_lowpass_hz, (num_spectra, 1), generator)
+    slope = uniform(parameters.noise_slope, (num_spectra, 1), generator)
     power = frequency**-slope / (1 + (low / frequency) ** 6) / (1 + (frequency / high) ** 6)
     # All bins but the first and the last stand for two of the full spectrum, whose mean is the variance.
     variance = (2 * power.sum(dim=1, keepdim=True) - power[:, :1] - power[:, -1:]) / length
-    gain = (power / variance).sqrt()
-    white = torch.randn(num_spikes, length, num_channels, generator=generator, device=device)
+    return power / variance
+
+
+def _coloured_noise(positions, num_samples, sampling_rate, parameters, generator):
+    num_spikes, num_channels, _ = positions.shape
+    # Long enough that the circular correlation of the two ends is outside what is kept.
+    length = 2 * num_samples
+    gain = noise_power(num_spikes, length, sampling_rate, parameters, generator).sqrt()
+    white = torch.randn(num_spikes, length, num_channels, generator=generator, device=positions.device)
     return torch.fft.irfft(torch.fft.rfft(white, dim=1) * gain[..., None], n=length, dim=1)[:, :num_samples]
 
 

@@ -32,6 +32,7 @@ class ViewParameters:
         noise_slope: power of 1/f that the spectrum follows between the corners.
         extra_noise: SD of the noise that is added to recorded spikes, which have their own.
         recorded_noise_probability: chance that a spike's noise takes its course from a recording, if one is given.
+        whitening_probability: chance that a batch comes from a recording that was whitened in space and time.
         misplacement_probability: chance that the peak is found on any channel of nearly the same amplitude, its own
             among them.
         misplacement_ratio: least amplitude of that channel, as a fraction of the peak channel's.
@@ -64,6 +65,7 @@ class ViewParameters:
     noise_slope: tuple[float, float] = (0.0, 1.5)
     extra_noise: tuple[float, float] = (0.0, 1.0)
     recorded_noise_probability: float = 0.3
+    whitening_probability: float = 0.0
     misplacement_probability: float = 0.2
     misplacement_ratio: float = 0.7
     truncation_probability: float = 0.15

@@ -15,6 +15,7 @@ from .interference import interfering_spikes
 from .noise import draw_noise
 from .random_draws import happens, uniform
 from .view_parameters import Spikes, View, ViewParameters
+from .whitening import Whitening, draw_whitening
 
 LONGEST_SHIFT = 23
 """Zero samples added to a waveform before it is shifted; with the dataset's 121 they make 144, a quick FFT."""
@@ -128,10 +129,18 @@ class SpikeViews:
         snr = uniform((math.log(low), math.log(high)), num_spikes, generator).exp()
         to_noise_units = torch.where(first.is_recorded, 1.0, snr / first.peak_amplitude().clamp(min=1e-6))
         stored = draw_truncation(num_spikes, config.window_size, config.peak_sample, parameters, generator)
-        return tuple(self._view(spikes, to_noise_units, stored, generator) for spikes in (first, second))
+        whitening = None
+        if parameters.whitening_probability > 0 and happens(parameters.whitening_probability, (), generator):
+            whitening = draw_whitening(config.sampling_rate, parameters, generator)
+        return tuple(self._view(spikes, to_noise_units, stored, whitening, generator) for spikes in (first, second))
 
     def _view(
-        self, spikes: Spikes, to_noise_units: torch.Tensor, stored: torch.Tensor, generator: torch.Generator
+        self,
+        spikes: Spikes,
+        to_noise_units: torch.Tensor,
+        stored: torch.Tensor,
+        whitening: Whitening | None,
+        generator: torch.Generator,
     ) -> View:
         parameters, config = self.parameters, self.config
         spikes = misplace_peak(spikes, parameters, generator)
@@ -144,9 +153,13 @@ class SpikeViews:
         clean = shift_in_time(spikes.waveforms * gain[:, None], shift)
         other = interfering_spikes(replace(spikes, waveforms=clean), parameters, generator)
         window = slice(self.start, self.start + config.window_size)
-        noise = draw_noise(
-            spikes.positions, config.window_size, config.sampling_rate, parameters, generator, self.recorded_noise
-        )
+        if whitening is None:
+            noise = draw_noise(
+                spikes.positions, config.window_size, config.sampling_rate, parameters, generator, self.recorded_noise
+            )
+        else:
+            clean, other = (whitening.apply(part, spikes.positions, spikes.mask) for part in (clean, other))
+            noise = whitening.noise(num_spikes, config.window_size, spikes.mask.shape[1], generator)
         extra = uniform(parameters.extra_noise, num_spikes, generator)
         noise = noise * torch.where(spikes.is_recorded, extra, 1.0)[:, None, None]
         mask = spikes.mask.float()
