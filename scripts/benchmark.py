@@ -3,7 +3,6 @@
 Prints all that the file of rows holds, from this run and earlier ones.
 
 python scripts/benchmark.py --output results/benchmark.json
-python scripts/benchmark.py --example silicon32 --output results/example.json
 python scripts/benchmark.py --conditions tetrode_clear --hybrid-noise my_recording --output results/benchmark.json
 """
 
@@ -13,7 +12,7 @@ import sys
 from pathlib import Path
 
 from huidurep_hf.evaluation.benchmark import benchmark, benchmark_table, current_rows
-from huidurep_hf.evaluation.benchmark_cases import condition_cases, example_case, hybrid_case
+from huidurep_hf.evaluation.benchmark_cases import condition_cases, hybrid_case
 from huidurep_hf.evaluation.benchmark_lead import lead_table
 from huidurep_hf.evaluation.benchmark_plots import draw_benchmark
 from huidurep_hf.evaluation.peers import SORTERS
@@ -30,8 +29,6 @@ def main():
     parser.add_argument("--sorters", nargs="+", default=list(SORTERS), metavar="SORTER", help=f"of {SORTERS}")
     parser.add_argument("--conditions", nargs="*", default=list(BENCHMARK_CONDITIONS), metavar="CONDITION")
     parser.add_argument("--recording-seeds", nargs="+", type=int, default=[100], metavar="SEED")
-    parser.add_argument("--example", metavar="NAME", help="the bundled example recording in place of the conditions")
-    parser.add_argument("--example-duration", type=float, default=60.0, metavar="S")
     parser.add_argument(
         "--hybrid-noise", metavar="RECORDING", help="also units added to this recording (a SpikeInterface folder, NWB)"
     )
@@ -42,10 +39,7 @@ def main():
     options = parser.parse_args()
     logging.basicConfig(level=logging.ERROR if options.quiet else logging.WARNING, format="%(message)s")
     try:
-        if options.example:
-            cases = [example_case(options.example, options.example_duration, s) for s in options.recording_seeds]
-        else:
-            cases = condition_cases(options.conditions, options.recording_seeds)
+        cases = condition_cases(options.conditions, options.recording_seeds)
         if options.hybrid_noise:
             background = read_recording(options.hybrid_noise)
             cases += [hybrid_case(background, seed) for seed in options.recording_seeds]

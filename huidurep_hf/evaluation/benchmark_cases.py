@@ -47,16 +47,6 @@ def condition_cases(conditions, seeds) -> list[BenchmarkCase]:
     return cases
 
 
-def example_case(name: str, duration_s: float, seed: int) -> BenchmarkCase:
-    """Return the bundled example recording that `huidurep example` sorts."""
-    from ..simulation.recordings import example_recording
-
-    description = {"example": name, "duration_s": duration_s, "seed": seed}
-    return BenchmarkCase(
-        f"example {name}", seed, description, lambda: example_recording(name, duration_s=duration_s, seed=seed)
-    )
-
-
 def hybrid_case(recording, seed: int) -> BenchmarkCase:
     """Return a recording with units of held-out cells added to it; its own neurons are not in the truth.
 
