@@ -8,6 +8,8 @@ from .spikes import TrueSpikes
 NUM_COMPONENTS = 32
 ALIGNED_CHANNELS = 5
 COMPONENTS_PER_CHANNEL = 3
+# Of 12 and 32, the better on development recordings.
+WHITENED_COMPONENTS = 12
 # A short window: beyond it the per-channel components would describe noise.
 ALIGNED_MS_BEFORE = 0.5
 ALIGNED_MS_AFTER = 1.0
@@ -57,6 +59,23 @@ def aligned_pca_features(spikes: TrueSpikes, seed: int = 0) -> np.ndarray:
     single = aligned.transpose(0, 2, 1).reshape(-1, aligned.shape[1])
     components = PCA(COMPONENTS_PER_CHANNEL, random_state=seed).fit_transform(single.astype("float64"))
     return components.reshape(len(aligned), -1)
+
+
+def whitened_pca_features(spikes: TrueSpikes, seed: int = 0) -> np.ndarray:
+    """Return the first 12 principal components of the spikes as the whitened traces show them.
+
+    Where the noise is the same in all directions, the directions of most variance are those in which the neurons of
+    this recording differ.
+
+    Args:
+        spikes: waveforms at true times.
+        seed: of the randomised decomposition.
+
+    Returns:
+        `(num_spikes, 12)` float64.
+    """
+    in_order = in_probe_order(spikes.whitened, spikes.channel_indices)
+    return pca_features(in_order, WHITENED_COMPONENTS, seed)
 
 
 def in_probe_order(waveforms: np.ndarray, channel_indices: np.ndarray) -> np.ndarray:

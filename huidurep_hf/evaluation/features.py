@@ -7,7 +7,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from .baselines import aligned_pca_features, in_probe_order, pca_features, spike_locations, with_location
+from .baselines import (
+    aligned_pca_features,
+    in_probe_order,
+    pca_features,
+    spike_locations,
+    whitened_pca_features,
+    with_location,
+)
 from .spikes import TrueSpikes
 
 BATCH_SIZE = 256
@@ -104,13 +111,14 @@ def compared_features(spikes: TrueSpikes, model_output: ModelFeatures) -> dict[s
     """Return every method's features of the same spikes, by name, each `(num_spikes, num_features)`.
 
     "PCA-32" sees exactly what the model sees, its channels in the order of the probe, which serves it better than
-    the order of distance. One location, the centre of mass of the raw waveforms, is appended to each method; a model
-    that localises spikes itself has a last row with its own.
+    the order of distance. "PCA-12, whitened traces" sees what the sorter clusters by. One location, the centre of mass
+    of the raw waveforms, is appended to each method; a model that localises spikes itself has a last row with its own.
     """
     location = spike_locations(spikes)
     plain = {
         "PCA-32": pca_features(in_probe_order(model_output.inputs, spikes.channel_indices)),
         "PCA, 5 aligned channels": aligned_pca_features(spikes),
+        "PCA-12, whitened traces": whitened_pca_features(spikes),
         "model": model_output.embeddings.astype("float64"),
     }
     features = {**plain, **{f"{name} + location": with_location(values, location) for name, values in plain.items()}}

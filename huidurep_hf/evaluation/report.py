@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from .baselines import WHITENED_COMPONENTS
 from .clean_truth import add_spikes, evaluate_denoiser
 from .embedding import METHOD, agreement, cluster_by_density, cluster_by_mixture, neighbor_accuracy
 from .features import compared_features, model_features
@@ -155,7 +156,7 @@ def open_results(output, model_name, model, parameters: EvaluationParameters) ->
         "num_parameters": model.num_parameters(),
         "num_mixture_seeds": parameters.num_mixture_seeds,
         "max_spikes_per_unit": parameters.max_spikes_per_unit,
-        "method": METHOD,
+        "method": {**METHOD, "whitened_components": WHITENED_COMPONENTS},
     }
     results = ResultFile(output, identity)
     results.add_run(describe_environment())

@@ -1,5 +1,6 @@
 """From a ground-truth recording to the waveforms of its true spikes."""
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -8,11 +9,14 @@ from ..recording.alignment import align_spikes, find_main_channels
 from ..recording.neighborhood import find_neighborhoods
 from ..recording.preparation import prepare
 from ..recording.waveforms import iterate_waveforms
+from ..recording.whitening import whiten
 
 # Window of the spike dataset: 121 samples at 30 kHz, trough at sample 42. Every model's window lies within it.
 MS_BEFORE = 1.4
 MS_AFTER = 79 / 30
 NUM_CHANNELS = 11
+# Of whitened traces, whose noise is white: what lies farther from the trough adds more noise than spike.
+WHITENED_MS_BEFORE, WHITENED_MS_AFTER = 0.7, 1.3
 
 
 @dataclass(frozen=True)
@@ -22,6 +26,8 @@ class TrueSpikes:
     Attributes:
         waveforms: `(num_spikes, num_samples, num_channels)` float32, in noise SDs, trough at `peak_sample`; channels
             in the order of their distance from the peak channel, zero where padded.
+        whitened: `(num_spikes, num_whitened_samples, num_channels)` float32, the same channels of the traces whitened
+            in space and time as the sorter does it, in noise SDs, from 0.7 ms before the trough to 1.3 ms after it.
         channel_positions: `(num_spikes, num_channels, 2)` float32, µm relative to the peak channel.
         channel_mask: `(num_spikes, num_channels)` bool, False for padding.
         channel_indices: `(num_spikes, num_channels)` int64, the channel on the probe, -1 for padding.
@@ -37,6 +43,7 @@ class TrueSpikes:
     """
 
     waveforms: np.ndarray
+    whitened: np.ndarray
     channel_positions: np.ndarray
     channel_mask: np.ndarray
     channel_indices: np.ndarray
@@ -88,10 +95,13 @@ def true_spikes(recording, sorting, unit_snr, *, max_spikes_per_unit: int = 200,
 
     num_before, num_after = round(MS_BEFORE * rate / 1000), round(MS_AFTER * rate / 1000)
     waveforms = _cut(traces, peaks, neighborhoods, prepared.noise_levels, num_before, num_after)
+    whitened = whiten(dataclasses.replace(prepared, recording=traces), seed=seed)
+    window = round(WHITENED_MS_BEFORE * rate / 1000), round(WHITENED_MS_AFTER * rate / 1000)
     channels = peaks["channel_index"]
     snr = [unit_snr[unit] for unit in sorting.unit_ids] if hasattr(unit_snr, "keys") else unit_snr
     return TrueSpikes(
         waveforms=waveforms,
+        whitened=_cut(whitened.recording, peaks, neighborhoods, whitened.noise_levels, *window),
         channel_positions=neighborhoods.positions[channels],
         channel_mask=neighborhoods.mask[channels],
         channel_indices=neighborhoods.channel_indices[channels],

@@ -29,9 +29,11 @@ def test_every_method_has_features_of_every_spike(spikes, output):
     assert list(features) == [
         "PCA-32",
         "PCA, 5 aligned channels",
+        "PCA-12, whitened traces",
         "model",
         "PCA-32 + location",
         "PCA, 5 aligned channels + location",
+        "PCA-12, whitened traces + location",
         "model + location",
         "model + own location",
     ]

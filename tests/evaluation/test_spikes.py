@@ -17,6 +17,16 @@ def test_waveforms_are_aligned_scaled_and_labelled(spikes):
     assert 1.4826 * np.median(np.abs(spikes.waveforms[:, :5])) == pytest.approx(1.0, abs=0.3)
 
 
+def test_the_same_spikes_in_whitened_traces(spikes):
+    assert spikes.whitened.shape == (len(spikes.labels), 60, 8)
+    # Prediction takes from each sample what was before it: a trough keeps its time.
+    assert np.median(spikes.whitened[:, 21 - 5 : 21 + 6, 0].argmin(axis=1)) == pytest.approx(5, abs=1)
+    before = spikes.whitened[:, :8]
+    assert 1.4826 * np.median(np.abs(before)) < 1.1
+    neighbours = np.corrcoef(before[:, :, 0].ravel(), before[:, :, 1].ravel())[0, 1]
+    assert abs(neighbours) < 0.15
+
+
 def test_peak_channel_is_read_from_the_data(generated):
     recording, sorting = generated
     late = NumpySorting.from_unit_dict(
