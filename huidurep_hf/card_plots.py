@@ -4,7 +4,13 @@ from pathlib import Path
 
 import numpy as np
 
-METHODS = {"PCA-32": "0.7", "PCA, 5 aligned channels": "0.5", "model": "tab:blue", "model + location": "tab:cyan"}
+METHODS = {
+    "PCA-32": "0.8",
+    "PCA, 5 aligned channels": "0.6",
+    "PCA-12, whitened traces": "0.4",
+    "model": "tab:blue",
+    "model + location": "tab:cyan",
+}
 DENOISERS = {"PCA": "0.6", "random decoder": "tab:orange", "model": "tab:blue"}
 EMBEDDING_PLOT = "embedding.png"
 DENOISER_PLOT = "denoiser.png"

@@ -36,7 +36,7 @@ def test_figures_are_complete_and_a_second_run_adds_only_what_is_missing(small_c
     content = evaluate(tiny_checkpoint, output, parameters, device="cpu", progress=False)
     row = content["rows"][0]
     assert (row["condition"], row["recording_seed"], row["num_units"]) == ("tetrode", 1, 8)
-    assert len(row["methods"]) == 7 and row["recording"]["probe"] == "tetrode_diamond"
+    assert len(row["methods"]) == 9 and row["recording"]["probe"] == "tetrode_diamond"
     for scores in row["methods"].values():
         assert len(scores["all"]["mixture_ari"]) == 2 and 0 < scores["neighbor_accuracy"] <= 1
     robustness = row["robustness"]
