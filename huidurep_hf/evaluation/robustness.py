@@ -34,6 +34,7 @@ def mask_channels(spikes: TrueSpikes, fraction: float = MASKED_FRACTION, seed: i
     return dataclasses.replace(
         spikes,
         waveforms=np.where(masked[:, None, :], 0.0, spikes.waveforms).astype("float32"),
+        whitened=np.where(masked[:, None, :], 0.0, spikes.whitened).astype("float32"),
         channel_mask=spikes.channel_mask & ~masked,
     )
 

@@ -1,7 +1,6 @@
 """From a ground-truth recording to the waveforms of its true spikes."""
 
-import dataclasses
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -95,7 +94,7 @@ def true_spikes(recording, sorting, unit_snr, *, max_spikes_per_unit: int = 200,
 
     num_before, num_after = round(MS_BEFORE * rate / 1000), round(MS_AFTER * rate / 1000)
     waveforms = _cut(traces, peaks, neighborhoods, prepared.noise_levels, num_before, num_after)
-    whitened = whiten(dataclasses.replace(prepared, recording=traces), seed=seed)
+    whitened = whiten(replace(prepared, recording=traces), seed=seed)
     window = round(WHITENED_MS_BEFORE * rate / 1000), round(WHITENED_MS_AFTER * rate / 1000)
     channels = peaks["channel_index"]
     snr = [unit_snr[unit] for unit in sorting.unit_ids] if hasattr(unit_snr, "keys") else unit_snr

@@ -32,7 +32,8 @@ class ViewParameters:
         noise_slope: power of 1/f that the spectrum follows between the corners.
         extra_noise: SD of the noise that is added to recorded spikes, which have their own.
         recorded_noise_probability: chance that a spike's noise takes its course from a recording, if one is given.
-        whitening_probability: chance that a batch comes from a recording that was whitened in space and time.
+        whitening_probability: chance that a batch comes from a recording that was whitened in space and time. Its noise
+            is drawn, never recorded, and recorded spikes are whitened as if theirs were of that covariance.
         misplacement_probability: chance that the peak is found on any channel of nearly the same amplitude, its own
             among them.
         misplacement_ratio: least amplitude of that channel, as a fraction of the peak channel's.

@@ -130,6 +130,7 @@ class SpikeViews:
         to_noise_units = torch.where(first.is_recorded, 1.0, snr / first.peak_amplitude().clamp(min=1e-6))
         stored = draw_truncation(num_spikes, config.window_size, config.peak_sample, parameters, generator)
         whitening = None
+        # Nothing is drawn where nothing is whitened: runs without it keep their draws.
         if parameters.whitening_probability > 0 and happens(parameters.whitening_probability, (), generator):
             whitening = draw_whitening(config.sampling_rate, parameters, generator)
         return tuple(self._view(spikes, to_noise_units, stored, whitening, generator) for spikes in (first, second))
@@ -158,7 +159,8 @@ class SpikeViews:
                 spikes.positions, config.window_size, config.sampling_rate, parameters, generator, self.recorded_noise
             )
         else:
-            clean, other = (whitening.apply(part, spikes.positions, spikes.mask) for part in (clean, other))
+            matrix = whitening.matrix(spikes.positions, spikes.mask)
+            clean, other = whitening.apply(clean, matrix), whitening.apply(other, matrix)
             noise = whitening.noise(num_spikes, config.window_size, spikes.mask.shape[1], generator)
         extra = uniform(parameters.extra_noise, num_spikes, generator)
         noise = noise * torch.where(spikes.is_recorded, extra, 1.0)[:, None, None]

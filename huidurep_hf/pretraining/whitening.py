@@ -12,15 +12,13 @@ from typing import TYPE_CHECKING
 
 import torch
 
+from ..recording.whitening import PREDICTION_MS, RELATIVE_FLOOR
 from .noise import noise_power
 from .random_draws import uniform
 
 if TYPE_CHECKING:
     from .view_parameters import ViewParameters
 
-PREDICTION_MS = 0.2
-RELATIVE_FLOOR = 0.2
-"""As in `recording/whitening.py`."""
 SPECTRUM_LENGTH = 512
 MIN_EIGENVALUE = 1e-3
 
@@ -41,28 +39,32 @@ class Whitening:
     correlation: torch.Tensor
     length_um: torch.Tensor
 
-    def apply(self, waveforms: torch.Tensor, positions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+    def apply(self, waveforms: torch.Tensor, matrix: torch.Tensor) -> torch.Tensor:
         """Return waveforms as the whitened recording shows them.
 
         Args:
             waveforms: `(n, num_samples, num_channels)`, SDs of the noise.
-            positions: `(n, num_channels, 2)`, µm.
-            mask: `(n, num_channels)` bool; what is not there is left out of the covariance, too.
+            matrix: of these spikes' channels, from [`Whitening.matrix`].
         """
-        values, vectors = torch.linalg.eigh(self.covariance(positions, mask))
-        matrix = vectors * values.clamp(min=MIN_EIGENVALUE).rsqrt()[:, None] @ vectors.transpose(1, 2)
         waveforms = waveforms @ matrix
         filtered = self.taps[0] * waveforms
         for lag, tap in enumerate(self.taps[1:], start=1):
             filtered[:, lag:] += tap * waveforms[:, :-lag]
         return filtered
 
-    def covariance(self, positions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
-        """Return the noise's covariance between channels, `(n, num_channels, num_channels)`."""
+    def matrix(self, positions: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
+        """Return what whitens in space (ZCA), `(n, num_channels, num_channels)`.
+
+        Args:
+            positions: `(n, num_channels, 2)`, µm.
+            mask: `(n, num_channels)` bool; what is not there is left out of the covariance, too.
+        """
         own = torch.eye(mask.shape[1], device=mask.device)
         shared = torch.exp(-torch.cdist(positions, positions) / self.length_um)
         covariance = self.correlation * shared + (1 - self.correlation) * own
-        return torch.where(mask[:, None] & mask[:, :, None], covariance, own)
+        covariance = torch.where(mask[:, None] & mask[:, :, None], covariance, own)
+        values, vectors = torch.linalg.eigh(covariance)
+        return vectors * values.clamp(min=MIN_EIGENVALUE).rsqrt()[:, None] @ vectors.transpose(1, 2)
 
     def noise(self, num_spikes: int, num_samples: int, num_channels: int, generator: torch.Generator) -> torch.Tensor:
         """Draw what is left of the noise, `(num_spikes, num_samples, num_channels)`."""

@@ -11,6 +11,7 @@ def test_dead_channels_are_the_same_for_all_spikes_and_spare_the_peak(spikes):
     gone = spikes.channel_mask & ~masked.channel_mask
     assert len(np.unique(spikes.channel_indices[gone])) == 2
     assert (masked.waveforms.transpose(0, 2, 1)[gone] == 0).all()
+    assert (masked.whitened.transpose(0, 2, 1)[gone] == 0).all()
     kept = masked.channel_mask
     assert (masked.waveforms.transpose(0, 2, 1)[kept] == spikes.waveforms.transpose(0, 2, 1)[kept]).all()
 

@@ -19,6 +19,8 @@ from huidurep_hf.pretraining.views import (
     misplace_peak,
     shift_in_time,
 )
+from huidurep_hf.pretraining.whitening import draw_whitening
+from huidurep_hf.recording.whitening import prediction_error_filter, samples_per_independent_one
 
 QUIET = ViewParameters(
     amplitude=(1.0, 1.0),
@@ -31,6 +33,16 @@ QUIET = ViewParameters(
     misplacement_probability=0.0,
     truncation_probability=0.0,
     dropout_probability=0.0,
+)
+# Whitened, with noise that leaves nothing to be drawn.
+ONE_RECORDING = dataclasses.replace(
+    QUIET,
+    noise_correlation=(0.7, 0.7),
+    noise_length_um=(50.0, 50.0),
+    noise_lowpass_hz=(5000.0, 5000.0),
+    noise_highpass_hz=(300.0, 300.0),
+    noise_slope=(1.0, 1.0),
+    whitening_probability=1.0,
 )
 
 
@@ -318,3 +330,83 @@ def test_what_cannot_be_shifted_is_refused():
         SpikeViews(ViewParameters(), HuiduRepConfig(), source_peak_sample=20)
     with pytest.raises(ValueError, match="at most 23"):
         SpikeViews(ViewParameters(jitter_samples=40.0), HuiduRepConfig(), source_peak_sample=42)
+
+
+def line_of_contacts(num_spikes, num_channels=6):
+    positions = torch.stack([torch.zeros(num_channels), 20.0 * torch.arange(num_channels)], dim=1)
+    return positions.repeat(num_spikes, 1, 1), torch.ones(num_spikes, num_channels) > 0
+
+
+def a_spike(whitening, num_samples=121):
+    """A trough as the whitened recording shows it, of length 1."""
+    time = torch.arange(float(num_samples))
+    trough = -torch.exp(-(((time - 42) / 5) ** 2)) + 0.3 * torch.exp(-(((time - 58) / 9) ** 2))
+    matrix = whitening.matrix(torch.zeros(1, 1, 2), torch.ones(1, 1) > 0)
+    alone = whitening.apply(trough[None, :, None], matrix)[0, :, 0]
+    return alone / alone.norm()
+
+
+def test_noise_of_a_recording_becomes_what_the_views_draw():
+    whitening = draw_whitening(30000.0, ONE_RECORDING, generator())
+    positions, mask = line_of_contacts(4000)
+    recorded = draw_noise(positions, 140, 30000.0, ONE_RECORDING, generator(1))
+    whitened = whitening.apply(recorded, whitening.matrix(positions, mask))[:, 19:]
+    drawn = whitening.noise(4000, 121, 6, generator(2))
+    spike = a_spike(whitening)
+    for noise in (whitened, drawn):
+        along = torch.einsum("nsc,s->nc", noise, spike)
+        covariance = torch.cov(along.T)
+        # Independent channels; a spike of length 1 meets noise of about unit variance.
+        assert (covariance - torch.diag(covariance.diagonal())).abs().max() < 0.07
+        assert (covariance.diagonal().sqrt() - 1).abs().max() < 0.25
+    lagged = [torch.stack([(noise * noise.roll(lag, 1)).mean() for lag in range(1, 5)]) for noise in (whitened, drawn)]
+    torch.testing.assert_close(*lagged, atol=0.02, rtol=0)
+    before = torch.corrcoef(torch.einsum("nsc,s->nc", recorded[:, 19:], spike).T)
+    assert before[0, 1] > 0.4
+
+
+def test_a_channel_that_is_not_there_changes_nothing():
+    whitening = draw_whitening(30000.0, ONE_RECORDING, generator())
+    positions, mask = line_of_contacts(2)
+    waveforms = torch.randn(2, 121, 6, generator=generator(3))
+    mask[:, 2] = False
+    other = waveforms.clone()
+    other[:, :, 2] += 100.0
+    there = [0, 1, 3, 4, 5]
+    matrix = whitening.matrix(positions, mask)
+    first, second = (whitening.apply(part, matrix)[:, :, there] for part in (waveforms, other))
+    torch.testing.assert_close(first, second)
+
+
+def test_a_batch_is_one_recording_and_its_target_is_whitened():
+    spikes = make_spikes(300)
+    config = HuiduRepConfig()
+    first, second = SpikeViews(ONE_RECORDING, config, 42)(spikes, spikes, generator())
+    torch.testing.assert_close(first.clean, second.clean)
+    plain = dataclasses.replace(ONE_RECORDING, whitening_probability=0.0)
+    unwhitened, _ = SpikeViews(plain, config, 42)(spikes, spikes, generator())
+    assert (first.clean - unwhitened.clean).abs().max() > 1
+    noise = (first.waveforms - first.clean)[:, :, 0]
+    assert 0.6 < noise.std() < 1.1
+    neighbours = torch.corrcoef(torch.stack([(first.waveforms - first.clean)[:, :, k].flatten() for k in (0, 1)]))
+    assert neighbours[0, 1].abs() < 0.03
+
+
+def test_another_batch_is_another_recording():
+    varied = dataclasses.replace(ONE_RECORDING, noise_slope=(0.0, 1.5))
+    source = generator()
+    first, second = draw_whitening(30000.0, varied, source), draw_whitening(30000.0, varied, source)
+    assert (first.taps - second.taps).abs().max() > 0.05
+
+
+def test_the_filter_is_the_one_that_whitens_recordings():
+    whitening = draw_whitening(30000.0, ONE_RECORDING, generator())
+    alone = torch.zeros(3000, 1, 2)
+    noise = draw_noise(alone, 400, 30000.0, ONE_RECORDING, generator(1))
+    found = prediction_error_filter(list(noise.numpy()), 30000.0)
+    torch.testing.assert_close(
+        (whitening.taps / whitening.taps[0]).double(), torch.from_numpy(found), atol=0.02, rtol=0
+    )
+    filtered = whitening.apply(noise, torch.ones(3000, 1, 1))[:, 20:] / whitening.taps[0]
+    dependence = samples_per_independent_one(list(filtered.numpy()), 30000.0)
+    assert whitening.taps[0].item() == pytest.approx(1 / (filtered.std().item() * dependence**0.5), rel=0.05)
