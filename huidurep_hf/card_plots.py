@@ -8,8 +8,10 @@ METHODS = {
     "PCA-32": "0.8",
     "PCA, 5 aligned channels": "0.6",
     "PCA-12, whitened traces": "0.4",
+    "PCA-12, whitened, on the probe": "0.2",
     "model": "tab:blue",
     "model + location": "tab:cyan",
+    "model + own location": "tab:green",
 }
 DENOISERS = {"PCA": "0.6", "random decoder": "tab:orange", "model": "tab:blue"}
 EMBEDDING_PLOT = "embedding.png"

@@ -12,6 +12,8 @@ OPEN_LICENSE = "apache-2.0"
 TAGS = ["spike-sorting", "neuroscience", "electrophysiology", "huidurep"]
 CARD_METHODS = ("model", "model + location")
 CARD_FILE = "README.md"
+# Of figures that do not say it; they are older than the choice.
+OLD_LOCATION_WEIGHT = "variance of one feature in each of its two columns"
 
 
 def write_model_card(folder, results_json, training_json=None, *, benchmark_json=None, model_id=None) -> Path:
@@ -165,6 +167,7 @@ def _card_values(model_id, folder, results, training) -> dict:
         "probes": ", ".join(training["data"]["probes"]),
         "is_recorded": "recorded" in training["data"]["neurons"],
         "is_open": weights_license(training) == OPEN_LICENSE,
+        "location_weight": results["identity"].get("method", {}).get("location", OLD_LOCATION_WEIGHT),
         "evaluation": report(results),
         "runs": [results["runs"][run] for run in used_runs],
         "model_sha256": results["identity"]["model_sha256"],

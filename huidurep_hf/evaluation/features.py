@@ -11,6 +11,7 @@ from .baselines import (
     aligned_pca_features,
     in_probe_order,
     pca_features,
+    placed_pca_features,
     spike_locations,
     whitened_pca_features,
     with_location,
@@ -111,7 +112,8 @@ def compared_features(spikes: TrueSpikes, model_output: ModelFeatures) -> dict[s
     """Return every method's features of the same spikes, by name, each `(num_spikes, num_features)`.
 
     "PCA-32" sees exactly what the model sees, its channels in the order of the probe, which serves it better than
-    the order of distance. "PCA-12, whitened traces" sees what the sorter clusters by. One location, the centre of mass
+    the order of distance. "PCA-12, whitened traces" sees them as the sorter whitens them, and "on the probe" keeps each
+    channel in its place, so that components tell where a neuron lies. One location, the centre of mass
     of the raw waveforms, is appended to each method; a model that localises spikes itself has a last row with its own.
     """
     location = spike_locations(spikes)
@@ -119,6 +121,7 @@ def compared_features(spikes: TrueSpikes, model_output: ModelFeatures) -> dict[s
         "PCA-32": pca_features(in_probe_order(model_output.inputs, spikes.channel_indices)),
         "PCA, 5 aligned channels": aligned_pca_features(spikes),
         "PCA-12, whitened traces": whitened_pca_features(spikes),
+        "PCA-12, whitened, on the probe": placed_pca_features(spikes),
         "model": model_output.embeddings.astype("float64"),
     }
     features = {**plain, **{f"{name} + location": with_location(values, location) for name, values in plain.items()}}

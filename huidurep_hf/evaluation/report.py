@@ -10,6 +10,7 @@ from tqdm import tqdm
 
 from .baselines import WHITENED_COMPONENTS
 from .clean_truth import add_spikes, evaluate_denoiser
+from .ceiling import ceiling_labels
 from .embedding import METHOD, agreement, cluster_by_density, cluster_by_mixture, neighbor_accuracy
 from .features import compared_features, model_features
 from .robustness import RATES_HZ, compare_variants, cut_window, mask_channels
@@ -156,7 +157,7 @@ def open_results(output, model_name, model, parameters: EvaluationParameters) ->
         "num_parameters": model.num_parameters(),
         "num_mixture_seeds": parameters.num_mixture_seeds,
         "max_spikes_per_unit": parameters.max_spikes_per_unit,
-        "method": {**METHOD, "whitened_components": WHITENED_COMPONENTS},
+        "method": {**METHOD, "whitened_components": WHITENED_COMPONENTS, "location": "total variance of the features"},
     }
     results = ResultFile(output, identity)
     results.add_run(describe_environment())
@@ -177,6 +178,8 @@ def evaluate_spikes(spikes, model, feature_extractor, *, num_seeds: int = 10) ->
         seed, `density_ari`; and `density_num_units`, `neighbor_accuracy`.
     """
     output = model_features(spikes, model, feature_extractor)
+    in_subset = {subset: spikes.spike_snr >= threshold for subset, threshold in SNR_SUBSETS.items()}
+    in_subset = {subset: chosen for subset, chosen in in_subset.items() if chosen.any()}
     methods = {}
     for name, features in compared_features(spikes, output).items():
         mixtures = cluster_by_mixture(features, len(np.unique(spikes.labels)), range(num_seeds))
@@ -185,19 +188,21 @@ def evaluate_spikes(spikes, model, feature_extractor, *, num_seeds: int = 10) ->
             "neighbor_accuracy": neighbor_accuracy(features, spikes.labels),
             "density_num_units": int(density.max(initial=-1) + 1),
         }
-        for subset, threshold in SNR_SUBSETS.items():
-            chosen = spikes.spike_snr >= threshold
-            if chosen.any():
-                labels = spikes.labels[chosen]
-                scores[subset] = {
-                    "mixture_ari": [agreement(labels, found[None, chosen])[0] for found in mixtures],
-                    "density_ari": agreement(labels, density[None, chosen])[0],
-                }
+        for subset, chosen in in_subset.items():
+            labels = spikes.labels[chosen]
+            scores[subset] = {
+                "mixture_ari": [agreement(labels, found[None, chosen])[0] for found in mixtures],
+                "density_ari": agreement(labels, density[None, chosen])[0],
+            }
         methods[name] = scores
+    nearest = ceiling_labels(spikes)
     return {
         "num_units": len(spikes.unit_ids),
         "num_spikes": len(spikes.labels),
         "unit_snr": [round(float(snr), 2) for snr in spikes.unit_snr],
         "spikes_per_s": round(output.spikes_per_s),
         "methods": methods,
+        "ceiling": {
+            subset: agreement(spikes.labels[chosen], nearest[None, chosen])[0] for subset, chosen in in_subset.items()
+        },
     }

@@ -11,14 +11,18 @@ SUBSET_TITLES = {"all": "all units", "snr3": "units of SNR >= 3", "snr8": "units
 def mixture_table(rows: list[dict], subset: str = "all") -> str:
     """Agreement of Gaussian mixtures with the true number of units: a method per line, a condition per column.
 
-    Mean ± SD of the adjusted Rand index over all recording seeds and mixture seeds of a condition.
+    Mean ± SD of the adjusted Rand index over all recording seeds and mixture seeds of a condition. The last line, where
+    it was measured, is what the true units' templates would give.
     """
 
     def cell(condition_rows, method):
         scores = [_of(row, method, subset, "mixture_ari") for row in condition_rows]
         return mean_and_sd(np.concatenate([score for score in scores if score is not None] or [[]]))
 
-    return _method_table(rows, cell)
+    table = _method_table(rows, cell)
+    if not all("ceiling" in row for row in rows):
+        return table
+    return f"{table}\n| {' | '.join(['nearest true template', *_ceilings(rows, subset)])} |"
 
 
 def density_table(rows: list[dict], subset: str = "all") -> str:
@@ -95,7 +99,7 @@ def comparison_table(contents: dict[str, dict]) -> str:
     for name, content in contents.items():
         rows = [row for row in content["rows"] if key(row) in common]
         conditions = conditions or list(dict.fromkeys(row["condition"] for row in rows))
-        methods = {"model": name, "model + location": f"{name} + location", "PCA-32": f"PCA in the window of {name}"}
+        methods = {"model": name, "PCA-32": f"PCA in the window of {name}"}
         for method, title in methods.items():
             scores = [
                 np.concatenate(
@@ -180,6 +184,15 @@ def _method_table(rows, cell) -> str:
         for method in methods
     ]
     return markdown_table(["", *conditions], lines)
+
+
+def _ceilings(rows, subset) -> list[str]:
+    """The ceiling of each condition: a dash where units move, since templates that stand still are none there."""
+    by_condition = {}
+    for row in rows:
+        still = None if row["recording"].get("drift_um") else row["ceiling"].get(subset)
+        by_condition.setdefault(row["condition"], []).append(still)
+    return [mean_and_sd(values) for values in by_condition.values()]
 
 
 def _over_recordings(rows, method, subset, score) -> str:

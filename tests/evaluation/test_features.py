@@ -30,10 +30,12 @@ def test_every_method_has_features_of_every_spike(spikes, output):
         "PCA-32",
         "PCA, 5 aligned channels",
         "PCA-12, whitened traces",
+        "PCA-12, whitened, on the probe",
         "model",
         "PCA-32 + location",
         "PCA, 5 aligned channels + location",
         "PCA-12, whitened traces + location",
+        "PCA-12, whitened, on the probe + location",
         "model + location",
         "model + own location",
     ]

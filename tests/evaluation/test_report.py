@@ -5,7 +5,7 @@ import pytest
 from huidurep_hf import HuiduRepFeatureExtractor
 from huidurep_hf.evaluation.report import EvaluationParameters, evaluate, evaluate_spikes
 from huidurep_hf.evaluation.robustness import compare_variants
-from huidurep_hf.evaluation.tables import comparison_table, markdown_table, mean_and_sd, report
+from huidurep_hf.evaluation.tables import comparison_table, markdown_table, mean_and_sd, mixture_table, report
 from huidurep_hf.simulation import recordings
 from huidurep_hf.simulation.examples import load_templates
 
@@ -36,9 +36,10 @@ def test_figures_are_complete_and_a_second_run_adds_only_what_is_missing(small_c
     content = evaluate(tiny_checkpoint, output, parameters, device="cpu", progress=False)
     row = content["rows"][0]
     assert (row["condition"], row["recording_seed"], row["num_units"]) == ("tetrode", 1, 8)
-    assert len(row["methods"]) == 9 and row["recording"]["probe"] == "tetrode_diamond"
+    assert len(row["methods"]) == 11 and row["recording"]["probe"] == "tetrode_diamond"
     for scores in row["methods"].values():
         assert len(scores["all"]["mixture_ari"]) == 2 and 0 < scores["neighbor_accuracy"] <= 1
+    assert 0.3 < row["ceiling"]["all"] <= 1
     robustness = row["robustness"]
     assert {"as recorded", "20 % of the channels dead", "10 kHz", "48 kHz, window of 1.04 ms"} <= set(robustness)
     assert row["denoising"][-1]["denoisers"]["none"]["gain_db"] == 0
@@ -51,6 +52,7 @@ def test_figures_are_complete_and_a_second_run_adds_only_what_is_missing(small_c
     assert content["rows"][0] == row and json.loads(output.read_text()) == content
     text = report(content)
     assert "Recording seeds 1, 2; 2 mixture seeds for each" in text and "| model + own location |" in text
+    assert "| nearest true template |" in text
 
 
 def test_spikes_as_recorded_score_the_same_as_any_variant(spikes, tiny_model):
@@ -100,13 +102,23 @@ def test_models_are_compared_on_the_recordings_they_share():
     def row(seed, ari, condition="tetrode"):
         scores = {"neighbor_accuracy": ari, "all": {"mixture_ari": [ari, ari + 0.2]}}
         gains = [{"snr_min": 4.0, "snr_max": 8.0, "denoisers": {"model": {"gain_db": 10 * ari}, "PCA": {"gain_db": 2}}}]
-        methods = dict.fromkeys(("model", "model + location", "PCA-32"), scores)
+        methods = dict.fromkeys(("model", "PCA-32"), scores)
         return {"condition": condition, "recording_seed": seed, "methods": methods, "denoising": gains}
 
     text = comparison_table({"a": {"rows": [row(1, 0.1), row(2, 0.9)]}, "b": {"rows": [row(1, 0.5), row(1, 0.5, "x")]}})
-    assert "| a | 0.20 ± 0.10 | 0.10 | 1.0 |" in text and "| b + location | 0.60 ± 0.10 | 0.50 |  |" in text
+    assert "| a | 0.20 ± 0.10 | 0.10 | 1.0 |" in text and "| b | 0.60 ± 0.10 | 0.50 | 5.0 |" in text
     assert "| PCA in the window of b | 0.60 ± 0.10 | 0.50 | 2.0 |" in text
     assert text.startswith("|  | tetrode | neighbours |") and "0.9" not in text
+
+
+def test_still_templates_are_no_ceiling_under_drift():
+    def row(condition, drift_um):
+        methods = {"model": {"neighbor_accuracy": 0.9, "all": {"mixture_ari": [0.5], "density_ari": 0.25}}}
+        recording = {"drift_um": drift_um}
+        return {"condition": condition, "recording": recording, "methods": methods, "ceiling": {"all": 0.75}}
+
+    table = mixture_table([row("still", None), row("moving", 30.0)])
+    assert table.endswith("| model | 0.50 | 0.50 |\n| nearest true template | 0.75 | – |")
 
 
 def test_subsets_without_units_are_a_dash():
