@@ -16,6 +16,7 @@ METHODS = {
 DENOISERS = {"PCA": "0.6", "random decoder": "tab:orange", "model": "tab:blue"}
 EMBEDDING_PLOT = "embedding.png"
 DENOISER_PLOT = "denoiser.png"
+LEGEND_COLUMNS = 3
 
 
 def draw_card_plots(rows, folder) -> list[str]:
@@ -83,7 +84,13 @@ def _draw_bars(labels, series, colors, quantity, path):
     axes.set_xticks(range(len(labels)), labels)
     axes.set_ylabel(quantity)
     axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False, fontsize=8, ncols=len(series), loc="lower center", bbox_to_anchor=(0.5, 1.0))
+    axes.legend(
+        frameon=False,
+        fontsize=8,
+        ncols=min(len(series), LEGEND_COLUMNS),
+        loc="lower center",
+        bbox_to_anchor=(0.5, 1.0),
+    )
     # Without the version of matplotlib: the same figures give the same file.
     figure.savefig(path, metadata={"Software": None})
     return path.name
