@@ -1,4 +1,4 @@
-"""How well spikes could be told apart by one who knows every unit's template: what no clustering can be asked to beat."""
+"""How well spikes could be told apart by one who knows every unit's template; no clustering can be asked to beat it."""
 
 import numpy as np
 

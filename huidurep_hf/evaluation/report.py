@@ -9,8 +9,8 @@ import numpy as np
 from tqdm import tqdm
 
 from .baselines import WHITENED_COMPONENTS
-from .clean_truth import add_spikes, evaluate_denoiser
 from .ceiling import ceiling_labels
+from .clean_truth import add_spikes, evaluate_denoiser
 from .embedding import METHOD, agreement, cluster_by_density, cluster_by_mixture, neighbor_accuracy
 from .features import compared_features, model_features
 from .robustness import RATES_HZ, compare_variants, cut_window, mask_channels
