@@ -16,8 +16,8 @@ logger = logging.getLogger("huidurep_hf")
 
 # What is left of a spike late in a burst.
 WEAKENED = 0.65
-# Less evidence is asked for than elsewhere: a burst goes on far more often than a unit fires by itself (20 to 24 alike
-# on development recordings, 16 and 28 worse).
+# Less evidence is asked for than elsewhere: a burst goes on far more often than a unit fires by itself. Chosen on
+# development recordings.
 MIN_GAIN_IN_BURST = 14.0
 # Intervals within bursts; at the lower end the dead time of two templates on one spike.
 BURST_INTERVAL_MS = (1.5, 12.0)

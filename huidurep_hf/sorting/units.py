@@ -10,6 +10,7 @@ from ..clustering.merging import find_duplicates
 from .matched_events import match_events
 from .motion_pieces import join_pieces
 from .probabilities import spike_probabilities
+from .remains import find_remains
 from .templates import average_templates, signed, template_window
 
 logger = logging.getLogger("huidurep_hf")
@@ -72,9 +73,9 @@ def find_units(clusters, peaks, prepared, whitened, parameters):
     samples = to_extremum(samples, units, peaks, prepared, parameters)
     templates = average_templates(units, samples, peaks, prepared, parameters.seed)
     if parameters.num_units is None and len(templates):
-        is_faint = np.abs(templates).max(axis=(1, 2)) < MIN_SNR
-        units = drop_small(np.where(is_faint[units] & (units >= 0), -1, units), 1)
-        templates = templates[~is_faint]
+        is_false = find_false_units(units, detected >= 0, templates, parameters)
+        units = drop_small(np.where(is_false[units] & (units >= 0), -1, units), 1)
+        templates = templates[~is_false]
     became = np.select([units >= 0, is_duplicate, is_small], ["unit", "duplicate", "small cluster"], "noise")
     probabilities = spike_probabilities(units, samples, peaks, whitened, parameters.seed)
     return Units(peaks, detected, units, samples, probabilities, became, templates)
@@ -94,6 +95,27 @@ def _with_pieces_joined(labels, samples, events, whitened, seed):
     joined, shifts = join_pieces(labels, displacements, templates, recording.get_sampling_frequency())
     logger.info("match: %d units, %d after pieces are joined", len(templates), joined.max(initial=-1) + 1)
     return joined, samples + shifts
+
+
+def find_false_units(units, is_detected, templates, parameters):
+    """Find units that are too faint to be told from noise, and what is left of others' spikes.
+
+    Args:
+        units: `(num_events,)` from 0 without gaps, -1 for events of no unit.
+        is_detected: `(num_events,)` bool, whether the event is a detected peak.
+        templates: `(num_units, num_samples, num_channels)`, SDs of the noise.
+        parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`], for sign and threshold of detection.
+
+    Returns:
+        `(num_units,)` bool.
+    """
+    is_faint = np.abs(templates).max(axis=(1, 2)) < MIN_SNR
+    is_spike = units >= 0
+    depths = signed(templates, parameters.peak_sign).max(axis=(1, 2))
+    # Matching has looked for them already, by templates of the clusters; these are those of the spikes that it found.
+    is_rest = find_remains(units[is_spike], is_detected[is_spike], depths, parameters.detect_threshold)
+    logger.info("match: %d of %d units are faint, %d remains of others", is_faint.sum(), len(templates), is_rest.sum())
+    return is_faint | is_rest
 
 
 def order_along_probe(labels, peaks, prepared):
