@@ -40,7 +40,7 @@ def main():
         arguments = PretrainingArguments.from_yaml(options.config, **overrides)
         trainer = Pretrainer(arguments, options.output, cpu=options.cpu)
         folder = trainer.run(resume=options.resume, progress_bar=not options.quiet)
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         sys.exit(f"error: {error}")
     if trainer.accelerator.is_main_process:
         print(f"The model is in {folder}")

@@ -10,6 +10,15 @@ import yaml
 from ..model.configuration_huidurep import HuiduRepConfig
 from .view_parameters import ViewParameters
 
+FREE_FIELDS = (
+    "temperature",
+    "denoising_weight",
+    "location_weight",
+    "hidden_dropout_prob",
+    "attention_probs_dropout_prob",
+)
+"""Fields of `HuiduRepConfig` on which no weight's meaning depends."""
+
 
 @dataclass(frozen=True)
 class PretrainingArguments:
@@ -19,7 +28,9 @@ class PretrainingArguments:
         dataset: folder or hub name of a spike dataset, or a list of several.
         noise: file of real noise that views draw from too (see `scripts/noise_from_recording.py`); none if left out.
         model: fields of `HuiduRepConfig` that differ from its defaults.
-        paper: start from the published architecture instead of ours.
+        paper: train the published architecture instead of ours.
+        start: folder or hub name of a checkpoint that training goes on from, with its weights, heads and
+            configuration; of the latter `model` may change weights of losses, temperature and dropout.
         views: ranges of the views.
         max_displacement_um: farthest that the two spikes of a pair may lie apart along the probe by the unit's drift;
             0 for pairs of one and the same waveform.
@@ -43,6 +54,7 @@ class PretrainingArguments:
     noise: str | None = None
     model: dict = field(default_factory=dict)
     paper: bool = False
+    start: str | None = None
     views: ViewParameters = field(default_factory=ViewParameters)
     max_displacement_um: float = 80.0
     num_steps: int = 3000
@@ -84,8 +96,21 @@ class PretrainingArguments:
         return cls(**{**values, "views": ViewParameters(**ranges)})
 
     def build_config(self) -> HuiduRepConfig:
-        """Return the model's configuration."""
+        """Return the model's configuration.
+
+        Raises:
+            ValueError: a field that does not exist, or one that weights to start from have settled.
+            OSError: there is no checkpoint to start from.
+        """
         check_names(self.model, list(HuiduRepConfig().to_dict()), "model")
+        if self.start is not None:
+            settled = sorted(set(self.model) - set(FREE_FIELDS)) + ["paper"] * self.paper
+            if settled:
+                raise ValueError(
+                    f"{self.start!r} settles {', '.join(settled)}; leave out start, or in `model` what is not among "
+                    f"{', '.join(FREE_FIELDS)}."
+                )
+            return HuiduRepConfig.from_pretrained(self.start, **self.model)
         return HuiduRepConfig.paper(**self.model) if self.paper else HuiduRepConfig(**self.model)
 
 

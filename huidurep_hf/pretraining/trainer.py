@@ -18,6 +18,7 @@ from tqdm import tqdm
 from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
 from ..model.pretraining_huidurep import HuiduRepForPreTraining
 from ..spike_dataset.noise_snippets import NoiseSnippets
+from .ancestry import join_data, read_data_record
 from .arguments import PretrainingArguments
 from .dataset import ProbeBatches, SpikePairs, describe_data, load_spikes
 from .monitor import sort_validation_units
@@ -119,6 +120,9 @@ class Pretrainer:
             )
         self.pairs = SpikePairs(spikes, geometry)
         self.data_record = describe_data(spikes)
+        if arguments.start is not None:
+            # What is learned on goes into the weights, and so do its licences.
+            self.data_record = join_data(read_data_record(arguments.start), self.data_record)
         self.views = SpikeViews(arguments.views, self.config, geometry.peak_sample, self._recorded_noise())
         shuffled = np.random.default_rng([arguments.seed, 0]).permutation(len(self.pairs))
         self.validation_units = np.sort(shuffled[: arguments.num_validation_units])
@@ -145,7 +149,11 @@ class Pretrainer:
         # The same weights in every process, without touching the caller's random state.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(arguments.seed)
-            model = HuiduRepForPreTraining(self.config)
+            if arguments.start is None:
+                model = HuiduRepForPreTraining(self.config)
+            else:
+                # Heads that the checkpoint lacks are drawn; the momentum branch starts from the trained one.
+                model = HuiduRepForPreTraining.from_pretrained(arguments.start, config=self.config)
         model.train()
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         groups = [

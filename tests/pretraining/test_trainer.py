@@ -137,6 +137,8 @@ def test_two_processes(config, tmp_path):
         (["--set", "dataset=/nowhere"], "build_dataset.py"),
         (["--set", "model={hiden_size: 8}"], "Did you mean 'hidden_size'"),
         (["--set", "batch_size=4000"], "units for training and a batch 4000"),
+        (["--set", "start=huidurep/base"], "settles hidden_size"),
+        (["--set", "start=/nowhere", "model={}"], "/nowhere"),
     ],
 )
 def test_mistakes_are_one_line(config, tmp_path, options, message):
@@ -184,6 +186,45 @@ def test_real_noise_comes_into_the_views_or_is_refused(config, tmp_path):
         Pretrainer(
             PretrainingArguments.from_dict({**values, "noise": save("m.npz", 15000.0)}), tmp_path / "c", cpu=True
         )
+
+
+def test_training_goes_on_from_a_checkpoint_and_from_what_it_was_trained_on(config, generated, tmp_path):
+    values = {**yaml.safe_load(config.read_text()), "num_validation_units": 0}
+    first = Pretrainer(PretrainingArguments.from_dict(values), tmp_path / "first", cpu=True)
+    start = first.run(progress_bar=False)
+    mine = write_spikes(spikes_from_recording(generated[0], progress=False), tmp_path / "mine")
+    again = {**values, "model": {"temperature": 0.07}, "dataset": str(mine), "start": str(start), "seed": 1}
+    second = Pretrainer(PretrainingArguments.from_dict(again), tmp_path / "second", cpu=True)
+    assert second.config.hidden_size == 16 and second.config.temperature == 0.07
+    weights = dict(second.model.named_parameters())
+    for name, value in first.model.named_parameters():
+        # The heads too; the momentum branch, which is not published, is a fresh copy.
+        if not name.startswith("momentum_"):
+            assert torch.equal(value, weights[name]), name
+    for trained, copy in second.model._momentum_pairs():
+        assert torch.equal(trained, copy)
+    record = json.loads((second.run(progress_bar=False) / "training.json").read_text())
+    assert record["arguments"]["start"] == str(start)
+    for name, values in first.data_record.items():
+        assert set(values) < set(record["data"][name]), name
+    assert "unknown" in record["data"]["licenses"] and "recorded" in record["data"]["neurons"]
+
+    (start / "training.json").unlink()
+    orphan = Pretrainer(PretrainingArguments.from_dict(again), tmp_path / "third", cpu=True)
+    assert orphan.data_record["licenses"] == ["unknown"]
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model": {"hidden_size": 64}}, "settles hidden_size; leave out start"),
+        ({"paper": True}, "settles paper"),
+    ],
+)
+def test_a_start_settles_the_architecture(changes, message):
+    arguments = PretrainingArguments.from_dict({"start": "huidurep/base", **changes})
+    with pytest.raises(ValueError, match=message):
+        arguments.build_config()
 
 
 def test_a_recording_alone_trains_the_encoder(config, generated, tmp_path):

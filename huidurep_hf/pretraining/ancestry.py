@@ -1,0 +1,37 @@
+"""What a checkpoint that training goes on from was itself trained on."""
+
+import json
+from pathlib import Path
+
+from transformers.utils import cached_file
+
+from ..checkpoints import resolve_checkpoint
+
+TRAINING_FILE = "training.json"
+UNKNOWN_DATA = {"licenses": ["unknown"], "neurons": ["unknown"], "probes": ["unknown"]}
+
+
+def read_data_record(checkpoint: str) -> dict:
+    """Return what a checkpoint's training record says of its data, as `describe_data` gives it.
+
+    Args:
+        checkpoint: folder or hub name.
+
+    Returns:
+        `licenses`, `neurons` and `probes`, lists of names; each is `["unknown"]` where there is no record.
+    """
+    path = cached_file(
+        resolve_checkpoint(checkpoint),
+        TRAINING_FILE,
+        _raise_exceptions_for_missing_entries=False,
+        _raise_exceptions_for_connection_errors=False,
+    )
+    if path is None:
+        return UNKNOWN_DATA
+    data = json.loads(Path(path).read_text()).get("data", {})
+    return {name: data.get(name, unknown) for name, unknown in UNKNOWN_DATA.items()}
+
+
+def join_data(first: dict, second: dict) -> dict:
+    """Return the record of weights trained on both data: every name that either holds, sorted."""
+    return {name: sorted({*first[name], *second[name]}) for name in UNKNOWN_DATA}
