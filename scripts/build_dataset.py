@@ -4,8 +4,8 @@ import argparse
 import logging
 import sys
 
-from huidurep_hf.simulation.dataset_building import SpikeDatasetParameters, build_spike_dataset
-from huidurep_hf.simulation.dataset_units import SOURCES
+from huidurep_hf.simulation.dataset_building import build_spike_dataset
+from huidurep_hf.simulation.dataset_parameters import SOURCES, SpikeDatasetParameters
 from huidurep_hf.simulation.templates import TemplateParameters
 
 
@@ -16,7 +16,7 @@ def main() -> None:
     parser.add_argument("--num-units", type=int, default=12_000, help="units of the train split")
     parser.add_argument("--num-test-units", type=int, default=500, help="held-out cell models; 0 for none")
     parser.add_argument("--source", choices=SOURCES, default="cell_models", help="neurons of the train split")
-    parser.add_argument("--units-per-neuron", type=int, default=4, help="units that a stylised neuron serves")
+    parser.add_argument("--units-per-neuron", type=int, default=6, help="units that a neuron serves")
     parser.add_argument("--num-displacements", type=int, default=4, help="rows per unit, each displaced")
     parser.add_argument("--minimal-amplitude-uv", type=float, default=20.0, help="smallest trough")
     parser.add_argument("--seed", type=int, default=0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -13,54 +13,19 @@ import numpy as np
 from tqdm import tqdm
 
 from ..spike_dataset.folder import DESCRIPTION_FILE, check_dataset_folder, new_dataset_folder
-from ..spike_dataset.geometry import SpikeGeometry, describe, spike_features
+from ..spike_dataset.geometry import describe, spike_features
 from ..spike_dataset.shards import write_shard
 from .cells import HELD_OUT_CELLS, TRAINING_CELLS, load_cells
 from .dataset_card import dataset_card, dataset_license
+from .dataset_parameters import SpikeDatasetParameters
 from .dataset_rows import dataset_rows
-from .dataset_units import SOURCES, held_out_units, training_units
-from .probes import RANDOM_PROBES, contact_positions
-from .templates import TemplateParameters, simulate_unit
+from .dataset_units import held_out_units, training_units
+from .probes import contact_positions
+from .templates import simulate_unit
 
 logger = logging.getLogger("huidurep_hf")
 
 UNITS_PER_SHARD = 1000
-
-
-@dataclass(frozen=True)
-class SpikeDatasetParameters:
-    """What a simulated spike dataset is made of.
-
-    Attributes:
-        num_units: units of the train split, cell models and probes in equal shares.
-        num_test_units: units of the test split, from held-out cells on held-out probes; 0 for no such split.
-        source: neurons of the train split, from `dataset_units.SOURCES`.
-        units_per_neuron: units that a stylised neuron serves, each in another pose, probes in turn.
-        num_layouts: versions of each layout that is drawn at random. A unit should not be told from the others by its
-            contacts alone, so many units share each.
-        num_channels: channels of a row, those nearest to its peak channel.
-        seed: the whole dataset follows from it.
-        templates: how units are placed and their waveforms cut.
-    """
-
-    num_units: int = 12_000
-    num_test_units: int = 500
-    source: str = "cell_models"
-    units_per_neuron: int = 4
-    num_layouts: int = 8
-    num_channels: int = 21
-    seed: int = 0
-    templates: TemplateParameters = field(default_factory=TemplateParameters)
-
-    @property
-    def geometry(self) -> SpikeGeometry:
-        """What all rows share."""
-        templates = self.templates
-        return SpikeGeometry(templates.num_samples, self.num_channels, templates.sampling_rate, templates.peak_sample)
-
-    def __post_init__(self):
-        if self.source not in SOURCES:
-            raise ValueError(f"Got source {self.source!r}; expected one of {list(SOURCES)}.")
 
 
 @dataclass(frozen=True)
@@ -159,22 +124,20 @@ def _simulate_shard(shard: _Shard, parameters: SpikeDatasetParameters) -> int:
 
     held_out = shard.split == "test"
     indices = range(shard.first_unit, shard.first_unit + shard.num_units)
-    if held_out:
-        units = held_out_units(indices)
-    else:
-        units = training_units(indices, parameters.source, parameters.units_per_neuron, parameters.seed)
+    units = held_out_units(indices) if held_out else training_units(parameters, indices)
     rows = []
     for unit in units:
         # A generator per unit: a unit is the same whatever the number of units, shards or workers.
         rng = np.random.default_rng([parameters.seed, held_out, unit.index])
-        layout = int(rng.integers(parameters.num_layouts)) if unit.probe in RANDOM_PROBES else 0
-        contacts = contact_positions(unit.probe, layout)
-        waveforms = simulate_unit(unit.cell, contacts, parameters.templates, rng)
+        contacts = contact_positions(unit.probe, unit.layout)
+        low, high = parameters.templates.stretch_range
+        templates = replace(parameters.templates, stretch_range=(low * unit.stretch, high * unit.stretch))
+        waveforms = simulate_unit(unit.cell, contacts, templates, rng, unit.band)
         names = {
             "unit_id": shard.first_unit_id + unit.index,
             "cell_type": unit.cell.name,
             "probe": unit.probe,
-            "layout": layout,
+            "layout": unit.layout,
             "group": unit.group,
         }
         rows += dataset_rows(waveforms, contacts, parameters.num_channels, names)

@@ -50,7 +50,7 @@ at sample {peak_sample}. Rows of one unit follow each other.
 | `displacement_um` | how far the cell was moved along the probe for this row, 0 for the unit's first row |
 | `cell_type` | cell model, or family of a stylised neuron |
 | `probe` | layout |
-| `layout` | version of the layout, for those whose dimensions are drawn at random |
+| `layout` | version of the layout: its dimensions, where they are drawn at random, and its filter |
 | `group` | what must not be split between train and test: the cell model, or the one stylised neuron |
 
 ```python
@@ -66,9 +66,9 @@ waveform = np.array(spikes[0]["waveform"]).reshape({num_samples}, {num_channels}
 
 The membrane currents around up to five spikes of each neuron were kept. For every row the potential at the contacts
 was computed from them with the line-source method (0.3 S/m), the cell being really moved for each displacement, and
-passed through a band-pass, of zero phase or with a causal high-pass. Units differ in position, rotation, size,
-duration and band; a unit's rows differ in displacement and in the spike of the train. Everything
-follows from the seed. `scripts/build_dataset.py` of huidurep-hf, with
+passed through a band-pass, of zero phase or with a causal high-pass, the same for all units of one probe and layout.
+Each neuron serves several units, which differ in position, rotation and size and a little in duration, as neurons of
+one type do; a unit's rows differ in displacement and in the spike of the train. Everything follows from the seed. `scripts/build_dataset.py` of huidurep-hf, with
 
 ```json
 {parameters}

@@ -149,7 +149,6 @@ def place_units(parameters: RecordingParameters, contacts: np.ndarray | None = N
         margin_um=MARGIN_UM,
         size_range=SIZE_RANGE,
         stretch_range=STRETCH_RANGE,
-        random_band_probability=0.0,
     )
     rng = np.random.default_rng(parameters.seed)
     displacements = _displacements(parameters.drift_um)
@@ -158,6 +157,8 @@ def place_units(parameters: RecordingParameters, contacts: np.ndarray | None = N
     for _ in range(MAXIMAL_TRIES_PER_UNIT * parameters.num_units):
         if len(rows) == parameters.num_units:
             break
+        # A draw that decides nothing any more: published recordings rest on the draws after it.
+        rng.random()
         unit = random_unit(cells[len(rows) % len(cells)], contacts, placement, rng)
         spike = int(rng.integers(unit.cell.num_spikes))
         position = unit.pose.position

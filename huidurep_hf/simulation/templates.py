@@ -27,8 +27,8 @@ class TemplateParameters:
         margin_um: how far beside the outermost contacts the soma may lie.
         size_range: factor on the morphology, drawn per unit (log-uniform).
         stretch_range: factor on the spike's duration, drawn per unit (log-uniform).
-        random_band_probability: share of units whose filter is drawn (high-pass 100-600 Hz, low-pass 2.5-12 kHz)
-            instead of the nominal 300-6000 Hz.
+        random_band_probability: share of recording chains whose filter is drawn (high-pass 100-600 Hz, low-pass
+            2.5-12 kHz) instead of the nominal 300-6000 Hz.
         causal_probability: share of those whose high-pass is causal, as in analogue and online filters.
         num_displacements: waveforms per unit; the first one is not displaced.
         maximal_displacement_um: displacements along the probe are drawn up to this, both ways.
@@ -42,7 +42,7 @@ class TemplateParameters:
     distance_um: tuple[float, float] = (8.0, 60.0)
     margin_um: float = 35.0
     size_range: tuple[float, float] = (0.7, 1.4)
-    stretch_range: tuple[float, float] = (0.7, 1.5)
+    stretch_range: tuple[float, float] = (0.93, 1.08)
     random_band_probability: float = 0.5
     causal_probability: float = 0.3
     num_displacements: int = 4
@@ -51,14 +51,21 @@ class TemplateParameters:
 
 
 @dataclass(frozen=True)
+class Band:
+    """The filter of a recording chain; see [`~huidurep_hf.simulation.amplifier.record_potential`]."""
+
+    edges_hz: tuple[float, float] = NOMINAL_BAND_HZ
+    causal_order: int | None = None
+
+
+@dataclass(frozen=True)
 class Unit:
-    """A cell before the probe with the recording chain that sees it."""
+    """A cell before the probe with the filter that it is seen through."""
 
     cell: CellCurrents
     pose: CellPose
     stretch: float = 1.0
-    band_hz: tuple[float, float] | None = NOMINAL_BAND_HZ
-    causal_order: int | None = None
+    band: Band = Band()
 
 
 @dataclass(frozen=True)
@@ -90,17 +97,25 @@ def random_pose(
     return CellPose(position, rotation, log_uniform(rng, *parameters.size_range))
 
 
+def random_band(parameters: TemplateParameters, rng: np.random.Generator) -> Band:
+    """Draw the filter of a recording chain, the nominal one or another."""
+    if rng.random() >= parameters.random_band_probability:
+        return Band()
+    edges_hz = (log_uniform(rng, 100, 600), log_uniform(rng, 2500, 12_000))
+    is_causal = rng.random() < parameters.causal_probability
+    return Band(edges_hz, int(rng.integers(1, 4)) if is_causal else None)
+
+
 def random_unit(
-    cell: CellCurrents, contacts: np.ndarray, parameters: TemplateParameters, rng: np.random.Generator
+    cell: CellCurrents,
+    contacts: np.ndarray,
+    parameters: TemplateParameters,
+    rng: np.random.Generator,
+    band: Band = Band(),
 ) -> Unit:
-    """Draw a pose, a duration and an amplifier band for `cell` before contacts `(num_contacts, 2)` (µm)."""
-    band_hz, causal_order = NOMINAL_BAND_HZ, None
-    if rng.random() < parameters.random_band_probability:
-        band_hz = (log_uniform(rng, 100, 600), log_uniform(rng, 2500, 12_000))
-        if rng.random() < parameters.causal_probability:
-            causal_order = int(rng.integers(1, 4))
+    """Draw a pose and a duration for `cell` before contacts `(num_contacts, 2)` (µm), seen through `band`."""
     pose = random_pose(cell, contacts, parameters, rng)
-    return Unit(cell, pose, log_uniform(rng, *parameters.stretch_range), band_hz, causal_order)
+    return Unit(cell, pose, log_uniform(rng, *parameters.stretch_range), band)
 
 
 def unit_waveform(
@@ -120,7 +135,12 @@ def unit_waveform(
     """
     potential = extracellular_potential(unit.cell, unit.pose, contacts, spike)
     waveform = record_potential(
-        potential, unit.cell.sampling_rate, parameters.sampling_rate, unit.band_hz, unit.stretch, unit.causal_order
+        potential,
+        unit.cell.sampling_rate,
+        parameters.sampling_rate,
+        unit.band.edges_hz,
+        unit.stretch,
+        unit.band.causal_order,
     )
     trough = -waveform.min()
     if trough < max(parameters.minimal_amplitude_uv, waveform.max()):
@@ -130,7 +150,11 @@ def unit_waveform(
 
 
 def simulate_unit(
-    cell: CellCurrents, contacts: np.ndarray, parameters: TemplateParameters, rng: np.random.Generator
+    cell: CellCurrents,
+    contacts: np.ndarray,
+    parameters: TemplateParameters,
+    rng: np.random.Generator,
+    band: Band = Band(),
 ) -> UnitWaveforms:
     """Draw units until one is large enough on the probe, and give its waveforms at all its displacements.
 
@@ -140,7 +164,7 @@ def simulate_unit(
         ValueError: no position was found; the amplitude floor is too high for this cell and probe.
     """
     for _ in range(MAXIMAL_TRIES):
-        unit = random_unit(cell, contacts, parameters, rng)
+        unit = random_unit(cell, contacts, parameters, rng, band)
         first = unit_waveform(unit, contacts, parameters, int(rng.integers(cell.num_spikes)))
         if first is None:
             continue

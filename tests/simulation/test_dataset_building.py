@@ -6,14 +6,16 @@ import pyarrow.parquet as pq
 import pytest
 
 from huidurep_hf.simulation.cells import HELD_OUT_CELLS, TRAINING_CELLS
-from huidurep_hf.simulation.dataset_building import SpikeDatasetParameters, build_spike_dataset
+from huidurep_hf.simulation.dataset_building import build_spike_dataset
+from huidurep_hf.simulation.dataset_parameters import SpikeDatasetParameters
 from huidurep_hf.simulation.dataset_rows import nearest_channels
+from huidurep_hf.simulation.dataset_units import training_units
 from huidurep_hf.simulation.probes import HELD_OUT_PROBES, TRAINING_PROBES
 from huidurep_hf.simulation.templates import TemplateParameters
 from huidurep_hf.spike_dataset.geometry import SpikeGeometry, read_geometry, spike_features
 
 PARAMETERS = SpikeDatasetParameters(
-    num_units=54, num_test_units=12, seed=3, templates=TemplateParameters(num_displacements=3)
+    num_units=54, num_test_units=12, units_per_neuron=1, seed=3, templates=TemplateParameters(num_displacements=3)
 )
 
 
@@ -83,6 +85,16 @@ def test_cells_and_probes_have_equal_shares(spikes):
     pairs = list(zip(spikes["train"]["cell_type"], spikes["train"]["probe"]))
     assert {pairs.count(pair) for pair in set(pairs)} == {3}
     assert len(set(pairs)) == 54
+
+
+def test_units_of_a_chain_share_its_filter_and_others_have_their_own(cells_in_cache):
+    parameters = replace(PARAMETERS, templates=TemplateParameters(random_band_probability=1.0))
+    bands = {}
+    for unit in training_units(parameters, range(540)):
+        bands.setdefault((unit.probe, unit.layout), set()).add(unit.band)
+    assert len(bands) == 6 * PARAMETERS.num_layouts
+    assert {len(of_chain) for of_chain in bands.values()} == {1}
+    assert len(set().union(*bands.values())) == len(bands)
 
 
 def test_streams(folder, spikes):

@@ -7,7 +7,8 @@ import pytest
 from huggingface_hub import DatasetCard
 
 from huidurep_hf.simulation.amplifier import record_potential
-from huidurep_hf.simulation.dataset_building import SpikeDatasetParameters, build_spike_dataset
+from huidurep_hf.simulation.dataset_building import build_spike_dataset
+from huidurep_hf.simulation.dataset_parameters import SpikeDatasetParameters
 from huidurep_hf.simulation.dataset_units import training_units
 from huidurep_hf.simulation.potential import CellPose, extracellular_potential
 from huidurep_hf.simulation.probes import TRAINING_PROBES
@@ -79,13 +80,16 @@ def test_nothing_is_left_in_neuron(neurons):
     assert not h.CVode().use_fast_imem()
 
 
-def test_units_share_neurons(mechanism):
-    units = list(training_units(range(6), "stylised", 3, seed=1))
-    assert [unit.group for unit in units[:3]] == [f"{units[0].cell.name}_000000"] * 3
-    assert [unit.group[-6:] for unit in units[3:]] == ["000001"] * 3
-    assert [unit.probe for unit in units] == list(TRAINING_PROBES)
-    (alone,) = training_units(range(4, 5), "stylised", 3, seed=1)
+def test_units_of_a_neuron_differ_by_their_place(mechanism):
+    units = list(training_units(PARAMETERS, range(6)))
+    for neuron, kin in enumerate((units[:3], units[3:])):
+        assert {unit.group for unit in kin} == {f"{kin[0].cell.name}_{neuron:06d}"}
+        assert {unit.probe for unit in kin} == {TRAINING_PROBES[neuron]}
+        assert len({(unit.layout, unit.stretch) for unit in kin}) == 1
+    assert units[0].stretch != units[3].stretch
+    (alone,) = training_units(PARAMETERS, range(4, 5))
     np.testing.assert_array_equal(alone.cell.currents, units[4].cell.currents)
+    assert (alone.layout, alone.stretch) == (units[4].layout, units[4].stretch)
 
 
 def test_a_free_dataset_needs_no_cell_models(mechanism, tmp_path, monkeypatch):

@@ -8,8 +8,8 @@ from huidurep_hf.simulation.probes import contact_positions
 from huidurep_hf.simulation.templates import (
     TemplateParameters,
     Unit,
+    random_band,
     random_pose,
-    random_unit,
     simulate_unit,
     unit_waveform,
 )
@@ -109,16 +109,16 @@ def test_upright_cells_stand_upright(cell):
     assert 10 < tilts.max() <= 15 + 1e-6
 
 
-def test_bands(cell):
+def test_bands():
     rng = np.random.default_rng(0)
-    units = [random_unit(cell, np.zeros((1, 2)), PARAMETERS, rng) for _ in range(400)]
-    bands = np.array([unit.band_hz for unit in units])
+    drawn = [random_band(PARAMETERS, rng) for _ in range(400)]
+    bands = np.array([band.edges_hz for band in drawn])
     nominal = (bands == (300, 6000)).all(axis=1)
     assert 0.4 < nominal.mean() < 0.6
     low, high = bands[~nominal].T
     assert (low >= 100).all() and (low <= 600).all()
     assert (high >= 2500).all() and (high <= 12_000).all()
-    orders = np.array([unit.causal_order or 0 for unit in units])
+    orders = np.array([band.causal_order or 0 for band in drawn])
     assert (orders[nominal] == 0).all()
     assert set(orders) == {0, 1, 2, 3}
     assert 0.2 < (orders[~nominal] > 0).mean() < 0.4
