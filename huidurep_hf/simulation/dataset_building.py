@@ -21,7 +21,7 @@ from .dataset_parameters import SpikeDatasetParameters
 from .dataset_rows import dataset_rows
 from .dataset_units import held_out_units, training_units
 from .probes import contact_positions
-from .templates import simulate_unit
+from .templates import NoPlaceError, simulate_unit
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -71,6 +71,9 @@ def build_spike_dataset(
         num_rows = _simulate_shards(shards, parameters, num_workers, progress)
         _describe(unfinished, parameters, num_rows)
     logger.info("Wrote %s: %s", output, ", ".join(f"{rows} {split} rows" for split, rows in num_rows.items()))
+    num_wanted = (parameters.num_units + parameters.num_test_units) * parameters.templates.num_displacements
+    if sum(num_rows.values()) < num_wanted:
+        logger.info("%d rows fewer than asked for: units without a place", num_wanted - sum(num_rows.values()))
     return output
 
 
@@ -132,7 +135,12 @@ def _simulate_shard(shard: _Shard, parameters: SpikeDatasetParameters) -> int:
         contacts = contact_positions(unit.probe, unit.layout)
         low, high = parameters.templates.stretch_range
         templates = replace(parameters.templates, stretch_range=(low * unit.stretch, high * unit.stretch))
-        waveforms = simulate_unit(unit.cell, contacts, templates, rng, unit.band)
+        try:
+            waveforms = simulate_unit(unit.cell, contacts, templates, rng, unit.band)
+        except NoPlaceError as error:
+            # Some filters leave too little of some neurons' spikes. Its number stays unused.
+            refusal = error
+            continue
         names = {
             "unit_id": shard.first_unit_id + unit.index,
             "cell_type": unit.cell.name,
@@ -141,6 +149,8 @@ def _simulate_shard(shard: _Shard, parameters: SpikeDatasetParameters) -> int:
             "group": unit.group,
         }
         rows += dataset_rows(waveforms, contacts, parameters.num_channels, names)
+    if not rows:
+        raise refusal
     features = spike_features(parameters.geometry)
     columns = {name: [row[name] for row in rows] for name in features}
     write_shard(shard.path, [pa.table(columns, schema=features.arrow_schema)], features.arrow_schema)

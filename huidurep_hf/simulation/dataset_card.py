@@ -68,7 +68,8 @@ The membrane currents around up to five spikes of each neuron were kept. For eve
 was computed from them with the line-source method (0.3 S/m), the cell being really moved for each displacement, and
 passed through a band-pass, of zero phase or with a causal high-pass, the same for all units of one probe and layout.
 Each neuron serves several units, which differ in position, rotation and size and a little in duration, as neurons of
-one type do; a unit's rows differ in displacement and in the spike of the train. Everything follows from the seed. `scripts/build_dataset.py` of huidurep-hf, with
+one type do; a unit's rows differ in displacement and in the spike of the train. Everything follows from the seed.
+`scripts/build_dataset.py` of huidurep-hf, with
 
 ```json
 {parameters}

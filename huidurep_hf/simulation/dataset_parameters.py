@@ -16,7 +16,8 @@ class SpikeDatasetParameters:
     """What a simulated spike dataset is made of.
 
     Attributes:
-        num_units: units of the train split, cell models and probes in equal shares.
+        num_units: units of the train split, cell models and probes in equal shares; those that find no place before
+            their probe are left out.
         num_test_units: units of the test split, from held-out cells on held-out probes; 0 for no such split.
         source: neurons of the train split, from `dataset_units.SOURCES`.
         units_per_neuron: units that a neuron serves one after the other, each in another pose before one probe.

@@ -149,6 +149,10 @@ def unit_waveform(
     return waveform[start : start + parameters.num_samples].astype(np.float32)
 
 
+class NoPlaceError(ValueError):
+    """A cell is too small on a probe, or its spikes are positive there, wherever it is put."""
+
+
 def simulate_unit(
     cell: CellCurrents,
     contacts: np.ndarray,
@@ -161,7 +165,7 @@ def simulate_unit(
     Each waveform is another of the cell's spikes, drawn at random: a unit's shape changes within its trains too.
 
     Raises:
-        ValueError: no position was found; the amplitude floor is too high for this cell and probe.
+        NoPlaceError: no position was found; the amplitude floor is too high for this cell, probe and filter.
     """
     for _ in range(MAXIMAL_TRIES):
         unit = random_unit(cell, contacts, parameters, rng, band)
@@ -183,7 +187,7 @@ def simulate_unit(
         if len(waveforms) == parameters.num_displacements:
             locations = np.array([pose.position[:2] for pose in poses])
             return UnitWaveforms(np.stack(waveforms), locations[:, 1] - locations[0, 1], locations)
-    raise ValueError(
+    raise NoPlaceError(
         f"Cell {cell.name} reached no trough of {parameters.minimal_amplitude_uv} µV in {MAXIMAL_TRIES} positions; "
         "lower minimal_amplitude_uv or distance_um."
     )

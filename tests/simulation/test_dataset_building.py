@@ -11,7 +11,7 @@ from huidurep_hf.simulation.dataset_parameters import SpikeDatasetParameters
 from huidurep_hf.simulation.dataset_rows import nearest_channels
 from huidurep_hf.simulation.dataset_units import training_units
 from huidurep_hf.simulation.probes import HELD_OUT_PROBES, TRAINING_PROBES
-from huidurep_hf.simulation.templates import TemplateParameters
+from huidurep_hf.simulation.templates import NoPlaceError, TemplateParameters, simulate_unit
 from huidurep_hf.spike_dataset.geometry import SpikeGeometry, read_geometry, spike_features
 
 PARAMETERS = SpikeDatasetParameters(
@@ -124,6 +124,20 @@ def test_the_card_says_licence_and_splits(folder):
     assert [split["split"] for split in card.data.to_dict()["configs"][0]["data_files"]] == ["train", "test"]
     assert "| train | 162 |" in card.text
     assert "L5_STPC" in card.text
+
+
+def test_a_unit_without_a_place_is_left_out(cells_in_cache, tmp_path, monkeypatch, caplog):
+    def refuse_one_cell(cell, *arguments):
+        if cell.name == TRAINING_CELLS[1]:
+            raise NoPlaceError("too small")
+        return simulate_unit(cell, *arguments)
+
+    monkeypatch.setattr("huidurep_hf.simulation.dataset_building.simulate_unit", refuse_one_cell)
+    few = replace(PARAMETERS, num_units=4, num_test_units=0)
+    with caplog.at_level("INFO", logger="huidurep_hf"):
+        folder = build_spike_dataset(tmp_path / "spikes", few, progress=False)
+    assert pq.read_table(folder / "data")["unit_id"].to_pylist() == [0, 0, 0, 2, 2, 2, 3, 3, 3]
+    assert "3 rows fewer than asked for" in caplog.text
 
 
 def test_an_existing_folder_is_refused(folder):
