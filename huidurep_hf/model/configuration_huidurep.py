@@ -13,6 +13,8 @@ from .resolving_huidurep import CheckpointResolvingMixin
 
 ENCODER_TYPES = ("channel", "time")
 POOLINGS = ("mean", "attention")
+ORIGINS = ("peak", "center_of_mass")
+OBJECTIVES = ("momentum_contrast", "prototypes")
 
 # A config may come from a stranger's repository: sizes beyond these are refused before anything is allocated.
 MAX_HIDDEN_SIZE = 4096
@@ -56,11 +58,17 @@ class HuiduRepConfig(CheckpointResolvingMixin, PreTrainedConfig):
         layer_norm_eps (`float`, defaults to 1e-5): Added to the variance in layer norms.
         initializer_range (`float`, defaults to 0.02): Standard deviation of initial weights.
         position_scale_um (`float`, defaults to 50): Contact positions are divided by this length in µm.
+        origin (`str`, defaults to `"peak"`): From where the layers see the contacts: from the `"peak"` channel, as
+            they are given, or from the spike's own `"center_of_mass"`, which does not jump from contact to contact
+            where noise makes now one and now another the largest.
         fuse_denoised (`bool`, defaults to `False`): Embed the spike's tokens together with those of its denoised
             waveform, in training as in use (the paper does so in use alone), at about three times the cost.
+        objective (`str`, defaults to `"momentum_contrast"`): What the embedding is trained for, see
+            [`HuiduRepForPreTraining`]: `"momentum_contrast"` (MoCo v3, published) or `"prototypes"` (ours).
         projection_hidden_size (`int`, defaults to 256): Width of the contrastive projector and predictor.
         projection_size (`int`, defaults to 64): Size of the space in which views are compared; 5 in the paper.
         temperature (`float`, defaults to 0.2): Temperature of the contrastive loss.
+            Projections and temperature belong to `"momentum_contrast"` alone.
         denoising_weight (`float`, defaults to 0.2): Weight alpha of the denoising loss.
         location_weight (`float`, defaults to 0.2): Weight of the localising loss; `"channel"` alone localises.
 
@@ -97,7 +105,9 @@ class HuiduRepConfig(CheckpointResolvingMixin, PreTrainedConfig):
     layer_norm_eps: float | int = 1e-5
     initializer_range: float | int = 0.02
     position_scale_um: float | int = 50.0
+    origin: str = "peak"
     fuse_denoised: bool = False
+    objective: str = "momentum_contrast"
     projection_hidden_size: int = 256
     projection_size: int = 64
     temperature: float | int = 0.2
@@ -154,10 +164,12 @@ class HuiduRepConfig(CheckpointResolvingMixin, PreTrainedConfig):
 
     def validate_architecture(self):
         """Refuse impossible or absurd values; called by `@strict` once the fields are set, before anything is built."""
-        if self.encoder_type not in ENCODER_TYPES:
-            raise ValueError(f"encoder_type is {self.encoder_type!r}; it must be one of {ENCODER_TYPES}.")
-        if self.pooling not in POOLINGS:
-            raise ValueError(f"pooling is {self.pooling!r}; it must be one of {POOLINGS}.")
+        choices = {"encoder_type": ENCODER_TYPES, "pooling": POOLINGS, "origin": ORIGINS, "objective": OBJECTIVES}
+        for name, known in choices.items():
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} is {getattr(self, name)!r}; it must be one of {known}.")
+        if self.encoder_type == "time" and self.origin != "peak":
+            raise ValueError(f"origin is {self.origin!r}; an encoder of time tokens does not see where contacts lie.")
         if self.hidden_act not in ACT2FN:
             raise ValueError(f"hidden_act is {self.hidden_act!r}; it must be one of {sorted(ACT2FN)}.")
         limits = {
@@ -215,6 +227,8 @@ class HuiduRepConfig(CheckpointResolvingMixin, PreTrainedConfig):
         else:
             backbone += linear(5 * self.num_channels, width) + linear(3 * width, width)
             backbone += linear(width, self.num_channels)
+        if self.objective == "prototypes":
+            return backbone
         hidden, size = self.projection_hidden_size, self.projection_size
         # Between two linear maps stands a batch norm with a weight and a bias.
         projector = linear(self.embedding_size, hidden, hidden, size) + 4 * hidden

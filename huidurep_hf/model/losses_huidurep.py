@@ -38,6 +38,45 @@ def contrastive_loss(
     return 2 * temperature * F.cross_entropy(logits, own)
 
 
+def prototype_loss(embeddings: torch.Tensor, unit_ids: torch.Tensor) -> torch.Tensor:
+    """Each spike finds its own unit among the means of all units, by Euclidean distance in the embedding itself.
+
+    The loss of prototypical networks (Snell, Swersky, Zemel 2017), each spike once left out of its own unit's mean:
+    the cross-entropy of `softmax(-|z - mean|² / 2)`. That is the likelihood of one Gaussian of unit covariance for each
+    unit, so an embedding that makes it small has clusters that are round and of one size, as mixtures want them, and
+    distances in SDs of what noise does to it.
+
+    Args:
+        embeddings: `(num_spikes, size)`, of this process.
+        unit_ids: `(num_spikes,)`, at least two spikes of each unit over all processes; a unit with one spike is a
+            negative for the others and no query.
+
+    Returns:
+        The mean over this process's spikes, a float32 scalar. Means are over the spikes of all processes, and their
+        gradient reaches each of them.
+    """
+    own = embeddings.float()
+    everyone, all_ids = gather_with_gradient(own), gather_keys(unit_ids)[0]
+    units, membership = all_ids.unique(return_inverse=True)
+    counts = torch.bincount(membership, minlength=len(units)).to(own.dtype)[:, None]
+    sums = torch.zeros(len(units), own.shape[1], dtype=own.dtype, device=own.device).index_add(0, membership, everyone)
+    means = sums / counts
+    home = torch.searchsorted(units, unit_ids)
+    # In products, not by `cdist`, whose gradient is NaN where a mean lies on a spike.
+    squared = own.square().sum(dim=1, keepdim=True) - 2 * own @ means.T + means.square().sum(dim=1)
+    others = (sums[home] - own) / (counts[home] - 1).clamp(min=1.0)
+    squared = squared.scatter(1, home[:, None], (own - others).square().sum(dim=1, keepdim=True))
+    has_others = counts[home, 0] > 1
+    loss = F.cross_entropy(-0.5 * squared, home, reduction="none")
+    return torch.where(has_others, loss, 0.0).mean()
+
+
+def name_unknown_units(unit_ids: torch.Tensor) -> torch.Tensor:
+    """Return unit ids `(num_spikes,)` where each spike of an unknown unit (a negative id) is a unit of its own."""
+    first = torch.distributed.get_rank() * len(unit_ids) if torch.distributed.is_initialized() else 0
+    return torch.where(unit_ids < 0, -1 - first - torch.arange(len(unit_ids), device=unit_ids.device), unit_ids)
+
+
 def denoising_loss(denoised: torch.Tensor, clean: torch.Tensor, channel_mask: torch.Tensor) -> torch.Tensor:
     """Mean squared error of the denoised waveforms over samples and channels that are there, then over spikes.
 
@@ -77,6 +116,13 @@ def gather_keys(values: torch.Tensor) -> tuple[torch.Tensor, int]:
     parts = [torch.empty_like(values) for _ in range(torch.distributed.get_world_size())]
     torch.distributed.all_gather(parts, values.contiguous())
     return torch.cat(parts), torch.distributed.get_rank() * len(values)
+
+
+def gather_with_gradient(values: torch.Tensor) -> torch.Tensor:
+    """Return the values of all processes, in order of rank; gradients go back to where each came from."""
+    if not torch.distributed.is_initialized():
+        return values
+    return torch.cat(torch.distributed.nn.functional.all_gather(values.contiguous()))
 
 
 class HuiduRepBatchNorm(nn.BatchNorm1d):

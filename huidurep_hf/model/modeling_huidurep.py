@@ -282,6 +282,7 @@ class HuiduRepBackbone(nn.Module):
         self.pooling = HuiduRepPooling(config)
         self.embedding = nn.Linear(config.hidden_size, config.embedding_size)
         self.position_scale_um = config.position_scale_um
+        self.sees_from_center = config.origin == "center_of_mass"
         self.localizer = nn.Linear(config.hidden_size, 2) if self.encoder.is_channelwise else None
 
     def forward(
@@ -298,6 +299,9 @@ class HuiduRepBackbone(nn.Module):
         # At least one noise SD: a silent spike must not be blown up.
         scale = waveforms.abs().amax(dim=(1, 2), keepdim=True).clamp(min=1.0)
         token_mask = mask if self.encoder.is_channelwise else None
+        origin = center_of_mass(waveforms, positions) if self.sees_from_center else None
+        if origin is not None:
+            positions = (positions - origin) * mask[:, :, None].to(positions.dtype)
         first_tokens = self.encoder.tokenize(waveforms, positions, scale)
         tokens = self.encoder(first_tokens, token_mask, **kwargs)
         denoised = None
@@ -308,12 +312,26 @@ class HuiduRepBackbone(nn.Module):
             token_mask = None if token_mask is None else torch.cat([token_mask, token_mask], dim=1)
             tokens = self.encoder(torch.cat([first_tokens, denoised_tokens], dim=1), token_mask, **kwargs)
         pooled = self.pooling(tokens, token_mask)
+        locations = None if self.localizer is None else self.position_scale_um * self.localizer(pooled)
+        if origin is not None:
+            locations = locations + origin[:, 0]
         return HuiduRepModelOutput(
             last_hidden_state=tokens,
             embeddings=self.embedding(pooled),
             denoised_waveforms=denoised,
-            locations=None if self.localizer is None else self.position_scale_um * self.localizer(pooled),
+            locations=locations,
         )
+
+
+def center_of_mass(waveforms: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+    """Return the mean position of the contacts, each weighed by the energy that it sees: `(num_spikes, 1, 2)`.
+
+    Args:
+        waveforms: `(num_spikes, window_size, num_channels)`, zero on channels that are not there.
+        positions: `(num_spikes, num_channels, 2)`, µm.
+    """
+    energy = waveforms.square().sum(dim=1)[:, :, None]
+    return (energy * positions).sum(dim=1, keepdim=True) / energy.sum(dim=1, keepdim=True).clamp(min=1e-6)
 
 
 class HuiduRepPreTrainedModel(CheckpointResolvingMixin, PreTrainedModel):

@@ -1,5 +1,5 @@
 # Copyright 2026 The huidurep-hf authors. Licensed under the Apache License, Version 2.0.
-"""HuiduRep with its pretraining heads: momentum contrast (MoCo v3) and denoising, trained together."""
+"""HuiduRep in pretraining: to tell units apart (by momentum contrast or prototypes) and to denoise, together."""
 
 import re
 from dataclasses import dataclass
@@ -11,7 +11,15 @@ from transformers.utils import ModelOutput, TransformersKwargs
 from transformers.utils.generic import can_return_tuple
 
 from .configuration_huidurep import HuiduRepConfig
-from .losses_huidurep import HuiduRepBatchNorm, contrastive_loss, denoising_loss, gather_keys, location_loss
+from .losses_huidurep import (
+    HuiduRepBatchNorm,
+    contrastive_loss,
+    denoising_loss,
+    gather_keys,
+    location_loss,
+    name_unknown_units,
+    prototype_loss,
+)
 from .modeling_huidurep import HuiduRepBackbone, HuiduRepModel, HuiduRepPreTrainedModel
 
 
@@ -23,7 +31,7 @@ class HuiduRepForPreTrainingOutput(ModelOutput):
         loss (`torch.FloatTensor` of shape `()`):
             `contrastive_loss + denoising_weight * denoising_loss + location_weight * location_loss`.
         contrastive_loss (`torch.FloatTensor` of shape `()`):
-            InfoNCE in both directions.
+            InfoNCE in both directions, or the loss of prototypes.
         denoising_loss (`torch.FloatTensor` of shape `()`):
             Mean squared error of the denoised waveforms, in squared noise units.
         location_loss (`torch.FloatTensor` of shape `()`, *optional*):
@@ -62,15 +70,25 @@ def build_head(sizes: list[int]) -> nn.Sequential:
 class HuiduRepForPreTraining(HuiduRepPreTrainedModel):
     """A HuiduRep model that learns: two views of each spike must agree, and each must give the clean spike back.
 
-    A slowly moving copy of backbone and projector (the momentum branch) makes the keys. It follows the trained branch
-    by `update_momentum`, called by the trainer after each step and never by `forward`, so that evaluating the model
-    does not change it. The copy is not published: `save_pretrained` leaves it out and `from_pretrained` starts it
-    from the trained branch; `accelerator.save_state` keeps it, so resuming is exact.
+    What "agree" means is the configuration's `objective`. With `"prototypes"`, the embeddings of a unit must lie
+    nearer to their own mean than to that of any other unit ([`~.losses_huidurep.prototype_loss`]); that needs no heads.
+    With `"momentum_contrast"`, as published, each view's projection must find the other view's among all.
+
+    There a slowly moving copy of backbone and projector (the momentum branch) makes the keys. It follows the trained
+    branch by `update_momentum`, called by the trainer after each step and never by `forward`, so that evaluating the
+    model does not change it. The copy is not published: `save_pretrained` leaves it out and `from_pretrained` starts
+    it from the trained branch; `accelerator.save_state` keeps it, so resuming is exact.
     """
 
     def __init__(self, config: HuiduRepConfig):
         super().__init__(config)
         self.huidurep = HuiduRepModel(config)
+        self.has_momentum = config.objective == "momentum_contrast"
+        if self.has_momentum:
+            self._build_momentum_contrast(config)
+        self.post_init()
+
+    def _build_momentum_contrast(self, config: HuiduRepConfig):
         projector_sizes = [config.embedding_size, *2 * [config.projection_hidden_size], config.projection_size]
         self.projector = build_head(projector_sizes)
         self.predictor = build_head([config.projection_size, config.projection_hidden_size, config.projection_size])
@@ -83,7 +101,6 @@ class HuiduRepForPreTraining(HuiduRepPreTrainedModel):
         ]
         self._keys_to_ignore_on_save = keys
         self._keys_to_ignore_on_load_missing = [f"^{re.escape(key)}$" for key in keys]
-        self.post_init()
 
     def get_input_embeddings(self) -> nn.Module:
         """Return the first map from waveforms to tokens."""
@@ -94,7 +111,9 @@ class HuiduRepForPreTraining(HuiduRepPreTrainedModel):
         self.huidurep.set_input_embeddings(value)
 
     def _momentum_pairs(self):
-        """Give each tensor of the trained branch with its momentum copy, parameters and buffers."""
+        """Give each tensor of the trained branch with its momentum copy, parameters and buffers; none without one."""
+        if not self.has_momentum:
+            return
         for trained, copy in (
             (self.huidurep.backbone, self.momentum_backbone),
             (self.projector, self.momentum_projector),
@@ -115,8 +134,8 @@ class HuiduRepForPreTraining(HuiduRepPreTrainedModel):
             if not getattr(copy, "_is_hf_initialized", False) or copy.dtype == torch.long:
                 copy.copy_(trained)
         # Here and not in __init__, because loading resets it.
-        self.momentum_backbone.requires_grad_(False)
-        self.momentum_projector.requires_grad_(False)
+        for _, copy in self._momentum_pairs():
+            copy.requires_grad_(False)
 
     @torch.no_grad()
     def update_momentum(self, momentum: float):
@@ -154,7 +173,8 @@ class HuiduRepForPreTraining(HuiduRepPreTrainedModel):
                 it is not known.
             paired_waveforms: second view of the same spikes or units; left out, the first view stands for both.
             paired_channel_positions, paired_channel_mask, paired_clean_waveforms, paired_locations: the second view's.
-            unit_ids: `(num_spikes,)`, so that spikes of one unit are no negatives; negative for unknown units.
+            unit_ids: `(num_spikes,)`; spikes of one unit are no negatives of each other, or share a prototype. Negative
+                for an unknown unit, and left out if all are: then the two views of a spike are its unit.
             kwargs: `output_hidden_states`, `output_attentions`, `return_dict`.
         """
         views = [_complete_view(waveforms, channel_positions, channel_mask, clean_waveforms, locations)]
@@ -163,14 +183,12 @@ class HuiduRepForPreTraining(HuiduRepPreTrainedModel):
             views.append(_complete_view(paired_waveforms, *second))
         both, positions, mask, clean, true_locations = (torch.cat(parts) for parts in zip(*views))
         trained = self.huidurep(both, positions, mask, **kwargs)
-        queries = self.predictor(self.projector(trained.embeddings)).chunk(len(views))
-        with torch.no_grad():
-            copied = self.momentum_backbone(both.to(self.dtype), positions.to(self.dtype), mask, denoise=False)
-            keys = self.momentum_projector(copied.embeddings).chunk(len(views))
-        # A view that stands for both is compared with itself, in two directions that are the same.
-        contrastive = (2 // len(views)) * sum(
-            self._contrast(own_queries, other_keys, unit_ids) for own_queries, other_keys in zip(queries, keys[::-1])
-        )
+        if self.has_momentum:
+            contrastive = self._contrast_with_momentum(trained.embeddings, both, positions, mask, len(views), unit_ids)
+        else:
+            if unit_ids is None:
+                unit_ids = torch.full(waveforms.shape[:1], -1, device=waveforms.device)
+            contrastive = prototype_loss(trained.embeddings, name_unknown_units(unit_ids).repeat(len(views)))
         denoising = denoising_loss(trained.denoised_waveforms, clean, mask)
         loss = contrastive + self.config.denoising_weight * denoising
         localizing = None
@@ -188,6 +206,16 @@ class HuiduRepForPreTraining(HuiduRepPreTrainedModel):
             locations=None if trained.locations is None else trained.locations[:num_spikes],
             hidden_states=trained.hidden_states,
             attentions=trained.attentions,
+        )
+
+    def _contrast_with_momentum(self, embeddings, waveforms, positions, mask, num_views, unit_ids) -> torch.Tensor:
+        queries = self.predictor(self.projector(embeddings)).chunk(num_views)
+        with torch.no_grad():
+            copied = self.momentum_backbone(waveforms.to(self.dtype), positions.to(self.dtype), mask, denoise=False)
+            keys = self.momentum_projector(copied.embeddings).chunk(num_views)
+        # A view that stands for both is compared with itself, in two directions that are the same.
+        return (2 // num_views) * sum(
+            self._contrast(own_queries, other_keys, unit_ids) for own_queries, other_keys in zip(queries, keys[::-1])
         )
 
     def _contrast(self, queries: torch.Tensor, keys: torch.Tensor, unit_ids: torch.Tensor | None) -> torch.Tensor:

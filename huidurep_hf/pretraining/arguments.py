@@ -14,6 +14,7 @@ FREE_FIELDS = (
     "temperature",
     "denoising_weight",
     "location_weight",
+    "objective",
     "hidden_dropout_prob",
     "attention_probs_dropout_prob",
 )
@@ -36,6 +37,8 @@ class PretrainingArguments:
             0 for pairs of one and the same waveform.
         num_steps: optimiser steps.
         batch_size: pairs of spikes in a step, over all processes.
+        pairs_per_unit: how many of them are of one unit; means of units, which the objective of prototypes takes, need
+            several.
         gradient_accumulation_steps: parts that a step's batch is cut into; each part has its own negatives.
         learning_rate: its highest value.
         num_warmup_steps: steps until it is reached; then it falls along a cosine to `final_learning_rate`.
@@ -59,6 +62,7 @@ class PretrainingArguments:
     max_displacement_um: float = 80.0
     num_steps: int = 3000
     batch_size: int = 512
+    pairs_per_unit: int = 1
     gradient_accumulation_steps: int = 1
     learning_rate: float = 1e-3
     num_warmup_steps: int = 200

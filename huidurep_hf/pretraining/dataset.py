@@ -124,20 +124,26 @@ class SpikePairs:
         return len(self.unit_ids)
 
     def read(
-        self, units: np.ndarray, random: np.random.Generator, max_displacement_um: float = np.inf
+        self,
+        units: np.ndarray,
+        random: np.random.Generator,
+        max_displacement_um: float = np.inf,
+        pairs_per_unit: int = 1,
     ) -> tuple[Spikes, Spikes, torch.Tensor]:
-        """Return two rows of each unit, drawn with replacement, and the units' ids `(n,)`.
+        """Return pairs of rows of each unit, drawn with replacement, and the units' ids `(n * pairs_per_unit,)`.
 
         Args:
             units: indices of units (not ids), `(n,)`.
             random: from which the rows are drawn.
-            max_displacement_um: a second row displaced farther than this from the first gives way to the first.
+            max_displacement_um: a row displaced farther than this from the unit's first gives way to that.
+            pairs_per_unit: a pair of every unit follows another, so that the next spikes are of other units.
         """
-        draws = np.floor(random.random((2, len(units))) * self.num_rows[units]).astype(int)
-        first, second = self.first_row[units] + draws
-        apart = np.abs(self.displacements_um[first] - self.displacements_um[second])
-        second = np.where(apart <= max_displacement_um, second, first)
-        return self.rows(first), self.rows(second), torch.from_numpy(self.unit_ids[units].astype(np.int64))
+        shape = (2, pairs_per_unit, len(units))
+        rows = self.first_row[units] + np.floor(random.random(shape) * self.num_rows[units]).astype(int)
+        apart = np.abs(self.displacements_um[rows] - self.displacements_um[rows[0, 0]])
+        first, second = np.where(apart <= max_displacement_um, rows, rows[0, 0]).reshape(2, -1)
+        ids = np.tile(self.unit_ids[units].astype(np.int64), pairs_per_unit)
+        return self.rows(first), self.rows(second), torch.from_numpy(ids)
 
     def rows(self, rows: np.ndarray) -> Spikes:
         """Return clean spikes by their row."""

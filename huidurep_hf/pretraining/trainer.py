@@ -98,11 +98,12 @@ class Pretrainer:
             log_with="tensorboard",
             project_config=ProjectConfiguration(project_dir=str(self.output), logging_dir=str(self.output / "logs")),
         )
-        parts = self.accelerator.num_processes * arguments.gradient_accumulation_steps
+        parts = self.accelerator.num_processes * arguments.gradient_accumulation_steps * arguments.pairs_per_unit
         if arguments.batch_size % parts:
             raise ValueError(
                 f"batch_size {arguments.batch_size} cannot be shared by {self.accelerator.num_processes} processes in "
-                f"{arguments.gradient_accumulation_steps} accumulation steps; take a multiple of {parts}."
+                f"{arguments.gradient_accumulation_steps} accumulation steps of {arguments.pairs_per_unit} pairs a "
+                f"unit; take a multiple of {parts}."
             )
         self._prepare_data()
         self._prepare_model()
@@ -127,8 +128,8 @@ class Pretrainer:
         shuffled = np.random.default_rng([arguments.seed, 0]).permutation(len(self.pairs))
         self.validation_units = np.sort(shuffled[: arguments.num_validation_units])
         self.training_units = np.sort(shuffled[arguments.num_validation_units :])
-        micro_batch = arguments.batch_size // arguments.gradient_accumulation_steps
-        self.batches = ProbeBatches(self.pairs.probes[self.training_units], micro_batch, arguments.seed)
+        num_units = arguments.batch_size // arguments.gradient_accumulation_steps // arguments.pairs_per_unit
+        self.batches = ProbeBatches(self.pairs.probes[self.training_units], num_units, arguments.seed)
 
     def _recorded_noise(self) -> torch.Tensor | None:
         if self.arguments.noise is None:
@@ -256,9 +257,10 @@ class Pretrainer:
         units = self.training_units[np.array_split(self.batches.units(batch_index), num_processes)[rank]]
         random = np.random.default_rng([self.arguments.seed, batch_index, rank, 1])
         device = self.accelerator.device
-        first, second, unit_ids = self.pairs.read(units, random, self.arguments.max_displacement_um)
+        num_pairs = self.arguments.pairs_per_unit
+        first, second, unit_ids = self.pairs.read(units, random, self.arguments.max_displacement_um, num_pairs)
         generator = torch.Generator(device=device).manual_seed(int(random.integers(2**62)))
-        view, paired = self.views(first.to(device), second.to(device), generator)
+        view, paired = self.views(first.to(device), second.to(device), generator, num_pairs)
         return {
             "waveforms": view.waveforms,
             "channel_positions": view.positions,

@@ -119,16 +119,25 @@ class SpikeViews:
                 f"{config.peak_sample}. Build the dataset with a longer window."
             )
 
-    def __call__(self, first: Spikes, second: Spikes, generator: torch.Generator) -> tuple[View, View]:
-        """Return a view of each spike of the pairs; both share one signal-to-noise ratio and one stored window.
+    def __call__(
+        self, first: Spikes, second: Spikes, generator: torch.Generator, pairs_per_unit: int = 1
+    ) -> tuple[View, View]:
+        """Return a view of each spike of the pairs; those of a unit share one signal-to-noise ratio and stored window.
 
         Recorded spikes keep the signal-to-noise ratio that they have, and less noise is added to them.
+
+        Args:
+            first, second: spikes of each pair.
+            generator: source of all draws; its device is that of the spikes.
+            pairs_per_unit: so many times the same units follow one another, see [`~.dataset.SpikePairs.read`].
         """
-        parameters, config, num_spikes = self.parameters, self.config, len(first.mask)
+        parameters, config, num_units = self.parameters, self.config, len(first.mask) // pairs_per_unit
         low, high = parameters.snr
-        snr = uniform((math.log(low), math.log(high)), num_spikes, generator).exp()
-        to_noise_units = torch.where(first.is_recorded, 1.0, snr / first.peak_amplitude().clamp(min=1e-6))
-        stored = draw_truncation(num_spikes, config.window_size, config.peak_sample, parameters, generator)
+        snr = uniform((math.log(low), math.log(high)), num_units, generator).exp()
+        amplitude = first.peak_amplitude()[:num_units].clamp(min=1e-6)
+        to_noise_units = torch.where(first.is_recorded, 1.0, (snr / amplitude).repeat(pairs_per_unit))
+        stored = draw_truncation(num_units, config.window_size, config.peak_sample, parameters, generator)
+        stored = stored.repeat(pairs_per_unit, 1)
         whitening = None
         # Nothing is drawn where nothing is whitened: runs without it keep their draws.
         if parameters.whitening_probability > 0 and happens(parameters.whitening_probability, (), generator):

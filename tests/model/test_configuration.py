@@ -18,6 +18,9 @@ def test_num_samples_is_the_window_size():
     [
         ({"encoder_type": "space"}, "encoder_type is 'space'"),
         ({"pooling": "max"}, "pooling is 'max'"),
+        ({"origin": "soma"}, "origin is 'soma'"),
+        ({"origin": "center_of_mass", "encoder_type": "time"}, "does not see where contacts lie"),
+        ({"objective": "moco"}, "objective is 'moco'"),
         ({"hidden_size": 30}, "multiple of num_attention_heads"),
         ({"peak_sample": 72}, "outside the window"),
         ({"temperature": 0.0}, "temperature is 0.0"),

@@ -3,7 +3,14 @@ import math
 import pytest
 import torch
 
-from huidurep_hf.model.losses_huidurep import HuiduRepBatchNorm, contrastive_loss, denoising_loss, location_loss
+from huidurep_hf.model.losses_huidurep import (
+    HuiduRepBatchNorm,
+    contrastive_loss,
+    denoising_loss,
+    location_loss,
+    name_unknown_units,
+    prototype_loss,
+)
 
 
 def slow_contrastive_loss(queries, keys, temperature, query_units, key_units, offset):
@@ -42,6 +49,48 @@ def test_unknown_units_are_all_negatives():
 def test_agreeing_views_cost_less():
     queries = torch.eye(4)
     assert contrastive_loss(queries, queries, 0.2) < contrastive_loss(queries, queries.roll(1, 0), 0.2)
+
+
+def slow_prototype_loss(embeddings, unit_ids):
+    """The definition, one spike and one unit at a time."""
+    total = 0.0
+    for i, (spike, own) in enumerate(zip(embeddings, unit_ids)):
+        logits = {}
+        for unit in set(unit_ids):
+            members = [e for j, (e, u) in enumerate(zip(embeddings, unit_ids)) if u == unit and j != i]
+            if members:
+                mean = [sum(values) / len(members) for values in zip(*members)]
+                logits[unit] = -0.5 * sum((a - b) ** 2 for a, b in zip(spike, mean))
+        if own in logits:
+            total += math.log(sum(math.exp(value) for value in logits.values())) - logits[own]
+    return total / len(embeddings)
+
+
+@pytest.mark.parametrize("unit_ids", [[3, 1, 3, 1, -5, -5, 3], [0, 0, 1, 1, 2, 2, 3], [4] * 7])
+def test_prototype_loss_against_its_definition(unit_ids):
+    embeddings = torch.randn(7, 4, generator=torch.Generator().manual_seed(0))
+    fast = prototype_loss(embeddings, torch.tensor(unit_ids))
+    assert fast.item() == pytest.approx(slow_prototype_loss(embeddings.tolist(), unit_ids), rel=1e-5, abs=1e-7)
+
+
+def test_prototype_loss_has_the_gradient_of_its_values():
+    unit_ids = torch.tensor([0, 1, 2, 0, 1, 2, 2])
+    embeddings = torch.randn(7, 3, generator=torch.Generator().manual_seed(1), requires_grad=True)
+    step = 1e-2 * torch.randn(7, 3, generator=torch.Generator().manual_seed(2))
+    prototype_loss(embeddings, unit_ids).backward()
+    with torch.no_grad():
+        rise = prototype_loss(embeddings + step, unit_ids) - prototype_loss(embeddings - step, unit_ids)
+    assert (embeddings.grad * 2 * step).sum().item() == pytest.approx(rise.item(), rel=1e-3)
+
+
+def test_prototypes_that_coincide_with_their_spikes_have_a_gradient():
+    embeddings = torch.ones(4, 3, requires_grad=True)
+    prototype_loss(embeddings, torch.tensor([0, 0, 1, 1])).backward()
+    assert embeddings.grad.isfinite().all()
+
+
+def test_each_spike_of_an_unknown_unit_is_its_own():
+    assert name_unknown_units(torch.tensor([-1, 7, -1, 7])).tolist() == [-1, 7, -3, 7]
 
 
 def test_denoising_loss_against_its_definition():

@@ -3,11 +3,13 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from huidurep_hf import HuiduRepConfig, HuiduRepModel
+from huidurep_hf.model.modeling_huidurep import center_of_mass
 
 KINDS = {
     "channel": {},
     "channel_fused": {"fuse_denoised": True},
     "channel_attention": {"pooling": "attention"},
+    "channel_from_center": {"origin": "center_of_mass"},
     "time": {"encoder_type": "time", "num_channels": 6, "norm_first": False, "hidden_act": "relu"},
     "time_fused": {"encoder_type": "time", "num_channels": 6, "norm_first": False, "fuse_denoised": True},
 }
@@ -92,7 +94,9 @@ def test_evaluation_is_deterministic(model):
         assert torch.equal(model(waveforms, positions).embeddings, model(waveforms, positions).embeddings)
 
 
-@pytest.mark.parametrize("changes", [{}, {"fuse_denoised": True}, {"pooling": "attention"}])
+@pytest.mark.parametrize(
+    "changes", [{}, {"fuse_denoised": True}, {"pooling": "attention"}, {"origin": "center_of_mass"}]
+)
 def test_masked_channels_are_as_if_absent(build_tiny, changes):
     model = build_tiny(HuiduRepModel, **changes)
     waveforms, positions = spikes()
@@ -114,6 +118,28 @@ def test_channels_have_no_order(tiny_model):
     torch.testing.assert_close(given.embeddings, shuffled.embeddings, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(given.denoised_waveforms[:, :, order], shuffled.denoised_waveforms, atol=1e-5, rtol=1e-4)
     torch.testing.assert_close(given.locations, shuffled.locations, atol=1e-4, rtol=1e-4)
+
+
+def test_seen_from_its_center_of_mass_a_spike_is_the_same_from_any_peak_channel(build_tiny):
+    waveforms, positions = spikes()
+    moved = positions - positions[:, 2:3]
+    for origin, is_same in (("center_of_mass", True), ("peak", False)):
+        model = build_tiny(HuiduRepModel, origin=origin)
+        with torch.no_grad():
+            first, second = model(waveforms, positions), model(waveforms, moved)
+        assert torch.allclose(first.embeddings, second.embeddings, atol=1e-4) == is_same
+        if is_same:
+            # In the coordinates given, whichever these are.
+            torch.testing.assert_close(first.locations - positions[:, 2], second.locations, atol=1e-2, rtol=0)
+
+
+def test_center_of_mass_is_the_mean_position_by_energy():
+    waveforms = torch.zeros(1, 72, 3)
+    waveforms[0, 5, 0], waveforms[0, 9, 1], waveforms[0, 20, 1] = 3.0, -2.0, 1.0
+    positions = torch.tensor([[[0.0, 0.0], [14.0, 28.0], [500.0, 500.0]]])
+    # Energies of 9, 5 and 0.
+    assert center_of_mass(waveforms, positions).flatten().tolist() == pytest.approx([5.0, 10.0])
+    assert center_of_mass(0 * waveforms, positions).flatten().tolist() == [0.0, 0.0]
 
 
 def test_positions_matter(tiny_model):

@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from huidurep_hf import HuiduRepForPreTraining, HuiduRepModel
+from huidurep_hf.model.losses_huidurep import prototype_loss
 
 
 @pytest.fixture
@@ -127,3 +128,29 @@ def test_only_safetensors_are_written(model, tmp_path):
     weights = [path.name for path in tmp_path.iterdir() if path.suffix not in (".json", ".py", ".md")]
     assert weights == ["model.safetensors"]
     assert json.loads((tmp_path / "config.json").read_text())["model_type"] == "huidurep"
+
+
+def test_prototypes_need_no_further_heads_and_follow_the_unit_ids(build_tiny, tmp_path):
+    model = build_tiny(HuiduRepForPreTraining, objective="prototypes").train()
+    assert {name.split(".")[0] for name, _ in model.named_parameters()} == {"huidurep"}
+    assert sum(parameter.numel() for parameter in model.parameters()) == model.config.count_parameters()
+    inputs = {**views(), "unit_ids": torch.tensor([5, 9, 5, 9, 2, 2, -1, -1])}
+    output = model(**inputs)
+    output.loss.backward()
+    for name, parameter in model.named_parameters():
+        assert parameter.grad is not None and parameter.grad.isfinite().all(), name
+    model.update_momentum(0.9)
+
+    # Two views of an unknown unit's spike are a unit, whatever the other unknown ones are.
+    model.eval()
+    with torch.no_grad():
+        both = torch.cat([model(**inputs).embeddings, model(inputs["paired_waveforms"]).embeddings])
+        both[8:] = model(inputs["paired_waveforms"], inputs["paired_channel_positions"]).embeddings
+        expected = prototype_loss(both, torch.tensor([5, 9, 5, 9, 2, 2, -7, -8] * 2))
+        assert model(**inputs).contrastive_loss.item() == pytest.approx(expected.item(), rel=1e-5)
+
+    model.save_pretrained(tmp_path)
+    loaded, report = HuiduRepForPreTraining.from_pretrained(tmp_path, output_loading_info=True)
+    assert not report["missing_keys"] and not report["unexpected_keys"]
+    with torch.no_grad():
+        assert torch.equal(model(**inputs).loss, loaded(**inputs).loss)

@@ -20,7 +20,10 @@ def change(folder, name="config.json", **values):
     path.write_text(json.dumps({**json.loads(path.read_text()), **values}))
 
 
-@pytest.mark.parametrize("overrides", [{}, {"norm_first": False, "num_decoder_layers": 0, "pooling": "attention"}])
+@pytest.mark.parametrize(
+    "overrides",
+    [{}, {"objective": "prototypes"}, {"norm_first": False, "num_decoder_layers": 0, "pooling": "attention"}],
+)
 @pytest.mark.parametrize("encoder_type", ["channel", "time"])
 def test_parameters_are_counted_without_building(encoder_type, overrides):
     config = HuiduRepConfig(encoder_type=encoder_type, **overrides)

@@ -4,18 +4,20 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 PROGRAM = Path(__file__).with_name("two_processes.py")
 
 
-def test_two_halves_give_the_loss_and_gradients_of_the_whole(tmp_path):
-    """Keys, unit ids and batch norm reach across processes, so only rounding may differ."""
+@pytest.mark.parametrize("objective", ["momentum_contrast", "prototypes"])
+def test_two_halves_give_the_loss_and_gradients_of_the_whole(objective, tmp_path):
+    """Keys, means of units, unit ids and batch norm reach across processes, so only rounding may differ."""
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29519"]
     # A file, not a pipe: a worker that outlives its launcher would keep a pipe open and the time limit from working.
     with (tmp_path / "log").open("w") as log:
         done = subprocess.run(
-            [*launch, str(PROGRAM), str(tmp_path / "two.pt")],
+            [*launch, str(PROGRAM), str(tmp_path / "two.pt"), objective],
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             stdout=log,
             stderr=log,
@@ -27,7 +29,7 @@ def test_two_halves_give_the_loss_and_gradients_of_the_whole(tmp_path):
     specification = importlib.util.spec_from_file_location("two_processes", PROGRAM)
     program = importlib.util.module_from_spec(specification)
     specification.loader.exec_module(program)
-    model = program.build()
+    model = program.build(objective)
     loss = model(**program.batch()).loss
     loss.backward()
     torch.testing.assert_close(two["loss"].item(), loss.item(), rtol=1e-6, atol=0)

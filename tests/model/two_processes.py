@@ -24,16 +24,16 @@ def batch(num_spikes=8):
     return inputs
 
 
-def build():
+def build(objective):
     """A model in double precision, the same everywhere."""
     torch.manual_seed(0)
-    return HuiduRepForPreTraining(HuiduRepConfig(**SIZES)).double().train()
+    return HuiduRepForPreTraining(HuiduRepConfig(objective=objective, **SIZES)).double().train()
 
 
 def main():
     """Compute, and write on the first process."""
     dist.init_process_group("gloo")
-    model = DistributedDataParallel(build())
+    model = DistributedDataParallel(build(sys.argv[2]))
     share = {name: value.chunk(2)[dist.get_rank()] for name, value in batch().items()}
     loss = model(**share).loss
     loss.backward()

@@ -43,6 +43,22 @@ def test_pairs_lie_no_farther_apart_than_asked(pairs):
         assert torch.equal(first.waveforms, second.waveforms) == expected
 
 
+def test_several_pairs_of_a_unit_are_of_its_rows_and_near_its_first(pairs):
+    units = np.arange(6)
+    first, second, unit_ids = pairs.read(units, np.random.default_rng(1), 20.0, pairs_per_unit=5)
+    assert unit_ids.tolist() == 5 * pairs.unit_ids[units].tolist()
+    both = torch.cat([first.waveforms, second.waveforms]).numpy().reshape(10, 6, -1)
+    differ = 0
+    for index, unit in enumerate(units):
+        rows = np.arange(pairs.first_row[unit], pairs.first_row[unit] + pairs.num_rows[unit])
+        waveforms = pairs.rows(rows).waveforms.numpy().reshape(len(rows), -1)
+        chosen = [np.flatnonzero((waveforms == one).all(axis=1))[0] for one in both[:, index]]
+        displacement = pairs.displacements_um[rows[chosen]]
+        assert np.abs(displacement - displacement[0]).max() <= 20.0
+        differ += len(set(chosen)) > 1
+    assert differ > 0
+
+
 def test_most_batches_hold_one_probe_and_no_unit_comes_twice_in_an_epoch():
     probes = np.array(["a"] * 40 + ["b"] * 23 + ["c"] * 9)
     batches = ProbeBatches(probes, batch_size=4, seed=0)

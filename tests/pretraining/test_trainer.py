@@ -130,6 +130,20 @@ def test_two_processes(config, tmp_path):
     assert all(torch.isfinite(weight).all() for weight in load_file(tmp_path / "run/model/model.safetensors").values())
 
 
+def test_prototypes_are_trained_on_several_pairs_of_a_unit(config, tmp_path):
+    values = yaml.safe_load(config.read_text())
+    values["model"] |= {"objective": "prototypes", "origin": "center_of_mass"}
+    values |= {"pairs_per_unit": 2, "num_steps": 60, "learning_rate": 0.003}
+    trainer = Pretrainer(PretrainingArguments.from_dict(values), tmp_path / "run", cpu=True)
+    inputs = trainer._inputs(0)
+    unit_ids = inputs["unit_ids"].tolist()
+    assert len(unit_ids) == 8 and unit_ids[:4] == unit_ids[4:] and len(set(unit_ids)) == 4
+    losses = [trainer._step(step)["contrastive"] for step in range(60)]
+    assert sum(losses[-10:]) < 0.95 * sum(losses[:10])
+    with pytest.raises(ValueError, match="2 pairs a unit; take a multiple of 2"):
+        Pretrainer(PretrainingArguments.from_dict({**values, "batch_size": 9}), tmp_path / "odd", cpu=True)
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -375,7 +375,8 @@ def test_a_channel_that_is_not_there_changes_nothing():
     there = [0, 1, 3, 4, 5]
     matrix = whitening.matrix(positions, mask)
     first, second = (whitening.apply(part, matrix)[:, :, there] for part in (waveforms, other))
-    torch.testing.assert_close(first, second)
+    # Of 100 on the channel that is not there, next to nothing comes through: rounding.
+    torch.testing.assert_close(first, second, atol=1e-3, rtol=0)
 
 
 def test_a_batch_is_one_recording_and_its_target_is_whitened():
@@ -410,3 +411,13 @@ def test_the_filter_is_the_one_that_whitens_recordings():
     filtered = whitening.apply(noise, torch.ones(3000, 1, 1))[:, 20:] / whitening.taps[0]
     dependence = samples_per_independent_one(list(filtered.numpy()), 30000.0)
     assert whitening.taps[0].item() == pytest.approx(1 / (filtered.std().item() * dependence**0.5), rel=0.05)
+
+
+def test_all_pairs_of_a_unit_have_its_signal_to_noise_ratio():
+    spikes = make_spikes(40)
+    parameters = dataclasses.replace(QUIET, snr=(3.0, 30.0))
+    views = SpikeViews(parameters, HuiduRepConfig(), 42)(spikes, spikes, generator(), pairs_per_unit=4)
+    for view in views:
+        peaks = view.clean.abs().amax(dim=(1, 2)).reshape(4, 10)
+        torch.testing.assert_close(peaks, peaks[:1].expand(4, 10))
+        assert len(peaks[0].unique()) == 10
