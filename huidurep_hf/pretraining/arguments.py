@@ -31,7 +31,7 @@ class PretrainingArguments:
         model: fields of `HuiduRepConfig` that differ from its defaults.
         paper: train the published architecture instead of ours.
         start: folder or hub name of a checkpoint that training goes on from, with its weights, heads and
-            configuration; of the latter `model` may change weights of losses, temperature and dropout.
+            configuration; of the latter `model` may change objective, weights of losses, temperature and dropout.
         views: ranges of the views.
         max_displacement_um: farthest that the two spikes of a pair may lie apart along the probe by the unit's drift;
             0 for pairs of one and the same waveform.
@@ -45,7 +45,8 @@ class PretrainingArguments:
         final_learning_rate: its last value, as a fraction of the highest.
         weight_decay: of AdamW, on weights of two or more dimensions.
         max_gradient_norm: gradients are scaled down to this norm.
-        momentum: of the momentum branch at the first step; it rises to `final_momentum` along a cosine.
+        momentum: of the momentum branch, if the model has one, at the first step; it rises to `final_momentum` along a
+            cosine.
         final_momentum: its last value.
         num_validation_units: units kept from training to watch it on; never the held-out test split. Other units of
             the same neurons, in other poses, are trained on: the figure says that training goes on well, no more.

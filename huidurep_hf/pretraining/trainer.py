@@ -238,17 +238,18 @@ class Pretrainer:
                     norm = self.accelerator.clip_grad_norm_(self.model.parameters(), arguments.max_gradient_norm)
                 self.optimizer.step()
                 self.optimizer.zero_grad()
-        momentum = cosine_ramp(step, arguments.num_steps, arguments.momentum, arguments.final_momentum)
-        self.accelerator.unwrap_model(self.model).update_momentum(momentum)
-        localizing = {} if output.location_loss is None else {"location": output.location_loss.item()}
+        figures = {} if output.location_loss is None else {"location": output.location_loss.item()}
+        if self.config.objective == "momentum_contrast":
+            momentum = cosine_ramp(step, arguments.num_steps, arguments.momentum, arguments.final_momentum)
+            self.accelerator.unwrap_model(self.model).update_momentum(momentum)
+            figures["momentum"] = momentum
         return {
             "loss": output.loss.item(),
             "contrastive": output.contrastive_loss.item(),
             "denoising": output.denoising_loss.item(),
-            **localizing,
+            **figures,
             "gradient_norm": float(norm),
             "learning_rate": arguments.learning_rate * factor,
-            "momentum": momentum,
         }
 
     def _inputs(self, batch_index: int) -> dict[str, torch.Tensor]:
