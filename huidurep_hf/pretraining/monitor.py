@@ -10,6 +10,8 @@ from .views import SpikeViews
 
 UNITS_PER_SORT = 12
 VIEWS_PER_UNIT = 80
+REGULARIZATION = 1e-3
+"""Added to the covariances of embeddings of unit variance, as when a model is evaluated."""
 
 
 def sort_validation_units(
@@ -46,17 +48,18 @@ def sort_validation_units(
         # Interleaved, so that a spike's neighbour in the batch, with which it may collide, is another unit's.
         repeated = np.tile(chosen, VIEWS_PER_UNIT)
         spikes, _, labels = pairs.read(repeated, random)
-        loudness = spikes.peak_amplitude()[: len(chosen)]
-        spikes.waveforms *= (loudness.mean() / loudness).repeat(VIEWS_PER_UNIT)[:, None, None] ** 0.5
         spikes = spikes.to(device)
-        view, _ = views(spikes, spikes, generator)
+        # A unit has one signal-to-noise ratio, as in a recording.
+        view, _ = views(spikes, spikes, generator, VIEWS_PER_UNIT)
         with torch.no_grad():
             output = model(view.waveforms, view.positions, view.mask)
         # NaN where the spike is recorded and its truth not known.
         noise_power += torch.nansum((view.waveforms - view.clean) ** 2).item()
         error_power += torch.nansum((output.denoised_waveforms - view.clean) ** 2).item()
         embeddings = output.embeddings.float().cpu().numpy()
-        mixture = GaussianMixture(len(chosen), reg_covar=1e-4, random_state=seed).fit(embeddings)
+        # One scale for every objective: what is added to the covariances means the same.
+        embeddings = embeddings / embeddings.std(axis=0).mean().clip(min=1e-6)
+        mixture = GaussianMixture(len(chosen), reg_covar=REGULARIZATION, random_state=seed).fit(embeddings)
         scores.append(adjusted_rand_score(labels.numpy(), mixture.predict(embeddings)))
     model.train(was_training)
     figures = {"ari": float(np.mean(scores))}

@@ -10,8 +10,8 @@ class ViewParameters:
     """Ranges from which views are drawn; a pair of numbers is the range of a uniform draw.
 
     Args:
-        snr: peak amplitude of the first spike of a pair in noise units, drawn log-uniformly; the second keeps its true
-            ratio to the first.
+        snr: peak amplitude of a unit's first spike in noise units, drawn log-uniformly; its others keep their true
+            ratio to that one.
         amplitude: factor on the amplitude of each view.
         channel_gain: factor on each channel of each view: noise levels, by which channels are divided, differ.
         jitter_samples: largest time shift, either way, in samples; the shift is sub-sample.
