@@ -45,9 +45,7 @@ def sort_validation_units(
     for index in range(num_sorts):
         candidates = units[pairs.probes[units] == probes[index % len(probes)]]
         chosen = random.permutation(candidates)[:UNITS_PER_SORT]
-        # Interleaved, so that a spike's neighbour in the batch, with which it may collide, is another unit's.
-        repeated = np.tile(chosen, VIEWS_PER_UNIT)
-        spikes, _, labels = pairs.read(repeated, random)
+        spikes, _, labels = pairs.read(chosen, random, pairs_per_unit=VIEWS_PER_UNIT)
         spikes = spikes.to(device)
         # A unit has one signal-to-noise ratio, as in a recording.
         view, _ = views(spikes, spikes, generator, VIEWS_PER_UNIT)

@@ -239,9 +239,10 @@ class Pretrainer:
                 self.optimizer.step()
                 self.optimizer.zero_grad()
         figures = {} if output.location_loss is None else {"location": output.location_loss.item()}
-        if self.config.objective == "momentum_contrast":
+        model = self.accelerator.unwrap_model(self.model)
+        if model.has_momentum:
             momentum = cosine_ramp(step, arguments.num_steps, arguments.momentum, arguments.final_momentum)
-            self.accelerator.unwrap_model(self.model).update_momentum(momentum)
+            model.update_momentum(momentum)
             figures["momentum"] = momentum
         return {
             "loss": output.loss.item(),

@@ -13,7 +13,7 @@ PROGRAM = Path(__file__).with_name("two_processes.py")
 @pytest.mark.parametrize("objective", ["momentum_contrast", "prototypes"])
 def test_two_halves_give_the_loss_and_gradients_of_the_whole(objective, tmp_path):
     """Keys, means of units, unit ids and batch norm reach across processes, so only rounding may differ."""
-    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--master_port", "29519"]
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone"]
     # A file, not a pipe: a worker that outlives its launcher would keep a pipe open and the time limit from working.
     with (tmp_path / "log").open("w") as log:
         done = subprocess.run(

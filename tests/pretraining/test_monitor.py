@@ -20,9 +20,9 @@ def test_figures_come_from_all_probes_and_repeat(parts):
     seen = []
     read = pairs.read
 
-    def watch(units, random):
+    def watch(units, random, **options):
         seen.append(set(pairs.probes[units]))
-        return read(units, random)
+        return read(units, random, **options)
 
     pairs.read = watch
     figures = sort_validation_units(model, pairs, np.arange(len(pairs)), views, num_sorts=2)

@@ -375,8 +375,8 @@ def test_a_channel_that_is_not_there_changes_nothing():
     there = [0, 1, 3, 4, 5]
     matrix = whitening.matrix(positions, mask)
     first, second = (whitening.apply(part, matrix)[:, :, there] for part in (waveforms, other))
-    # Of 100 on the channel that is not there, next to nothing comes through: rounding.
-    torch.testing.assert_close(first, second, atol=1e-3, rtol=0)
+    # Of 100 on the channel that is not there, a millionth may come through: single precision.
+    torch.testing.assert_close(first, second, atol=1e-4, rtol=0)
 
 
 def test_a_batch_is_one_recording_and_its_target_is_whitened():
