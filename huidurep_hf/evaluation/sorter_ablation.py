@@ -11,6 +11,7 @@ from ..embedding.peaks import window_around_peak
 from ..recording.neighborhood import find_neighborhoods
 from ..recording.waveforms import iterate_waveforms
 from ..recording.whitening import whiten
+from ..sorting.parameters import SortingParameters
 from ..sorting.sorter import SpikeSorter
 from .baselines import pca_features
 from .ground_truth import score_sorting
@@ -190,7 +191,8 @@ def _run(whole, arm, truth) -> dict:
     number = {"num_units": len(truth.sorting.unit_ids)} if arm.knows_number else {}
     started = time.perf_counter()
     if arm.knows_spikes:
-        sorting = sort_true_clusters(truth.recording, truth.sorting)
+        prepared, _, _ = sorter._find_spikes(truth.recording, SortingParameters(), {}, progress=False)
+        sorting = sort_true_clusters(prepared, truth.sorting)
     else:
         sorting = sorter(truth.recording, **arm.parameters, **number)
     seconds = time.perf_counter() - started

@@ -2,8 +2,6 @@
 
 import numpy as np
 
-from ..recording.motion import follow_motion
-from ..recording.preparation import prepare
 from ..recording.whitening import whiten
 from ..sorting.clusters import Clusters
 from ..sorting.parameters import SortingParameters
@@ -11,14 +9,15 @@ from ..sorting.templates import average_templates
 from ..sorting.units import find_units
 
 
-def sort_true_clusters(recording, truth):
+def sort_true_clusters(prepared, truth):
     """Go the sorter's path with the true spikes in place of what detection and clustering find.
 
     The templates are then as good as averages of 500 spikes get; what is still missed or confused, matching and the
     noise are to blame for.
 
     Args:
-        recording: SpikeInterface recording of one segment, without bad channels.
+        prepared: [`~huidurep_hf.recording.preparation.PreparedRecording`] of one segment, without bad channels, its
+            motion followed.
         truth: SpikeInterface sorting with its true spikes.
 
     Returns:
@@ -28,7 +27,6 @@ def sort_true_clusters(recording, truth):
     from spikeinterface.core.base import base_peak_dtype
 
     parameters = SortingParameters()
-    prepared = follow_motion(prepare(recording, seed=parameters.seed), parameters.motion, seed=parameters.seed)
     whitened = whiten(prepared, seed=parameters.seed)
     spikes = truth.to_spike_vector()
     peaks = np.zeros(len(spikes), dtype=base_peak_dtype)
@@ -40,5 +38,5 @@ def sort_true_clusters(recording, truth):
     found = find_units(Clusters(labels, samples), peaks, prepared, whitened, parameters)
     is_spike = found.units >= 0
     return NumpySorting.from_samples_and_labels(
-        [found.samples[is_spike]], [found.units[is_spike]], recording.sampling_frequency
+        [found.samples[is_spike]], [found.units[is_spike]], prepared.recording.sampling_frequency
     )

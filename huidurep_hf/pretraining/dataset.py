@@ -10,7 +10,7 @@ import torch
 from datasets import Dataset, concatenate_datasets, load_dataset
 
 from ..spike_dataset.geometry import SpikeGeometry, read_geometry
-from .mapped_column import MappedColumn
+from .mapped_column import HeldColumn, MappedColumn
 from .view_parameters import Spikes
 
 COLUMNS = (
@@ -98,8 +98,8 @@ def describe_data(spikes: Dataset) -> dict:
 class SpikePairs:
     """The rows of a spike dataset, read as pairs of spikes of one unit.
 
-    Waveforms and positions stay on disk, memory-mapped (5.3 kB a row; see [`MappedColumn`]); masks, locations and ids,
-    1 % of that, are held in memory.
+    Waveforms and positions stay on disk, memory-mapped (5.3 kB a row; see [`MappedColumn`]), unless a GPU holds them
+    (see [`SpikePairs.hold_on`]); masks, locations and ids, 1 % of that, are held in memory.
 
     Attributes:
         unit_ids, probes, first_row, num_rows: of each unit, `(num_units,)`.
@@ -122,6 +122,15 @@ class SpikePairs:
 
     def __len__(self) -> int:
         return len(self.unit_ids)
+
+    @property
+    def num_bytes(self) -> int:
+        """Size of the waveforms and positions."""
+        return self.waveforms.num_bytes + self.positions.num_bytes
+
+    def hold_on(self, device: torch.device) -> None:
+        """Copy waveforms and positions to a device's memory, and read them from there from now on."""
+        self.waveforms, self.positions = HeldColumn(self.waveforms, device), HeldColumn(self.positions, device)
 
     def read(
         self,
@@ -146,10 +155,10 @@ class SpikePairs:
         return self.rows(first), self.rows(second), torch.from_numpy(ids)
 
     def rows(self, rows: np.ndarray) -> Spikes:
-        """Return clean spikes by their row."""
+        """Return clean spikes by their row; waveforms and positions on the device that holds them."""
         return Spikes(
-            torch.from_numpy(self.waveforms[rows]),
-            torch.from_numpy(self.positions[rows]),
+            torch.as_tensor(self.waveforms[rows]),
+            torch.as_tensor(self.positions[rows]),
             torch.from_numpy(self.mask[rows].astype(bool)),
             torch.from_numpy(self.locations[rows].astype(np.float32)),
             torch.from_numpy(self.is_recorded[rows]),
@@ -178,7 +187,8 @@ class ProbeBatches:
     """
 
     def __init__(self, probes: np.ndarray, batch_size: int, seed: int = 0):
-        self.probes = np.asarray(probes)
+        # Numbers in the order of the names: comparing names would take longer than a step on a GPU.
+        _, self.probes = np.unique(probes, return_inverse=True)
         self.batch_size = batch_size
         self.seed = seed
         self.batches_per_epoch = len(self.probes) // batch_size

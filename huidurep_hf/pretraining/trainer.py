@@ -98,6 +98,9 @@ class Pretrainer:
             log_with="tensorboard",
             project_config=ProjectConfiguration(project_dir=str(self.output), logging_dir=str(self.output / "logs")),
         )
+        if self.accelerator.device.type == "cuda":
+            # TensorFloat-32 in products: a view's noise is far larger than what it rounds off.
+            torch.set_float32_matmul_precision("high")
         parts = self.accelerator.num_processes * arguments.gradient_accumulation_steps * arguments.pairs_per_unit
         if arguments.batch_size % parts:
             raise ValueError(
@@ -120,6 +123,8 @@ class Pretrainer:
                 f"{self.config.sampling_rate} Hz; build the dataset at the model's rate."
             )
         self.pairs = SpikePairs(spikes, geometry)
+        if self._fits_on_device(self.pairs.num_bytes):
+            self.pairs.hold_on(self.accelerator.device)
         self.data_record = describe_data(spikes)
         if arguments.start is not None:
             # What is learned on goes into the weights, and so do its licences.
@@ -130,6 +135,13 @@ class Pretrainer:
         self.training_units = np.sort(shuffled[arguments.num_validation_units :])
         num_units = arguments.batch_size // arguments.gradient_accumulation_steps // arguments.pairs_per_unit
         self.batches = ProbeBatches(self.pairs.probes[self.training_units], num_units, arguments.seed)
+
+    def _fits_on_device(self, num_bytes: int) -> bool:
+        device = self.accelerator.device
+        if device.type != "cuda":
+            return False
+        # Half of what is free is left to the model and its views.
+        return num_bytes < torch.cuda.mem_get_info(device)[0] // 2
 
     def _recorded_noise(self) -> torch.Tensor | None:
         if self.arguments.noise is None:
@@ -161,7 +173,8 @@ class Pretrainer:
             {"params": [p for p in trained if p.ndim >= 2], "weight_decay": arguments.weight_decay},
             {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
         ]
-        optimizer = torch.optim.AdamW(groups, lr=arguments.learning_rate)
+        on_gpu = self.accelerator.device.type == "cuda"
+        optimizer = torch.optim.AdamW(groups, lr=arguments.learning_rate, fused=on_gpu)
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
 
     def run(self, resume: bool = False, progress_bar: bool = True) -> Path:
@@ -191,6 +204,7 @@ class Pretrainer:
             step = self.progress.step
             bar.update()
             if step % self.arguments.log_every == 0 or step == num_steps:
+                losses = {name: float(value) for name, value in losses.items()}
                 bar.set_postfix({name: f"{value:.3f}" for name, value in losses.items()})
                 self.accelerator.log(losses, step=step)
             if step % self.arguments.evaluate_every == 0 or step == num_steps:
@@ -222,8 +236,11 @@ class Pretrainer:
             device,
         )
 
-    def _step(self, step: int) -> dict[str, float]:
-        """Take one optimiser step and return its losses, those of this process."""
+    def _step(self, step: int) -> dict[str, float | torch.Tensor]:
+        """Take one optimiser step and return its losses, those of this process.
+
+        They stay on the device: asking for a number waits until a GPU has done all that it was given.
+        """
         arguments = self.arguments
         factor = warmup_cosine(step, arguments.num_steps, arguments.num_warmup_steps, arguments.final_learning_rate)
         for group in self.optimizer.param_groups:
@@ -238,18 +255,18 @@ class Pretrainer:
                     norm = self.accelerator.clip_grad_norm_(self.model.parameters(), arguments.max_gradient_norm)
                 self.optimizer.step()
                 self.optimizer.zero_grad()
-        figures = {} if output.location_loss is None else {"location": output.location_loss.item()}
+        figures = {} if output.location_loss is None else {"location": output.location_loss.detach()}
         model = self.accelerator.unwrap_model(self.model)
         if model.has_momentum:
             momentum = cosine_ramp(step, arguments.num_steps, arguments.momentum, arguments.final_momentum)
             model.update_momentum(momentum)
             figures["momentum"] = momentum
         return {
-            "loss": output.loss.item(),
-            "contrastive": output.contrastive_loss.item(),
-            "denoising": output.denoising_loss.item(),
+            "loss": output.loss.detach(),
+            "contrastive": output.contrastive_loss.detach(),
+            "denoising": output.denoising_loss.detach(),
             **figures,
-            "gradient_norm": float(norm),
+            "gradient_norm": norm,
             "learning_rate": arguments.learning_rate * factor,
         }
 
@@ -322,9 +339,15 @@ class Pretrainer:
             "num_training_units": len(self.training_units),
             "num_processes": self.accelerator.num_processes,
             "device": str(self.accelerator.device.type),
-            "machine": f"{platform.machine()}, {torch.get_num_threads()} threads a process",
+            "machine": _machine(self.accelerator.device),
             "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
         }
+
+
+def _machine(device: torch.device) -> str:
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return f"{platform.machine()}, {torch.get_num_threads()} threads a process"
 
 
 def _plain(arguments: PretrainingArguments) -> dict:

@@ -13,49 +13,61 @@ logger = logging.getLogger("huidurep_hf")
 MIN_CHANNELS = 24
 MIN_EXTENT_UM = 250.0
 MIN_DURATION_S = 20.0
+MIN_PEAKS_PER_S = 5.0
 # Motion below this is within the error of its estimate, and interpolation of traces costs a little of every spike.
 MIN_MOTION_UM = 5.0
-# Tissue moves slowly against 9 s, but for jumps; an estimate that scatters about its own running median by more than
-# this share of the slow motion follows the noise of too few spikes.
+# Estimates from half of the spikes each must correlate so much. Few or faint spikes can look like motion as large as
+# the probe; another half of them does not look like the same.
+MIN_AGREEMENT = 0.5
+# Tissue moves slowly against this, but for jumps.
 MEDIAN_FILTER_S = 9.0
-MAX_RELATIVE_SCATTER = 0.15
-PRESET = "dredge_fast"
+# Windows in which a long probe's motion may differ; a shorter probe has one.
+WINDOW_UM = 400.0
 
 
-def follow_motion(prepared: PreparedRecording, switch: str, *, seed: int = 0) -> PreparedRecording:
+def follow_motion(
+    prepared: PreparedRecording, peaks: np.ndarray, locations_um: np.ndarray, switch: str, *, seed: int = 0
+) -> PreparedRecording:
     """Estimate motion (DREDge, Windolf et al. 2025) and move the traces back by interpolation between contacts.
 
     Args:
         prepared: recording; one without usable channels is given back as it is.
-        switch: "auto" (where probe and duration allow an estimate, and the estimate shows motion and is steady),
-            "on" (always) or "off".
-        seed: of the chunks on which the noise is measured again.
+        peaks: structured array of peaks in it, sorted by segment and sample.
+        locations_um: `(num_peaks, 2)` where the spikes are, µm on the probe. Of denoised spikes, so that faint ones
+            tell of the motion, too: on noisy recordings few others are there.
+        switch: "auto" (where probe, duration and spikes allow an estimate, it shows motion, and two halves of the
+            spikes show the same), "on" (wherever an estimate is possible) or "off".
+        seed: of the halves, and of the chunks on which the noise is measured again.
 
     Returns:
-        The recording, corrected or as given. Its last step says which, and why.
+        The recording, corrected or as given; where it is corrected, peaks and locations are to be found again. Its last
+        step says which, and why.
 
     Raises:
         ValueError: motion is "on" for a recording that does not allow an estimate.
     """
     if prepared.recording is None:
         return prepared
-    reason = "switched off" if switch == "off" else _why_not(prepared)
-    if reason and switch == "on":
-        raise ValueError(f"Motion cannot be followed: {reason}. Set motion='auto' or motion='off'.")
+    check_motion(prepared, switch)
+    reason = "switched off" if switch == "off" else _why_not(prepared) or _why_too_few(prepared, len(peaks))
     if reason:
         return _with_step(prepared, f"motion not followed: {reason}")
-
-    from spikeinterface.preprocessing import compute_motion
-    from spikeinterface.sortingcomponents.motion import InterpolateMotionRecording
-
-    motion = compute_motion(prepared.recording, preset=PRESET, n_jobs=1, progress_bar=False)
-    extent, scatter = extent_and_scatter(motion)
+    motion = _estimate(prepared, peaks, locations_um)
+    extent = motion_extent(motion)
     if switch == "auto" and extent < MIN_MOTION_UM:
         return _with_step(prepared, f"motion not followed: it is {extent:.1f} um, below {MIN_MOTION_UM:g} um")
-    if switch == "auto" and scatter > MAX_RELATIVE_SCATTER * extent:
-        return _with_step(
-            prepared, f"motion not followed: its estimate of {extent:.1f} um scatters by {scatter:.1f} um"
-        )
+    if switch == "auto":
+        in_half = np.random.default_rng(seed).random(len(peaks)) < 0.5
+        halves = [_estimate(prepared, peaks[half], locations_um[half]) for half in (in_half, ~in_half)]
+        agreement = agreement_of_halves(*halves)
+        if agreement < MIN_AGREEMENT:
+            return _with_step(
+                prepared,
+                f"motion not followed: two halves of the spikes show different ones (agreement {agreement:.2f}, below "
+                f"{MIN_AGREEMENT:g}; of {extent:.1f} um)",
+            )
+    from spikeinterface.sortingcomponents.motion import InterpolateMotionRecording
+
     recording = InterpolateMotionRecording(
         prepared.recording,
         motion,
@@ -68,33 +80,67 @@ def follow_motion(prepared: PreparedRecording, switch: str, *, seed: int = 0) ->
     recording = keep_in_memory(recording)
     noise_levels = estimate_noise_levels(recording, seed)
     moved = dataclasses.replace(prepared, recording=recording, noise_levels=noise_levels, motion=motion)
-    return _with_step(moved, f"motion of {extent:.1f} um followed ({PRESET})")
+    return _with_step(moved, f"motion of {extent:.1f} um followed (DREDge)")
 
 
-def extent_and_scatter(motion):
-    """How far an estimated motion goes, and how far the estimate scatters about its running median.
+def check_motion(prepared: PreparedRecording, switch: str) -> None:
+    """Refuse at once what can be known before there are spikes.
+
+    Raises:
+        ValueError: motion is "on" for a probe or duration that does not allow an estimate.
+    """
+    reason = _why_not(prepared) if switch == "on" and prepared.recording is not None else None
+    if reason:
+        raise ValueError(f"Motion cannot be followed: {reason}. Set motion='auto' or motion='off'.")
+
+
+def _estimate(prepared: PreparedRecording, peaks: np.ndarray, locations_um: np.ndarray):
+    """Return SpikeInterface's `Motion` of some peaks, one for the whole depth of a short probe."""
+    from spikeinterface.sortingcomponents.motion import estimate_motion
+
+    locations = np.zeros(len(peaks), dtype=[("x", "float64"), ("y", "float64")])
+    locations["x"], locations["y"] = locations_um.T
+    is_short = np.ptp(prepared.positions[:, 1]) < 2 * WINDOW_UM
+    windows = {"win_shape": "gaussian", "win_step_um": WINDOW_UM, "win_scale_um": WINDOW_UM}
+    return estimate_motion(
+        prepared.recording, peaks, locations, method="dredge_ap", direction="y", rigid=bool(is_short), **windows
+    )
+
+
+def motion_extent(motion) -> float:
+    """Return how far an estimated motion goes, µm: the 5th to 95th percentile of its running median, at most.
 
     Args:
-        motion: SpikeInterface `Motion`.
-
-    Returns:
-        `(extent, scatter)` in µm, the largest over segments and depths: the 5th to 95th percentile of the running
-        median, and a standard deviation that rare jumps do not change.
+        motion: SpikeInterface `Motion`; of its segments and depths the one that moves most.
     """
     from scipy.ndimage import median_filter
 
-    extents, scatters = [0.0], [0.0]
+    extents = [0.0]
     for displacement, times in zip(motion.displacement, motion.temporal_bins_s):
         step_s = float(np.median(np.diff(times))) if len(times) > 1 else MEDIAN_FILTER_S
         slow = median_filter(displacement, size=(max(round(MEDIAN_FILTER_S / step_s), 3), 1), mode="nearest")
         low, high = np.percentile(slow, [5, 95], axis=0)
         extents.append(float((high - low).max()))
-        scatters.append(float(np.median(np.abs(displacement - slow), axis=0).max()) / 0.6745)
-    return max(extents), max(scatters)
+    return max(extents)
+
+
+def agreement_of_halves(first, second) -> float:
+    """Correlation of the motion that two halves of the spikes show; 0 where one shows none.
+
+    Args:
+        first, second: SpikeInterface `Motion`. Where each starts counts for nothing: it moves no spike against another.
+    """
+
+    def centered(one):
+        return np.concatenate([(d - d.mean(axis=0)).ravel() for d in one.displacement])
+
+    first, second = centered(first), centered(second)
+    norm = np.linalg.norm(first) * np.linalg.norm(second)
+    return float(first @ second / norm) if norm > 0 else 0.0
 
 
 def _why_not(prepared) -> str | None:
-    """Reason why motion cannot be estimated, None where it can."""
+    """Reason why motion of this probe cannot be estimated, None where it can."""
     groups, counts = np.unique(prepared.groups, return_counts=True)
     if len(groups) > 1:
         return "the probe has several shanks"
@@ -106,6 +152,13 @@ def _why_not(prepared) -> str | None:
     duration = prepared.recording.get_total_duration()
     if duration < MIN_DURATION_S:
         return f"{duration:.0f} s are too short"
+    return None
+
+
+def _why_too_few(prepared, num_peaks) -> str | None:
+    duration = prepared.recording.get_total_duration()
+    if num_peaks < MIN_PEAKS_PER_S * duration:
+        return f"{num_peaks} spikes in {duration:.0f} s are too few"
     return None
 
 

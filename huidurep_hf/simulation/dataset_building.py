@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
@@ -12,8 +11,9 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ..spike_dataset.folder import DESCRIPTION_FILE, check_dataset_folder, new_dataset_folder
-from ..spike_dataset.geometry import describe, spike_features
+from ..spike_dataset.description import write_description
+from ..spike_dataset.folder import check_dataset_folder, new_dataset_folder
+from ..spike_dataset.geometry import spike_features
 from ..spike_dataset.shards import write_shard
 from .cells import HELD_OUT_CELLS, TRAINING_CELLS, load_cells
 from .dataset_card import dataset_card, dataset_license
@@ -25,7 +25,7 @@ from .templates import NoPlaceError, simulate_unit
 
 logger = logging.getLogger("huidurep_hf")
 
-UNITS_PER_SHARD = 1000
+UNITS_PER_SHARD = 500
 
 
 @dataclass(frozen=True)
@@ -159,7 +159,6 @@ def _simulate_shard(shard: _Shard, parameters: SpikeDatasetParameters) -> int:
 
 def _describe(folder: Path, parameters: SpikeDatasetParameters, num_rows: dict[str, int]) -> None:
     """Write the card and the dataset's description."""
-    info = describe(parameters.geometry, dataset_license(parameters.source, "test" in num_rows))
-    (folder / DESCRIPTION_FILE).write_text(json.dumps({"default": asdict(info)}, indent=2))
+    write_description(folder, parameters.geometry, dataset_license(parameters.source, "test" in num_rows))
     card = dataset_card(asdict(parameters.geometry), asdict(parameters), num_rows)
     (folder / "README.md").write_text(card, encoding="utf-8")

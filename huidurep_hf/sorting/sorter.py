@@ -11,7 +11,7 @@ from ..checkpoints import resolve_checkpoint
 from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
 from ..model.modeling_huidurep import HuiduRepModel
 from ..recording.detection import detect
-from ..recording.motion import follow_motion
+from ..recording.motion import check_motion, follow_motion
 from ..recording.preparation import prepare
 from ..recording.whitening import whiten
 from .clusters import find_clusters
@@ -107,15 +107,7 @@ class SpikeSorter:
         if output_folder is not None:
             check_output_folder(output_folder, overwrite)
         seconds = {}
-        with _timed(seconds, "prepare"):
-            prepared = _prepare(recording, parameters)
-        with _timed(seconds, "motion"):
-            prepared = follow_motion(prepared, parameters.motion, seed=parameters.seed)
-        with _timed(seconds, "detect"):
-            peaks = _detect(prepared, parameters)
-            logger.info("detect: %d peaks", len(peaks))
-        with _timed(seconds, "embed"):
-            spikes = self._embed(prepared, peaks, parameters, progress)
+        prepared, peaks, spikes = self._find_spikes(recording, parameters, seconds, progress)
         with _timed(seconds, "whiten"):
             whitened = self._whiten(prepared, parameters) if len(peaks) else prepared
         with _timed(seconds, "cluster"):
@@ -134,6 +126,26 @@ class SpikeSorter:
         if output_folder is not None:
             result.save(output_folder, overwrite=overwrite)
         return result
+
+    def _find_spikes(self, recording, parameters, seconds, progress):
+        """The prepared recording, its motion followed; its peaks; their embeddings."""
+        with _timed(seconds, "prepare"):
+            prepared = _prepare(recording, parameters)
+            check_motion(prepared, parameters.motion)
+        peaks, spikes = self._detect_and_embed(prepared, parameters, seconds, progress)
+        with _timed(seconds, "motion"):
+            prepared = follow_motion(prepared, peaks, spikes.locations_um, parameters.motion, seed=parameters.seed)
+        if prepared.motion is not None:
+            # What was found tells where the tissue was; the spikes themselves are looked for where it is at rest.
+            peaks, spikes = self._detect_and_embed(prepared, parameters, seconds, progress)
+        return prepared, peaks, spikes
+
+    def _detect_and_embed(self, prepared, parameters, seconds, progress):
+        with _timed(seconds, "detect"):
+            peaks = _detect(prepared, parameters)
+            logger.info("detect: %d peaks", len(peaks))
+        with _timed(seconds, "embed"):
+            return peaks, self._embed(prepared, peaks, parameters, progress)
 
     def _embed(self, prepared, peaks, parameters, progress):
         return embed_spikes(
@@ -168,5 +180,6 @@ def _detect(prepared, parameters):
 def _timed(seconds, stage):
     start = time.perf_counter()
     yield
-    seconds[stage] = round(time.perf_counter() - start, 3)
+    # A stage that is gone through twice has one sum.
+    seconds[stage] = round(seconds.get(stage, 0.0) + time.perf_counter() - start, 3)
     logger.info("%s: %.1f s", stage, seconds[stage])

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .folder import DESCRIPTION_FILE, new_dataset_folder
-from .geometry import describe, read_geometry, spike_features
+from .description import write_description
+from .folder import new_dataset_folder
+from .geometry import read_geometry, spike_features
 from .recorded_card import RecordedCard
 from .shards import ROWS_PER_GROUP, write_shard
 
@@ -50,8 +49,7 @@ def write_spikes(
         for index in range(num_shards):
             path = unfinished / "data" / f"{split}-{index:05d}-of-{num_shards:05d}.parquet"
             write_shard(path, _groups(spikes, index * ROWS_PER_SHARD, schema), schema)
-        info = describe(geometry, card.license)
-        (unfinished / DESCRIPTION_FILE).write_text(json.dumps({"default": asdict(info)}, indent=2))
+        write_description(unfinished, geometry, card.license)
         num_units = len(np.unique(spikes.with_format("numpy")["unit_id"][:])) if len(spikes) else 0
         text = card.render(geometry, split, len(spikes), num_units)
         (unfinished / "README.md").write_text(text, encoding="utf-8")

@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
+import torch
 from datasets import Dataset, Features, List, Value, concatenate_datasets
 
 from huidurep_hf.pretraining.dataset import SpikePairs, load_spikes
@@ -40,7 +41,20 @@ def test_rows_lie_in_the_file_and_not_in_memory(spike_dataset):
     pairs = SpikePairs(spikes, geometry)
     assert pa.total_allocated_bytes() - before < 0.05 * 2 * 121 * 8 * len(spikes)
     # A view of the file, not a copy.
-    assert not pairs.waveforms._chunks[0].flags.owndata and not pairs.waveforms._chunks[0].flags.writeable
+    assert not pairs.waveforms.chunks[0].flags.owndata and not pairs.waveforms.chunks[0].flags.writeable
+
+
+def test_a_device_that_holds_the_rows_gives_the_same(spike_dataset):
+    """On the CPU in place of a GPU: the same code copies and reads."""
+    spikes, geometry = load_spikes(spike_dataset)
+    mapped, held = SpikePairs(spikes, geometry), SpikePairs(spikes, geometry)
+    assert held.num_bytes == len(spikes) * (121 * 8 * 2 + 8 * 2 * 4)
+    held.hold_on(torch.device("cpu"))
+    assert held.waveforms.values.dtype == torch.float16
+    units = np.arange(min(4, len(mapped)))
+    for one, other in zip(*(pairs.read(units, np.random.default_rng(3))[:2] for pairs in (mapped, held))):
+        assert torch.equal(one.waveforms, other.waveforms) and one.waveforms.dtype == torch.float32
+        assert torch.equal(one.positions, other.positions) and torch.equal(one.mask, other.mask)
 
 
 def test_selected_rows_are_read_as_selected(spike_dataset):

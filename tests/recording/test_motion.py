@@ -1,9 +1,15 @@
 import numpy as np
 import pytest
 from spikeinterface.core import NumpyRecording
+from spikeinterface.core.base import base_peak_dtype
+from spikeinterface.core.motion import Motion
+from spikeinterface.sortingcomponents.peak_localization import localize_peaks
 
-from huidurep_hf.recording.motion import follow_motion
+from huidurep_hf.recording.detection import detect
+from huidurep_hf.recording.motion import agreement_of_halves, check_motion, follow_motion
 from huidurep_hf.recording.preparation import prepare
+
+NOTHING = np.zeros(0, dtype=base_peak_dtype), np.zeros((0, 2))
 
 
 def noise(num_channels=32, seconds=2.0, groups=None, pitch_um=20.0):
@@ -41,24 +47,29 @@ def drifting():
         ({"groups": [0] * 16 + [1] * 16}, "auto", "several shanks"),
         ({"pitch_um": 5.0}, "auto", "span 155 um"),
         ({}, "auto", "2 s are too short"),
+        ({"seconds": 21.0}, "auto", "0 spikes in 21 s are too few"),
     ],
 )
 def test_the_reason_not_to_follow_is_told(kwargs, switch, reason):
     prepared = noise(**kwargs)
-    given = follow_motion(prepared, switch)
+    given = follow_motion(prepared, *NOTHING, switch)
     assert given.recording is prepared.recording
     assert reason in given.steps[-1]
 
 
 def test_what_cannot_be_followed_is_refused_when_asked_for():
     with pytest.raises(ValueError, match="4 channels are fewer than 24.*motion='auto'"):
-        follow_motion(noise(num_channels=4), "on")
+        check_motion(noise(num_channels=4), "on")
 
 
 def test_a_drifting_probe_is_followed(drifting):
     prepared = prepare(drifting)
-    followed = follow_motion(prepared, "auto")
-    assert "followed (dredge_fast)" in followed.steps[-1]
+    peaks = detect(prepared)
+    locations = localize_peaks(
+        prepared.recording, peaks, method="center_of_mass", job_kwargs={"n_jobs": 1, "progress_bar": False}
+    )
+    followed = follow_motion(prepared, peaks, np.stack([locations["x"], locations["y"]], axis=1), "auto")
+    assert "followed (DREDge)" in followed.steps[-1]
     assert followed.recording.get_num_samples() == prepared.recording.get_num_samples()
     # The neuron's largest channel at the beginning and at the end: 40 um apart as recorded, which neurons of many sizes
     # blur, and at one place after.
@@ -68,6 +79,34 @@ def test_a_drifting_probe_is_followed(drifting):
     }
     assert abs(moved_by["recorded"]) >= 20
     assert moved_by["followed"] == 0
+
+
+def test_spikes_that_tell_of_no_motion_move_nothing():
+    """DREDge finds a motion of tens of µm in spikes anywhere at any time; another half of them says another thing."""
+    prepared, rng = noise(seconds=40.0), np.random.default_rng(1)
+    peaks = np.zeros(300, dtype=base_peak_dtype)
+    peaks["sample_index"] = np.sort(rng.integers(0, 40 * 30000, 300))
+    peaks["amplitude"] = -rng.uniform(5, 30, 300)
+    locations = np.stack([np.zeros(300), rng.uniform(0, 620, 300)], axis=1)
+    given = follow_motion(prepared, peaks, locations, "auto")
+    assert "two halves of the spikes show different ones" in given.steps[-1]
+    assert given.recording is prepared.recording and given.motion is None
+    assert follow_motion(prepared, peaks, locations, "on").motion is not None
+
+
+def test_agreement_of_halves():
+    times, depths = np.arange(50.0), np.array([0.0, 500.0])
+    wave = 20 * np.sin(times / 8)[:, None] + np.array([0.0, 3.0])
+
+    def agreement(first, second):
+        return agreement_of_halves(*(Motion([displacement], [times], depths) for displacement in (first, second)))
+
+    assert agreement(wave, wave + np.array([7.0, -7.0])) == pytest.approx(1.0)
+    assert agreement(wave, -wave) == pytest.approx(-1.0)
+    assert agreement(wave, 0 * wave) == 0.0
+    noise = np.random.default_rng(0).normal(scale=10.0, size=wave.shape)
+    assert 0.7 < agreement(wave, wave + noise) < 0.95
+    assert abs(agreement(wave, noise)) < 0.3
 
 
 def largest_depth(prepared, end):

@@ -60,6 +60,15 @@ def test_an_existing_folder_is_kept(written, labelled_spikes):
         write_spikes(labelled_spikes, written)
 
 
+def test_a_folder_written_anew_is_not_read_from_the_cache(tmp_path, labelled_spikes):
+    """As many rows, the same card: `datasets` would take what it read here before."""
+    for rows in (range(0, 40), range(40, 80)):
+        part = labelled_spikes.select(rows)
+        folder = write_spikes(part, tmp_path / "spikes", overwrite=True)
+        read = load_spikes(folder)[0].with_format("numpy")
+        np.testing.assert_array_equal(read["waveform"][:], part.with_format("numpy")["waveform"][:])
+
+
 def test_an_empty_dataset_is_one_empty_shard(tmp_path, labelled_spikes):
     """`load_dataset` refuses a split without rows; the file itself has its columns."""
     folder = write_spikes(labelled_spikes.select([]), tmp_path / "empty")
