@@ -15,6 +15,10 @@ class MappedColumn:
         spikes: a dataset; the rows of one that was selected or shuffled are copied into memory.
         name: column.
         shape: of a row, as which its flat list is seen.
+
+    Attributes:
+        chunks: the parts of the file, each `(num_rows, *shape)`.
+        shape: of the whole.
     """
 
     def __init__(self, spikes: Dataset, name: str, shape: tuple[int, ...]):

@@ -140,8 +140,8 @@ class Pretrainer:
         device = self.accelerator.device
         if device.type != "cuda":
             return False
-        # Half of what is free is left to the model and its views.
-        return num_bytes < torch.cuda.mem_get_info(device)[0] // 2
+        # Twice for a moment while the rows are put together; a third of what is free is left to the model and its views.
+        return 3 * num_bytes < torch.cuda.mem_get_info(device)[0]
 
     def _recorded_noise(self) -> torch.Tensor | None:
         if self.arguments.noise is None:

@@ -34,15 +34,17 @@ def test_published_encoder_has_the_published_size():
 
 
 def test_operations_that_the_cards_state():
-    """Of one spike on 11 channels: the published encoder with and without the denoised spike beside it, and ours."""
+    """Of one spike on 11 channels: the published encoder with and without the denoised spike beside it, ours by default
+    and as `huidurep/base`."""
     operations = []
-    for config in (HuiduRepConfig.paper(), HuiduRepConfig.paper(fuse_denoised=False), HuiduRepConfig()):
+    base = HuiduRepConfig.from_pretrained("huidurep/base")
+    for config in (HuiduRepConfig.paper(), HuiduRepConfig.paper(fuse_denoised=False), HuiduRepConfig(), base):
         model = HuiduRepModel(config).eval()
         model.set_attn_implementation("eager")  # the counter sees the products of eager attention
         with FlopCounterMode(display=False) as counter, torch.no_grad():
             model(torch.randn(1, config.window_size, 11))
         operations.append(counter.get_total_flops() / 1e9)
-    assert operations == pytest.approx([0.700, 0.203, 0.0164], rel=0.01)
+    assert operations == pytest.approx([0.700, 0.203, 0.0164, 0.0300], rel=0.01)
 
 
 def test_shapes(model):
