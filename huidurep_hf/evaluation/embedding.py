@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.cluster import HDBSCAN
+from sklearn.cluster import HDBSCAN, KMeans
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
@@ -23,6 +23,9 @@ logger = logging.getLogger("huidurep_hf")
 MIXTURE_FLOOR = 1e-3
 MIXTURE_ITERATIONS = 100
 MIXTURE_TOLERANCE = 3e-2
+# Of k-means, of which the tightest counts: a single one often leaves two units together and cuts a third.
+KMEANS_STARTS = 10
+KMEANS_SEEDS = range(3)
 # What served the principal components best on other recordings (SpikeInterface's generator).
 DENSITY_DIMENSIONS = 10
 DENSITY_CLUSTER_SIZE = 30
@@ -76,6 +79,29 @@ def cluster_by_mixture(features: np.ndarray, num_units: int, seeds=range(10)) ->
         fit = delayed(_fit_mixture)
         found = Parallel(n_jobs=os.cpu_count(), prefer="threads")(fit(features, num_units, int(s)) for s in seeds)
     return np.stack(found)
+
+
+def cluster_by_kmeans(features: np.ndarray, num_units: int, seeds=KMEANS_SEEDS) -> np.ndarray:
+    """Cluster spikes by k-means with a given number of units, the tightest of 10 starts for each seed.
+
+    It takes clusters to be round and of one size. No feature is scaled against another: to
+    make noise round is a method's own merit.
+
+    Args:
+        features: `(num_spikes, num_features)`.
+        num_units: clusters.
+        seeds: of the starts.
+
+    Returns:
+        `(num_seeds, num_spikes)` int64.
+    """
+    if len(features) == 0:
+        return np.zeros((len(seeds), 0), dtype="int64")
+    features = unit_scale(features).astype("float32")
+    with threadpool_limits(1):
+        fit = delayed(lambda seed: KMeans(num_units, n_init=KMEANS_STARTS, random_state=seed).fit_predict(features))
+        found = Parallel(n_jobs=os.cpu_count(), prefer="threads")(fit(int(seed)) for seed in seeds)
+    return np.stack(found).astype("int64")
 
 
 def agreement(labels: np.ndarray, clusterings: np.ndarray) -> tuple[float, float]:

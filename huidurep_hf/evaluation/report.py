@@ -11,7 +11,15 @@ from tqdm import tqdm
 from .baselines import WHITENED_COMPONENTS
 from .ceiling import ceiling_labels
 from .clean_truth import add_spikes, evaluate_denoiser
-from .embedding import METHOD, agreement, cluster_by_density, cluster_by_mixture, neighbor_accuracy
+from .embedding import (
+    KMEANS_STARTS,
+    METHOD,
+    agreement,
+    cluster_by_density,
+    cluster_by_kmeans,
+    cluster_by_mixture,
+    neighbor_accuracy,
+)
 from .features import compared_features, model_features
 from .robustness import RATES_HZ, compare_variants, cut_window, mask_channels
 from .run_record import ResultFile, describe_environment, hash_weights, plain
@@ -157,7 +165,12 @@ def open_results(output, model_name, model, parameters: EvaluationParameters) ->
         "num_parameters": model.num_parameters(),
         "num_mixture_seeds": parameters.num_mixture_seeds,
         "max_spikes_per_unit": parameters.max_spikes_per_unit,
-        "method": {**METHOD, "whitened_components": WHITENED_COMPONENTS, "location": "total variance of the features"},
+        "method": {
+            **METHOD,
+            "kmeans_starts": KMEANS_STARTS,
+            "whitened_components": WHITENED_COMPONENTS,
+            "location": "total variance of the features",
+        },
     }
     results = ResultFile(output, identity)
     results.add_run(describe_environment())
@@ -175,14 +188,16 @@ def evaluate_spikes(spikes, model, feature_extractor, *, num_seeds: int = 10) ->
     Returns:
         Plain JSON values: `num_units`, `num_spikes`, `unit_snr`, `spikes_per_s` of the model, and `methods`: name ->
         for each subset of units ("all", "snr3", "snr8"; the clustering is that of all) the `mixture_ari` of each
-        seed, `density_ari`; and `density_num_units`, `neighbor_accuracy`.
+        seed, `kmeans_ari` of three, `density_ari`; and `density_num_units`, `neighbor_accuracy`.
     """
     output = model_features(spikes, model, feature_extractor)
     in_subset = {subset: spikes.spike_snr >= threshold for subset, threshold in SNR_SUBSETS.items()}
     in_subset = {subset: chosen for subset, chosen in in_subset.items() if chosen.any()}
     methods = {}
     for name, features in compared_features(spikes, output).items():
-        mixtures = cluster_by_mixture(features, len(np.unique(spikes.labels)), range(num_seeds))
+        num_units = len(np.unique(spikes.labels))
+        mixtures = cluster_by_mixture(features, num_units, range(num_seeds))
+        means = cluster_by_kmeans(features, num_units)
         density = cluster_by_density(features)
         scores = {
             "neighbor_accuracy": neighbor_accuracy(features, spikes.labels),
@@ -192,6 +207,7 @@ def evaluate_spikes(spikes, model, feature_extractor, *, num_seeds: int = 10) ->
             labels = spikes.labels[chosen]
             scores[subset] = {
                 "mixture_ari": [agreement(labels, found[None, chosen])[0] for found in mixtures],
+                "kmeans_ari": [agreement(labels, found[None, chosen])[0] for found in means],
                 "density_ari": agreement(labels, density[None, chosen])[0],
             }
         methods[name] = scores

@@ -25,6 +25,16 @@ def mixture_table(rows: list[dict], subset: str = "all") -> str:
     return f"{table}\n| {' | '.join(['nearest true template', *_ceilings(rows, subset)])} |"
 
 
+def kmeans_table(rows: list[dict], subset: str = "all") -> str:
+    """Agreement of k-means with the true number of units: mean ± SD over recording seeds and starts of a condition."""
+
+    def cell(condition_rows, method):
+        scores = [_of(row, method, subset, "kmeans_ari") for row in condition_rows]
+        return mean_and_sd(np.concatenate([score for score in scores if score is not None] or [[]]))
+
+    return _method_table(rows, cell)
+
+
 def density_table(rows: list[dict], subset: str = "all") -> str:
     """Agreement of HDBSCAN, number of units unknown: mean ± SD over the recording seeds of a condition."""
     return _method_table(rows, lambda some, method: _over_recordings(some, method, subset, "density_ari"))
@@ -135,6 +145,8 @@ def report(content: dict) -> str:
     for subset, title in SUBSET_TITLES.items():
         heading = f"ARI of a Gaussian mixture with the true number of units, {title}"
         parts.append(f"**{heading}**\n\n{mixture_table(rows, subset)}")
+    heading = "ARI of k-means (the tightest of 10 starts) with the true number of units, all units"
+    parts.append(f"**{heading}**\n\n{kmeans_table(rows)}")
     parts.append(f"**ARI of HDBSCAN, number of units unknown, all units**\n\n{density_table(rows)}")
     parts.append(f"**Accuracy of 10 nearest neighbours, all units**\n\n{neighbor_table(rows)}")
     if any("robustness" in row for row in rows):

@@ -140,7 +140,7 @@ class Pretrainer:
         device = self.accelerator.device
         if device.type != "cuda":
             return False
-        # Twice for a moment while the rows are put together; a third of what is free is left to the model and its views.
+        # Twice for a moment while the rows are put together; a third of what is free is left to model and views.
         return 3 * num_bytes < torch.cuda.mem_get_info(device)[0]
 
     def _recorded_noise(self) -> torch.Tensor | None:

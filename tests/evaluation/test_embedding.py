@@ -3,6 +3,7 @@ import pytest
 
 from huidurep_hf.evaluation.embedding import (
     agreement,
+    cluster_by_kmeans,
     cluster_by_mixture,
     density_agreement,
     mixture_agreement,
@@ -23,6 +24,7 @@ def test_separable_units_are_found(separable):
     mean, sd = mixture_agreement(features, labels, seeds=range(3))
     assert mean > 0.75 and sd < 0.3  # a k-means start may join two units
     assert max(agreement(labels, found[None])[0] for found in cluster_by_mixture(features, 4, range(3))) == 1.0
+    assert [agreement(labels, found[None])[0] for found in cluster_by_kmeans(features, 4, range(3))] == [1.0] * 3
     assert density_agreement(features, labels)[1] == 4
     assert density_agreement(features, labels)[0] > 0.97
     assert neighbor_accuracy(features, labels) == 1.0
@@ -40,6 +42,7 @@ def test_scale_and_offset_of_features_change_nothing(separable):
     features, labels = separable
     found = cluster_by_mixture(features, 4, [0])
     assert (cluster_by_mixture(1e-4 * features + 3, 4, [0]) == found).all()
+    assert (cluster_by_kmeans(1e-4 * features + 3, 4, [0]) == cluster_by_kmeans(features, 4, [0])).all()
 
 
 def test_same_seeds_same_figures(separable):

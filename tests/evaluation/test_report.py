@@ -38,7 +38,8 @@ def test_figures_are_complete_and_a_second_run_adds_only_what_is_missing(small_c
     assert (row["condition"], row["recording_seed"], row["num_units"]) == ("tetrode", 1, 8)
     assert len(row["methods"]) == 11 and row["recording"]["probe"] == "tetrode_diamond"
     for scores in row["methods"].values():
-        assert len(scores["all"]["mixture_ari"]) == 2 and 0 < scores["neighbor_accuracy"] <= 1
+        assert len(scores["all"]["mixture_ari"]) == 2 and len(scores["all"]["kmeans_ari"]) == 3
+        assert 0 < scores["neighbor_accuracy"] <= 1
     assert 0.3 < row["ceiling"]["all"] <= 1
     robustness = row["robustness"]
     assert {"as recorded", "20 % of the channels dead", "10 kHz", "48 kHz, window of 1.04 ms"} <= set(robustness)
