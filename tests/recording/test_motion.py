@@ -9,6 +9,8 @@ from huidurep_hf.recording.detection import detect
 from huidurep_hf.recording.motion import agreement_of_halves, check_motion, follow_motion
 from huidurep_hf.recording.preparation import prepare
 
+from ..drifting import drifting_recording
+
 NOTHING = np.zeros(0, dtype=base_peak_dtype), np.zeros((0, 2))
 
 
@@ -21,22 +23,6 @@ def noise(num_channels=32, seconds=2.0, groups=None, pitch_um=20.0):
     if groups is not None:
         recording.set_property("group", np.asarray(groups))
     return prepare(recording)
-
-
-@pytest.fixture(scope="module")
-def drifting():
-    """40 s of sixteen neurons before 32 contacts; tissue and neurons move up by 40 um, half of it in 10 s."""
-    rng = np.random.default_rng(0)
-    rate, seconds, depths = 30000.0, 40.0, 20.0 * np.arange(32)
-    traces = rng.normal(size=(int(rate * seconds), 32)).astype("float32")
-    shape = -np.exp(-0.5 * ((np.arange(40) - 15) / 3.0) ** 2) + 0.3 * np.exp(-0.5 * ((np.arange(40) - 25) / 5.0) ** 2)
-    for depth, size in zip(np.linspace(100, 500, 16), rng.uniform(12, 30, 16)):
-        for start in rng.integers(0, len(traces) - 40, size=int(15 * seconds)):
-            moved = depth - 20.0 + 40.0 * start / len(traces)
-            traces[start : start + 40] += size * shape[:, None] * np.exp(-0.5 * ((depths - moved) / 25.0) ** 2)
-    recording = NumpyRecording([traces], sampling_frequency=rate)
-    recording.set_dummy_probe_from_locations(np.stack([np.zeros(32), depths], axis=1))
-    return recording
 
 
 @pytest.mark.parametrize(
@@ -62,8 +48,8 @@ def test_what_cannot_be_followed_is_refused_when_asked_for():
         check_motion(noise(num_channels=4), "on")
 
 
-def test_a_drifting_probe_is_followed(drifting):
-    prepared = prepare(drifting)
+def test_a_drifting_probe_is_followed():
+    prepared = prepare(drifting_recording()[0])
     peaks = detect(prepared)
     locations = localize_peaks(
         prepared.recording, peaks, method="center_of_mass", job_kwargs={"n_jobs": 1, "progress_bar": False}
