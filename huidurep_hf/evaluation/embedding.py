@@ -70,22 +70,14 @@ def cluster_by_mixture(features: np.ndarray, num_units: int, seeds=range(10)) ->
         `(num_seeds, num_spikes)` int64. A start that fails all the same is a row of zeros (one unit for all, an
         agreement of 0), with a warning.
     """
-    seeds = list(seeds)
-    if len(features) == 0:
-        return np.zeros((len(seeds), 0), dtype="int64")
-    features = unit_scale(features).astype("float32")
-    # The matrices are small: a thread per seed is several times faster than threads inside the linear algebra.
-    with threadpool_limits(1):
-        fit = delayed(_fit_mixture)
-        found = Parallel(n_jobs=os.cpu_count(), prefer="threads")(fit(features, num_units, int(s)) for s in seeds)
-    return np.stack(found)
+    return _cluster_from_seeds(_fit_mixture, features, num_units, seeds)
 
 
 def cluster_by_kmeans(features: np.ndarray, num_units: int, seeds=KMEANS_SEEDS) -> np.ndarray:
     """Cluster spikes by k-means with a given number of units, the tightest of 10 starts for each seed.
 
-    It takes clusters to be round and of one size. No feature is scaled against another: to
-    make noise round is a method's own merit.
+    It takes clusters to be round and of one size. No feature is scaled against another: to make noise round is a
+    method's own merit.
 
     Args:
         features: `(num_spikes, num_features)`.
@@ -95,13 +87,7 @@ def cluster_by_kmeans(features: np.ndarray, num_units: int, seeds=KMEANS_SEEDS) 
     Returns:
         `(num_seeds, num_spikes)` int64.
     """
-    if len(features) == 0:
-        return np.zeros((len(seeds), 0), dtype="int64")
-    features = unit_scale(features).astype("float32")
-    with threadpool_limits(1):
-        fit = delayed(lambda seed: KMeans(num_units, n_init=KMEANS_STARTS, random_state=seed).fit_predict(features))
-        found = Parallel(n_jobs=os.cpu_count(), prefer="threads")(fit(int(seed)) for seed in seeds)
-    return np.stack(found).astype("int64")
+    return _cluster_from_seeds(_fit_means, features, num_units, seeds)
 
 
 def agreement(labels: np.ndarray, clusterings: np.ndarray) -> tuple[float, float]:
@@ -166,6 +152,24 @@ def neighbor_accuracy(features: np.ndarray, labels: np.ndarray, num_neighbors: i
     for column in range(num_neighbors):
         votes[np.arange(len(labels)), index[neighbors[:, column]]] += 1
     return float((votes.argmax(axis=1) == index).mean())
+
+
+def _cluster_from_seeds(fit, features, num_units, seeds) -> np.ndarray:
+    """Fit features of unit variance from each seed: `(num_seeds, num_spikes)` int64."""
+    seeds = list(seeds)
+    if len(features) == 0:
+        return np.zeros((len(seeds), 0), dtype="int64")
+    features = unit_scale(features).astype("float32")
+    # The matrices are small: a thread per seed is several times faster than threads inside the linear algebra.
+    with threadpool_limits(1):
+        run = Parallel(n_jobs=os.cpu_count(), prefer="threads")
+        found = run(delayed(fit)(features, num_units, int(seed)) for seed in seeds)
+    return np.stack(found)
+
+
+def _fit_means(features, num_units, seed) -> np.ndarray:
+    means = KMeans(num_units, n_init=KMEANS_STARTS, random_state=seed)
+    return means.fit_predict(features).astype("int64")
 
 
 def _fit_mixture(features, num_units, seed) -> np.ndarray:

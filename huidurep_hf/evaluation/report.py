@@ -193,9 +193,8 @@ def evaluate_spikes(spikes, model, feature_extractor, *, num_seeds: int = 10) ->
     output = model_features(spikes, model, feature_extractor)
     in_subset = {subset: spikes.spike_snr >= threshold for subset, threshold in SNR_SUBSETS.items()}
     in_subset = {subset: chosen for subset, chosen in in_subset.items() if chosen.any()}
-    methods = {}
+    num_units, methods = len(np.unique(spikes.labels)), {}
     for name, features in compared_features(spikes, output).items():
-        num_units = len(np.unique(spikes.labels))
         mixtures = cluster_by_mixture(features, num_units, range(num_seeds))
         means = cluster_by_kmeans(features, num_units)
         density = cluster_by_density(features)

@@ -14,12 +14,7 @@ def mixture_table(rows: list[dict], subset: str = "all") -> str:
     Mean ± SD of the adjusted Rand index over all recording seeds and mixture seeds of a condition. The last line, where
     it was measured, is what the true units' templates would give.
     """
-
-    def cell(condition_rows, method):
-        scores = [_of(row, method, subset, "mixture_ari") for row in condition_rows]
-        return mean_and_sd(np.concatenate([score for score in scores if score is not None] or [[]]))
-
-    table = _method_table(rows, cell)
+    table = _method_table(rows, lambda some, method: _over_seeds(some, method, subset, "mixture_ari"))
     if not all("ceiling" in row for row in rows):
         return table
     return f"{table}\n| {' | '.join(['nearest true template', *_ceilings(rows, subset)])} |"
@@ -27,12 +22,7 @@ def mixture_table(rows: list[dict], subset: str = "all") -> str:
 
 def kmeans_table(rows: list[dict], subset: str = "all") -> str:
     """Agreement of k-means with the true number of units: mean ± SD over recording seeds and starts of a condition."""
-
-    def cell(condition_rows, method):
-        scores = [_of(row, method, subset, "kmeans_ari") for row in condition_rows]
-        return mean_and_sd(np.concatenate([score for score in scores if score is not None] or [[]]))
-
-    return _method_table(rows, cell)
+    return _method_table(rows, lambda some, method: _over_seeds(some, method, subset, "kmeans_ari"))
 
 
 def density_table(rows: list[dict], subset: str = "all") -> str:
@@ -205,6 +195,11 @@ def _ceilings(rows, subset) -> list[str]:
         still = None if row["recording"].get("drift_um") else row["ceiling"].get(subset)
         by_condition.setdefault(row["condition"], []).append(still)
     return [mean_and_sd(values) for values in by_condition.values()]
+
+
+def _over_seeds(rows, method, subset, score) -> str:
+    scores = [_of(row, method, subset, score) for row in rows]
+    return mean_and_sd(np.concatenate([values for values in scores if values is not None] or [[]]))
 
 
 def _over_recordings(rows, method, subset, score) -> str:

@@ -63,9 +63,6 @@ class HeldColumn:
         # Copies: torch takes no array that cannot be written to.
         self.values = torch.cat([torch.from_numpy(chunk.copy()).to(device) for chunk in column.chunks])
 
-    def __len__(self) -> int:
-        return len(self.values)
-
     def __getitem__(self, rows: np.ndarray) -> torch.Tensor:
         """Return rows by their numbers `(n,)`, as float32 `(n, *shape)` on the device."""
         return self.values[torch.as_tensor(rows, device=self.values.device)].float()

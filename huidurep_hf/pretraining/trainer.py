@@ -98,7 +98,8 @@ class Pretrainer:
             log_with="tensorboard",
             project_config=ProjectConfiguration(project_dir=str(self.output), logging_dir=str(self.output / "logs")),
         )
-        if self.accelerator.device.type == "cuda":
+        self.on_gpu = self.accelerator.device.type == "cuda"
+        if self.on_gpu:
             # TensorFloat-32 in products: a view's noise is far larger than what it rounds off.
             torch.set_float32_matmul_precision("high")
         parts = self.accelerator.num_processes * arguments.gradient_accumulation_steps * arguments.pairs_per_unit
@@ -123,7 +124,7 @@ class Pretrainer:
                 f"{self.config.sampling_rate} Hz; build the dataset at the model's rate."
             )
         self.pairs = SpikePairs(spikes, geometry)
-        if self._fits_on_device(self.pairs.num_bytes):
+        if self.on_gpu and self._fits_on_gpu(self.pairs.num_bytes):
             self.pairs.hold_on(self.accelerator.device)
         self.data_record = describe_data(spikes)
         if arguments.start is not None:
@@ -136,12 +137,9 @@ class Pretrainer:
         num_units = arguments.batch_size // arguments.gradient_accumulation_steps // arguments.pairs_per_unit
         self.batches = ProbeBatches(self.pairs.probes[self.training_units], num_units, arguments.seed)
 
-    def _fits_on_device(self, num_bytes: int) -> bool:
-        device = self.accelerator.device
-        if device.type != "cuda":
-            return False
+    def _fits_on_gpu(self, num_bytes: int) -> bool:
         # Twice for a moment while the rows are put together; a third of what is free is left to model and views.
-        return 3 * num_bytes < torch.cuda.mem_get_info(device)[0]
+        return 3 * num_bytes < torch.cuda.mem_get_info(self.accelerator.device)[0]
 
     def _recorded_noise(self) -> torch.Tensor | None:
         if self.arguments.noise is None:
@@ -173,8 +171,7 @@ class Pretrainer:
             {"params": [p for p in trained if p.ndim >= 2], "weight_decay": arguments.weight_decay},
             {"params": [p for p in trained if p.ndim < 2], "weight_decay": 0.0},
         ]
-        on_gpu = self.accelerator.device.type == "cuda"
-        optimizer = torch.optim.AdamW(groups, lr=arguments.learning_rate, fused=on_gpu)
+        optimizer = torch.optim.AdamW(groups, lr=arguments.learning_rate, fused=self.on_gpu)
         self.model, self.optimizer = self.accelerator.prepare(model, optimizer)
 
     def run(self, resume: bool = False, progress_bar: bool = True) -> Path:
