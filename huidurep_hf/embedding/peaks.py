@@ -20,6 +20,8 @@ class EmbeddedBatch:
         peak_to_peak: `(num_peaks, num_neighbors)` float32 of the denoised waveforms, in SDs of noise; 0 where padded.
         positions: `(num_peaks, num_neighbors, 2)` contact positions relative to the peak channel, µm.
         mask: `(num_peaks, num_neighbors)` bool, False for padding.
+        locations: `(num_peaks, 2)` float32 where the model places the neuron relative to the peak channel, µm; None of
+            a model that does not know the contacts.
     """
 
     rows: slice
@@ -27,6 +29,7 @@ class EmbeddedBatch:
     peak_to_peak: np.ndarray
     positions: np.ndarray
     mask: np.ndarray
+    locations: np.ndarray | None
 
 
 @torch.no_grad()
@@ -71,6 +74,7 @@ def embed_peaks(model, feature_extractor, prepared, peaks, *, batch_size=512):
             peak_to_peak=np.ptp(output.denoised_waveforms.float().cpu().numpy(), axis=1) * batch.mask,
             positions=batch.positions,
             mask=batch.mask,
+            locations=None if output.locations is None else output.locations.float().cpu().numpy(),
         )
 
 

@@ -84,8 +84,12 @@ def benchmark_table(rows: list[dict]) -> str:
     lines, failures = [], []
     for (condition, sorter), group in groups.items():
         done = [row for row in group if row["error"] is None]
+        seeds_of_error = {}
+        for row in group:
+            if row["error"]:
+                seeds_of_error.setdefault(row["error"], []).append(str(row["recording_seed"]))
         failures += [
-            f"{condition}, seed {row['recording_seed']}, {sorter}: {row['error']}" for row in group if row["error"]
+            f"{condition}, seed {', '.join(seeds)}, {sorter}: {error}" for error, seeds in seeds_of_error.items()
         ]
         if not done:
             lines.append([condition, sorter, "failed", *[""] * (len(header) - 3)])

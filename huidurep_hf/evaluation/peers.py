@@ -10,9 +10,9 @@ from pathlib import Path
 
 import psutil
 
-from .sorting_process import OUR_SORTER, OUTCOME_FILE, SORTING_FILE
+from .sorting_process import CHANGED_SETTINGS, OUR_SORTER, OUTCOME_FILE, SORTING_FILE
 
-PEERS = ("mountainsort5", "spykingcircus2", "tridesclous2", "lupin", "kilosort4", "herdingspikes")
+PEERS = ("mountainsort5", "spykingcircus2", "tridesclous2", "lupin", "kilosort4", *CHANGED_SETTINGS, "herdingspikes")
 SORTERS = (OUR_SORTER, *PEERS)
 MEMORY_PERIOD_S = 0.5
 LOG_TAIL = 2000
@@ -50,13 +50,14 @@ def is_installed(sorter: str) -> bool:
         return True
     from spikeinterface.sorters import sorter_dict
 
+    sorter, _ = CHANGED_SETTINGS.get(sorter, (sorter, {}))
     if sorter not in sorter_dict:
         raise ValueError(f"Unknown sorter {sorter!r}; use some of {list(SORTERS)} or another name of SpikeInterface's.")
     return bool(sorter_dict[sorter].is_installed())
 
 
 def run_in_process(sorter: str, recording_folder, *, model: str, timeout_s: float = 3600.0) -> SorterRun:
-    """Run one sorter with its default parameters and the recording's own probe.
+    """Run one sorter with its default parameters (but for `CHANGED_SETTINGS`) and the recording's own probe.
 
     Args:
         sorter: `"huidurep"` or a name of SpikeInterface's.

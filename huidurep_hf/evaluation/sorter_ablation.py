@@ -7,7 +7,8 @@ import numpy as np
 from tqdm import tqdm
 
 from ..clustering.features import centers_of_mass
-from ..embedding.peaks import window_around_peak
+from ..embedding.peaks import embed_peaks, window_around_peak
+from ..recording.motion import follow_motion
 from ..recording.neighborhood import find_neighborhoods
 from ..recording.waveforms import iterate_waveforms
 from ..recording.whitening import whiten
@@ -25,6 +26,9 @@ SNR_RANGE = (5.0, 30.0)
 SCORES = ("accuracy_snr3", "num_well_detected_units", "num_false_positive_units", "num_redundant_units")
 
 
+AS_PUBLISHED = {"clustering": "gmm", "template_matching": "off", "motion": "off"}
+
+
 @dataclasses.dataclass(frozen=True)
 class Arm:
     """A variant of the sorter.
@@ -32,7 +36,9 @@ class Arm:
     Attributes:
         parameters: in place of the defaults.
         use_embedding: or the first 32 principal components of the waveforms.
+        use_locations: or the denoised spikes' centres of mass.
         use_denoiser: or location and amplitude of the waveforms as recorded.
+        evens_noise: of traces that were moved, or leaves it as interpolation makes it.
         whitens_in_time: or in space alone.
         knows_number: told the true number of units.
         knows_spikes: given the true units' spikes as its clusters.
@@ -40,7 +46,9 @@ class Arm:
 
     parameters: dict = dataclasses.field(default_factory=dict)
     use_embedding: bool = True
+    use_locations: bool = True
     use_denoiser: bool = True
+    evens_noise: bool = True
     whitens_in_time: bool = True
     knows_number: bool = False
     knows_spikes: bool = False
@@ -49,18 +57,18 @@ class Arm:
 ARMS = {
     "the sorter": Arm(),
     "PCA-32 in place of the embedding": Arm(use_embedding=False),
+    "centres of mass in place of the model's locations": Arm(use_locations=False),
     "without denoiser": Arm(use_denoiser=False),
     "neither embedding nor denoiser": Arm(use_embedding=False, use_denoiser=False),
     "first split by HDBSCAN": Arm({"clustering": "hdbscan"}),
     "whitened in space alone": Arm(whitens_in_time=False),
     "without template matching": Arm({"template_matching": "off"}),
     "without motion": Arm({"motion": "off"}),
-    "one mixture of the true number of units, as published": Arm(
-        {"template_matching": "off", "motion": "off"}, knows_number=True
-    ),
-    "one mixture of the true number of units, of PCA-32": Arm(
-        {"template_matching": "off", "motion": "off"}, use_embedding=False, knows_number=True
-    ),
+    "noise left to follow the motion": Arm(evens_noise=False),
+    "told the number of units (k-means)": Arm(knows_number=True),
+    "told the number of units (k-means), of PCA-32": Arm(use_embedding=False, knows_number=True),
+    "one mixture of the true number of units, as published": Arm(AS_PUBLISHED, knows_number=True),
+    "one mixture of the true number of units, of PCA-32": Arm(AS_PUBLISHED, use_embedding=False, knows_number=True),
     "true spikes as clusters": Arm(knows_spikes=True),
 }
 
@@ -79,7 +87,15 @@ class AblatedSorter(SpikeSorter):
 
     def _embed(self, prepared, peaks, parameters, progress):
         spikes = super()._embed(prepared, peaks, parameters, progress)
-        if len(peaks) == 0 or (self.arm.use_embedding and self.arm.use_denoiser):
+        if len(peaks) == 0:
+            return spikes
+        if not self.arm.use_locations:
+            batches = embed_peaks(self.model, self.feature_extractor, prepared, peaks)
+            centers = np.concatenate(
+                [centers_of_mass(each.peak_to_peak, each.positions, each.mask) for each in batches]
+            )
+            spikes = dataclasses.replace(spikes, locations_um=_on_probe(prepared, peaks, centers))
+        if self.arm.use_embedding and self.arm.use_denoiser:
             return spikes
         waveforms, positions, mask = self._waveforms(prepared, peaks)
         if not self.arm.use_embedding:
@@ -90,9 +106,19 @@ class AblatedSorter(SpikeSorter):
         if not self.arm.use_denoiser:
             peak_to_peak = np.ptp(waveforms, axis=1) * mask
             centers = centers_of_mass(peak_to_peak, positions, mask)
-            locations = (prepared.positions[peaks["channel_index"]] + centers).astype("float32")
+            locations = _on_probe(prepared, peaks, centers)
             spikes = dataclasses.replace(spikes, locations_um=locations, amplitudes=peak_to_peak.max(axis=1))
         return spikes
+
+    def _follow_motion(self, prepared, peaks, spikes, parameters):
+        return follow_motion(
+            prepared,
+            peaks,
+            spikes.locations_um,
+            parameters.motion,
+            even_noise=self.arm.evens_noise,
+            seed=parameters.seed,
+        )
 
     def _whiten(self, prepared, parameters):
         return whiten(prepared, in_time=self.arm.whitens_in_time, seed=parameters.seed)
@@ -117,6 +143,11 @@ class AblatedSorter(SpikeSorter):
         )
 
 
+def _on_probe(prepared, peaks, from_peak_channel):
+    """Places relative to the peak channels as places on the probe, `(num_peaks, 2)` float32 µm."""
+    return (prepared.positions[peaks["channel_index"]] + from_peak_channel).astype("float32")
+
+
 def ablate_sorter(model: str, output, *, seeds, arms=None, conditions=None, progress: bool = True) -> dict:
     """Run the arms on development recordings, 120 s; go on where a run was cut short.
 
@@ -127,7 +158,7 @@ def ablate_sorter(model: str, output, *, seeds, arms=None, conditions=None, prog
         output: JSON file of the rows; an existing one of the same model is continued.
         seeds: of the recordings.
         arms: names; all of `ARMS` if left out.
-        conditions: names of `DEVELOPMENT_CONDITIONS`; all if left out.
+        conditions: names of `SORTER_DEVELOPMENT_CONDITIONS`; all if left out.
         progress: show a progress bar.
 
     Returns:
@@ -136,11 +167,11 @@ def ablate_sorter(model: str, output, *, seeds, arms=None, conditions=None, prog
     Raises:
         ValueError: an unknown arm or condition, or a file of another model.
     """
-    from ..simulation.recordings import DEVELOPMENT_CONDITIONS, RecordingParameters, generate_recording
+    from ..simulation.recordings import SORTER_DEVELOPMENT_CONDITIONS, RecordingParameters, generate_recording
 
-    arms, conditions = list(arms or ARMS), list(conditions or DEVELOPMENT_CONDITIONS)
+    arms, conditions = list(arms or ARMS), list(conditions or SORTER_DEVELOPMENT_CONDITIONS)
     _refuse_unknown(arms, ARMS, "arms")
-    _refuse_unknown(conditions, DEVELOPMENT_CONDITIONS, "conditions")
+    _refuse_unknown(conditions, SORTER_DEVELOPMENT_CONDITIONS, "conditions")
     whole = SpikeSorter.from_pretrained(model, device="cpu")
     identity = {"figures": "sorter ablation", "model_sha256": hash_weights(whole.model)}
     results = ResultFile(output, {**identity, "snr_range": list(SNR_RANGE), "duration_s": DURATION_S})
@@ -153,7 +184,7 @@ def ablate_sorter(model: str, output, *, seeds, arms=None, conditions=None, prog
                 bar.update(len(keys) - len(missing))
                 if not missing:
                     continue
-                parameters = DEVELOPMENT_CONDITIONS[condition]
+                parameters = SORTER_DEVELOPMENT_CONDITIONS[condition]
                 usual_noise = RecordingParameters.noise_level_uv / parameters.noise_level_uv
                 snr_range = tuple(snr * usual_noise for snr in SNR_RANGE)
                 chosen = {"snr_range": snr_range, "duration_s": DURATION_S, "seed": seed}

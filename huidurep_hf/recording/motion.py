@@ -26,61 +26,42 @@ WINDOW_UM = 400.0
 
 
 def follow_motion(
-    prepared: PreparedRecording, peaks: np.ndarray, locations_um: np.ndarray, switch: str, *, seed: int = 0
+    prepared: PreparedRecording,
+    peaks: np.ndarray,
+    locations_um: np.ndarray,
+    switch: str,
+    *,
+    even_noise: bool = True,
+    seed: int = 0,
 ) -> PreparedRecording:
     """Estimate motion (DREDge, Windolf et al. 2025) and move the traces back by interpolation between contacts.
 
     Args:
-        prepared: recording; one without usable channels is given back as it is.
+        prepared: recording that [`check_motion`] allows; one without usable channels is given back as it is.
         peaks: structured array of peaks in it, sorted by segment and sample.
-        locations_um: `(num_peaks, 2)` where the spikes are, µm on the probe. Of denoised spikes, so that faint ones
-            tell of the motion, too: on noisy recordings few others are there.
+        locations_um: `(num_peaks, 2)` where the spikes are, µm on the probe. By the model, so that faint spikes tell of
+            the motion, too (on noisy recordings few others are there), and places do not lean towards the contacts.
         switch: "auto" (where probe, duration and spikes allow an estimate, it shows motion, and two halves of the
             spikes show the same), "on" (wherever an estimate is possible) or "off".
+        even_noise: keep the noise of moved traces from following the motion, or leave it as interpolation makes it
+            (scripts/ablate_sorter.py compares).
         seed: of the halves, and of the chunks on which the noise is measured again.
 
     Returns:
         The recording, corrected or as given; where it is corrected, peaks and locations are to be found again. Its last
         step says which, and why.
-
-    Raises:
-        ValueError: motion is "on" for a recording that does not allow an estimate.
     """
     if prepared.recording is None:
         return prepared
-    check_motion(prepared, switch)
+    motion = None
     reason = "switched off" if switch == "off" else _why_not(prepared) or _why_too_few(prepared, len(peaks))
-    if reason:
+    if reason is None:
+        motion = _estimate(prepared, peaks, locations_um)
+        reason = _why_not_believed(motion, prepared, peaks, locations_um, seed) if switch == "auto" else None
+    if reason is not None:
         return _with_step(prepared, f"motion not followed: {reason}")
-    motion = _estimate(prepared, peaks, locations_um)
-    extent = motion_extent(motion)
-    if switch == "auto" and extent < MIN_MOTION_UM:
-        return _with_step(prepared, f"motion not followed: it is {extent:.1f} um, below {MIN_MOTION_UM:g} um")
-    if switch == "auto":
-        in_half = np.random.default_rng(seed).random(len(peaks)) < 0.5
-        halves = [_estimate(prepared, peaks[half], locations_um[half]) for half in (in_half, ~in_half)]
-        agreement = agreement_of_halves(*halves)
-        if agreement < MIN_AGREEMENT:
-            return _with_step(
-                prepared,
-                f"motion not followed: two halves of the spikes show different ones (agreement {agreement:.2f}, below "
-                f"{MIN_AGREEMENT:g}; of {extent:.1f} um)",
-            )
-    from spikeinterface.sortingcomponents.motion import InterpolateMotionRecording
-
-    recording = InterpolateMotionRecording(
-        prepared.recording,
-        motion,
-        border_mode="force_extrapolate",
-        spatial_interpolation_method="kriging",
-        sigma_um=20.0,
-        p=2,
-        dtype="float32",
-    )
-    recording = keep_in_memory(recording)
-    noise_levels = estimate_noise_levels(recording, seed)
-    moved = dataclasses.replace(prepared, recording=recording, noise_levels=noise_levels, motion=motion)
-    return _with_step(moved, f"motion of {extent:.1f} um followed (DREDge)")
+    moved = _moved(prepared, motion, even_noise, seed)
+    return _with_step(moved, f"motion of {motion_extent(motion):.1f} um followed (DREDge)")
 
 
 def check_motion(prepared: PreparedRecording, switch: str) -> None:
@@ -137,6 +118,44 @@ def agreement_of_halves(first, second) -> float:
     first, second = centered(first), centered(second)
     norm = np.linalg.norm(first) * np.linalg.norm(second)
     return float(first @ second / norm) if norm > 0 else 0.0
+
+
+def _moved(prepared, motion, even_noise, seed) -> PreparedRecording:
+    """The recording with its traces moved back."""
+    from spikeinterface.sortingcomponents.motion import InterpolateMotionRecording
+
+    from .even_noise import EvenNoiseRecording
+
+    recording = InterpolateMotionRecording(
+        prepared.recording,
+        motion,
+        border_mode="force_extrapolate",
+        spatial_interpolation_method="kriging",
+        sigma_um=20.0,
+        p=2,
+        dtype="float32",
+    )
+    if even_noise:
+        recording = EvenNoiseRecording(recording, motion, prepared.noise_levels, seed)
+    recording = keep_in_memory(recording)
+    noise_levels = estimate_noise_levels(recording, seed)
+    return dataclasses.replace(prepared, recording=recording, noise_levels=noise_levels, motion=motion)
+
+
+def _why_not_believed(motion, prepared, peaks, locations_um, seed) -> str | None:
+    """Reason why an estimate is not followed unless it is asked for, None where it is."""
+    extent = motion_extent(motion)
+    if extent < MIN_MOTION_UM:
+        return f"it is {extent:.1f} um, below {MIN_MOTION_UM:g} um"
+    in_half = np.random.default_rng(seed).random(len(peaks)) < 0.5
+    halves = [_estimate(prepared, peaks[half], locations_um[half]) for half in (in_half, ~in_half)]
+    agreement = agreement_of_halves(*halves)
+    if agreement < MIN_AGREEMENT:
+        return (
+            f"two halves of the spikes show different ones (agreement {agreement:.2f}, below {MIN_AGREEMENT:g}; of "
+            f"{extent:.1f} um)"
+        )
+    return None
 
 
 def _why_not(prepared) -> str | None:

@@ -19,6 +19,7 @@ from .templates import TemplateParameters, Unit, random_unit
 __all__ = [
     "DEVELOPMENT_CONDITIONS",
     "RECORDING_CONDITIONS",
+    "SORTER_DEVELOPMENT_CONDITIONS",
     "RecordingParameters",
     "example_recording",
     "generate_recording",
@@ -97,6 +98,15 @@ DEVELOPMENT_CONDITIONS: dict[str, RecordingParameters] = {
     for name, parameters in RECORDING_CONDITIONS.items()
 }
 """Recordings that choices are made on: cells and probes that training data may be made from, and half as long."""
+
+SORTER_DEVELOPMENT_CONDITIONS: dict[str, RecordingParameters] = {
+    **DEVELOPMENT_CONDITIONS,
+    # Rows of contacts 20 µm apart and staggered, and tissue that moves by more than two of them.
+    "neuropixels64_drift": replace(
+        DEVELOPMENT_CONDITIONS["polytrode64_drift"], probe="neuropixels1", num_units=30, drift_um=50.0
+    ),
+}
+"""The same and what else the sorter's choices are made on."""
 
 
 def generate_recording(parameters: RecordingParameters) -> GroundTruthRecording:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..clustering.assignment import assign, drop_small
-from ..clustering.features import build_features
+from ..clustering.features import build_features, build_natural_features
+from ..clustering.kmeans import cluster_kmeans
 from ..clustering.local import cluster_locally
 from ..clustering.mixture import cluster_mixture
 from .joining import join_clusters
@@ -48,15 +49,14 @@ def find_clusters(spikes, peaks, whitened, parameters):
         return Clusters(labels, samples)
     rng = np.random.default_rng(parameters.seed)
     chosen = np.sort(rng.permutation(len(peaks))[:MAX_CLUSTERED_SPIKES])
-    features = spike_features(spikes, peaks, whitened.groups)[chosen]
     if parameters.num_units is not None:
-        found = cluster_mixture(features, parameters.num_units, parameters.seed)
-        labels[chosen], _ = assign(features, found, min_cluster_size=1)
+        labels[chosen] = _cluster_given_number(spikes, peaks, whitened.groups, chosen, parameters)
         return Clusters(labels, samples)
+    features = spike_features(spikes, peaks, whitened.groups)[chosen]
     found = cluster_locally(
         features,
         peaks["channel_index"][chosen],
-        method=parameters.clustering,
+        method="hdbscan" if parameters.clustering == "hdbscan" else "gmm",
         # Half a unit may be seen from each of two channels; the whole is judged after joining.
         min_cluster_size=max(parameters.min_spikes_per_unit // 2, 2),
         min_valley=parameters.min_valley,
@@ -77,6 +77,16 @@ def find_clusters(spikes, peaks, whitened, parameters):
     return Clusters(labels, np.clip(samples, 0, num_samples[peaks["segment_index"]] - 1))
 
 
+def _cluster_given_number(spikes, peaks, groups, chosen, parameters):
+    """Labels of the chosen spikes, of exactly as many units as asked for: by k-means, or the published mixture."""
+    if parameters.clustering == "gmm":
+        features = spike_features(spikes, peaks, groups)[chosen]
+        found = cluster_mixture(features, parameters.num_units, parameters.seed)
+        return assign(features, found, min_cluster_size=1)[0]
+    features = spike_features(spikes, peaks, groups, build=build_natural_features)[chosen]
+    return cluster_kmeans(features, parameters.num_units, parameters.seed)
+
+
 def _on_one_time_line(peaks, prepared):
     """Times in samples, the segments one after the other with a gap of a second."""
     rate = prepared.recording.get_sampling_frequency()
@@ -85,14 +95,15 @@ def _on_one_time_line(peaks, prepared):
     return peaks["sample_index"].astype("int64") + starts.astype("int64")[peaks["segment_index"]]
 
 
-def spike_features(spikes, peaks, groups):
+def spike_features(spikes, peaks, groups, build=build_features):
     """Embedding, location and amplitude of each spike, `(num_spikes, embedding_size + 3)`.
 
     Args:
         spikes: [`~huidurep_hf.sorting.embedding.EmbeddedSpikes`].
         peaks: structured array of the same peaks.
         groups: `(num_channels,)` shank of each channel.
+        build: how they are joined, see [`~huidurep_hf.clustering.features`].
     """
     shank_of_spike = groups[peaks["channel_index"]]
     locations = spikes.locations_um + np.stack([SHANK_OFFSET_UM * shank_of_spike, 0 * shank_of_spike], axis=1)
-    return build_features(spikes.embeddings, locations, spikes.amplitudes)
+    return build(spikes.embeddings, locations, spikes.amplitudes)

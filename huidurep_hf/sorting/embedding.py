@@ -15,7 +15,9 @@ class EmbeddedSpikes:
 
     Attributes:
         embeddings: `(num_spikes, embedding_size)` float32.
-        locations_um: `(num_spikes, 2)` float32, centre of mass of the denoised spike, µm on the probe.
+        locations_um: `(num_spikes, 2)` float32 where the model places the neuron, µm on the probe. Of a model that
+            gives no places the centre of mass of the denoised spike, which leans towards the contacts and so shows
+            motion less well (docs/sorter.md).
         amplitudes: `(num_spikes,)` float32, largest denoised peak-to-peak amplitude, in noise units.
     """
 
@@ -51,7 +53,10 @@ def embed_spikes(model, feature_extractor, prepared, peaks, *, batch_size=512, p
         for batch in batches:
             peak_positions = prepared.positions[peaks["channel_index"][batch.rows]]
             embeddings[batch.rows] = batch.embeddings
-            locations[batch.rows] = peak_positions + centers_of_mass(batch.peak_to_peak, batch.positions, batch.mask)
+            places = batch.locations
+            if places is None:
+                places = centers_of_mass(batch.peak_to_peak, batch.positions, batch.mask)
+            locations[batch.rows] = peak_positions + places
             amplitudes[batch.rows] = batch.peak_to_peak.max(axis=1)
             bar.update(len(batch.embeddings))
     return EmbeddedSpikes(embeddings, locations, amplitudes)

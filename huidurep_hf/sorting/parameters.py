@@ -3,7 +3,7 @@
 import difflib
 from dataclasses import asdict, dataclass, field, fields
 
-METHODS = ("gmm", "hdbscan")
+METHODS = ("auto", "gmm", "hdbscan")
 MOTION_CHOICES = ("auto", "on", "off")
 PEAK_SIGNS = ("neg", "pos", "both")
 
@@ -45,9 +45,12 @@ class SortingParameters:
         "auto", "follow the probe's drift: auto where the probe can show it", choices=MOTION_CHOICES
     )
     clustering: str = _parameter(
-        "gmm", "first split around each contact: gmm by Gaussians, hdbscan by dense regions", choices=METHODS
+        "auto",
+        "first split around each contact: auto and gmm by Gaussians, hdbscan by dense regions; with num_units, auto by"
+        " k-means of all spikes, gmm by one mixture of them, as published",
+        choices=METHODS,
     )
-    num_units: int | None = _parameter(None, "exact number of units, for gmm; found automatically if left out", low=1)
+    num_units: int | None = _parameter(None, "exact number of units; found automatically if left out", low=1)
     min_spikes_per_unit: int = _parameter(20, "smallest unit", low=2)
     min_valley: float = _parameter(
         0.3, "split (0) to merged (1): valley between two clusters that keeps them apart", low=0.0, high=1.0
@@ -60,10 +63,10 @@ class SortingParameters:
     def __post_init__(self):
         for parameter in fields(self):
             object.__setattr__(self, parameter.name, _checked(parameter, getattr(self, parameter.name)))
-        if self.num_units is not None and self.clustering != "gmm":
+        if self.num_units is not None and self.clustering == "hdbscan":
             raise ValueError(
                 f"Got num_units={self.num_units} with clustering={self.clustering!r}, which finds the number itself;"
-                " set clustering='gmm' as well."
+                " leave clustering out, or set clustering='gmm'."
             )
         if self.freq_min_hz >= self.freq_max_hz:
             raise ValueError(

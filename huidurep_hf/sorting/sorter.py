@@ -134,7 +134,7 @@ class SpikeSorter:
             check_motion(prepared, parameters.motion)
         peaks, spikes = self._detect_and_embed(prepared, parameters, seconds, progress)
         with _timed(seconds, "motion"):
-            prepared = follow_motion(prepared, peaks, spikes.locations_um, parameters.motion, seed=parameters.seed)
+            prepared = self._follow_motion(prepared, peaks, spikes, parameters)
         if prepared.motion is not None:
             # What was found tells where the tissue was; the spikes themselves are looked for where it is at rest.
             peaks, spikes = self._detect_and_embed(prepared, parameters, seconds, progress)
@@ -151,6 +151,9 @@ class SpikeSorter:
         return embed_spikes(
             self.model, self.feature_extractor, prepared, peaks, batch_size=parameters.batch_size, progress=progress
         )
+
+    def _follow_motion(self, prepared, peaks, spikes, parameters):
+        return follow_motion(prepared, peaks, spikes.locations_um, parameters.motion, seed=parameters.seed)
 
     def _whiten(self, prepared, parameters):
         return whiten(prepared, seed=parameters.seed)

@@ -7,6 +7,7 @@ import pytest
 from spikeinterface.core import NumpySorting
 
 from huidurep_hf.evaluation import benchmark as benchmark_module
+from huidurep_hf.evaluation import sorting_process
 from huidurep_hf.evaluation.benchmark import benchmark, benchmark_table
 from huidurep_hf.evaluation.benchmark_cases import BenchmarkCase, hybrid_case
 from huidurep_hf.evaluation.peers import SorterRun, is_installed, run_in_process
@@ -57,6 +58,30 @@ def test_rows_scores_and_failures(case, fake_sorters, tmp_path):
     assert "| eight channels | broken | failed |" in table
     assert "- eight channels, seed 7, broken: ZeroDivisionError" in table
     assert json.loads(output.read_text())["rows"][1]["scores"] == rows[1]["scores"]
+
+
+def test_a_failure_on_several_recordings_is_told_once(case, fake_sorters, tmp_path):
+    cases = [case, dataclasses.replace(case, seed=8)]
+    rows = benchmark(cases, ["broken"], tmp_path / "rows.json", model="unused", progress=False)
+    assert benchmark_table(rows).count("ZeroDivisionError") == 1
+    assert "- eight channels, seed 7, 8, broken: ZeroDivisionError" in benchmark_table(rows)
+
+
+def test_changed_settings_reach_the_peer(generated, monkeypatch, tmp_path):
+    import spikeinterface.sorters
+
+    called = {}
+
+    def run_sorter(name, recording, **settings):
+        called.update(settings, name=name)
+        return generated[1]
+
+    monkeypatch.setattr(spikeinterface.sorters, "run_sorter", run_sorter)
+    _, version = sorting_process.sort("kilosort4_few_channels", generated[0], tmp_path, model="unused")
+    assert (
+        called["name"] == "kilosort4" and called["do_CAR"] is False and called["nblocks"] == 0 and "model" not in called
+    )
+    assert version == str(spikeinterface.sorters.sorter_dict["kilosort4"].get_sorter_version())
 
 
 def test_a_second_run_does_only_what_is_missing(case, fake_sorters, tmp_path):

@@ -14,11 +14,12 @@ from huidurep_hf.sorting.sorter import SpikeSorter
 
 @pytest.fixture(scope="module")
 def embedded(tiny_checkpoint, generated):
-    """What three variants of the sorter say about the same peaks."""
+    """What four variants of the sorter say about the same peaks."""
     prepared = prepare(generated[0])
     peaks = detect(prepared, threshold=5.0, peak_sign="neg", radius_um=75.0, exclude_sweep_ms=0.5)
     whole = SpikeSorter.from_pretrained(tiny_checkpoint, device="cpu")
     arms = {"all": Arm(), "pca": Arm(use_embedding=False), "noisy": Arm(use_denoiser=False)}
+    arms["centers"] = Arm(use_locations=False)
     return {
         name: AblatedSorter(whole.model, whole.feature_extractor, arm)._embed(
             prepared, peaks, SortingParameters(), progress=False
@@ -28,7 +29,7 @@ def embedded(tiny_checkpoint, generated):
 
 
 def test_each_arm_changes_what_it_says(embedded):
-    whole, pca, noisy = (embedded[name] for name in ("all", "pca", "noisy"))
+    whole, pca, noisy, centers = (embedded[name] for name in ("all", "pca", "noisy", "centers"))
     assert pca.embeddings.shape == whole.embeddings.shape
     assert np.abs(pca.embeddings - whole.embeddings).max() > 1
     # Principal components: without mean, uncorrelated, the largest first.
@@ -39,6 +40,9 @@ def test_each_arm_changes_what_it_says(embedded):
     np.testing.assert_array_equal(noisy.embeddings, whole.embeddings)
     assert not np.allclose(noisy.locations_um, whole.locations_um)
     assert not np.allclose(noisy.amplitudes, whole.amplitudes)
+    np.testing.assert_array_equal(centers.embeddings, whole.embeddings)
+    np.testing.assert_array_equal(centers.amplitudes, whole.amplitudes)
+    assert not np.allclose(centers.locations_um, whole.locations_um)
 
 
 def test_an_arm_without_whitening_in_time(tiny_checkpoint, generated):

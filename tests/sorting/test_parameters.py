@@ -26,7 +26,7 @@ def test_numbers_become_their_type_and_survive_a_dict():
         ({"detect_threshold": "5"}, TypeError, "a str; a number is needed"),
         ({"seed": 1.5}, TypeError, "a whole number is needed"),
         ({"batch_size": True}, TypeError, "bool"),
-        ({"clustering": "kmeans"}, ValueError, "choose from gmm, hdbscan"),
+        ({"clustering": "kmeans"}, ValueError, "choose from auto, gmm, hdbscan"),
         ({"freq_min_hz": 800, "freq_max_hz": 700}, ValueError, "first must be smaller"),
         ({"num_units": 5, "clustering": "hdbscan"}, ValueError, "clustering='gmm'"),
     ],

@@ -75,10 +75,13 @@ def test_one_channel_without_probe(sorter, tetrode):
 
 
 def test_exact_number_of_units(sorter, tetrode):
-    result = sorter.sort(tetrode[0], clustering="gmm", num_units=3)
-    assert len(result.sorting.unit_ids) == 3
-    automatic = sorter.sort(tetrode[0], clustering="gmm")
+    by_means = sorter.sort(tetrode[0], num_units=3)
+    as_published = sorter.sort(tetrode[0], clustering="gmm", num_units=3)
+    assert len(by_means.sorting.unit_ids) == len(as_published.sorting.unit_ids) == 3
+    assert not by_means.events.equals(as_published.events)
+    automatic, by_gaussians = (sorter.sort(tetrode[0], clustering=name) for name in ("auto", "gmm"))
     assert len(automatic.sorting.unit_ids) >= 1
+    assert automatic.events.equals(by_gaussians.events)
 
 
 @pytest.mark.parametrize("kind", ["silent", "empty", "short", "no spikes", "few spikes"])

@@ -1,0 +1,106 @@
+"""Even out the noise of traces that were moved by interpolation.
+
+Between contacts the interpolated trace is an average of several, which takes noise away; at a contact it is that
+contact's. So the noise of moved traces follows the motion (on a Neuropixels 1.0 probe its SD falls to 0.86 of itself
+where the tissue has moved by a row), and a threshold that is right on the whole finds noise at some times and misses
+spikes at others. Here traces are scaled so that the noise is at all times what it was before they were moved.
+"""
+
+import numpy as np
+from spikeinterface.preprocessing.basepreprocessor import BasePreprocessor, BasePreprocessorSegment
+
+# Displacements within a bin share one measurement of the noise.
+BIN_UM = 2.0
+# So many stretches of the recording, at most, are measured: each a short one within one bin of the motion.
+MAX_STRETCHES = 300
+STRETCH_MS = 200.0
+
+
+class EvenNoiseRecording(BasePreprocessor):
+    """Moved traces, scaled to even noise.
+
+    Args:
+        recording: SpikeInterface recording after `InterpolateMotionRecording`.
+        motion: SpikeInterface `Motion` by which it was moved.
+        noise_levels: `(num_channels,)` SD of the noise before, in the unit of the traces.
+        seed: of the choice of stretches on which the noise is measured.
+    """
+
+    def __init__(self, recording, motion, noise_levels, seed=0):
+        super().__init__(recording)
+        depths = recording.get_channel_locations()[:, 1]
+        displacements = [_of_bins(motion, segment, depths) for segment in range(motion.num_segments)]
+        remains = what_remains(recording, motion, displacements, noise_levels, seed)
+        for segment, parent in enumerate(recording.segments):
+            # Interpolation takes the displacement of the nearest bin, and so does this.
+            centers = np.asarray(motion.temporal_bins_s[segment])
+            edges = 0.5 * (centers[1:] + centers[:-1])
+            gains = (1 / remains(displacements[segment])).astype("float32")
+            self.add_recording_segment(EvenNoiseSegment(parent, edges, gains))
+        self._kwargs = {"recording": recording, "motion": motion, "noise_levels": noise_levels, "seed": seed}
+
+
+class EvenNoiseSegment(BasePreprocessorSegment):
+    """A segment of [`EvenNoiseRecording`].
+
+    Args:
+        parent_recording_segment: of the moved recording.
+        edges: `(num_bins - 1,)` s, where the next bin of the motion begins.
+        gains: `(num_bins, num_channels)` by which traces are scaled in each.
+    """
+
+    def __init__(self, parent_recording_segment, edges, gains):
+        super().__init__(parent_recording_segment)
+        self.edges, self.gains = edges, gains
+
+    def get_traces(self, start_frame, end_frame, channel_indices):
+        """Return scaled traces, `(num_samples, num_channels)`."""
+        traces = self.parent_recording_segment.get_traces(start_frame, end_frame, channel_indices)
+        channels = slice(None) if channel_indices is None else channel_indices
+        times = self.parent_recording_segment.sample_index_to_time(np.arange(start_frame, start_frame + len(traces)))
+        bins = np.searchsorted(self.edges, times)
+        return traces * self.gains[:, channels][bins]
+
+
+def what_remains(recording, motion, displacements, noise_levels, seed):
+    """Measure which share of the noise's SD is left after a displacement.
+
+    Args:
+        recording: moved recording.
+        motion: SpikeInterface `Motion`.
+        displacements: of each segment, `(num_bins, num_channels)` µm.
+        noise_levels: `(num_channels,)` SD before.
+        seed: of the stretches that are looked at.
+
+    Returns:
+        Function from displacements (µm, any shape) to shares.
+    """
+    rate = recording.get_sampling_frequency()
+    num_samples = max(round(STRETCH_MS * 1e-3 * rate), 1)
+    stretches = [(segment, bin_) for segment, some in enumerate(displacements) for bin_ in range(len(some))]
+    order = np.random.default_rng(seed).permutation(len(stretches))[:MAX_STRETCHES]
+    places, shares = [], []
+    for segment, bin_ in (stretches[index] for index in np.sort(order)):
+        middle = recording.time_to_sample_index(motion.temporal_bins_s[segment][bin_], segment_index=segment)
+        last = recording.get_num_samples(segment) - num_samples
+        start = int(np.clip(middle - num_samples // 2, 0, max(last, 0)))
+        traces = recording.get_traces(segment_index=segment, start_frame=start, end_frame=start + num_samples)
+        deviations = np.median(np.abs(traces), axis=0) / 0.6745
+        places.append(displacements[segment][bin_])
+        shares.append(deviations / np.maximum(noise_levels, 1e-12))
+    bins = np.round(np.concatenate(places) / BIN_UM).astype("int64")
+    shares = np.concatenate(shares)
+    known = np.unique(bins)
+    # Most of the time most channels have no spike; the median over many leaves what all of them share.
+    medians = np.array([np.median(shares[bins == one]) for one in known])
+    medians = np.where(medians > 0, medians, 1.0)
+    return lambda values: np.interp(values, known * BIN_UM, medians)
+
+
+def _of_bins(motion, segment, depths):
+    """Displacement of every channel in every bin of the motion, `(num_bins, num_channels)` µm."""
+    times = np.asarray(motion.temporal_bins_s[segment])
+    return np.stack(
+        [motion.get_displacement_at_time_and_depth(times, np.full(len(times), depth), segment) for depth in depths],
+        axis=1,
+    )

@@ -1,0 +1,59 @@
+import numpy as np
+import pytest
+from spikeinterface.core import NumpyRecording
+from spikeinterface.core.motion import Motion
+from spikeinterface.sortingcomponents.motion import InterpolateMotionRecording
+
+from huidurep_hf.recording.even_noise import EvenNoiseRecording
+
+RATE = 20000.0
+SECONDS = 12
+
+
+@pytest.fixture
+def moved():
+    """White noise of SD 3 moved by 0 to 10 µm between contacts 20 µm apart, and the motion."""
+    traces = 3 * np.random.default_rng(0).normal(size=(int(RATE * SECONDS), 24)).astype("float32")
+    recording = NumpyRecording([traces], RATE)
+    recording.set_dummy_probe_from_locations(np.stack([np.zeros(24), 20.0 * np.arange(24)], axis=1))
+    times = np.arange(SECONDS) + 0.5
+    motion = Motion([np.linspace(0, 10, SECONDS)[:, None]], [times], np.array([230.0]))
+    interpolated = InterpolateMotionRecording(
+        recording,
+        motion,
+        border_mode="force_extrapolate",
+        spatial_interpolation_method="kriging",
+        sigma_um=20.0,
+        p=2,
+        dtype="float32",
+    )
+    return interpolated, motion
+
+
+def deviations(recording):
+    """SD in every second, of the channels away from the ends of the probe."""
+    seconds = recording.get_traces()[:, 4:-4].reshape(SECONDS, int(RATE), -1)
+    return seconds.std(axis=(1, 2))
+
+
+def test_noise_is_as_it_was_before_traces_were_moved(moved):
+    interpolated, motion = moved
+    before = deviations(interpolated)
+    assert before[0] == pytest.approx(3.0, rel=0.03) and before[-1] < 2.75
+    even = EvenNoiseRecording(interpolated, motion, np.full(24, 3.0))
+    np.testing.assert_allclose(deviations(even), 3.0, rtol=0.03)
+    np.testing.assert_array_equal(even.get_times(), interpolated.get_times())
+
+
+def test_part_of_the_traces_is_part_of_the_whole(moved):
+    even = EvenNoiseRecording(*moved, np.full(24, 3.0), seed=1)
+    whole = even.get_traces()
+    part = even.get_traces(start_frame=37000, end_frame=83000, channel_ids=even.channel_ids[[5, 2]])
+    np.testing.assert_allclose(part, whole[37000:83000][:, [5, 2]], rtol=1e-5)
+
+
+def test_silence_stays_silence(moved):
+    _, motion = moved
+    silent = NumpyRecording([np.zeros((int(RATE * SECONDS), 24), dtype="float32")], RATE)
+    silent.set_dummy_probe_from_locations(np.stack([np.zeros(24), 20.0 * np.arange(24)], axis=1))
+    assert not EvenNoiseRecording(silent, motion, np.zeros(24)).get_traces().any()
