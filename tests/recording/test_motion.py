@@ -54,7 +54,8 @@ def test_a_drifting_probe_is_followed():
     locations = localize_peaks(
         prepared.recording, peaks, method="center_of_mass", job_kwargs={"n_jobs": 1, "progress_bar": False}
     )
-    followed = follow_motion(prepared, peaks, np.stack([locations["x"], locations["y"]], axis=1), "auto")
+    places = np.stack([locations["x"], locations["y"]], axis=1)
+    followed = follow_motion(prepared, peaks, places, "auto")
     assert "followed (DREDge)" in followed.steps[-1]
     assert followed.recording.get_num_samples() == prepared.recording.get_num_samples()
     # The neuron's largest channel at the beginning and at the end: 40 um apart as recorded, which neurons of many sizes
@@ -65,6 +66,11 @@ def test_a_drifting_probe_is_followed():
     }
     assert abs(moved_by["recorded"]) >= 20
     assert moved_by["followed"] == 0
+    # Contacts are 20 um apart, so the tissue comes between them on its way; its noise shall not tell.
+    uneven = follow_motion(prepared, peaks, places, "auto", even_noise=False)
+    assert spread_of_noise(uneven) > 0.03
+    assert spread_of_noise(followed) < 0.5 * spread_of_noise(uneven)
+    assert spread_of_noise(followed) < 1.5 * spread_of_noise(prepared) + 0.01
 
 
 def test_spikes_that_tell_of_no_motion_move_nothing():
@@ -93,6 +99,14 @@ def test_agreement_of_halves():
     noise = np.random.default_rng(0).normal(scale=10.0, size=wave.shape)
     assert 0.7 < agreement(wave, wave + noise) < 0.95
     assert abs(agreement(wave, noise)) < 0.3
+
+
+def spread_of_noise(prepared):
+    """SD over time of the noise's SD, as a share of its mean, in seconds, of channels that no neuron is near."""
+    traces = prepared.recording.get_traces()[:, 28:]
+    seconds = traces[: len(traces) // 30000 * 30000].reshape(-1, 30000, traces.shape[1])
+    deviations = np.median(np.abs(seconds), axis=1).mean(axis=1)
+    return deviations.std() / deviations.mean()
 
 
 def largest_depth(prepared, end):
