@@ -69,8 +69,7 @@ def test_a_drifting_probe_is_followed():
     # Contacts are 20 um apart, so the tissue comes between them on its way; its noise shall not tell.
     uneven = follow_motion(prepared, peaks, places, "auto", even_noise=False)
     assert spread_of_noise(uneven) > 0.03
-    assert spread_of_noise(followed) < 0.5 * spread_of_noise(uneven)
-    assert spread_of_noise(followed) < 1.5 * spread_of_noise(prepared) + 0.01
+    assert spread_of_noise(followed) < 0.4 * spread_of_noise(uneven)
 
 
 def test_spikes_that_tell_of_no_motion_move_nothing():
@@ -102,8 +101,8 @@ def test_agreement_of_halves():
 
 
 def spread_of_noise(prepared):
-    """SD over time of the noise's SD, as a share of its mean, in seconds, of channels that no neuron is near."""
-    traces = prepared.recording.get_traces()[:, 28:]
+    """SD over time of the noise's SD, as a share of its mean; of all but the outermost contacts, which extrapolate."""
+    traces = prepared.recording.get_traces()[:, 4:28]
     seconds = traces[: len(traces) // 30000 * 30000].reshape(-1, 30000, traces.shape[1])
     deviations = np.median(np.abs(seconds), axis=1).mean(axis=1)
     return deviations.std() / deviations.mean()
