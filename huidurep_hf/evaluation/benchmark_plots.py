@@ -19,6 +19,8 @@ PEER_STYLES = (
     ("#E69F00", "P"),
     ("#000000", "X"),
 )
+# Of sorters in a row of the legend; more than these are wider than the figure.
+LEGEND_COLUMNS = 4
 SNR_BINS = np.array([1.5, 3, 5, 7, 10, 15, 30])
 
 
@@ -88,7 +90,7 @@ def _draw_overview(rows, folder):
         axes.set_xlim(0, 1.03)
     panels[0].set_yticks(range(len(conditions)), [name.replace("_", " ") for name in conditions])
     panels[0].set_ylim(len(conditions) - 0.5, -0.5)
-    figure.legend(*panels[0].get_legend_handles_labels(), frameon=False, ncols=len(styles), loc="outside upper center")
+    _add_legend(figure, panels[0])
     return _save(figure, folder / OVERVIEW_PLOT)
 
 
@@ -146,7 +148,7 @@ def _draw_snr(rows, folder):
         axes.spines[["top", "right"]].set_visible(False)
     figure.supxlabel("SNR of the unit", fontsize=9)
     figure.supylabel("accuracy", fontsize=9)
-    figure.legend(*panels[0].get_legend_handles_labels(), frameon=False, ncols=len(styles), loc="outside upper center")
+    _add_legend(figure, panels[0])
     return _save(figure, folder / SNR_PLOT)
 
 
@@ -165,3 +167,9 @@ def _save(figure, path):
     # Without the version of matplotlib: the same figures give the same file.
     figure.savefig(path, metadata={"Software": None})
     return path.name
+
+
+def _add_legend(figure, panel):
+    handles, labels = panel.get_legend_handles_labels()
+    columns = min(len(labels), LEGEND_COLUMNS)
+    figure.legend(handles, labels, frameon=False, ncols=columns, loc="outside upper center")
