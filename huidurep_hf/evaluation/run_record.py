@@ -39,6 +39,8 @@ ADDED_FIELDS = {"pooling": "mean", "origin": "peak", "objective": "momentum_cont
 def hash_weights(model) -> str:
     """Return the SHA-256 of a model's configuration and weights: two models of one hash give the same figures."""
     config = model.config.to_diff_dict()
+    # Of the library that is installed, not of the model.
+    config.pop("transformers_version", None)
     config = {name: value for name, value in config.items() if name not in ADDED_FIELDS or value != ADDED_FIELDS[name]}
     digest = hashlib.sha256(json.dumps(config, sort_keys=True, default=str).encode())
     for name, values in sorted(model.state_dict().items()):

@@ -50,6 +50,18 @@ def test_hash_follows_weights_and_configuration(build_tiny):
     assert hash_weights(build_tiny(HuiduRepModel, position_scale_um=60.0)) != before
 
 
+def test_hash_does_not_follow_the_library(build_tiny, monkeypatch):
+    """Else a card would be of another model as soon as transformers is updated."""
+    from transformers import configuration_utils
+
+    from huidurep_hf import HuiduRepModel
+
+    before = hash_weights(build_tiny(HuiduRepModel))
+    monkeypatch.setattr(configuration_utils, "__version__", "5.99.0")
+    assert build_tiny(HuiduRepModel).config.to_diff_dict()["transformers_version"] == "5.99.0"
+    assert hash_weights(build_tiny(HuiduRepModel)) == before
+
+
 def test_sources_have_a_hash_of_names_and_texts(tmp_path):
     folder = tmp_path / "sorting"
     (folder / "deep").mkdir(parents=True)
