@@ -6,7 +6,7 @@ import warnings
 
 import numpy as np
 from joblib import Parallel, delayed
-from sklearn.cluster import HDBSCAN, KMeans
+from sklearn.cluster import HDBSCAN
 from sklearn.decomposition import PCA
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import adjusted_rand_score
@@ -14,6 +14,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
+from ..clustering.kmeans import cluster_kmeans
 from .baselines import unit_scale
 
 logger = logging.getLogger("huidurep_hf")
@@ -23,8 +24,6 @@ logger = logging.getLogger("huidurep_hf")
 MIXTURE_FLOOR = 1e-3
 MIXTURE_ITERATIONS = 100
 MIXTURE_TOLERANCE = 3e-2
-# Of k-means, of which the tightest counts: a single one often leaves two units together and cuts a third.
-KMEANS_STARTS = 10
 KMEANS_SEEDS = range(3)
 # What served the principal components best on other recordings (SpikeInterface's generator).
 DENSITY_DIMENSIONS = 10
@@ -87,7 +86,7 @@ def cluster_by_kmeans(features: np.ndarray, num_units: int, seeds=KMEANS_SEEDS) 
     Returns:
         `(num_seeds, num_spikes)` int64.
     """
-    return _cluster_from_seeds(_fit_means, features, num_units, seeds)
+    return _cluster_from_seeds(cluster_kmeans, features, num_units, seeds)
 
 
 def agreement(labels: np.ndarray, clusterings: np.ndarray) -> tuple[float, float]:
@@ -165,11 +164,6 @@ def _cluster_from_seeds(fit, features, num_units, seeds) -> np.ndarray:
         run = Parallel(n_jobs=os.cpu_count(), prefer="threads")
         found = run(delayed(fit)(features, num_units, int(seed)) for seed in seeds)
     return np.stack(found)
-
-
-def _fit_means(features, num_units, seed) -> np.ndarray:
-    means = KMeans(num_units, n_init=KMEANS_STARTS, random_state=seed)
-    return means.fit_predict(features).astype("int64")
 
 
 def _fit_mixture(features, num_units, seed) -> np.ndarray:

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
+from ..clustering.kmeans import NUM_STARTS
 from .baselines import WHITENED_COMPONENTS
 from .ceiling import ceiling_labels
 from .clean_truth import add_spikes, evaluate_denoiser
 from .embedding import (
-    KMEANS_STARTS,
     METHOD,
     agreement,
     cluster_by_density,
@@ -167,7 +167,7 @@ def open_results(output, model_name, model, parameters: EvaluationParameters) ->
         "max_spikes_per_unit": parameters.max_spikes_per_unit,
         "method": {
             **METHOD,
-            "kmeans_starts": KMEANS_STARTS,
+            "kmeans_starts": NUM_STARTS,
             "whitened_components": WHITENED_COMPONENTS,
             "location": "total variance of the features",
         },
