@@ -15,7 +15,8 @@ from huidurep_hf.evaluation.benchmark import benchmark, benchmark_table, current
 from huidurep_hf.evaluation.benchmark_cases import condition_cases, hybrid_case
 from huidurep_hf.evaluation.benchmark_lead import lead_table
 from huidurep_hf.evaluation.benchmark_plots import draw_benchmark
-from huidurep_hf.evaluation.peers import SORTERS
+from huidurep_hf.evaluation.peers import PEERS, SORTERS
+from huidurep_hf.evaluation.sorting_process import OUR_SORTER
 from huidurep_hf.evaluation.tables import put_table
 from huidurep_hf.recording.reading import read_recording
 from huidurep_hf.simulation.benchmark_conditions import BENCHMARK_CONDITIONS
@@ -26,7 +27,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", required=True, help="JSON file of the rows; an existing one is continued")
     parser.add_argument("--model", default="huidurep/base", help="checkpoint of our sorter (default: %(default)s)")
-    parser.add_argument("--sorters", nargs="+", default=list(SORTERS), metavar="SORTER", help=f"of {SORTERS}")
+    default = [OUR_SORTER, *PEERS]
+    parser.add_argument("--sorters", nargs="+", default=default, metavar="SORTER", help=f"of {SORTERS}")
     parser.add_argument("--conditions", nargs="*", default=list(BENCHMARK_CONDITIONS), metavar="CONDITION")
     parser.add_argument("--recording-seeds", nargs="+", type=int, default=[100], metavar="SEED")
     parser.add_argument(

@@ -12,8 +12,10 @@ import psutil
 
 from .sorting_process import CHANGED_SETTINGS, OUR_SORTER, OUTCOME_FILE, SORTING_FILE
 
-PEERS = ("mountainsort5", "spykingcircus2", "tridesclous2", "lupin", "kilosort4", *CHANGED_SETTINGS, "herdingspikes")
-SORTERS = (OUR_SORTER, *PEERS)
+PEERS = ("mountainsort5", "spykingcircus2", "tridesclous2", "lupin", "kilosort4", "herdingspikes")
+# All that can be named, as tables order them; those with changed settings are for where the peer fails without.
+SORTERS = (OUR_SORTER, *PEERS, *CHANGED_SETTINGS)
+
 MEMORY_PERIOD_S = 0.5
 LOG_TAIL = 2000
 NOT_INSTALLED = "not installed"

@@ -1,4 +1,5 @@
 import dataclasses
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -50,6 +51,16 @@ def test_an_arm_without_whitening_in_time(tiny_checkpoint, generated):
     sorter = AblatedSorter(whole.model, whole.feature_extractor, Arm(whitens_in_time=False))
     steps = [each._whiten(prepare(generated[0]), SortingParameters()).steps[-1] for each in (whole, sorter)]
     assert "and time" in steps[0] and "and time" not in steps[1]
+
+
+@pytest.mark.parametrize("evens_noise", [True, False])
+def test_an_arm_that_leaves_the_noise_of_moved_traces(tiny_checkpoint, monkeypatch, evens_noise):
+    asked = {}
+    monkeypatch.setattr(sorter_ablation, "follow_motion", lambda *args, **kwargs: asked.update(kwargs))
+    whole = SpikeSorter.from_pretrained(tiny_checkpoint, device="cpu")
+    sorter = AblatedSorter(whole.model, whole.feature_extractor, Arm(evens_noise=evens_noise))
+    sorter._follow_motion(None, None, SimpleNamespace(locations_um=None), SortingParameters(seed=4))
+    assert asked == {"even_noise": evens_noise, "seed": 4}
 
 
 def test_rows_are_kept_and_the_table_compares_only_whole_arms(tiny_checkpoint, generated, tmp_path, monkeypatch):
