@@ -39,6 +39,7 @@ class Arm:
         use_locations: or the denoised spikes' centres of mass.
         use_denoiser: or location and amplitude of the waveforms as recorded.
         evens_noise: of traces that were moved, or leaves it as interpolation makes it.
+        moves_templates: and matches with the traces as recorded, or with those that were moved.
         whitens_in_time: or in space alone.
         knows_number: told the true number of units.
         knows_spikes: given the true units' spikes as its clusters.
@@ -49,6 +50,7 @@ class Arm:
     use_locations: bool = True
     use_denoiser: bool = True
     evens_noise: bool = True
+    moves_templates: bool = True
     whitens_in_time: bool = True
     knows_number: bool = False
     knows_spikes: bool = False
@@ -65,6 +67,7 @@ ARMS = {
     "without template matching": Arm({"template_matching": "off"}),
     "without motion": Arm({"motion": "off"}),
     "noise left to follow the motion": Arm(evens_noise=False),
+    "matched in traces that were moved": Arm(moves_templates=False),
     "told the number of units (k-means)": Arm(knows_number=True),
     "told the number of units (k-means), of PCA-32": Arm(use_embedding=False, knows_number=True),
     "one mixture of the true number of units, as published": Arm(AS_PUBLISHED, knows_number=True),
@@ -111,7 +114,7 @@ class AblatedSorter(SpikeSorter):
         return spikes
 
     def _follow_motion(self, prepared, peaks, spikes, parameters):
-        return follow_motion(
+        followed = follow_motion(
             prepared,
             peaks,
             spikes.locations_um,
@@ -119,6 +122,7 @@ class AblatedSorter(SpikeSorter):
             even_noise=self.arm.evens_noise,
             seed=parameters.seed,
         )
+        return followed if self.arm.moves_templates else dataclasses.replace(followed, unmoved=None)
 
     def _whiten(self, prepared, parameters):
         return whiten(prepared, in_time=self.arm.whitens_in_time, seed=parameters.seed)

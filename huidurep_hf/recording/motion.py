@@ -48,8 +48,8 @@ def follow_motion(
         seed: of the halves, and of the chunks on which the noise is measured again.
 
     Returns:
-        The recording, corrected or as given; where it is corrected, peaks and locations are to be found again. Its last
-        step says which, and why.
+        The recording, corrected or as given; where it is corrected, peaks and locations are to be found again, and the
+        recording before is kept with it. Its last step says which, and why.
     """
     if prepared.recording is None:
         return prepared
@@ -139,7 +139,9 @@ def _moved(prepared, motion, even_noise, seed) -> PreparedRecording:
         recording = EvenNoiseRecording(recording, motion, prepared.noise_levels, seed)
     recording = keep_in_memory(recording)
     noise_levels = estimate_noise_levels(recording, seed)
-    return dataclasses.replace(prepared, recording=recording, noise_levels=noise_levels, motion=motion)
+    return dataclasses.replace(
+        prepared, recording=recording, noise_levels=noise_levels, motion=motion, unmoved=prepared
+    )
 
 
 def _why_not_believed(motion, prepared, peaks, locations_um, seed) -> str | None:

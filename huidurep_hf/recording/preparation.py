@@ -1,5 +1,7 @@
 """From any recording to filtered float traces whose noise is known."""
 
+from __future__ import annotations
+
 import logging
 from dataclasses import dataclass, field
 
@@ -33,6 +35,7 @@ class PreparedRecording:
         steps: what was done, in words and in order.
         excluded_channels: reason -> ids of the channels left out.
         motion: SpikeInterface `Motion` that was taken out of the traces; `None` if they are as recorded.
+        unmoved: the same before it was moved; `None` if it was not.
     """
 
     recording: object
@@ -45,6 +48,12 @@ class PreparedRecording:
     steps: list = field(default_factory=list)
     excluded_channels: dict = field(default_factory=dict)
     motion: object = None
+    unmoved: PreparedRecording | None = None
+
+    @property
+    def as_recorded(self):
+        """The same with the tissue's motion in it."""
+        return self if self.unmoved is None else self.unmoved
 
 
 def prepare(recording, *, freq_min_hz=300.0, freq_max_hz=6000.0, min_channels_for_reference=16, seed=0):

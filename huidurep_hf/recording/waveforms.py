@@ -79,4 +79,7 @@ def _padded_traces(recording, segment_index, start, end):
     num_samples = recording.get_num_samples(segment_index)
     inside = slice(max(start, 0), min(end, num_samples))
     traces = recording.get_traces(segment_index=segment_index, start_frame=inside.start, end_frame=inside.stop)
+    if (inside.start, inside.stop) == (start, end):
+        # No copy of what may be minutes of traces in memory, of which few samples are taken.
+        return traces
     return np.pad(traces, ((inside.start - start, end - inside.stop), (0, 0)))

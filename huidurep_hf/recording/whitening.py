@@ -41,7 +41,8 @@ def whiten(prepared: PreparedRecording, *, in_time: bool = True, seed: int = 0) 
 
     Returns:
         The same recording with whitened traces, in SDs of the noise in the spikes' band: of noise alone, the projection
-        on any spike of length 1 has an SD of 1. `noise_levels` are all 1.
+        on any spike of length 1 has an SD of 1. `noise_levels` are all 1. Where it was moved, the one before is
+        whitened, too, by its own noise.
     """
     from spikeinterface.preprocessing import scale
     from spikeinterface.preprocessing.filter import FilterRecording
@@ -66,7 +67,8 @@ def whiten(prepared: PreparedRecording, *, in_time: bool = True, seed: int = 0) 
     time = f" and time ({PREDICTION_MS:g} ms)" if in_time else ""
     steps = [*prepared.steps, f"whitened in space (within {WHITENING_RADIUS_UM:g} um){time}"]
     ones = np.ones(len(noise_levels), dtype="float32")
-    return dataclasses.replace(prepared, recording=recording, noise_levels=ones, steps=steps)
+    unmoved = None if prepared.unmoved is None else whiten(prepared.unmoved, in_time=in_time, seed=seed)
+    return dataclasses.replace(prepared, recording=recording, noise_levels=ones, steps=steps, unmoved=unmoved)
 
 
 def prediction_error_filter(chunks: list[np.ndarray], sampling_rate: float) -> np.ndarray:

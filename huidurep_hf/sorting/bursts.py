@@ -29,14 +29,13 @@ MIN_RATIO = 1.5
 APART_MS = 0.5
 
 
-def add_weakened_spikes(matched, templates, whitened, num_before):
+def add_weakened_spikes(matched, templates, whitened):
     """Match again with weakened templates of bursting units beside the others, and keep what continues a burst.
 
     Args:
         matched: structured array of matched spikes, as [`~huidurep_hf.sorting.matching.match_templates`] gives them.
-        templates: `(num_units, num_samples, num_channels)` float32 with which they were found, SDs of the noise.
-        whitened: whitened [`~huidurep_hf.recording.preparation.PreparedRecording`].
-        num_before: sample of the templates at which spikes have their time.
+        templates: [`~huidurep_hf.sorting.unit_templates.UnitTemplates`] with which they were found.
+        whitened: whitened [`~huidurep_hf.recording.preparation.PreparedRecording`], as recorded.
 
     Returns:
         Structured array of the same kind: `matched` and the spikes found beside it.
@@ -46,9 +45,7 @@ def add_weakened_spikes(matched, templates, whitened, num_before):
     bursting = find_bursting_units(matched, len(templates), num_samples, rate)
     if len(bursting) == 0:
         return matched
-    again = match_templates(
-        whitened, np.concatenate([templates, WEAKENED * templates[bursting]]), num_before, MIN_GAIN_IN_BURST
-    )
+    again = match_templates(whitened, templates.with_weakened(bursting, WEAKENED), MIN_GAIN_IN_BURST)
     unit = np.concatenate([np.arange(len(templates)), bursting])
     weakened = again[again["cluster_index"] >= len(templates)]
     weakened["cluster_index"] = unit[weakened["cluster_index"]]
@@ -90,13 +87,13 @@ def is_apart(spikes, others, templates, max_gap):
 
     Args:
         spikes, others: structured arrays, sorted by segment and sample.
-        templates: `(num_units, num_samples, num_channels)`.
+        templates: [`~huidurep_hf.sorting.unit_templates.UnitTemplates`].
         max_gap: samples.
 
     Returns:
         `(num_spikes,)` bool.
     """
-    on_channel = templates.any(axis=1).astype("float32")
+    on_channel = templates.waveforms.any(axis=(0, 2)).astype("float32")
     shares = on_channel @ on_channel.T > 0
     apart = np.ones(len(spikes), dtype=bool)
     for segment in np.unique(spikes["segment_index"]):

@@ -16,35 +16,41 @@ MIN_EXCESS = 0.5
 MAX_SPIKES = 500
 
 
-def is_supported(matched, templates, whitened, num_before, seed=0):
+def is_supported(matched, templates, whitened, seed=0):
     """Tell for each unit whether its matched spikes stand out of the noise.
 
     Args:
         matched: structured array of matched spikes, as [`~huidurep_hf.sorting.matching.match_templates`] gives them.
-        templates: `(num_units, num_samples, num_channels)` float32 with which they were found, SDs of the noise.
-        whitened: whitened [`~huidurep_hf.recording.preparation.PreparedRecording`].
-        num_before: sample of the templates at which spikes have their time.
+        templates: [`~huidurep_hf.sorting.unit_templates.UnitTemplates`] with which they were found.
+        whitened: whitened [`~huidurep_hf.recording.preparation.PreparedRecording`], as recorded.
         seed: of the choice of at most 500 spikes per unit.
 
     Returns:
         `(num_units,)` bool.
     """
     labels = np.append(matched["cluster_index"], len(templates) - 1).astype("int64")
-    members = choose_spikes(labels, MAX_SPIKES, seed)
     supported = np.zeros(len(templates), dtype=bool)
-    for unit, (template, spikes) in enumerate(zip(templates, members)):
+    for unit, spikes in enumerate(choose_spikes(labels, MAX_SPIKES, seed)):
         spikes = spikes[spikes < len(matched)]
-        if len(spikes) == 0:
-            continue
-        waveforms = SpikeWaveforms.cut(whitened, matched[spikes])
-        start = num_before - waveforms.num_before
+        if len(spikes):
+            supported[unit] = np.median(_excess(matched[spikes], unit, templates, whitened)) > MIN_EXCESS
+    return supported
+
+
+def _excess(spikes, unit, templates, whitened):
+    """How far along its template each spike of a unit lies above the threshold, SDs of the noise."""
+    waveforms = SpikeWaveforms.cut(whitened, templates.in_place(spikes, spikes["cluster_index"]))
+    start = templates.num_before - waveforms.num_before
+    states = templates.states_of(spikes)
+    excess = np.zeros(len(spikes))
+    for state in np.unique(states):
+        template, own = templates.waveforms[state, unit], np.flatnonzero(states == state)
         channels = np.flatnonzero(template.any(axis=0))
-        channels = np.intersect1d(channels, waveforms.channels[matched["channel_index"][spikes[0]]])
+        channels = np.intersect1d(channels, waveforms.channels[waveforms.peak_channels[own[0]]])
         inner = template[start : start + waveforms.num_samples, channels]
         length = np.linalg.norm(inner)
-        cut = waveforms.aligned_on(np.arange(len(spikes)), np.zeros(len(spikes), dtype="int64"), channels)
+        cut = waveforms.aligned_on(own, np.zeros(len(own), dtype="int64"), channels)
         projections = np.tensordot(cut, inner, axes=([1, 2], [0, 1])) / length
         # Where the gain of an unscaled template, 2 * length * projection - length^2, is the least that is accepted.
-        threshold = (MIN_GAIN + length**2) / (2 * length)
-        supported[unit] = np.median(projections) - threshold > MIN_EXCESS
-    return supported
+        excess[own] = projections - (MIN_GAIN + length**2) / (2 * length)
+    return excess

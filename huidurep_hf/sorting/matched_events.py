@@ -4,20 +4,22 @@ import logging
 
 import numpy as np
 
+from ..clustering.assignment import drop_small
 from ..recording.neighborhood import find_neighborhoods
 from ..recording.waveforms import iterate_waveforms
 from .bursts import add_weakened_spikes
 from .collisions import find_collisions
 from .evidence import is_supported
-from .matching import match_templates, visible_part
+from .finding_templates import find_templates, visible_part
+from .matching import match_templates
 from .remains import find_remains
-from .templates import average_templates, signed, template_window
+from .templates import average_templates, signed
+from .unit_templates import NUM_MATCHING_CHANNELS
 
 logger = logging.getLogger("huidurep_hf")
 
 # A matched spike and a detected peak this close, in each other's neighbourhood, are one event.
 SAME_EVENT_MS = 0.4
-NUM_MATCHING_CHANNELS = 24
 MAX_MATCHES = 3
 
 
@@ -37,16 +39,12 @@ def match_events(clusters, peaks, prepared, whitened, parameters):
         cluster, -1 for none; `(num_events,)` times in samples.
     """
     rate = whitened.recording.get_sampling_frequency()
-    templates = average_templates(clusters.labels, clusters.samples, peaks, whitened, parameters.seed)
-    counts = np.bincount(clusters.labels[clusters.labels >= 0], minlength=len(templates))
     neighborhoods = find_neighborhoods(whitened.positions, whitened.groups, NUM_MATCHING_CHANNELS)
-    num_before, _ = template_window(rate)
-    templates = visible_part(templates, counts, neighborhoods)
+    labels = clusters.labels
     if parameters.num_units is None:
-        is_collision = find_collisions(templates, counts, rate)
-        logger.info("match: %d of %d clusters are collisions of others", is_collision.sum(), len(templates))
-        templates = templates[~is_collision]
-    matched = match_templates(whitened, templates, num_before)
+        labels = _without_collisions(clusters, peaks, whitened, neighborhoods, parameters.seed)
+    templates = find_templates(labels, clusters.samples, peaks, whitened, parameters.seed)
+    matched = match_templates(whitened.as_recorded, templates)
     max_gap = round(SAME_EVENT_MS * 1e-3 * rate)
 
     def pair(matched):
@@ -57,10 +55,10 @@ def match_events(clusters, peaks, prepared, whitened, parameters):
             logger.info("match: not every unit asked for is found by its template; clusters are left as they are")
             return peaks, np.arange(len(peaks)), clusters.labels, clusters.samples
     else:
-        clear = average_templates(clusters.labels, clusters.samples, peaks, prepared, parameters.seed)
-        depths = signed(clear, parameters.peak_sign).max(axis=(1, 2))[~is_collision]
+        clear = average_templates(labels, clusters.samples, peaks, prepared, parameters.seed)
+        depths = signed(clear, parameters.peak_sign).max(axis=(1, 2))
         matched, templates = _without_false_units(matched, templates, depths, pair, whitened, parameters)
-        matched = add_weakened_spikes(matched, templates, whitened, num_before)
+        matched = add_weakened_spikes(matched, templates, whitened.as_recorded)
     logger.info("match: %d spikes of %d units", len(matched), len(np.unique(matched["cluster_index"])))
     peak_of_match = pair(matched)
     labels = np.full(len(peaks), -1, dtype="int64")
@@ -79,6 +77,16 @@ def match_events(clusters, peaks, prepared, whitened, parameters):
     samples = np.concatenate([samples, alone["sample_index"]])
     order = np.lexsort((events["channel_index"], events["sample_index"], events["segment_index"]))
     return events[order], detected[order], labels[order], samples[order]
+
+
+def _without_collisions(clusters, peaks, whitened, neighborhoods, seed):
+    """Labels without clusters that are sums of others, numbered anew."""
+    templates = average_templates(clusters.labels, clusters.samples, peaks, whitened, seed)
+    counts = np.bincount(clusters.labels[clusters.labels >= 0], minlength=len(templates))
+    visible = visible_part(templates, counts, neighborhoods)
+    is_collision = find_collisions(visible, counts, whitened.recording.get_sampling_frequency())
+    logger.info("match: %d of %d clusters are collisions of others", is_collision.sum(), len(templates))
+    return drop_small(np.where(np.append(is_collision, True)[clusters.labels], -1, clusters.labels), 1)
 
 
 def pair_events(peaks, samples, matched, neighborhoods, max_gap):
@@ -127,17 +135,16 @@ def pair_events(peaks, samples, matched, neighborhoods, max_gap):
 
 def _without_false_units(matched, templates, depths, pair, whitened, parameters):
     """Spikes and templates without those that find noise or remains; matched again, as these took spikes of others."""
-    num_before, _ = template_window(whitened.recording.get_sampling_frequency())
     for _ in range(MAX_MATCHES):
-        is_noise = ~is_supported(matched, templates, whitened, num_before, parameters.seed)
+        is_noise = ~is_supported(matched, templates, whitened.as_recorded, parameters.seed)
         is_rest = find_remains(matched["cluster_index"], pair(matched) >= 0, depths, parameters.detect_threshold)
         is_kept = ~(is_noise | is_rest)
         if is_kept.all():
             break
         logger.info("match: %d of %d clusters are noise", is_noise.sum(), len(templates))
         logger.info("match: %d of %d clusters are remains of others", is_rest.sum(), len(templates))
-        templates, depths = templates[is_kept], depths[is_kept]
-        matched = match_templates(whitened, templates, num_before) if len(templates) else matched[:0]
+        templates, depths = templates.chosen(is_kept), depths[is_kept]
+        matched = match_templates(whitened.as_recorded, templates)
     return matched, templates
 
 

@@ -6,33 +6,61 @@ import numpy as np
 # about 17: a unit of 5 Hz fires in one sample of 6000. On development recordings 16 and 18 are alike, 11 is worse.
 MIN_GAIN = 18.0
 REFRACTORY_MS = 0.33
-# Channels whose average stands this far out of its own noise (peak to peak, over a window of whitened noise).
-NUM_DEVIATIONS_PEAK_TO_PEAK = 4.0
-MIN_PEAK_TO_PEAK = 0.3
+# A unit whose template is below this, in SDs of the noise, is out of sight: a third of the energy that is asked for.
+MIN_NORM = 2.5
+# A stretch of a recording is matched with this much more at both ends.
+MARGIN_MS = 10.0
 
 
-def match_templates(whitened, templates, num_before, min_gain=MIN_GAIN):
+def match_templates(whitened, templates, min_gain=MIN_GAIN):
     """Find every spike of known units, also where two overlap (Wobble, after YASS, Lee et al. 2020).
 
     Args:
-        whitened: whitened [`~huidurep_hf.recording.preparation.PreparedRecording`].
-        templates: `(num_units, num_samples, num_channels)` float32, SDs of the noise; 0 on channels on which a unit
-            is not looked for.
-        num_before: sample of the templates at which spikes have their time.
+        whitened: whitened [`~huidurep_hf.recording.preparation.PreparedRecording`], as recorded.
+        templates: [`~huidurep_hf.sorting.unit_templates.UnitTemplates`].
         min_gain: energy that a template must take away, in variances of the noise.
 
     Returns:
         Structured array sorted by segment and sample, with `sample_index`, `segment_index`, `cluster_index` (the unit)
-        and `channel_index` (the unit's peak channel).
+        and `channel_index` (the unit's peak channel at rest).
     """
+    from spikeinterface.core import append_recordings
+    from spikeinterface.sortingcomponents.matching.base import _base_matching_dtype
+
+    recording = whitened.recording
+    margin = round(MARGIN_MS * 1e-3 * recording.get_sampling_frequency())
+    found = [np.zeros(0, dtype=_base_matching_dtype)]
+    for state, waveforms in enumerate(templates.waveforms):
+        is_there = np.linalg.norm(waveforms, axis=(1, 2)) > MIN_NORM
+        spans = templates.states.spans(state)
+        if not is_there.any() or not spans:
+            continue
+        pieces, firsts = [], []
+        for segment, start, stop in spans:
+            firsts.append(max(start - margin, 0))
+            last = min(stop + margin, recording.get_num_samples(segment))
+            pieces.append(recording.select_segments([segment]).frame_slice(firsts[-1], last))
+        spikes = _match(append_recordings(pieces), waveforms[is_there], templates.num_before, min_gain)
+        spikes["cluster_index"] = np.flatnonzero(is_there)[spikes["cluster_index"]]
+        for piece, (first, (segment, start, stop)) in enumerate(zip(firsts, spans)):
+            own = spikes[spikes["segment_index"] == piece]
+            own["sample_index"] += first
+            own["segment_index"] = segment
+            found.append(own[(own["sample_index"] >= start) & (own["sample_index"] < stop)])
+    spikes = np.concatenate(found)
+    # Wobble gives the index among a unit's own channels.
+    spikes["channel_index"] = templates.channels[spikes["cluster_index"]]
+    return spikes[np.lexsort((spikes["cluster_index"], spikes["sample_index"], spikes["segment_index"]))]
+
+
+def _match(recording, waveforms, num_before, min_gain):
     from spikeinterface.core import ChannelSparsity, Templates
     from spikeinterface.sortingcomponents.matching import find_spikes_from_templates
 
-    recording = whitened.recording
     rate = recording.get_sampling_frequency()
-    unit_ids = np.arange(len(templates))
-    kept = Templates(
-        templates,
+    unit_ids = np.arange(len(waveforms))
+    templates = Templates(
+        waveforms,
         rate,
         num_before,
         is_in_uV=False,
@@ -40,9 +68,9 @@ def match_templates(whitened, templates, num_before, min_gain=MIN_GAIN):
         unit_ids=unit_ids,
         probe=recording.get_probe(),
     )
-    spikes = find_spikes_from_templates(
+    return find_spikes_from_templates(
         recording,
-        kept.to_sparse(ChannelSparsity(templates.any(axis=1), unit_ids, recording.channel_ids)),
+        templates.to_sparse(ChannelSparsity(waveforms.any(axis=1), unit_ids, recording.channel_ids)),
         method="wobble",
         method_kwargs={
             "parameters": {
@@ -52,28 +80,3 @@ def match_templates(whitened, templates, num_before, min_gain=MIN_GAIN):
         },
         job_kwargs={"n_jobs": 1, "chunk_duration": "1s", "progress_bar": False},
     )
-    # Wobble gives the index among a unit's own channels.
-    spikes["channel_index"] = np.ptp(templates, axis=1).argmax(axis=1)[spikes["cluster_index"]]
-    return spikes[np.lexsort((spikes["cluster_index"], spikes["sample_index"], spikes["segment_index"]))]
-
-
-def visible_part(templates, counts, neighborhoods):
-    """Templates without the channels on which a unit is not seen.
-
-    Args:
-        templates: `(num_units, num_samples, num_channels)` averages, SDs of the noise.
-        counts: `(num_units,)` spikes that each was averaged from.
-        neighborhoods: [`~huidurep_hf.recording.neighborhood.Neighborhoods`]: how far from its peak channel a unit can
-            be seen.
-
-    Returns:
-        The same with 0 on other channels; the peak channel stays.
-    """
-    peak_to_peak = np.ptp(templates, axis=1)
-    limit = np.maximum(MIN_PEAK_TO_PEAK, NUM_DEVIATIONS_PEAK_TO_PEAK / np.sqrt(np.maximum(counts, 1)))
-    is_kept = np.zeros(peak_to_peak.shape, dtype=bool)
-    for unit, channel in enumerate(peak_to_peak.argmax(axis=1)):
-        near = neighborhoods.channel_indices[channel][neighborhoods.mask[channel]]
-        is_kept[unit, near] = peak_to_peak[unit, near] > limit[unit]
-        is_kept[unit, channel] = True
-    return np.where(is_kept[:, None, :], templates, 0).astype("float32")

@@ -2,12 +2,18 @@
 
 Interpolation between contacts brings a drifting neuron back to its place, but not quite to its shape, so that it may
 come in pieces, each for a range of displacements. Two neurons fire at all displacements, side by side; pieces of one
-do not. Pieces keep their own templates while spikes are matched, which suits them, and are joined afterwards.
+do not.
 """
+
+import dataclasses
+import logging
 
 import numpy as np
 
 from ..clustering.merging import join_pairs, template_distances
+from .templates import average_templates
+
+logger = logging.getLogger("huidurep_hf")
 
 NUM_BINS = 8
 # Units whose templates differ by more than this share of the larger's energy are not compared.
@@ -16,6 +22,31 @@ MAX_RELATIVE_DISTANCE = 0.7
 # recordings at most 0.12 for two neurons, and 0.34 to 1 for pieces of one.
 MIN_SHARE = 0.3
 MAX_MISALIGNMENT_MS = 0.3
+
+
+def with_pieces_joined(clusters, events, whitened, seed=0):
+    """Join clusters that replace each other with the tissue's motion.
+
+    Args:
+        clusters: [`~huidurep_hf.sorting.clusters.Clusters`].
+        events: structured array of the clustered spikes.
+        whitened: whitened [`~huidurep_hf.recording.preparation.PreparedRecording`] with its motion.
+        seed: of the choice of spikes for templates.
+
+    Returns:
+        [`~huidurep_hf.sorting.clusters.Clusters`], of pieces joined and brought to one alignment.
+    """
+    recording = whitened.recording
+    displacements = np.zeros(len(events))
+    for segment in np.unique(events["segment_index"]):
+        inside = np.flatnonzero(events["segment_index"] == segment)
+        times = recording.sample_index_to_time(clusters.samples[inside], segment_index=int(segment))
+        depths = whitened.positions[events["channel_index"][inside], 1]
+        displacements[inside] = whitened.motion.get_displacement_at_time_and_depth(times, depths, int(segment))
+    templates = average_templates(clusters.labels, clusters.samples, events, whitened, seed)
+    joined, shifts = join_pieces(clusters.labels, displacements, templates, recording.get_sampling_frequency())
+    logger.info("match: %d clusters, %d after pieces are joined", len(templates), joined.max(initial=-1) + 1)
+    return dataclasses.replace(clusters, labels=joined, samples=clusters.samples + shifts)
 
 
 def join_pieces(labels, displacements, templates, sampling_rate):

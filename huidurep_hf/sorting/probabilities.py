@@ -2,10 +2,10 @@
 
 import numpy as np
 
+from .finding_templates import find_templates
 from .matching import MIN_GAIN
 from .spike_waveforms import SpikeWaveforms
 from .template_fit import fit_templates
-from .templates import average_templates, template_window
 
 EVENTS_PER_BLOCK = 50_000
 
@@ -30,28 +30,31 @@ def spike_probabilities(units, samples, events, whitened, seed=0):
     spikes = spikes[np.lexsort((samples[spikes], events["segment_index"][spikes]))]
     moved = events[spikes].copy()
     moved["sample_index"] = samples[spikes]
+    templates = find_templates(units, samples, events, whitened, seed)
+    moved = templates.in_place(moved, units[spikes])
+    states = templates.states_of(moved)
     rate = whitened.recording.get_sampling_frequency()
-    templates = average_templates(units, samples, events, whitened, seed)
-    num_before, _ = template_window(rate)
     # In blocks, to bound memory.
     for first in range(0, len(spikes), EVENTS_PER_BLOCK):
         block = slice(first, first + EVENTS_PER_BLOCK)
-        waveforms = SpikeWaveforms.cut(whitened, moved[block])
-        subtract_overlaps(waveforms, moved, units[spikes], first, templates, num_before)
-        start = num_before - waveforms.num_before
-        fit = fit_templates(
-            waveforms,
-            templates[:, start : start + waveforms.num_samples],
-            np.zeros(len(waveforms.waveforms), dtype="int64"),
-            rate,
-            noise_gain=MIN_GAIN,
-            judged=units[spikes[block]],
-        )
-        probabilities[spikes[block]] = fit.probabilities
+        waveforms = SpikeWaveforms.cut(whitened.as_recorded, moved[block])
+        subtract_overlaps(waveforms, moved, units[spikes], first, templates)
+        start = templates.num_before - waveforms.num_before
+        for state in np.unique(states[block]):
+            own = np.flatnonzero(states[block] == state)
+            fit = fit_templates(
+                waveforms.of(own),
+                templates.waveforms[state][:, start : start + waveforms.num_samples],
+                np.zeros(len(own), dtype="int64"),
+                rate,
+                noise_gain=MIN_GAIN,
+                judged=units[spikes[block]][own],
+            )
+            probabilities[spikes[block][own]] = fit.probabilities
     return probabilities
 
 
-def subtract_overlaps(waveforms, spikes, units, first, templates, num_before):
+def subtract_overlaps(waveforms, spikes, units, first, templates):
     """Take the templates of overlapping spikes out of waveforms, in place.
 
     Args:
@@ -59,13 +62,13 @@ def subtract_overlaps(waveforms, spikes, units, first, templates, num_before):
         spikes: structured array of all spikes, sorted by segment and sample.
         units: `(num_spikes,)` unit of each.
         first: index of the first spike that there is a waveform of.
-        templates: `(num_units, num_samples, num_channels)`.
-        num_before: sample of the templates at which spikes have their time.
+        templates: [`~huidurep_hf.sorting.unit_templates.UnitTemplates`].
     """
     cut = waveforms.waveforms
-    num_cut, num_samples = cut.shape[1], templates.shape[1]
+    num_before, num_cut, num_samples = templates.num_before, cut.shape[1], templates.waveforms.shape[2]
     cut_before = waveforms.num_before + waveforms.margin
-    is_on_channel = templates.any(axis=1)
+    is_on_channel = templates.waveforms.any(axis=2)
+    states = templates.states_of(spikes)
     times = spikes["sample_index"].astype("int64")
     segments = spikes["segment_index"]
     own = np.arange(first, first + len(cut))
@@ -81,12 +84,13 @@ def subtract_overlaps(waveforms, spikes, units, first, templates, num_before):
             if len(row) == 0:
                 break
             channels = waveforms.channels[waveforms.peak_channels[row - first]]
-            is_seen = (is_on_channel[units[other][:, None], channels] & (channels >= 0)).any(axis=1)
-            for spike, near, unit, offset in zip(
-                row[is_seen], channels[is_seen], units[other][is_seen], start[is_seen]
+            is_seen = is_on_channel[states[other][:, None], units[other][:, None], channels]
+            is_seen = (is_seen & (channels >= 0)).any(axis=1)
+            for spike, near, state, unit, offset in zip(
+                row[is_seen], channels[is_seen], states[other][is_seen], units[other][is_seen], start[is_seen]
             ):
                 into = slice(max(offset, 0), min(offset + num_samples, num_cut))
-                part = templates[unit, into.start - offset : into.stop - offset][:, near]
+                part = templates.waveforms[state, unit, into.start - offset : into.stop - offset][:, near]
                 cut[spike - first, into] -= np.where(near >= 0, part, 0)
             other = other + step
     return waveforms

@@ -1,5 +1,6 @@
 """The sorter: a recording goes in, sorted spike trains come out. This file reads like the path between them."""
 
+import dataclasses
 import logging
 import time
 from contextlib import contextmanager
@@ -110,6 +111,8 @@ class SpikeSorter:
         prepared, peaks, spikes = self._find_spikes(recording, parameters, seconds, progress)
         with _timed(seconds, "whiten"):
             whitened = self._whiten(prepared, parameters) if len(peaks) else prepared
+            # From here on the traces as recorded serve whitened only.
+            prepared = dataclasses.replace(prepared, unmoved=None)
         with _timed(seconds, "cluster"):
             clusters = find_clusters(spikes, peaks, whitened, parameters)
             logger.info("cluster: %d clusters", clusters.labels.max(initial=-1) + 1)

@@ -1,5 +1,6 @@
 """Whitened waveforms of spikes on the channels around each, and their averages."""
 
+import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
@@ -63,6 +64,10 @@ class SpikeWaveforms:
         channels = neighborhoods.channel_indices
         peak_channels = peaks["channel_index"].astype("int64")
         return cls(waveforms, peak_channels, channels, num_before, num_before + num_after, margin)
+
+    def of(self, spikes):
+        """Waveforms of some spikes, by index."""
+        return dataclasses.replace(self, waveforms=self.waveforms[spikes], peak_channels=self.peak_channels[spikes])
 
     def aligned(self, spikes, shifts, reach=0):
         """Return waveforms of some spikes, `(num_chosen, num_samples + 2 * reach, num_neighbors)`.

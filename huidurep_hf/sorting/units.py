@@ -8,7 +8,7 @@ import numpy as np
 from ..clustering.assignment import drop_small
 from ..clustering.merging import find_duplicates
 from .matched_events import match_events
-from .motion_pieces import join_pieces
+from .motion_pieces import with_pieces_joined
 from .probabilities import spike_probabilities
 from .remains import find_remains
 from .templates import average_templates, signed, template_window
@@ -58,12 +58,12 @@ def find_units(clusters, peaks, prepared, whitened, parameters):
     Returns:
         [`Units`], numbered by shank and from the bottom of the probe to its top.
     """
+    if prepared.motion is not None and parameters.num_units is None:
+        clusters = with_pieces_joined(clusters, peaks, whitened, parameters.seed)
     detected = np.arange(len(peaks))
     labels, samples = clusters.labels, clusters.samples
     if parameters.template_matching == "on" and labels.max(initial=-1) >= 0:
         peaks, detected, labels, samples = match_events(clusters, peaks, prepared, whitened, parameters)
-    if prepared.motion is not None and parameters.num_units is None:
-        labels, samples = _with_pieces_joined(labels, samples, peaks, whitened, parameters.seed)
     is_duplicate = mark_duplicates(samples, labels, peaks, prepared, parameters.duplicate_ms)
     units = np.where(is_duplicate, -1, labels)
     if parameters.num_units is None:
@@ -79,22 +79,6 @@ def find_units(clusters, peaks, prepared, whitened, parameters):
     became = np.select([units >= 0, is_duplicate, is_small], ["unit", "duplicate", "small cluster"], "noise")
     probabilities = spike_probabilities(units, samples, peaks, whitened, parameters.seed)
     return Units(peaks, detected, units, samples, probabilities, became, templates)
-
-
-def _with_pieces_joined(labels, samples, events, whitened, seed):
-    """Labels and times of events after units that replace each other with the tissue's motion are joined."""
-    recording = whitened.recording
-    displacements = np.zeros(len(events))
-    for segment in np.unique(events["segment_index"]):
-        inside = np.flatnonzero(events["segment_index"] == segment)
-        times = recording.sample_index_to_time(samples[inside], segment_index=int(segment))
-        depths = whitened.positions[events["channel_index"][inside], 1]
-        displacements[inside] = whitened.motion.get_displacement_at_time_and_depth(times, depths, int(segment))
-    labels = drop_small(labels, 1)
-    templates = average_templates(labels, samples, events, whitened, seed)
-    joined, shifts = join_pieces(labels, displacements, templates, recording.get_sampling_frequency())
-    logger.info("match: %d units, %d after pieces are joined", len(templates), joined.max(initial=-1) + 1)
-    return joined, samples + shifts
 
 
 def find_false_units(units, is_detected, templates, parameters):

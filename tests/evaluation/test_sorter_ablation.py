@@ -63,6 +63,17 @@ def test_an_arm_that_leaves_the_noise_of_moved_traces(tiny_checkpoint, monkeypat
     assert asked == {"even_noise": evens_noise, "seed": 4}
 
 
+@pytest.mark.parametrize("moves_templates", [True, False])
+def test_an_arm_that_matches_in_moved_traces(tiny_checkpoint, generated, moves_templates, monkeypatch):
+    before = prepare(generated[0])
+    moved = dataclasses.replace(before, unmoved=before)
+    monkeypatch.setattr(sorter_ablation, "follow_motion", lambda *args, **kwargs: moved)
+    whole = SpikeSorter.from_pretrained(tiny_checkpoint, device="cpu")
+    sorter = AblatedSorter(whole.model, whole.feature_extractor, Arm(moves_templates=moves_templates))
+    followed = sorter._follow_motion(before, None, SimpleNamespace(locations_um=None), SortingParameters())
+    assert (sorter._whiten(followed, SortingParameters()).unmoved is not None) == moves_templates
+
+
 def test_rows_are_kept_and_the_table_compares_only_whole_arms(tiny_checkpoint, generated, tmp_path, monkeypatch):
     @dataclasses.dataclass
     class Truth:

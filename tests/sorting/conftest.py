@@ -5,6 +5,7 @@ from spikeinterface.core.node_pipeline import base_peak_dtype
 
 from huidurep_hf.recording.preparation import PreparedRecording
 from huidurep_hf.sorting.sorter import SpikeSorter
+from huidurep_hf.sorting.unit_templates import UnitTemplates
 
 RATE = 30000.0
 
@@ -82,6 +83,11 @@ class WhiteTraces:
         self.peaks["sample_index"] = self.samples
         self.peaks["channel_index"] = np.ptp(templates, axis=1).argmax(axis=1)[self.units]
         self.peaks["amplitude"] = traces[self.samples, self.peaks["channel_index"]]
+
+    def unit_templates(self, waveforms=None):
+        """`UnitTemplates` of the spikes' own templates, or of others."""
+        waveforms = self.templates if waveforms is None else waveforms
+        return UnitTemplates.at_rest(waveforms.astype("float32"), 30, self.prepared.recording)
 
 
 def spike_template(size, channel, num_channels=4, width=4.0, decay=1.5):

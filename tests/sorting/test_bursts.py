@@ -18,7 +18,7 @@ def bursting(make_spike_template, make_white_traces):
     weak = starts[::2] + rng.integers(100, 240, len(starts[::2]))
     others = starts + 1000
     traces = make_white_traces(np.stack([first, 0.6 * first, other]), [starts, weak, others], NUM_SAMPLES)
-    return traces, np.stack([first, other]).astype("float32"), weak
+    return traces, traces.unit_templates(np.stack([first, other])), weak
 
 
 def share_found(matched, samples):
@@ -28,8 +28,8 @@ def share_found(matched, samples):
 
 def test_spikes_that_a_burst_weakened_are_found(bursting):
     traces, templates, weak = bursting
-    matched = match_templates(traces.prepared, templates, 30)
-    more = add_weakened_spikes(matched, templates, traces.prepared, 30)
+    matched = match_templates(traces.prepared, templates)
+    more = add_weakened_spikes(matched, templates, traces.prepared)
     assert share_found(more, weak) > share_found(matched, weak) + 0.1
     assert share_found(more, weak) > 0.97
     # What was found before stays as it was; what is new is a burst's and nothing else.
@@ -41,8 +41,9 @@ def test_spikes_that_a_burst_weakened_are_found(bursting):
 
 
 def test_without_bursts_nothing_is_looked_for(two_neurons):
-    matched = match_templates(two_neurons.prepared, two_neurons.templates, 30)
-    assert add_weakened_spikes(matched, two_neurons.templates, two_neurons.prepared, 30) is matched
+    templates = two_neurons.unit_templates()
+    matched = match_templates(two_neurons.prepared, templates)
+    assert add_weakened_spikes(matched, templates, two_neurons.prepared) is matched
 
 
 def test_chance_intervals_are_no_bursts():

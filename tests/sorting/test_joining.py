@@ -108,7 +108,7 @@ def test_overlapping_spikes_are_judged_without_each_other(two_neurons):
     assert overlapped.sum() == 160
     no_shift = np.zeros(len(units), dtype="int64")
     before = fit_templates(waveforms, traces.templates[:, INNER], no_shift, RATE, judged=units).probabilities
-    subtract_overlaps(waveforms, traces.peaks, units, 0, traces.templates, 30)
+    subtract_overlaps(waveforms, traces.peaks, units, 0, traces.unit_templates())
     after = fit_templates(waveforms, traces.templates[:, INNER], no_shift, RATE, judged=units).probabilities
     assert before[overlapped].mean() < 0.6
     assert after[overlapped].mean() > 0.97
@@ -118,7 +118,7 @@ def test_overlapping_spikes_are_judged_without_each_other(two_neurons):
 def test_overlaps_are_the_same_in_blocks(two_neurons):
     traces = two_neurons
     whole = SpikeWaveforms.cut(traces.prepared, traces.peaks)
-    subtract_overlaps(whole, traces.peaks, traces.units, 0, traces.templates, 30)
+    subtract_overlaps(whole, traces.peaks, traces.units, 0, traces.unit_templates())
     part = SpikeWaveforms.cut(traces.prepared, traces.peaks[100:200])
-    subtract_overlaps(part, traces.peaks, traces.units, 100, traces.templates, 30)
+    subtract_overlaps(part, traces.peaks, traces.units, 100, traces.unit_templates())
     np.testing.assert_allclose(part.waveforms, whole.waveforms[100:200], atol=1e-5)

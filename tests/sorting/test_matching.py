@@ -6,15 +6,16 @@ import pytest
 from huidurep_hf.recording.neighborhood import find_neighborhoods
 from huidurep_hf.sorting.clusters import Clusters
 from huidurep_hf.sorting.evidence import is_supported
+from huidurep_hf.sorting.finding_templates import visible_part
 from huidurep_hf.sorting.matched_events import pair_events
-from huidurep_hf.sorting.matching import match_templates, visible_part
+from huidurep_hf.sorting.matching import match_templates
 from huidurep_hf.sorting.parameters import SortingParameters
 from huidurep_hf.sorting.units import find_units, to_extremum
 
 
 @pytest.fixture(scope="module")
 def matched(two_neurons):
-    return match_templates(two_neurons.prepared, two_neurons.templates, 30)
+    return match_templates(two_neurons.prepared, two_neurons.unit_templates())
 
 
 def share_found(matched, unit, samples):
@@ -46,7 +47,7 @@ def test_channels_without_the_unit_are_left_out(two_neurons):
 
 
 def test_a_template_that_finds_noise_is_told(two_neurons, matched):
-    assert is_supported(matched, two_neurons.templates, two_neurons.prepared, 30).tolist() == [True, True]
+    assert is_supported(matched, two_neurons.unit_templates(), two_neurons.prepared).tolist() == [True, True]
     # The average of the few noise samples that look most like a spike of 5 SD: an average of selected noise.
     traces = two_neurons.prepared.recording.get_traces()[:, 3]
     deepest = np.flatnonzero((traces < -3.8) & (np.arange(len(traces)) > 100) & (np.arange(len(traces)) < 590_000))
@@ -54,9 +55,9 @@ def test_a_template_that_finds_noise_is_told(two_neurons, matched):
     noise = np.zeros((1, 90, 4), dtype="float32")
     noise[0, :, 3] = np.mean([traces[sample - 30 : sample + 60] for sample in far], axis=0)
     noise[0, 31:35, 3] = -1.8
-    templates = np.concatenate([two_neurons.templates, noise])
-    found = match_templates(two_neurons.prepared, templates, 30)
-    assert is_supported(found, templates, two_neurons.prepared, 30).tolist() == [True, True, False]
+    templates = two_neurons.unit_templates(np.concatenate([two_neurons.templates, noise]))
+    found = match_templates(two_neurons.prepared, templates)
+    assert is_supported(found, templates, two_neurons.prepared).tolist() == [True, True, False]
 
 
 def test_units_of_clusters_that_miss_half_of_the_spikes(two_neurons):

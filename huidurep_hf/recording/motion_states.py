@@ -1,0 +1,109 @@
+"""When the tissue was where: stretches of a recording during which it stood still, but for a few µm."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+# Within a state the displacement differs from the state's by this much (root mean square), as it does when values are
+# rounded to 5 µm; the potential of the closest neurons changes over 15 µm and more.
+MAX_DEVIATION_UM = 1.5
+# Each state costs the setting up of its own template matching.
+MAX_STATES = 24
+
+
+@dataclass(frozen=True)
+class MotionStates:
+    """States of the tissue, and when it was in which.
+
+    Attributes:
+        displacements_um: `(num_states, num_depths)` from rest, µm along the probe.
+        depths_um: `(num_depths,)` where on the probe, ascending.
+        starts: for each segment `(num_spans,)` int64 first sample of each span, ascending, the first 0.
+        state_of_span: for each segment `(num_spans,)` int64.
+        num_samples: of each segment.
+    """
+
+    displacements_um: np.ndarray
+    depths_um: np.ndarray
+    starts: list
+    state_of_span: list
+    num_samples: list
+
+    @classmethod
+    def at_rest(cls, recording):
+        """One state: a SpikeInterface recording of tissue that does not move."""
+        num_segments = recording.get_num_segments()
+        zero = [np.zeros(1, dtype="int64") for _ in range(num_segments)]
+        num_samples = [recording.get_num_samples(segment) for segment in range(num_segments)]
+        return cls(np.zeros((1, 1)), np.zeros(1), zero, zero, num_samples)
+
+    @classmethod
+    def of_motion(cls, motion, recording, seed=0):
+        """Group the bins of a motion by like displacements.
+
+        Args:
+            motion: SpikeInterface `Motion`.
+            recording: the recording that moved.
+            seed: of k-means, by which they are grouped.
+        """
+        bins = np.concatenate([np.asarray(one) for one in motion.displacement])
+        displacements, states = _group(bins, seed)
+        starts, state_of_span, num_samples, first = [], [], [], 0
+        for segment, centers in enumerate(motion.temporal_bins_s):
+            own = states[first : first + len(centers)]
+            first += len(centers)
+            # Up to half-way to the next bin, as interpolation has it.
+            begins = np.flatnonzero(np.diff(own)) + 1
+            times = 0.5 * (np.asarray(centers)[begins - 1] + np.asarray(centers)[begins])
+            samples = recording.time_to_sample_index(times, segment_index=segment) if len(times) else []
+            starts.append(np.concatenate([[0], samples]).astype("int64"))
+            state_of_span.append(own[np.concatenate([[0], begins]).astype("int64")])
+            num_samples.append(recording.get_num_samples(segment))
+        depths = np.asarray(motion.spatial_bins_um, dtype="float64")
+        return cls(displacements, depths, starts, state_of_span, num_samples)
+
+    def __len__(self):
+        return len(self.displacements_um)
+
+    def at(self, segments, samples):
+        """State at each of some samples.
+
+        Args:
+            segments, samples: `(num_spikes,)`.
+
+        Returns:
+            `(num_spikes,)` int64.
+        """
+        states = np.zeros(len(samples), dtype="int64")
+        for segment in np.unique(segments):
+            inside = np.flatnonzero(segments == segment)
+            spans = np.searchsorted(self.starts[segment], samples[inside], side="right") - 1
+            states[inside] = self.state_of_span[segment][np.maximum(spans, 0)]
+        return states
+
+    def spans(self, state):
+        """When the tissue was in a state: list of `(segment, start, stop)`, samples."""
+        found = []
+        for segment, (starts, states) in enumerate(zip(self.starts, self.state_of_span)):
+            stops = np.append(starts[1:], self.num_samples[segment])
+            found += [(segment, int(starts[i]), int(stops[i])) for i in np.flatnonzero(states == state)]
+        return [span for span in found if span[2] > span[1]]
+
+    def displacements_at(self, depth_um):
+        """Displacement of each state at a depth, `(num_states,)` µm."""
+        return np.array([np.interp(depth_um, self.depths_um, one) for one in self.displacements_um])
+
+
+def _group(bins, seed):
+    """Fewest groups of `(num_bins, num_depths)` displacements that are close enough: their means, and whose each is."""
+    from sklearn.cluster import KMeans
+
+    num_distinct = len(np.unique(bins, axis=0))
+    num_groups = 1
+    while True:
+        num_groups = min(num_groups, MAX_STATES, num_distinct)
+        found = KMeans(num_groups, n_init=3, random_state=seed).fit(bins)
+        deviation = np.sqrt(np.square(bins - found.cluster_centers_[found.labels_]).mean(axis=0).max())
+        if deviation <= MAX_DEVIATION_UM or num_groups in (MAX_STATES, num_distinct):
+            return found.cluster_centers_, found.labels_.astype("int64")
+        num_groups = max(num_groups + 1, round(1.2 * num_groups))
