@@ -170,6 +170,10 @@ def _why_not(prepared) -> str | None:
     extent = float(np.ptp(prepared.positions[:, 1]))
     if extent < MIN_EXTENT_UM:
         return f"the contacts span {extent:.0f} um along the probe, less than {MIN_EXTENT_UM:g} um"
+    num_segments = prepared.recording.get_num_segments()
+    if num_segments > 1:
+        # SpikeInterface estimates the motion of one segment.
+        return f"it has {num_segments} segments (concatenate_recordings of spikeinterface.core makes them one)"
     duration = prepared.recording.get_total_duration()
     if duration < MIN_DURATION_S:
         return f"{duration:.0f} s are too short"

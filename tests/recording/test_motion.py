@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from spikeinterface.core import NumpyRecording
+from spikeinterface.core import NumpyRecording, append_recordings
 from spikeinterface.core.base import base_peak_dtype
 from spikeinterface.core.motion import Motion
 from spikeinterface.sortingcomponents.peak_localization import localize_peaks
@@ -46,6 +46,19 @@ def test_the_reason_not_to_follow_is_told(kwargs, switch, reason):
 def test_what_cannot_be_followed_is_refused_when_asked_for():
     with pytest.raises(ValueError, match="4 channels are fewer than 24.*motion='auto'"):
         check_motion(noise(num_channels=4), "on")
+
+
+def test_several_segments_are_not_followed_and_said_to_be():
+    recording, _ = drifting_recording(num_neurons=4)
+    half = recording.get_num_samples() // 2
+    pieces = [recording.frame_slice(0, half), recording.frame_slice(half, 2 * half)]
+    prepared = prepare(append_recordings(pieces))
+    peaks = detect(prepared)
+    given = follow_motion(prepared, peaks, prepared.positions[peaks["channel_index"]], "auto")
+    assert "not followed: it has 2 segments (concatenate_recordings" in given.steps[-1]
+    assert given.recording is prepared.recording
+    with pytest.raises(ValueError, match="it has 2 segments"):
+        check_motion(prepared, "on")
 
 
 def test_a_drifting_probe_is_followed():
