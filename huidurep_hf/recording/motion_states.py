@@ -94,6 +94,25 @@ class MotionStates:
         return np.array([np.interp(depth_um, self.depths_um, one) for one in self.displacements_um])
 
 
+def displacements_of(motion, recording, segments, samples, depths_um):
+    """Displacement of the tissue at the time and depth of each of some spikes.
+
+    Args:
+        motion: SpikeInterface `Motion`.
+        recording: the recording that moved.
+        segments, samples, depths_um: `(num_spikes,)`.
+
+    Returns:
+        `(num_spikes,)` float64, µm.
+    """
+    displacements = np.zeros(len(samples))
+    for segment in np.unique(segments):
+        inside = np.flatnonzero(segments == segment)
+        times = recording.sample_index_to_time(samples[inside], segment_index=int(segment))
+        displacements[inside] = motion.get_displacement_at_time_and_depth(times, depths_um[inside], int(segment))
+    return displacements
+
+
 def _group(bins, seed):
     """Fewest groups of `(num_bins, num_depths)` displacements that are close enough: their means, and whose each is."""
     from sklearn.cluster import KMeans

@@ -6,11 +6,10 @@ from ..recording.motion_states import MotionStates
 from ..recording.neighborhood import find_neighborhoods
 from .templates import average_templates, template_window
 from .templates_in_motion import templates_in_motion
-from .unit_templates import NUM_MATCHING_CHANNELS, UnitTemplates
+from .unit_templates import MIN_PEAK_TO_PEAK, NUM_MATCHING_CHANNELS, UnitTemplates
 
 # Channels whose average stands this far out of its own noise (peak to peak, over a window of whitened noise).
 NUM_DEVIATIONS_PEAK_TO_PEAK = 4.0
-MIN_PEAK_TO_PEAK = 0.3
 
 
 def find_templates(labels, samples, events, whitened, seed=0):

@@ -11,6 +11,7 @@ import logging
 import numpy as np
 
 from ..clustering.merging import join_pairs, template_distances
+from ..recording.motion_states import displacements_of
 from .templates import average_templates
 
 logger = logging.getLogger("huidurep_hf")
@@ -37,12 +38,8 @@ def with_pieces_joined(clusters, events, whitened, seed=0):
         [`~huidurep_hf.sorting.clusters.Clusters`], of pieces joined and brought to one alignment.
     """
     recording = whitened.recording
-    displacements = np.zeros(len(events))
-    for segment in np.unique(events["segment_index"]):
-        inside = np.flatnonzero(events["segment_index"] == segment)
-        times = recording.sample_index_to_time(clusters.samples[inside], segment_index=int(segment))
-        depths = whitened.positions[events["channel_index"][inside], 1]
-        displacements[inside] = whitened.motion.get_displacement_at_time_and_depth(times, depths, int(segment))
+    depths = whitened.positions[events["channel_index"], 1]
+    displacements = displacements_of(whitened.motion, recording, events["segment_index"], clusters.samples, depths)
     templates = average_templates(clusters.labels, clusters.samples, events, whitened, seed)
     joined, shifts = join_pieces(clusters.labels, displacements, templates, recording.get_sampling_frequency())
     logger.info("match: %d clusters, %d after pieces are joined", len(templates), joined.max(initial=-1) + 1)

@@ -9,10 +9,11 @@ process puts them together and says how surely each template is known (Rasmussen
 
 import numpy as np
 
+from ..recording.motion_states import displacements_of
 from ..recording.neighborhood import find_neighborhoods
 from ..recording.waveforms import iterate_waveforms
 from .spike_waveforms import choose_spikes
-from .unit_templates import NUM_MATCHING_CHANNELS
+from .unit_templates import MIN_PEAK_TO_PEAK, NUM_MATCHING_CHANNELS
 
 MAX_SPIKES = 1000
 # Displacements within a bin are averaged; bins are wider where there would be more than 30 of them, as the time that a
@@ -21,9 +22,8 @@ BIN_UM, MAX_BINS = 2.0, 30
 # Over which distance a unit's field changes: that which makes its spikes most likely.
 SCALES_UM = (8.0, 12.0, 18.0, 27.0, 40.0)
 NUM_SHAPES, NUM_SPIKES_FOR_SHAPES = 10, 6000
-# A channel is kept where a template's energy lies this many SDs above that of its error, and from this on (peak to
-# peak, SDs of the noise).
-NUM_DEVIATIONS, MIN_PEAK_TO_PEAK = 4.0, 0.3
+# A channel is kept where a template's energy lies this many SDs above that of its error.
+NUM_DEVIATIONS = 4.0
 MIN_VARIANCE = 1e-3
 
 
@@ -67,9 +67,10 @@ def templates_in_motion(labels, samples, events, whitened, states, window, seed=
         field = Field(seen_from, averages[unit, at, channel], 1 / counts[unit, at, channel])
         # Most spikes of a unit are detected on its peak channel at rest.
         rest = np.bincount(events["channel_index"][spikes[labels[spikes] == unit]]).argmax()
-        for state, displacement in enumerate(states.displacements_at(depths[unit])):
-            here = _nearest_channels(whitened.positions, np.array([rest]), np.array([displacement]))[0]
-            near = neighborhoods.channel_indices[here][neighborhoods.mask[here]]
+        displacements = states.displacements_at(depths[unit])
+        here = _nearest_channels(whitened.positions, np.full(len(states), rest), displacements)
+        for state, displacement in enumerate(displacements):
+            near = neighborhoods.channel_indices[here[state]][neighborhoods.mask[here[state]]]
             scores, variances = field.at(whitened.positions[near] - _along([displacement]))
             templates[state, unit][:, near] = _visible(scores, variances, shapes)
     return templates
@@ -116,13 +117,8 @@ def _displacements(labels, samples, events, spikes, whitened):
     depths_of_spikes = whitened.positions[events["channel_index"][spikes], 1].astype("float64")
     counts = np.maximum(np.bincount(labels[spikes]), 1)
     depths = np.bincount(labels[spikes], weights=depths_of_spikes) / counts
-    displacements = np.zeros(len(spikes))
-    for segment in np.unique(events["segment_index"][spikes]):
-        inside = np.flatnonzero(events["segment_index"][spikes] == segment)
-        times = whitened.recording.sample_index_to_time(samples[spikes[inside]], segment_index=int(segment))
-        own_depths = depths[labels[spikes[inside]]]
-        displacements[inside] = whitened.motion.get_displacement_at_time_and_depth(times, own_depths, int(segment))
-    return displacements, depths
+    segments, own_depths = events["segment_index"][spikes], depths[labels[spikes]]
+    return displacements_of(whitened.motion, whitened.recording, segments, samples[spikes], own_depths), depths
 
 
 def _along(displacements):

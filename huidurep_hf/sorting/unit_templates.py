@@ -2,6 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -9,6 +10,8 @@ from ..recording.motion_states import MotionStates
 
 # A unit is looked for on at most so many channels around its peak.
 NUM_MATCHING_CHANNELS = 24
+# And on those where its template has at least this much, peak to peak, in SDs of the noise.
+MIN_PEAK_TO_PEAK = 0.3
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,11 @@ class UnitTemplates:
     def __len__(self):
         return len(self.channels)
 
+    @cached_property
+    def channels_in_place(self):
+        """Peak channel of each unit in each state, `(num_states, num_units)`."""
+        return np.ptp(self.waveforms, axis=2).argmax(axis=2)
+
     def chosen(self, units):
         """Templates of some units, by index or by `(num_units,)` bool."""
         return dataclasses.replace(self, waveforms=self.waveforms[:, units], channels=self.channels[units])
@@ -58,7 +66,6 @@ class UnitTemplates:
             spikes: structured array.
             units: `(num_spikes,)`.
         """
-        largest = np.ptp(self.waveforms, axis=2).argmax(axis=2)
         placed = spikes.copy()
-        placed["channel_index"] = largest[self.states_of(spikes), units]
+        placed["channel_index"] = self.channels_in_place[self.states_of(spikes), units]
         return placed
