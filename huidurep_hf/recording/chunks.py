@@ -1,5 +1,7 @@
 """Walk through a recording in pieces of bounded size."""
 
+import numpy as np
+
 CHUNK_BYTES = 64 * 2**20
 
 
@@ -24,3 +26,19 @@ def iterate_chunks(recording):
         num_samples = recording.get_num_samples(segment_index)
         for start in range(0, num_samples, chunk_size):
             yield segment_index, start, min(start + chunk_size, num_samples)
+
+
+def on_one_time_line(samples, segments, recording):
+    """Times in samples, the segments one after the other with a gap of a second.
+
+    Args:
+        samples, segments: `(num_spikes,)`.
+        recording: SpikeInterface recording.
+
+    Returns:
+        `(num_spikes,)` int64.
+    """
+    num_samples = [recording.get_num_samples(segment) for segment in range(recording.get_num_segments())]
+    gaps = np.arange(len(num_samples)) * round(recording.get_sampling_frequency())
+    starts = np.concatenate([[0], np.cumsum(num_samples)[:-1]]) + gaps
+    return samples.astype("int64") + starts.astype("int64")[segments]

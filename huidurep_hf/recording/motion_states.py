@@ -89,6 +89,11 @@ class MotionStates:
             found += [(segment, int(starts[i]), int(stops[i])) for i in np.flatnonzero(states == state)]
         return [span for span in found if span[2] > span[1]]
 
+    def shares(self):
+        """Share of the time that was spent in each state, `(num_states,)`."""
+        lengths = [sum(stop - start for _, start, stop in self.spans(state)) for state in range(len(self))]
+        return np.array(lengths) / max(sum(lengths), 1)
+
     def displacements_at(self, depth_um):
         """Displacement of each state at a depth, `(num_states,)` µm."""
         return np.array([np.interp(depth_um, self.depths_um, one) for one in self.displacements_um])

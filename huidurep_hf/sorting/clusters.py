@@ -9,6 +9,7 @@ from ..clustering.features import build_features, build_natural_features
 from ..clustering.kmeans import cluster_kmeans
 from ..clustering.local import cluster_locally
 from ..clustering.mixture import cluster_mixture
+from ..recording.chunks import on_one_time_line
 from .joining import join_clusters
 from .spike_waveforms import SpikeWaveforms
 
@@ -64,7 +65,7 @@ def find_clusters(spikes, peaks, whitened, parameters):
     )
     found, shifts = join_clusters(
         drop_small(found, max(parameters.min_spikes_per_unit // 4, 2)),
-        _on_one_time_line(peaks[chosen], whitened),
+        on_one_time_line(samples[chosen], peaks["segment_index"][chosen], whitened.recording),
         SpikeWaveforms.cut(whitened, peaks[chosen]),
         whitened.recording.get_sampling_frequency(),
         min_valley=parameters.min_valley,
@@ -85,14 +86,6 @@ def _cluster_given_number(spikes, peaks, groups, chosen, parameters):
         return assign(features, found, min_cluster_size=1)[0]
     features = spike_features(spikes, peaks, groups, build=build_natural_features)[chosen]
     return cluster_kmeans(features, parameters.num_units, parameters.seed)
-
-
-def _on_one_time_line(peaks, prepared):
-    """Times in samples, the segments one after the other with a gap of a second."""
-    rate = prepared.recording.get_sampling_frequency()
-    num_samples = [prepared.recording.get_num_samples(i) for i in range(len(prepared.segment_indices))]
-    starts = np.concatenate([[0], np.cumsum(num_samples)[:-1]]) + np.arange(len(num_samples)) * round(rate)
-    return peaks["sample_index"].astype("int64") + starts.astype("int64")[peaks["segment_index"]]
 
 
 def spike_features(spikes, peaks, groups, build=build_features):

@@ -1,6 +1,9 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from spikeinterface.core import NumpyRecording, generate_ground_truth_recording
+from spikeinterface.core.motion import Motion
 from spikeinterface.core.node_pipeline import base_peak_dtype
 
 from huidurep_hf.recording.preparation import PreparedRecording
@@ -44,6 +47,23 @@ def tetrode_result(sorter, tetrode):
     return sorter.sort(tetrode[0])
 
 
+def prepared_white(traces):
+    """Traces of noise of SD 1 on a column of contacts 20 um apart, as preparation and whitening would leave them."""
+    num_channels = traces.shape[1]
+    recording = NumpyRecording([traces], sampling_frequency=RATE)
+    positions = np.stack([np.zeros(num_channels), 20.0 * np.arange(num_channels)], axis=1)
+    recording.set_dummy_probe_from_locations(positions)
+    return PreparedRecording(
+        recording=recording,
+        noise_levels=np.ones(num_channels, dtype="float32"),
+        positions=positions,
+        groups=np.zeros(num_channels, dtype="int64"),
+        channel_indices=np.arange(num_channels),
+        segment_indices=np.array([0]),
+        unit="raw",
+    )
+
+
 class WhiteTraces:
     """White noise of SD 1 on a column of contacts 20 um apart, with spikes of known templates put in.
 
@@ -67,18 +87,7 @@ class WhiteTraces:
         self.is_alone = np.minimum(gaps[:-1], gaps[1:]) > 100
         for sample, unit in zip(self.samples, self.units):
             traces[sample - 30 : sample + 60] += templates[unit]
-        recording = NumpyRecording([traces], sampling_frequency=RATE)
-        positions = np.stack([np.zeros(num_channels), 20.0 * np.arange(num_channels)], axis=1)
-        recording.set_dummy_probe_from_locations(positions)
-        self.prepared = PreparedRecording(
-            recording=recording,
-            noise_levels=np.ones(num_channels, dtype="float32"),
-            positions=positions,
-            groups=np.zeros(num_channels, dtype="int64"),
-            channel_indices=np.arange(num_channels),
-            segment_indices=np.array([0]),
-            unit="raw",
-        )
+        self.prepared = prepared_white(traces)
         self.peaks = np.zeros(len(self.samples), dtype=base_peak_dtype)
         self.peaks["sample_index"] = self.samples
         self.peaks["channel_index"] = np.ptp(templates, axis=1).argmax(axis=1)[self.units]
@@ -88,6 +97,56 @@ class WhiteTraces:
         """`UnitTemplates` of the spikes' own templates, or of others."""
         waveforms = self.templates if waveforms is None else waveforms
         return UnitTemplates.at_rest(waveforms.astype("float32"), 30, self.prepared.recording)
+
+
+class MovingTraces:
+    """White noise with neurons that move by 50 um in a minute before 24 contacts, narrower than these are apart.
+
+    Args:
+        rests_um: place of each neuron at rest.
+        sizes: largest amplitude of each, SDs of the noise.
+        num_spikes: of each; of one neuron they are at least 6.7 ms apart.
+        delay: each neuron may fire so many samples after those before it; without it never within its 6.7 ms.
+
+    Attributes:
+        samples, units: `(num_spikes,)`, sorted by time.
+        whitened: the recording with its motion, as preparation and whitening would leave it (not moved back).
+        events: structured array of the spikes, each at the channel nearest to its neuron at rest.
+    """
+
+    SECONDS, NUM_CHANNELS, WIDTH_UM = 60, 24, 14.0
+
+    def __init__(self, rests_um, sizes, num_spikes=400, delay=0):
+        self.rests_um, self.sizes = np.array(rests_um), np.array(sizes)
+        rng = np.random.default_rng(2)
+        num_samples = int(self.SECONDS * RATE)
+        traces = rng.normal(size=(num_samples, self.NUM_CHANNELS)).astype("float32")
+        grid = np.arange(100, num_samples - 200, 200)
+        trains = [np.sort(rng.choice(grid, num_spikes, replace=False)) + delay * unit for unit in range(len(rests_um))]
+        for unit, train in enumerate(trains):
+            for sample in train:
+                traces[sample - 30 : sample + 60] += self.template(unit, self.displacement_at(sample))
+        self.samples, self.units = np.concatenate(trains), np.repeat(np.arange(len(trains)), [len(t) for t in trains])
+        order = np.argsort(self.samples, kind="stable")
+        self.samples, self.units = self.samples[order], self.units[order]
+        times = np.arange(self.SECONDS) + 0.5
+        motion = Motion([self.displacement_at(times * RATE)[:, None]], [times], np.array([230.0]))
+        unmoved = prepared_white(traces)
+        self.whitened = dataclasses.replace(unmoved, motion=motion, unmoved=unmoved)
+        self.events = np.zeros(len(self.samples), dtype=base_peak_dtype)
+        self.events["sample_index"] = self.samples
+        self.events["channel_index"] = np.round(self.rests_um / 20.0)[self.units]
+
+    def displacement_at(self, samples):
+        """Of the tissue, um."""
+        return 25 * np.sin(2 * np.pi * samples / (self.SECONDS * RATE))
+
+    def template(self, unit, displacement_um):
+        """`(90, NUM_CHANNELS)`, the spike's time at sample 30."""
+        time = np.arange(90) - 30
+        shape = -np.exp(-0.5 * (time / 3.0) ** 2) + 0.4 * np.exp(-0.5 * ((time - 9) / 6.0) ** 2)
+        distances = 20.0 * np.arange(self.NUM_CHANNELS) - self.rests_um[unit] - displacement_um
+        return self.sizes[unit] * shape[:, None] * np.exp(-0.5 * (distances / self.WIDTH_UM) ** 2)
 
 
 def spike_template(size, channel, num_channels=4, width=4.0, decay=1.5):
@@ -105,6 +164,17 @@ def make_spike_template():
 @pytest.fixture(scope="session")
 def make_white_traces():
     return WhiteTraces
+
+
+@pytest.fixture(scope="session")
+def moving():
+    """Three neurons that move, far apart."""
+    return MovingTraces((120.0, 262.0, 341.0), (9.0, 12.0, 7.0))
+
+
+@pytest.fixture(scope="session")
+def make_moving_traces():
+    return MovingTraces
 
 
 @pytest.fixture(scope="session")

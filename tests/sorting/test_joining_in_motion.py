@@ -1,0 +1,66 @@
+import numpy as np
+import pytest
+
+from huidurep_hf.sorting.finding_templates import find_templates
+from huidurep_hf.sorting.joining_in_motion import join_in_motion, link_pairs
+from huidurep_hf.sorting.matching import match_templates
+
+
+@pytest.fixture(scope="module")
+def neighbours(make_moving_traces):
+    """Two neurons 12 um apart, and one far away."""
+    return make_moving_traces((120.0, 132.0, 341.0), (9.0, 9.0, 9.0))
+
+
+def matched_with(labels, moving):
+    templates = find_templates(labels, moving.samples, moving.events, moving.whitened)
+    return match_templates(moving.whitened.unmoved, templates), templates
+
+
+def test_a_neuron_in_two_parts_is_one_unit(moving):
+    # Each part holds the spikes at some displacements, and so knows the neuron from there.
+    is_far = moving.displacement_at(moving.samples) > 0
+    labels = np.where((moving.units == 1) & is_far, 3, moving.units)
+    # The parts are aligned on different samples of the spike.
+    moved = moving.samples + np.where(labels == 3, 4, 0)
+    templates = find_templates(labels, moved, moving.events, moving.whitened)
+    matched = match_templates(moving.whitened.unmoved, templates)
+    joined = join_in_motion(matched, templates, moving.whitened.unmoved, min_valley=0.3)
+    assert len(np.unique(matched["cluster_index"])) == 4
+    assert np.unique(joined["cluster_index"]).tolist() == [0, 1, 2]
+    assert len(joined) == len(matched)
+    assert (np.diff(joined["sample_index"]) >= 0).all()
+    assert (joined["channel_index"] == templates.channels[joined["cluster_index"]]).all()
+    found = joined["sample_index"][joined["cluster_index"] == 1]
+    gaps = np.array([found[np.abs(found - sample).argmin()] - sample for sample in moving.samples[moving.units == 1]])
+    assert (np.abs(gaps) <= 2).mean() > 0.95
+
+
+def test_neighbours_stay_two(neighbours):
+    matched, templates = matched_with(neighbours.units, neighbours)
+    joined = join_in_motion(matched, templates, neighbours.whitened.unmoved, min_valley=0.3)
+    np.testing.assert_array_equal(joined, matched)
+
+
+def test_the_dial_joins_neighbours(neighbours):
+    matched, templates = matched_with(neighbours.units, neighbours)
+    joined = join_in_motion(matched, templates, neighbours.whitened.unmoved, min_valley=1.01)
+    assert np.unique(joined["cluster_index"]).tolist() == [0, 2]
+
+
+def test_two_that_fire_as_two_are_not_joined(make_moving_traces):
+    # At any time within each other's refractory period.
+    independent = make_moving_traces((120.0, 132.0), (9.0, 9.0), num_spikes=700, delay=30)
+    matched, templates = matched_with(independent.units, independent)
+    joined = join_in_motion(matched, templates, independent.whitened.unmoved, min_valley=1.01)
+    np.testing.assert_array_equal(joined, matched)
+
+
+def test_groups_hold_only_units_of_which_each_two_are_one():
+    is_one = np.zeros((4, 4), dtype=bool)
+    for first, second in ((0, 1), (1, 2), (2, 3), (1, 3)):
+        is_one[first, second] = is_one[second, first] = True
+    pairs = np.array([[0, 1], [1, 2], [2, 3], [1, 3], [0, 3]])
+    # 0 and 2 are two, so that 2 does not come to 0 and 1; 3 is one with 1, but not with 0.
+    assert link_pairs(pairs, is_one).tolist() == [[0, 1], [2, 3]]
+    assert link_pairs(np.zeros((0, 2), dtype=int), is_one).shape == (0, 2)
