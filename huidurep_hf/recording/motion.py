@@ -5,6 +5,7 @@ import logging
 
 import numpy as np
 
+from .motion_estimate import estimate_motion
 from .preparation import PreparedRecording, estimate_noise_levels, keep_in_memory
 
 logger = logging.getLogger("huidurep_hf")
@@ -21,8 +22,6 @@ MIN_MOTION_UM = 5.0
 MIN_AGREEMENT = 0.5
 # Tissue moves slowly against this, but for jumps.
 MEDIAN_FILTER_S = 9.0
-# Windows in which a long probe's motion may differ; a shorter probe has one.
-WINDOW_UM = 400.0
 
 
 def follow_motion(
@@ -34,7 +33,7 @@ def follow_motion(
     even_noise: bool = True,
     seed: int = 0,
 ) -> PreparedRecording:
-    """Estimate motion (DREDge, Windolf et al. 2025) and move the traces back by interpolation between contacts.
+    """Estimate motion and move the traces back by interpolation between contacts.
 
     Args:
         prepared: recording that [`check_motion`] allows; one without usable channels is given back as it is.
@@ -56,7 +55,7 @@ def follow_motion(
     motion = None
     reason = "switched off" if switch == "off" else _why_not(prepared) or _why_too_few(prepared, len(peaks))
     if reason is None:
-        motion = _estimate(prepared, peaks, locations_um)
+        motion = estimate_motion(prepared, peaks, locations_um)
         reason = _why_not_believed(motion, prepared, peaks, locations_um, seed) if switch == "auto" else None
     if reason is not None:
         return _with_step(prepared, f"motion not followed: {reason}")
@@ -75,34 +74,19 @@ def check_motion(prepared: PreparedRecording, switch: str) -> None:
         raise ValueError(f"Motion cannot be followed: {reason}. Set motion='auto' or motion='off'.")
 
 
-def _estimate(prepared: PreparedRecording, peaks: np.ndarray, locations_um: np.ndarray):
-    """Return SpikeInterface's `Motion` of some peaks, one for the whole depth of a short probe."""
-    from spikeinterface.sortingcomponents.motion import estimate_motion
-
-    locations = np.zeros(len(peaks), dtype=[("x", "float64"), ("y", "float64")])
-    locations["x"], locations["y"] = locations_um.T
-    is_short = np.ptp(prepared.positions[:, 1]) < 2 * WINDOW_UM
-    windows = {"win_shape": "gaussian", "win_step_um": WINDOW_UM, "win_scale_um": WINDOW_UM}
-    return estimate_motion(
-        prepared.recording, peaks, locations, method="dredge_ap", direction="y", rigid=bool(is_short), **windows
-    )
-
-
 def motion_extent(motion) -> float:
-    """Return how far an estimated motion goes, µm: the 5th to 95th percentile of its running median, at most.
+    """Return how far an estimated motion goes, µm: the 5th to 95th percentile of its running median.
 
     Args:
-        motion: SpikeInterface `Motion`; of its segments and depths the one that moves most.
+        motion: SpikeInterface `Motion`; of its depths the one that moves most, its segments one after the other.
     """
     from scipy.ndimage import median_filter
 
-    extents = [0.0]
-    for displacement, times in zip(motion.displacement, motion.temporal_bins_s):
-        step_s = float(np.median(np.diff(times))) if len(times) > 1 else MEDIAN_FILTER_S
-        slow = median_filter(displacement, size=(max(round(MEDIAN_FILTER_S / step_s), 3), 1), mode="nearest")
-        low, high = np.percentile(slow, [5, 95], axis=0)
-        extents.append(float((high - low).max()))
-    return max(extents)
+    displacement, times = np.concatenate(motion.displacement), motion.temporal_bins_s[0]
+    step_s = float(np.median(np.diff(times))) if len(times) > 1 else MEDIAN_FILTER_S
+    slow = median_filter(displacement, size=(max(round(MEDIAN_FILTER_S / step_s), 3), 1), mode="nearest")
+    low, high = np.percentile(slow, [5, 95], axis=0)
+    return float((high - low).max())
 
 
 def agreement_of_halves(first, second) -> float:
@@ -113,7 +97,8 @@ def agreement_of_halves(first, second) -> float:
     """
 
     def centered(one):
-        return np.concatenate([(d - d.mean(axis=0)).ravel() for d in one.displacement])
+        displacement = np.concatenate(one.displacement)
+        return (displacement - displacement.mean(axis=0)).ravel()
 
     first, second = centered(first), centered(second)
     norm = np.linalg.norm(first) * np.linalg.norm(second)
@@ -150,7 +135,7 @@ def _why_not_believed(motion, prepared, peaks, locations_um, seed) -> str | None
     if extent < MIN_MOTION_UM:
         return f"it is {extent:.1f} um, below {MIN_MOTION_UM:g} um"
     in_half = np.random.default_rng(seed).random(len(peaks)) < 0.5
-    halves = [_estimate(prepared, peaks[half], locations_um[half]) for half in (in_half, ~in_half)]
+    halves = [estimate_motion(prepared, peaks[half], locations_um[half]) for half in (in_half, ~in_half)]
     agreement = agreement_of_halves(*halves)
     if agreement < MIN_AGREEMENT:
         return (
@@ -170,10 +155,6 @@ def _why_not(prepared) -> str | None:
     extent = float(np.ptp(prepared.positions[:, 1]))
     if extent < MIN_EXTENT_UM:
         return f"the contacts span {extent:.0f} um along the probe, less than {MIN_EXTENT_UM:g} um"
-    num_segments = prepared.recording.get_num_segments()
-    if num_segments > 1:
-        # SpikeInterface estimates the motion of one segment.
-        return f"it has {num_segments} segments (concatenate_recordings of spikeinterface.core makes them one)"
     duration = prepared.recording.get_total_duration()
     if duration < MIN_DURATION_S:
         return f"{duration:.0f} s are too short"

@@ -11,7 +11,7 @@ from .bursts import add_weakened_spikes
 from .collisions import find_collisions
 from .evidence import is_supported
 from .finding_templates import find_templates, visible_part
-from .joining_in_motion import join_in_motion
+from .joining_matched import join_matched
 from .matching import match_templates
 from .remains import find_remains
 from .templates import average_templates, signed
@@ -60,10 +60,9 @@ def match_events(clusters, peaks, prepared, whitened, parameters):
         depths = signed(clear, parameters.peak_sign).max(axis=(1, 2))
         matched, templates = _without_false_units(matched, templates, depths, pair, whitened, parameters)
         matched = add_weakened_spikes(matched, templates, whitened.as_recorded)
-        if whitened.unmoved is not None:
-            matched = join_in_motion(
-                matched, templates, whitened.as_recorded, min_valley=parameters.min_valley, seed=parameters.seed
-            )
+        matched = join_matched(
+            matched, templates, whitened.as_recorded, min_valley=parameters.min_valley, seed=parameters.seed
+        )
     logger.info("match: %d spikes of %d units", len(matched), len(np.unique(matched["cluster_index"])))
     peak_of_match = pair(matched)
     labels = np.full(len(peaks), -1, dtype="int64")

@@ -7,6 +7,7 @@ from spikeinterface.sortingcomponents.peak_localization import localize_peaks
 
 from huidurep_hf.recording.detection import detect
 from huidurep_hf.recording.motion import agreement_of_halves, check_motion, follow_motion
+from huidurep_hf.recording.motion_estimate import estimate_motion
 from huidurep_hf.recording.preparation import prepare
 
 from ..drifting import drifting_recording
@@ -48,26 +49,31 @@ def test_what_cannot_be_followed_is_refused_when_asked_for():
         check_motion(noise(num_channels=4), "on")
 
 
-def test_several_segments_are_not_followed_and_said_to_be():
-    recording, _ = drifting_recording(num_neurons=4)
-    half = recording.get_num_samples() // 2
-    pieces = [recording.frame_slice(0, half), recording.frame_slice(half, 2 * half)]
+def test_segments_are_followed_as_one_recording_is():
+    recording, _ = drifting_recording()
+    # The last is shorter than a bin of the motion.
+    edges = np.array([0.0, 12.0, 30.0, 39.5, 40.0]) * 30000
+    pieces = [recording.frame_slice(int(start), int(stop)) for start, stop in zip(edges[:-1], edges[1:])]
     prepared = prepare(append_recordings(pieces))
     peaks = detect(prepared)
-    given = follow_motion(prepared, peaks, prepared.positions[peaks["channel_index"]], "auto")
-    assert "not followed: it has 2 segments (concatenate_recordings" in given.steps[-1]
-    assert given.recording is prepared.recording
-    with pytest.raises(ValueError, match="it has 2 segments"):
-        check_motion(prepared, "on")
+    followed = follow_motion(prepared, peaks, localized(prepared, peaks), "auto")
+    assert "followed (DREDge)" in followed.steps[-1]
+    assert followed.recording.get_num_segments() == 4
+    whole = prepare(recording)
+    peaks_of_whole = detect(whole)
+    reference = estimate_motion(whole, peaks_of_whole, localized(whole, peaks_of_whole))
+    found = np.concatenate(followed.motion.displacement)[:, 0]
+    # Slices keep the times of the whole.
+    times = np.concatenate(followed.motion.temporal_bins_s)
+    expected = reference.get_displacement_at_time_and_depth(times, np.full(len(times), 300.0))
+    assert np.ptp(expected) > 12
+    np.testing.assert_allclose(found - found.mean(), expected - expected.mean(), atol=3.0)
 
 
 def test_a_drifting_probe_is_followed():
     prepared = prepare(drifting_recording()[0])
     peaks = detect(prepared)
-    locations = localize_peaks(
-        prepared.recording, peaks, method="center_of_mass", job_kwargs={"n_jobs": 1, "progress_bar": False}
-    )
-    places = np.stack([locations["x"], locations["y"]], axis=1)
+    places = localized(prepared, peaks)
     followed = follow_motion(prepared, peaks, places, "auto")
     assert "followed (DREDge)" in followed.steps[-1]
     assert followed.recording.get_num_samples() == prepared.recording.get_num_samples()
@@ -111,6 +117,14 @@ def test_agreement_of_halves():
     noise = np.random.default_rng(0).normal(scale=10.0, size=wave.shape)
     assert 0.7 < agreement(wave, wave + noise) < 0.95
     assert abs(agreement(wave, noise)) < 0.3
+
+
+def localized(prepared, peaks):
+    """Centre of mass of each peak, `(num_peaks, 2)` um."""
+    locations = localize_peaks(
+        prepared.recording, peaks, method="center_of_mass", job_kwargs={"n_jobs": 1, "progress_bar": False}
+    )
+    return np.stack([locations["x"], locations["y"]], axis=1)
 
 
 def spread_of_noise(prepared):

@@ -1,7 +1,7 @@
 import numpy as np
 
 from huidurep_hf.sorting.joining import join_clusters
-from huidurep_hf.sorting.refractoriness import fire_independently
+from huidurep_hf.sorting.refractoriness import fire_as_one, fire_independently
 from huidurep_hf.sorting.spike_waveforms import SpikeWaveforms
 
 RATE = 30000.0
@@ -23,6 +23,19 @@ def test_two_neurons_and_one():
     # Too few spikes to tell.
     assert not fire_independently(first[:100], second[:100], RATE)
     assert not fire_independently(first[:0], second, RATE)
+
+
+def test_parts_of_one_train_fire_as_one():
+    first, second = train(15.0, 120.0, 0), train(15.0, 120.0, 1)
+    is_early = np.random.default_rng(2).random(len(first)) < 0.5
+    assert fire_as_one(first[is_early], first[~is_early], RATE, 0.1)
+    assert not fire_as_one(first, second, RATE, 0.1)
+    # A neuron whose units holds a twentieth of another's spikes.
+    mixed = np.sort(np.concatenate([first[~is_early], second[::20]]))
+    assert not fire_as_one(first[is_early], mixed, RATE, 0.0)
+    assert fire_as_one(first[is_early], mixed, RATE, 0.3)
+    # Too few spikes to tell.
+    assert not fire_as_one(first[is_early][:100], first[~is_early][:100], RATE, 0.1)
 
 
 def test_rates_that_change_together_are_not_coincidences():

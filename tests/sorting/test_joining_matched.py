@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from huidurep_hf.sorting.finding_templates import find_templates
-from huidurep_hf.sorting.joining_in_motion import join_in_motion, link_pairs
+from huidurep_hf.sorting.joining_matched import join_matched, link_pairs
 from huidurep_hf.sorting.matching import match_templates
 
 
@@ -25,7 +25,7 @@ def test_a_neuron_in_two_parts_is_one_unit(moving):
     moved = moving.samples + np.where(labels == 3, 4, 0)
     templates = find_templates(labels, moved, moving.events, moving.whitened)
     matched = match_templates(moving.whitened.unmoved, templates)
-    joined = join_in_motion(matched, templates, moving.whitened.unmoved, min_valley=0.3)
+    joined = join_matched(matched, templates, moving.whitened.unmoved, min_valley=0.3)
     assert len(np.unique(matched["cluster_index"])) == 4
     assert np.unique(joined["cluster_index"]).tolist() == [0, 1, 2]
     assert len(joined) == len(matched)
@@ -38,13 +38,13 @@ def test_a_neuron_in_two_parts_is_one_unit(moving):
 
 def test_neighbours_stay_two(neighbours):
     matched, templates = matched_with(neighbours.units, neighbours)
-    joined = join_in_motion(matched, templates, neighbours.whitened.unmoved, min_valley=0.3)
+    joined = join_matched(matched, templates, neighbours.whitened.unmoved, min_valley=0.3)
     np.testing.assert_array_equal(joined, matched)
 
 
 def test_the_dial_joins_neighbours(neighbours):
     matched, templates = matched_with(neighbours.units, neighbours)
-    joined = join_in_motion(matched, templates, neighbours.whitened.unmoved, min_valley=1.01)
+    joined = join_matched(matched, templates, neighbours.whitened.unmoved, min_valley=1.01)
     assert np.unique(joined["cluster_index"]).tolist() == [0, 2]
 
 
@@ -52,8 +52,32 @@ def test_two_that_fire_as_two_are_not_joined(make_moving_traces):
     # At any time within each other's refractory period.
     independent = make_moving_traces((120.0, 132.0), (9.0, 9.0), num_spikes=700, delay=30)
     matched, templates = matched_with(independent.units, independent)
-    joined = join_in_motion(matched, templates, independent.whitened.unmoved, min_valley=1.01)
+    joined = join_matched(matched, templates, independent.whitened.unmoved, min_valley=1.01)
     np.testing.assert_array_equal(joined, matched)
+
+
+def test_at_rest_the_times_tell(make_spike_template, make_white_traces):
+    alike = np.stack([make_spike_template(9.0, 1, decay=decay) for decay in (1.3, 2.0)]).astype("float32")
+    rng = np.random.default_rng(0)
+
+    def train(num_spikes, mean_interval):
+        times = 200 + np.cumsum(90 + rng.exponential(mean_interval, num_spikes)).astype("int64")
+        return times[times < 590_000]
+
+    def number_of_units(trains, min_valley=0.3):
+        traces = make_white_traces(alike, trains, 600_000)
+        templates = traces.unit_templates()
+        matched = match_templates(traces.prepared, templates)
+        joined = join_matched(matched, templates, traces.prepared, min_valley=min_valley)
+        assert len(np.unique(matched["cluster_index"])) == 2
+        return len(np.unique(joined["cluster_index"]))
+
+    whole, other = train(1_200, 400), train(600, 800)
+    is_first = rng.random(len(whole)) < 0.5
+    # A neuron that changes its shape from spike to spike.
+    assert number_of_units([whole[is_first], whole[~is_first]]) == 1
+    assert number_of_units([whole[is_first], whole[~is_first]], min_valley=0.0) == 2
+    assert number_of_units([whole[is_first], other]) == 2
 
 
 def test_groups_hold_only_units_of_which_each_two_are_one():

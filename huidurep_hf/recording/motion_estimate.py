@@ -1,0 +1,69 @@
+"""Estimate the motion of tissue along the probe, over all segments of a recording as over one."""
+
+import numpy as np
+
+# Windows in which a long probe's motion may differ; a shorter probe has one.
+WINDOW_UM = 400.0
+# Of a segment's time; its motion is told in bins of about this length, and in two at least.
+BIN_S = 1.0
+
+
+def estimate_motion(prepared, peaks, locations_um):
+    """Estimate motion by DREDge (Windolf et al. 2025), one for the whole depth of a short probe.
+
+    SpikeInterface estimates the motion of one segment. Several are put one after the other for it, as if no time had
+    passed between them: it is the same tissue, and where it was in each, as seen from the others, counts.
+
+    Args:
+        prepared: [`~huidurep_hf.recording.preparation.PreparedRecording`].
+        peaks: structured array of peaks in it, sorted by segment and sample.
+        locations_um: `(num_peaks, 2)` where the spikes are, µm on the probe.
+
+    Returns:
+        SpikeInterface `Motion`, of each segment.
+    """
+    from spikeinterface.core import concatenate_recordings
+    from spikeinterface.sortingcomponents.motion import estimate_motion as estimate_of_one_segment
+
+    recording = prepared.recording
+    whole = recording
+    if recording.get_num_segments() > 1:
+        whole = concatenate_recordings([recording])
+        peaks = _on_one_segment(peaks, recording)
+    locations = np.zeros(len(peaks), dtype=[("x", "float64"), ("y", "float64")])
+    locations["x"], locations["y"] = locations_um.T
+    is_short = np.ptp(prepared.positions[:, 1]) < 2 * WINDOW_UM
+    windows = {"win_shape": "gaussian", "win_step_um": WINDOW_UM, "win_scale_um": WINDOW_UM}
+    motion = estimate_of_one_segment(
+        whole, peaks, locations, method="dredge_ap", direction="y", rigid=bool(is_short), **windows
+    )
+    return motion if whole is recording else _of_segments(motion, recording)
+
+
+def _starts(recording):
+    """First sample of each segment where they follow one another."""
+    num_samples = [recording.get_num_samples(segment) for segment in range(recording.get_num_segments())]
+    return np.cumsum([0, *num_samples[:-1]])
+
+
+def _on_one_segment(peaks, recording):
+    peaks = peaks.copy()
+    peaks["sample_index"] += _starts(recording)[peaks["segment_index"]]
+    peaks["segment_index"] = 0
+    return peaks
+
+
+def _of_segments(motion, recording):
+    """The motion of segments that followed one another, in the time of each."""
+    from spikeinterface.core.motion import Motion
+
+    rate = recording.get_sampling_frequency()
+    displacements, times = [], []
+    for segment, start in enumerate(_starts(recording)):
+        num_samples = recording.get_num_samples(segment)
+        num_bins = max(round(num_samples / rate / BIN_S), 2)
+        centers = (np.arange(num_bins) + 0.5) * num_samples / num_bins
+        found = motion.get_displacement_at_time_and_depth((start + centers) / rate, motion.spatial_bins_um, grid=True)
+        displacements.append(found.T)
+        times.append(np.asarray(recording.sample_index_to_time(centers.astype("int64"), segment_index=segment)))
+    return Motion(displacements, times, motion.spatial_bins_um, direction=motion.direction)
