@@ -40,6 +40,8 @@ def join_matched(matched, templates, recorded, *, min_valley, seed=0):
         Structured array of the same spikes, sorted by segment and sample: joined units have the number and the channel
         of the first of them, and one alignment.
     """
+    if len(templates) < 2:
+        return matched
     rate = recorded.recording.get_sampling_frequency()
     is_moving = len(templates.states) > 1
     distances, lags = template_distances(_over_states(templates), round(MAX_MISALIGNMENT_MS * 1e-3 * rate))

@@ -80,6 +80,14 @@ def test_at_rest_the_times_tell(make_spike_template, make_white_traces):
     assert number_of_units([whole[is_first], other]) == 2
 
 
+@pytest.mark.parametrize("num_units", [0, 1])
+def test_fewer_than_two_units_stay(two_neurons, num_units):
+    templates = two_neurons.unit_templates(two_neurons.templates[:num_units])
+    matched = match_templates(two_neurons.prepared, templates)
+    joined = join_matched(matched, templates, two_neurons.prepared, min_valley=0.3)
+    np.testing.assert_array_equal(joined, matched)
+
+
 def test_groups_hold_only_units_of_which_each_two_are_one():
     is_one = np.zeros((4, 4), dtype=bool)
     for first, second in ((0, 1), (1, 2), (2, 3), (1, 3)):
