@@ -6,28 +6,6 @@ from huidurep_hf import HuiduRepFeatureExtractor
 from huidurep_hf.evaluation.report import EvaluationParameters, evaluate, evaluate_spikes
 from huidurep_hf.evaluation.robustness import compare_variants
 from huidurep_hf.evaluation.tables import comparison_table, markdown_table, mean_and_sd, mixture_table, report
-from huidurep_hf.simulation import recordings
-from huidurep_hf.simulation.examples import load_templates
-
-
-@pytest.fixture
-def small_conditions(monkeypatch):
-    """One condition, made of bundled templates in place of simulated cells; returns the seeds generated."""
-    from importlib import resources
-
-    generated = []
-
-    def generate(parameters):
-        generated.append(parameters.seed)
-        return recordings.example_recording("tetrode", duration_s=6.0, seed=parameters.seed)
-
-    def place(_):
-        with resources.as_file(resources.files("huidurep_hf") / "examples" / "tetrode.npz") as path:
-            return load_templates(path)[0]
-
-    monkeypatch.setattr(recordings, "generate_recording", generate)
-    monkeypatch.setattr(recordings, "place_units", place)
-    return generated
 
 
 def test_figures_are_complete_and_a_second_run_adds_only_what_is_missing(small_conditions, tiny_checkpoint, tmp_path):

@@ -1,0 +1,47 @@
+"""Adapt a checkpoint to a recording, by a minute or two of training on the recording's own sorted spikes.
+
+python scripts/adapt.py --recording recording.nwb --output runs/adapted
+huidurep sort recording.nwb --model runs/adapted/model --output sorted
+"""
+
+import argparse
+import logging
+import sys
+
+from huidurep_hf.adaptation import AdaptationParameters, adapt
+from huidurep_hf.recording.probe import PROBE_NAMES
+from huidurep_hf.recording.reading import read_recording
+
+
+def main() -> None:
+    """Adapt, name the folder; exit code 1 with one line for a mistake of the caller's."""
+    defaults = AdaptationParameters()
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--recording", required=True, help="file or folder of a recording")
+    parser.add_argument("--output", required=True, help="folder of the run to make; the checkpoint is in its model/")
+    parser.add_argument("--model", default="huidurep/base", help="checkpoint to start from (default: %(default)s)")
+    parser.add_argument("--sorting", help="folder of a sorting that SpikeInterface saved; without it, one is made")
+    parser.add_argument("--stream", help="one of several streams of the recording")
+    parser.add_argument("--probe", help=f"contact positions, where the recording brings none: {PROBE_NAMES}")
+    parser.add_argument("--num-steps", type=int, default=defaults.num_steps, help="default: %(default)s")
+    parser.add_argument("--learning-rate", type=float, default=defaults.learning_rate, help="default: %(default)s")
+    parser.add_argument("--seed", type=int, default=defaults.seed)
+    parser.add_argument("--quiet", action="store_true", help="no log and no progress bars")
+    options = parser.parse_args()
+    logging.basicConfig(level=logging.ERROR if options.quiet else logging.INFO, format="%(message)s")
+    parameters = AdaptationParameters(
+        num_steps=options.num_steps, learning_rate=options.learning_rate, seed=options.seed
+    )
+    try:
+        from spikeinterface.core import load
+
+        recording = read_recording(options.recording, probe=options.probe, stream=options.stream)
+        sorting = load(options.sorting) if options.sorting else None
+        folder = adapt(options.model, recording, options.output, sorting, parameters, progress=not options.quiet)
+    except (TypeError, ValueError, ImportError, OSError) as error:
+        sys.exit(f"adapt.py: {error}")
+    print(f"Adapted checkpoint: {folder}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+from spikeinterface.core import NumpySorting
+
+from huidurep_hf import HuiduRepFeatureExtractor, HuiduRepModel
+from huidurep_hf.adaptation import AdaptationParameters, adapt
+from huidurep_hf.checkpoints import resolve_checkpoint
+from huidurep_hf.evaluation.features import model_features
+from huidurep_hf.evaluation.spikes import true_spikes
+from huidurep_hf.simulation.recordings import example_recording
+
+FEW = AdaptationParameters(max_spikes=400, num_steps=3, num_pairs=16)
+
+
+def test_an_adapted_checkpoint_follows_from_the_seed(generated, tiny_checkpoint, tmp_path):
+    recording, sorting = generated
+    folders = [adapt(str(tiny_checkpoint), recording, tmp_path / name, sorting, FEW, progress=False) for name in "ab"]
+    before = load_file(tiny_checkpoint / "model.safetensors")
+    first, second = (load_file(folder / "model.safetensors") for folder in folders)
+    assert set(first) == set(before)
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    moved = [name for name in first if name.startswith("huidurep.") and not torch.equal(first[name], before[name])]
+    assert len(moved) > 10
+    config = HuiduRepModel.from_pretrained(folders[0]).config
+    assert config.to_diff_dict() == HuiduRepModel.from_pretrained(tiny_checkpoint).config.to_diff_dict()
+
+
+def test_units_lie_tighter_after(tmp_path):
+    truth = example_recording("tetrode", duration_s=20.0, seed=3)
+    spikes = true_spikes(truth.recording, truth.sorting, truth.unit_snr, max_spikes_per_unit=100)
+
+    def share_within(checkpoint):
+        model, extractor = (each.from_pretrained(checkpoint) for each in (HuiduRepModel, HuiduRepFeatureExtractor))
+        embeddings = model_features(spikes, model.eval(), extractor).embeddings
+        means = np.stack([embeddings[spikes.labels == unit].mean(axis=0) for unit in range(len(spikes.unit_ids))])
+        return (embeddings - means[spikes.labels]).var(axis=0).sum() / embeddings.var(axis=0).sum()
+
+    start = resolve_checkpoint("huidurep/base")
+    # The sorter's units are labels enough; the truth measures alone.
+    parameters = AdaptationParameters(num_steps=30, num_pairs=64)
+    adapted = adapt(str(start), truth.recording, tmp_path / "run", parameters=parameters, progress=False)
+    assert share_within(adapted) < 0.95 * share_within(start)
+
+
+def test_one_unit_is_too_few(generated, tiny_checkpoint, tmp_path):
+    recording, sorting = generated
+    one = sorting.select_units(sorting.unit_ids[:1])
+    with pytest.raises(ValueError, match=r"has 1 unit\(s\), and to tell units apart takes two"):
+        adapt(str(tiny_checkpoint), recording, tmp_path / "run", one, FEW, progress=False)
+    none = NumpySorting.from_unit_dict([{}], 30000.0)
+    with pytest.raises(ValueError, match=r"has 0 unit\(s\)"):
+        adapt(str(tiny_checkpoint), recording, tmp_path / "run", none, FEW, progress=False)
+    assert not (tmp_path / "run").exists()
