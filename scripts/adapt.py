@@ -8,6 +8,9 @@ import argparse
 import logging
 import sys
 
+from datasets import disable_progress_bars as disable_bars_of_datasets
+from transformers.utils.logging import disable_progress_bar as disable_bars_of_models
+
 from huidurep_hf.adaptation import AdaptationParameters, adapt
 from huidurep_hf.recording.probe import PROBE_NAMES
 from huidurep_hf.recording.reading import read_recording
@@ -28,6 +31,9 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=defaults.seed)
     parser.add_argument("--quiet", action="store_true", help="no log and no progress bars")
     options = parser.parse_args()
+    if options.quiet:
+        disable_bars_of_models()
+        disable_bars_of_datasets()
     logging.basicConfig(level=logging.ERROR if options.quiet else logging.INFO, format="%(message)s")
     parameters = AdaptationParameters(
         num_steps=options.num_steps, learning_rate=options.learning_rate, seed=options.seed

@@ -8,6 +8,9 @@ import argparse
 import logging
 import sys
 
+from datasets import disable_progress_bars as disable_bars_of_datasets
+from transformers.utils.logging import disable_progress_bar as disable_bars_of_models
+
 from huidurep_hf.adaptation import AdaptationParameters
 from huidurep_hf.evaluation.adaptation import adaptation_table, around_table, evaluate_adaptation
 from huidurep_hf.simulation.recordings import DEVELOPMENT_CONDITIONS, RECORDING_CONDITIONS
@@ -26,6 +29,9 @@ def main() -> None:
     parser.add_argument("--learning-rate", type=float, default=defaults.learning_rate, help="default: %(default)s")
     parser.add_argument("--quiet", action="store_true", help="no log and no progress bar")
     options = parser.parse_args()
+    if options.quiet:
+        disable_bars_of_models()
+        disable_bars_of_datasets()
     logging.basicConfig(level=logging.ERROR if options.quiet else logging.WARNING, format="%(message)s")
     known = DEVELOPMENT_CONDITIONS if options.development else RECORDING_CONDITIONS
     unknown = sorted(set(options.conditions or ()) - set(known))

@@ -5,6 +5,7 @@ import re
 from pathlib import Path
 
 from huidurep_hf.evaluation.ablation import ablation_table
+from huidurep_hf.evaluation.adaptation import adaptation_table, around_table
 from huidurep_hf.evaluation.benchmark import benchmark_table
 from huidurep_hf.evaluation.benchmark_lead import lead_table
 from huidurep_hf.evaluation.sorter_ablation import sorter_ablation_table
@@ -30,6 +31,8 @@ def test_tables_are_what_their_rows_give():
         (ROOT / "docs" / name).read_text() for name in ("ablation.md", "sorter.md", "benchmark.md")
     )
     assert ablation_table(rows("ablation.json")) in ablation
+    adapted = rows("adaptation.json")["rows"]
+    assert adaptation_table(adapted) in ablation and around_table(adapted) in ablation
     assert sorter_ablation_table(rows("sorter_ablation.json")) in sorter
     sorts = rows("benchmark.json")["rows"]
     assert benchmark_table(sorts) in benchmark
