@@ -64,7 +64,7 @@ class AdaptationParameters:
 
 
 def adapt(
-    model: str,
+    model: str | Path,
     recording: BaseRecording,
     output: str | Path,
     sorting: BaseSorting | None = None,
@@ -86,10 +86,14 @@ def adapt(
         The folder of the adapted checkpoint.
 
     Raises:
-        ValueError: fewer than two units, or an output folder with a run in it.
+        FileExistsError: the output folder holds something.
+        ValueError: fewer than two units.
         TypeError: not a SpikeInterface recording.
     """
     parameters = parameters or AdaptationParameters()
+    # Before the work, not after it.
+    if Path(output).exists() and any(Path(output).iterdir()):
+        raise FileExistsError(f"{str(output)!r} is not empty; give another output folder.")
     if sorting is None:
         sorting = SpikeSorter.from_pretrained(model).sort(recording, seed=parameters.seed, progress=progress).sorting
     taken = RecordedSpikesParameters(max_spikes=parameters.max_spikes, name="recording", seed=parameters.seed)
@@ -107,7 +111,7 @@ def adapt(
         card = RecordedCard("Spikes of a recording", "unknown", "a recording", taken)
         arguments = PretrainingArguments(
             dataset=str(write_spikes(spikes, Path(folder) / "spikes", card)),
-            start=model,
+            start=str(model),
             views=VIEWS,
             num_steps=parameters.num_steps,
             batch_size=units_per_batch * pairs_per_unit,

@@ -1,3 +1,7 @@
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -11,12 +15,13 @@ from huidurep_hf.evaluation.features import model_features
 from huidurep_hf.evaluation.spikes import true_spikes
 from huidurep_hf.simulation.recordings import example_recording
 
+SCRIPT = Path(__file__).parents[1] / "scripts" / "adapt.py"
 FEW = AdaptationParameters(max_spikes=400, num_steps=3, num_pairs=16)
 
 
 def test_an_adapted_checkpoint_follows_from_the_seed(generated, tiny_checkpoint, tmp_path):
     recording, sorting = generated
-    folders = [adapt(str(tiny_checkpoint), recording, tmp_path / name, sorting, FEW, progress=False) for name in "ab"]
+    folders = [adapt(tiny_checkpoint, recording, tmp_path / name, sorting, FEW, progress=False) for name in "ab"]
     before = load_file(tiny_checkpoint / "model.safetensors")
     first, second = (load_file(folder / "model.safetensors") for folder in folders)
     assert set(first) == set(before)
@@ -25,6 +30,32 @@ def test_an_adapted_checkpoint_follows_from_the_seed(generated, tiny_checkpoint,
     assert len(moved) > 10
     config = HuiduRepModel.from_pretrained(folders[0]).config
     assert config.to_diff_dict() == HuiduRepModel.from_pretrained(tiny_checkpoint).config.to_diff_dict()
+
+
+def test_a_folder_in_use_is_refused_before_the_work(generated, tiny_checkpoint, tmp_path):
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(FileExistsError, match="is not empty; give another output folder"):
+        adapt(tiny_checkpoint, generated[0], tmp_path, parameters=FEW, progress=False)
+    assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
+
+
+def test_the_script_adapts_a_saved_recording(generated, tiny_checkpoint, tmp_path):
+    recording, sorting = generated
+    recording.save(folder=tmp_path / "recording", progress_bar=False, verbose=False)
+    sorting.save(folder=tmp_path / "sorting")
+    command = [sys.executable, str(SCRIPT), "--model", str(tiny_checkpoint), "--num-steps", "1", "--quiet"]
+    given = ["--recording", str(tmp_path / "recording"), "--sorting", str(tmp_path / "sorting")]
+    done = subprocess.run(
+        [*command, *given, "--output", str(tmp_path / "run")], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"Adapted checkpoint: {tmp_path / 'run' / 'model'}\n"
+    assert "100%" not in done.stderr
+    HuiduRepModel.from_pretrained(tmp_path / "run" / "model")
+    again = subprocess.run(
+        [*command, *given, "--output", str(tmp_path / "run")], capture_output=True, text=True, check=False
+    )
+    assert again.returncode == 1 and "adapt.py: " in again.stderr and "is not empty" in again.stderr
 
 
 def test_units_lie_tighter_after(tmp_path):
@@ -40,7 +71,7 @@ def test_units_lie_tighter_after(tmp_path):
     start = resolve_checkpoint("huidurep/base")
     # The sorter's units are labels enough; the truth measures alone.
     parameters = AdaptationParameters(num_steps=30, num_pairs=64)
-    adapted = adapt(str(start), truth.recording, tmp_path / "run", parameters=parameters, progress=False)
+    adapted = adapt(start, truth.recording, tmp_path / "run", parameters=parameters, progress=False)
     assert share_within(adapted) < 0.95 * share_within(start)
 
 
@@ -48,8 +79,8 @@ def test_one_unit_is_too_few(generated, tiny_checkpoint, tmp_path):
     recording, sorting = generated
     one = sorting.select_units(sorting.unit_ids[:1])
     with pytest.raises(ValueError, match=r"has 1 unit\(s\), and to tell units apart takes two"):
-        adapt(str(tiny_checkpoint), recording, tmp_path / "run", one, FEW, progress=False)
+        adapt(tiny_checkpoint, recording, tmp_path / "run", one, FEW, progress=False)
     none = NumpySorting.from_unit_dict([{}], 30000.0)
     with pytest.raises(ValueError, match=r"has 0 unit\(s\)"):
-        adapt(str(tiny_checkpoint), recording, tmp_path / "run", none, FEW, progress=False)
+        adapt(tiny_checkpoint, recording, tmp_path / "run", none, FEW, progress=False)
     assert not (tmp_path / "run").exists()
