@@ -1,7 +1,7 @@
 """Adapt a checkpoint to a recording, by a minute or two of training on the recording's own sorted spikes.
 
 python scripts/adapt.py --recording recording.nwb --output runs/adapted
-huidurep sort recording.nwb --model runs/adapted/model --output sorted
+huidurep embed recording.nwb spikes.parquet --model runs/adapted/model
 """
 
 import argparse
