@@ -42,6 +42,7 @@ VIEWS = ViewParameters(
 """Recorded spikes bring their own noise, collisions and misplaced peaks; views add little to them."""
 
 MAX_UNITS_PER_BATCH = 64
+"""More of them would leave each too few of a step's pairs to have a mean of its own."""
 
 
 @dataclass(frozen=True)

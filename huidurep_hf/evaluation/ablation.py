@@ -12,7 +12,7 @@ import yaml
 from tqdm import tqdm
 
 from .embedding import METHOD, agreement, cluster_by_density, cluster_by_mixture
-from .features import compared_features, model_features
+from .features import model_features, own_features
 from .run_record import ResultFile, describe_environment
 from .spikes import TrueSpikes, true_spikes
 from .tables import markdown_table, mean_and_sd
@@ -179,7 +179,7 @@ def _run_arm(parameters, arm, seed, folder, spikes, progress) -> dict:
 
 def _score(spikes: TrueSpikes, model, extractor, num_seeds: int) -> dict[str, tuple[float, float]]:
     """Agreement by mixture and by density of each set of features that a model gives."""
-    features = compared_features(spikes, model_features(spikes, model, extractor))
+    features = own_features(spikes, model_features(spikes, model, extractor))
     num_units = len(np.unique(spikes.labels))
     return {
         name: (

@@ -12,13 +12,12 @@ from ..adaptation import AdaptationParameters, adapt
 from ..sorting.sorter import SpikeSorter
 from .clean_truth import add_spikes, evaluate_denoiser
 from .embedding import METHOD, agreement, cluster_by_density, cluster_by_kmeans, cluster_by_mixture
-from .features import compared_features, model_features
-from .ground_truth import score_sorting
+from .features import model_features, own_features
+from .ground_truth import DELTA_TIME_MS, score_sorting
 from .run_record import ResultFile, describe_environment, hash_weights, plain
 from .spikes import true_spikes
 from .tables import markdown_table, mean_and_sd
 
-FEATURES = ("model", "model + own location")
 NUM_MIXTURE_SEEDS = 3
 
 
@@ -75,7 +74,7 @@ def adaptation_table(rows: list[dict]) -> str:
     lines = []
     for condition in dict.fromkeys(row["condition"] for row in rows):
         own = [row for row in rows if row["condition"] == condition]
-        for features in FEATURES:
+        for features in own[0]["before"]["agreement"]:
             cells = [
                 f"{_figure(own, 'before', features, score)} → {_figure(own, 'after', features, score)}"
                 for score in ("kmeans", "mixture", "density")
@@ -126,36 +125,35 @@ def _measure(model, sorter, truth, recording_parameters, parameters) -> dict:
 
 def _figures(sorter, sorting, spikes, added, truth) -> dict:
     """What one checkpoint gives; plain JSON values."""
-    found = compared_features(spikes, model_features(spikes, sorter.model, sorter.feature_extractor))
-    num_units = len(np.unique(spikes.labels))
-    scores = {
-        name: {
-            "kmeans": agreement(spikes.labels, cluster_by_kmeans(found[name], num_units))[0],
-            "mixture": agreement(spikes.labels, cluster_by_mixture(found[name], num_units, range(NUM_MIXTURE_SEEDS)))[
-                0
-            ],
-            "density": agreement(spikes.labels, cluster_by_density(found[name])[None])[0],
-        }
-        for name in FEATURES
-    }
+    features = own_features(spikes, model_features(spikes, sorter.model, sorter.feature_extractor))
     denoiser = evaluate_denoiser(*added, sorter.model, sorter.feature_extractor)
     faint = [row for row in denoiser if row["snr_min"] == 4.0]
     _, summary = score_sorting(sorting, truth.sorting, truth.unit_snr)
     return {
-        "agreement": scores,
+        "agreement": {name: _agreement(spikes.labels, values) for name, values in features.items()},
         "denoiser_gain_db": faint[0]["denoisers"]["model"]["gain_db"] if faint else None,
         "sorting_accuracy": summary["accuracy_snr3"],
         "num_wrong_units": summary["num_false_positive_units"] + summary["num_redundant_units"],
     }
 
 
-def nearest_units(spikes, sorting, max_gap_ms: float = 0.4) -> np.ndarray:
-    """Name each true spike by the unit of the nearest sorted spike in time; those without one are a cluster more.
+def _agreement(labels, features) -> dict:
+    """Agreement of what each kind of clustering finds in features."""
+    num_units = len(np.unique(labels))
+    clusterings = {
+        "kmeans": cluster_by_kmeans(features, num_units),
+        "mixture": cluster_by_mixture(features, num_units, range(NUM_MIXTURE_SEEDS)),
+        "density": cluster_by_density(features)[None],
+    }
+    return {name: agreement(labels, found)[0] for name, found in clusterings.items()}
+
+
+def nearest_units(spikes, sorting) -> np.ndarray:
+    """Name each true spike by the unit of the nearest sorted spike within 0.4 ms; those without are a cluster more.
 
     Args:
         spikes: [`~huidurep_hf.evaluation.spikes.TrueSpikes`] of one segment.
         sorting: SpikeInterface sorting of the same recording.
-        max_gap_ms: farthest that it may be.
 
     Returns:
         `(num_spikes,)` int64, index of the unit, -1 for none.
@@ -167,5 +165,5 @@ def nearest_units(spikes, sorting, max_gap_ms: float = 0.4) -> np.ndarray:
     after = np.clip(np.searchsorted(times, samples), 0, len(times) - 1)
     before = np.clip(after - 1, 0, len(times) - 1)
     nearest = np.where(np.abs(times[after] - samples) < np.abs(times[before] - samples), after, before)
-    is_near = np.abs(times[nearest] - samples) <= max_gap_ms * 1e-3 * spikes.sampling_rate
+    is_near = np.abs(times[nearest] - samples) <= DELTA_TIME_MS * 1e-3 * spikes.sampling_rate
     return np.where(is_near, found["unit_index"][nearest], -1).astype("int64")

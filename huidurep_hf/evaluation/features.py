@@ -117,15 +117,22 @@ def compared_features(spikes: TrueSpikes, model_output: ModelFeatures) -> dict[s
     of the raw waveforms, is appended to each method; a model that localises spikes itself has a last row with its own.
     """
     location = spike_locations(spikes)
+    own = own_features(spikes, model_output)
     plain = {
         "PCA-32": pca_features(in_probe_order(model_output.inputs, spikes.channel_indices)),
         "PCA, 5 aligned channels": aligned_pca_features(spikes),
         "PCA-12, whitened traces": whitened_pca_features(spikes),
         "PCA-12, whitened, on the probe": placed_pca_features(spikes),
-        "model": model_output.embeddings.astype("float64"),
+        "model": own["model"],
     }
     features = {**plain, **{f"{name} + location": with_location(values, location) for name, values in plain.items()}}
+    return {**features, **own}
+
+
+def own_features(spikes: TrueSpikes, model_output: ModelFeatures) -> dict[str, np.ndarray]:
+    """Return the model's own features of spikes: its embeddings, and them with where it sees the neuron, if it does."""
+    features = {"model": model_output.embeddings.astype("float64")}
     if model_output.locations is not None:
-        own = spikes.peak_positions + model_output.locations.astype("float64")
-        features["model + own location"] = with_location(plain["model"], own)
+        places = spikes.peak_positions + model_output.locations.astype("float64")
+        features["model + own location"] = with_location(features["model"], places)
     return features

@@ -1,9 +1,11 @@
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
 
 from huidurep_hf import HuiduRepFeatureExtractor
-from huidurep_hf.evaluation.features import compared_features, model_features, with_random_decoder
+from huidurep_hf.evaluation.features import compared_features, model_features, own_features, with_random_decoder
 
 
 @pytest.fixture
@@ -42,6 +44,14 @@ def test_every_method_has_features_of_every_spike(spikes, output):
     assert all(len(values) == len(spikes.labels) and np.isfinite(values).all() for values in features.values())
     same_location = [features[f"{name} + location"][:, -2:] for name in ("PCA-32", "model")]
     assert (same_location[0] == same_location[1]).all()
+
+
+def test_a_model_that_does_not_localise_has_its_embeddings_alone(spikes, output):
+    both = own_features(spikes, output)
+    assert list(both) == ["model", "model + own location"]
+    alone = own_features(spikes, dataclasses.replace(output, locations=None))
+    assert list(alone) == ["model"]
+    np.testing.assert_array_equal(alone["model"], both["model"])
 
 
 def test_random_decoder_changes_the_decoder_alone(tiny_model):

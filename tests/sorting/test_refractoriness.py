@@ -30,7 +30,7 @@ def test_parts_of_one_train_fire_as_one():
     is_early = np.random.default_rng(2).random(len(first)) < 0.5
     assert fire_as_one(first[is_early], first[~is_early], RATE, 0.1)
     assert not fire_as_one(first, second, RATE, 0.1)
-    # A neuron whose units holds a twentieth of another's spikes.
+    # One part with a twentieth of another neuron's spikes in it.
     mixed = np.sort(np.concatenate([first[~is_early], second[::20]]))
     assert not fire_as_one(first[is_early], mixed, RATE, 0.0)
     assert fire_as_one(first[is_early], mixed, RATE, 0.3)
