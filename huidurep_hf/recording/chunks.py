@@ -28,6 +28,17 @@ def iterate_chunks(recording):
             yield segment_index, start, min(start + chunk_size, num_samples)
 
 
+def segment_starts(recording, gap=0):
+    """First sample of each segment where they follow one another, `(num_segments,)` int64.
+
+    Args:
+        recording: SpikeInterface recording.
+        gap: samples between two segments.
+    """
+    num_samples = [recording.get_num_samples(segment) + gap for segment in range(recording.get_num_segments())]
+    return np.cumsum([0, *num_samples[:-1]]).astype("int64")
+
+
 def on_one_time_line(samples, segments, recording):
     """Times in samples, the segments one after the other with a gap of a second.
 
@@ -38,7 +49,5 @@ def on_one_time_line(samples, segments, recording):
     Returns:
         `(num_spikes,)` int64.
     """
-    num_samples = [recording.get_num_samples(segment) for segment in range(recording.get_num_segments())]
-    gaps = np.arange(len(num_samples)) * round(recording.get_sampling_frequency())
-    starts = np.concatenate([[0], np.cumsum(num_samples)[:-1]]) + gaps
-    return samples.astype("int64") + starts.astype("int64")[segments]
+    starts = segment_starts(recording, gap=round(recording.get_sampling_frequency()))
+    return samples.astype("int64") + starts[segments]

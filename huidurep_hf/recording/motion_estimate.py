@@ -2,10 +2,16 @@
 
 import numpy as np
 
+from .chunks import segment_starts
+
 # Windows in which a long probe's motion may differ; a shorter probe has one.
 WINDOW_UM = 400.0
 # Of a segment's time; its motion is told in bins of about this length, and in two at least.
 BIN_S = 1.0
+# A bin of a second holds a hundred spikes where neurons are few. In images as DREDge makes them by default (smoothed
+# over 1 s and 1 um) some bins look as if the tissue had jumped by a row of contacts. They do not where images are
+# smoothed so far, and show how large the spikes at a depth are, not how many.
+IMAGE = {"avg_in_bin": True, "histogram_time_smooth_s": 2.0, "histogram_depth_smooth_um": 5.0}
 
 
 def estimate_motion(prepared, peaks, locations_um):
@@ -33,22 +39,16 @@ def estimate_motion(prepared, peaks, locations_um):
     locations = np.zeros(len(peaks), dtype=[("x", "float64"), ("y", "float64")])
     locations["x"], locations["y"] = locations_um.T
     is_short = np.ptp(prepared.positions[:, 1]) < 2 * WINDOW_UM
-    windows = {"win_shape": "gaussian", "win_step_um": WINDOW_UM, "win_scale_um": WINDOW_UM}
+    windows = {"win_shape": "gaussian", "win_step_um": WINDOW_UM, "win_scale_um": WINDOW_UM, "rigid": bool(is_short)}
     motion = estimate_of_one_segment(
-        whole, peaks, locations, method="dredge_ap", direction="y", rigid=bool(is_short), **windows
+        whole, peaks, locations, method="dredge_ap", direction="y", bin_s=BIN_S, **windows, **IMAGE
     )
     return motion if whole is recording else _of_segments(motion, recording)
 
 
-def _starts(recording):
-    """First sample of each segment where they follow one another."""
-    num_samples = [recording.get_num_samples(segment) for segment in range(recording.get_num_segments())]
-    return np.cumsum([0, *num_samples[:-1]])
-
-
 def _on_one_segment(peaks, recording):
     peaks = peaks.copy()
-    peaks["sample_index"] += _starts(recording)[peaks["segment_index"]]
+    peaks["sample_index"] += segment_starts(recording)[peaks["segment_index"]]
     peaks["segment_index"] = 0
     return peaks
 
@@ -59,7 +59,7 @@ def _of_segments(motion, recording):
 
     rate = recording.get_sampling_frequency()
     displacements, times = [], []
-    for segment, start in enumerate(_starts(recording)):
+    for segment, start in enumerate(segment_starts(recording)):
         num_samples = recording.get_num_samples(segment)
         num_bins = max(round(num_samples / rate / BIN_S), 2)
         centers = (np.arange(num_bins) + 0.5) * num_samples / num_bins

@@ -28,10 +28,8 @@ def is_supported(matched, templates, whitened, seed=0):
     Returns:
         `(num_units,)` bool.
     """
-    labels = np.append(matched["cluster_index"], len(templates) - 1).astype("int64")
     supported = np.zeros(len(templates), dtype=bool)
-    for unit, spikes in enumerate(choose_spikes(labels, MAX_SPIKES, seed)):
-        spikes = spikes[spikes < len(matched)]
+    for unit, spikes in enumerate(choose_spikes(matched["cluster_index"], MAX_SPIKES, seed, len(templates))):
         if len(spikes):
             supported[unit] = np.median(_excess(matched[spikes], unit, templates, whitened)) > MIN_EXCESS
     return supported
@@ -40,17 +38,11 @@ def is_supported(matched, templates, whitened, seed=0):
 def _excess(spikes, unit, templates, whitened):
     """How far along its template each spike of a unit lies above the threshold, SDs of the noise."""
     waveforms = SpikeWaveforms.cut(whitened, templates.in_place(spikes, spikes["cluster_index"]))
-    start = templates.num_before - waveforms.num_before
-    states = templates.states_of(spikes)
     excess = np.zeros(len(spikes))
-    for state in np.unique(states):
-        template, own = templates.waveforms[state, unit], np.flatnonzero(states == state)
-        channels = np.flatnonzero(template.any(axis=0))
-        channels = np.intersect1d(channels, waveforms.channels[waveforms.peak_channels[own[0]]])
-        inner = template[start : start + waveforms.num_samples, channels]
-        length = np.linalg.norm(inner)
-        cut = waveforms.aligned_on(own, np.zeros(len(own), dtype="int64"), channels)
-        projections = np.tensordot(cut, inner, axes=([1, 2], [0, 1])) / length
+    for state, own, cut, window in waveforms.by_state(templates.states_of(spikes), templates.num_before):
+        template = templates.waveforms[state, unit][window]
+        length = np.linalg.norm(template)
+        projections = np.tensordot(cut, template, axes=([1, 2], [0, 1])) / length
         # Where the gain of an unscaled template, 2 * length * projection - length^2, is the least that is accepted.
         excess[own] = projections - (MIN_GAIN + length**2) / (2 * length)
     return excess

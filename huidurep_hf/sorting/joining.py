@@ -13,7 +13,7 @@ from ..clustering.assignment import drop_small
 from ..clustering.merging import join_pairs, template_distances
 from ..clustering.separation import valley_depth_on_line
 from .refractoriness import fire_independently
-from .spike_waveforms import TemplateCleaner, choose_spikes
+from .spike_waveforms import TemplateCleaner, choose_spikes, without_time_shift
 from .template_fit import fit_templates
 
 logger = logging.getLogger("huidurep_hf")
@@ -131,8 +131,6 @@ def _valley(waveforms, spikes, shifts, shift, peak_channels):
     direction = np.where(np.abs(difference) > NUM_STANDARD_ERRORS * standard_error, difference, 0)
     if not direction.any():
         return 0.0
-    # Spikes that differ by a part of a sample in time are no two units.
-    slope = np.gradient(averages[0] + averages[1], axis=0)
-    direction = direction - slope * (direction * slope).sum() / max(np.square(slope).sum(), 1e-12)
+    direction = without_time_shift(direction, averages[0] + averages[1])
     lines = [np.tensordot(part, direction, axes=([1, 2], [0, 1])) for part in (first, second)]
     return valley_depth_on_line(*lines)

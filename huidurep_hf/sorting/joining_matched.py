@@ -1,8 +1,8 @@
 """Join units that are one neuron, by the spikes that matching has found.
 
-Where clusters were joined, half of a unit's spikes were missing and some were another's. Now that all are there, two
+Where clusters were joined, half of a unit's spikes were missing and some were another's. Now that all are there, three
 things tell that two units alike are one. They keep each other's refractory period, as two neurons do not. And where
-the tissue moves there is no valley between them in the traces as recorded.
+the tissue moves they replace each other, or there is no valley between them in the traces as recorded.
 """
 
 import logging
@@ -11,6 +11,7 @@ import numpy as np
 
 from ..clustering.merging import join_pairs, template_distances
 from ..recording.chunks import on_one_time_line
+from .motion_pieces import MIN_SHARE, share_told
 from .refractoriness import fire_as_one, fire_independently
 from .spike_waveforms import choose_spikes
 from .valley_in_motion import valley_in_motion
@@ -19,8 +20,9 @@ logger = logging.getLogger("huidurep_hf")
 
 # Units whose templates differ by more than this share of the larger's energy are two.
 MAX_RELATIVE_DISTANCE = 0.8
-# By their times alone none are joined that differ by more than this.
+# By their times alone none are joined that differ by more than this, and none as they replace each other.
 MAX_DISTANCE_BY_TIMES = 0.5
+MAX_DISTANCE_OF_PIECES = 0.6
 MAX_MISALIGNMENT_MS = 0.5
 MAX_SPIKES_PER_TEST = 200
 
@@ -43,26 +45,33 @@ def join_matched(matched, templates, recorded, *, min_valley, seed=0):
     if len(templates) < 2:
         return matched
     rate = recorded.recording.get_sampling_frequency()
-    is_moving = len(templates.states) > 1
     distances, lags = template_distances(_over_states(templates), round(MAX_MISALIGNMENT_MS * 1e-3 * rate))
-    pairs = np.argwhere(np.triu(distances < MAX_RELATIVE_DISTANCE, k=1))
+    counts = _spikes_in_states(matched, templates)
+    has_spikes = counts.any(axis=1)
+    is_near = (distances < MAX_RELATIVE_DISTANCE) & has_spikes[:, None] & has_spikes[None, :]
+    pairs = np.argwhere(np.triu(is_near, k=1))
     pairs = pairs[np.argsort(distances[pairs[:, 0], pairs[:, 1]], kind="stable")]
-    units = np.append(matched["cluster_index"], len(templates) - 1)
-    spikes = [chosen[chosen < len(matched)] for chosen in choose_spikes(units, MAX_SPIKES_PER_TEST, seed)]
+    spikes = choose_spikes(matched["cluster_index"], MAX_SPIKES_PER_TEST, seed, len(templates))
     times = on_one_time_line(matched["sample_index"], matched["segment_index"], recorded.recording)
     trains = [np.sort(times[matched["cluster_index"] == unit]) for unit in range(len(templates))]
-    is_one = np.zeros(distances.shape, dtype=bool)
-    for first, second in pairs:
-        lag = lags[first, second]
+
+    def are_one(first, second):
+        distance, lag = distances[first, second], lags[first, second]
         trains_of_pair = trains[first], trains[second] + lag
         if fire_independently(*trains_of_pair, rate):
-            continue
-        if distances[first, second] < MAX_DISTANCE_BY_TIMES and fire_as_one(*trains_of_pair, rate, min_valley / 3):
-            is_one[first, second] = True
-        elif is_moving:
-            depth = valley_in_motion(first, second, lag, spikes, matched, templates, recorded)
-            is_one[first, second] = depth < min_valley
-    linked = link_pairs(pairs, is_one | is_one.T)
+            return False
+        if distance < MAX_DISTANCE_BY_TIMES and fire_as_one(*trains_of_pair, rate, min_valley / 3):
+            return True
+        if len(templates.states) == 1:
+            return False
+        if distance < MAX_DISTANCE_OF_PIECES and share_told(counts[first], counts[second]) > MIN_SHARE:
+            return True
+        return valley_in_motion(first, second, lag, spikes, matched, templates, recorded) < min_valley
+
+    is_one = np.zeros(distances.shape, dtype=bool)
+    for first, second in pairs:
+        is_one[first, second] = is_one[second, first] = are_one(first, second)
+    linked = link_pairs(pairs, is_one)
     logger.info("match: %d of %d units are joined with others", len(linked), len(templates))
     joined_units, shifts = join_pairs(len(templates), linked, lags[linked[:, 0], linked[:, 1]])
     first_of = np.unique(joined_units, return_index=True)[1][joined_units]
@@ -95,6 +104,13 @@ def link_pairs(pairs, is_one):
                 group_of[unit] = one
             one |= other
     return np.array(linked, dtype="int64").reshape(-1, 2)
+
+
+def _spikes_in_states(matched, templates):
+    """Spikes of each unit in each state of the tissue, `(num_units, num_states)`."""
+    counts = np.zeros((len(templates), len(templates.states)))
+    np.add.at(counts, (matched["cluster_index"], templates.states_of(matched)), 1)
+    return counts
 
 
 def _over_states(templates):

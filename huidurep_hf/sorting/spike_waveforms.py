@@ -96,6 +96,27 @@ class SpikeWaveforms:
         found = np.take_along_axis(waveforms, place[:, None, :], axis=2)
         return np.where(is_wanted.any(axis=1)[:, None, :], found, 0)
 
+    def by_state(self, states, num_before):
+        """Walk through spikes that were cut on one channel in each state of the tissue.
+
+        Args:
+            states: `(num_spikes,)`.
+            num_before: samples that templates have before a spike's time.
+
+        Yields:
+            `(state, spikes, waveforms, window)`: a state that occurs, the indices of its spikes, their
+            `(num_spikes, num_samples, num_near)` waveforms, and the index of the same samples and channels in templates
+            `(num_samples, num_channels)`.
+        """
+        start = num_before - self.num_before
+        samples = np.arange(start, start + self.num_samples)
+        for state in np.unique(states):
+            spikes = np.flatnonzero(states == state)
+            near = self.channels[self.peak_channels[spikes[0]]]
+            near = near[near >= 0]
+            waveforms = self.aligned_on(spikes, np.zeros(len(spikes), dtype="int64"), near)
+            yield state, spikes, waveforms, np.ix_(samples, near)
+
     def average(self, labels, shifts, seed):
         """Average at most 300 spikes of each unit.
 
@@ -125,12 +146,36 @@ class SpikeWaveforms:
         ), counts
 
 
-def choose_spikes(labels, max_spikes, seed):
-    """Return for each unit the indices of at most `max_spikes` of its spikes, chosen at random."""
+def choose_spikes(labels, max_spikes, seed, num_units=None):
+    """Return for each unit the indices of at most `max_spikes` of its spikes, chosen at random.
+
+    Args:
+        labels: `(num_spikes,)` units from 0, -1 for none.
+        max_spikes, seed: how many, and of the choice.
+        num_units: where units may have no spikes; one more than the last label if left out.
+    """
     rng = np.random.default_rng(seed)
     order = np.argsort(labels, kind="stable")
-    starts = np.searchsorted(labels[order], np.arange(labels.max(initial=-1) + 2))
+    num_units = labels.max(initial=-1) + 1 if num_units is None else num_units
+    starts = np.searchsorted(labels[order], np.arange(num_units + 1))
     return [np.sort(rng.permutation(order[start:stop])[:max_spikes]) for start, stop in zip(starts[:-1], starts[1:])]
+
+
+def without_time_shift(difference, waveforms):
+    """Take out of a difference of waveforms what a shift in time makes of it.
+
+    Spikes that differ by a part of a sample in time are no two units.
+
+    Args:
+        difference: `(..., num_samples, num_channels)` of two waveforms.
+        waveforms: of the same shape, their sum.
+
+    Returns:
+        The difference without its share of the waveforms' slope.
+    """
+    slope = np.gradient(waveforms, axis=-2)
+    share = (difference * slope).sum(axis=(-2, -1), keepdims=True)
+    return difference - slope * share / np.maximum(np.square(slope).sum(axis=(-2, -1), keepdims=True), 1e-12)
 
 
 class TemplateCleaner:

@@ -8,7 +8,7 @@ are looked at along what the templates of both differ by, state by state.
 import numpy as np
 
 from ..clustering.separation import valley_depth_on_line
-from .spike_waveforms import SpikeWaveforms
+from .spike_waveforms import SpikeWaveforms, without_time_shift
 
 # Spikes are compared in the states in which two units differ most, so much of the time together.
 SHARE_OF_TIME = 0.5
@@ -31,11 +31,7 @@ def valley_in_motion(first, second, lag, spikes, matched, templates, recorded):
         spikes to tell.
     """
     one, other = templates.waveforms[:, first], np.roll(templates.waveforms[:, second], -lag, axis=1)
-    difference = other - one
-    # Spikes that differ by a part of a sample in time are no two units.
-    slope = np.gradient(one + other, axis=1)
-    share = (difference * slope).sum(axis=(1, 2)) / np.maximum(np.square(slope).sum(axis=(1, 2)), 1e-12)
-    difference = difference - share[:, None, None] * slope
+    difference = without_time_shift(other - one, one + other)
     tells = _states_that_tell(np.square(difference).sum(axis=(1, 2)), templates.states.shares())
     peak_channels = np.ptp(one + other, axis=1).argmax(axis=1)
     lines = []
@@ -64,15 +60,9 @@ def _states_that_tell(differences, shares):
 def _along(spikes, states, middle, difference, num_before, recorded):
     """How far each spike lies from the middle of two templates along what they differ by, SDs of the noise."""
     waveforms = SpikeWaveforms.cut(recorded, spikes)
-    start = num_before - waveforms.num_before
-    inner = slice(start, start + waveforms.num_samples)
     line = np.zeros(len(spikes))
-    for state in np.unique(states):
-        own = np.flatnonzero(states == state)
-        near = waveforms.channels[waveforms.peak_channels[own[0]]]
-        near = near[near >= 0]
-        direction = difference[state, inner][:, near]
-        cut = waveforms.aligned_on(own, np.zeros(len(own), dtype="int64"), near)
-        projections = np.tensordot(cut - middle[state, inner][:, near], direction, axes=([1, 2], [0, 1]))
+    for state, own, cut, window in waveforms.by_state(states, num_before):
+        direction = difference[state][window]
+        projections = np.tensordot(cut - middle[state][window], direction, axes=([1, 2], [0, 1]))
         line[own] = projections / max(np.linalg.norm(direction), 1e-9)
     return line

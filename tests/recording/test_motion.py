@@ -91,6 +91,29 @@ def test_a_drifting_probe_is_followed():
     assert spread_of_noise(followed) < 0.4 * spread_of_noise(uneven)
 
 
+def test_few_spikes_whose_places_lean_towards_contacts_show_no_jumps():
+    """Thirty spikes a second, and tissue that moves by 50 µm; places lean towards contacts that are 20 µm apart."""
+    rng, rate_hz, seconds, num_neurons = np.random.default_rng(4), 1000.0, 120, 15
+    traces = rng.normal(size=(int(rate_hz * seconds), 32)).astype("float32")
+    recording = NumpyRecording([traces], sampling_frequency=rate_hz)
+    recording.set_dummy_probe_from_locations(np.stack([np.zeros(32), 20.0 * np.arange(32)], axis=1))
+    num_spikes = 30 * seconds
+    peaks = np.zeros(num_spikes, dtype=base_peak_dtype)
+    peaks["sample_index"] = np.sort(rng.integers(0, len(traces), num_spikes))
+    neurons = rng.integers(0, num_neurons, num_spikes)
+    sizes = 10 ** rng.uniform(0.7, 1.5, num_neurons)
+    peaks["amplitude"] = -sizes[neurons] * rng.normal(1.0, 0.1, num_spikes)
+
+    def displacement(times_s):
+        return 25.0 * np.sin(2 * np.pi * times_s / seconds)
+
+    depths = rng.uniform(0, 620, num_neurons)[neurons] + displacement(peaks["sample_index"] / rate_hz)
+    places = depths - 6.0 * np.sin(2 * np.pi * depths / 20.0) + rng.normal(0.0, 10.0, num_spikes)
+    motion = estimate_motion(prepare(recording), peaks, np.stack([0 * places, places], axis=1))
+    errors = motion.displacement[0][:, 0] - displacement(motion.temporal_bins_s[0])
+    assert np.abs(errors - np.median(errors)).max() < 8.0
+
+
 def test_spikes_that_tell_of_no_motion_move_nothing():
     """DREDge finds a motion of tens of µm in spikes anywhere at any time; another half of them says another thing."""
     prepared, rng = noise(seconds=40.0), np.random.default_rng(1)

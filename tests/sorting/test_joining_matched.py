@@ -48,6 +48,23 @@ def test_the_dial_joins_neighbours(neighbours):
     assert np.unique(joined["cluster_index"]).tolist() == [0, 2]
 
 
+def test_neighbours_that_replace_each_other_are_one(neighbours):
+    # One at some displacements, the other at others: a neuron that looks like two on its way past the contacts.
+    is_there = (neighbours.displacement_at(neighbours.samples) > 0) == (neighbours.units == 1)
+    matched, templates = matched_with(neighbours.units, neighbours)
+    gaps = np.abs(matched["sample_index"][:, None] - neighbours.samples[~is_there][None]).min(axis=1)
+    kept = matched[(matched["cluster_index"] == 2) | (gaps > 10)]
+    joined = join_matched(kept, templates, neighbours.whitened.unmoved, min_valley=0.01)
+    assert np.unique(joined["cluster_index"]).tolist() == [0, 2]
+
+
+def test_a_unit_without_spikes_is_joined_with_none(neighbours):
+    matched, templates = matched_with(neighbours.units, neighbours)
+    kept = matched[matched["cluster_index"] != 1]
+    joined = join_matched(kept, templates, neighbours.whitened.unmoved, min_valley=1.01)
+    np.testing.assert_array_equal(joined, kept)
+
+
 def test_two_that_fire_as_two_are_not_joined(make_moving_traces):
     # At any time within each other's refractory period.
     independent = make_moving_traces((120.0, 132.0), (9.0, 9.0), num_spikes=700, delay=30)
