@@ -20,6 +20,8 @@ MIN_MOTION_UM = 5.0
 # Estimates from half of the spikes each must correlate so much. Few or faint spikes can look like motion as large as
 # the probe; another half of them does not look like the same.
 MIN_AGREEMENT = 0.5
+# More than interpolation reaches, and more than shanks are apart.
+SHANK_DISTANCE_UM = 10_000.0
 # Tissue moves slowly against this, but for jumps.
 MEDIAN_FILTER_S = 9.0
 
@@ -34,6 +36,8 @@ def follow_motion(
     seed: int = 0,
 ) -> PreparedRecording:
     """Estimate motion and move the traces back by interpolation between contacts.
+
+    The shanks of a probe move as one; each must be one that can show it.
 
     Args:
         prepared: recording that [`check_motion`] allows; one without usable channels is given back as it is.
@@ -106,13 +110,13 @@ def agreement_of_halves(first, second) -> float:
 
 
 def _moved(prepared, motion, even_noise, seed) -> PreparedRecording:
-    """The recording with its traces moved back."""
+    """The recording with its traces moved back, each shank by itself."""
     from spikeinterface.sortingcomponents.motion import InterpolateMotionRecording
 
     from .even_noise import EvenNoiseRecording
 
     recording = InterpolateMotionRecording(
-        prepared.recording,
+        _with_shanks_apart(prepared),
         motion,
         border_mode="force_extrapolate",
         spatial_interpolation_method="kriging",
@@ -127,6 +131,16 @@ def _moved(prepared, motion, even_noise, seed) -> PreparedRecording:
     return dataclasses.replace(
         prepared, recording=recording, noise_levels=noise_levels, motion=motion, unmoved=prepared
     )
+
+
+def _with_shanks_apart(prepared):
+    """The recording with its shanks far from one another, so that interpolation, which knows no shanks, mixes none."""
+    if not prepared.groups.any():
+        return prepared.recording
+    recording = prepared.recording.select_channels(prepared.recording.channel_ids)
+    aside = np.stack([SHANK_DISTANCE_UM * prepared.groups, 0 * prepared.groups], axis=1)
+    recording.set_dummy_probe_from_locations(prepared.positions + aside)
+    return recording
 
 
 def _why_not_believed(motion, prepared, peaks, locations_um, seed) -> str | None:
@@ -147,14 +161,13 @@ def _why_not_believed(motion, prepared, peaks, locations_um, seed) -> str | None
 
 def _why_not(prepared) -> str | None:
     """Reason why motion of this probe cannot be estimated, None where it can."""
-    groups, counts = np.unique(prepared.groups, return_counts=True)
-    if len(groups) > 1:
-        return "the probe has several shanks"
-    if counts[0] < MIN_CHANNELS:
-        return f"{counts[0]} channels are fewer than {MIN_CHANNELS}"
-    extent = float(np.ptp(prepared.positions[:, 1]))
+    counts = np.bincount(prepared.groups)
+    of_a_shank = " of a shank" if len(counts) > 1 else ""
+    if counts.min() < MIN_CHANNELS:
+        return f"{counts.min()} channels{of_a_shank} are fewer than {MIN_CHANNELS}"
+    extent = min(float(np.ptp(prepared.positions[prepared.groups == group, 1])) for group in range(len(counts)))
     if extent < MIN_EXTENT_UM:
-        return f"the contacts span {extent:.0f} um along the probe, less than {MIN_EXTENT_UM:g} um"
+        return f"the contacts{of_a_shank} span {extent:.0f} um along the probe, less than {MIN_EXTENT_UM:g} um"
     duration = prepared.recording.get_total_duration()
     if duration < MIN_DURATION_S:
         return f"{duration:.0f} s are too short"

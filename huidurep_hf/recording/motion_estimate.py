@@ -17,6 +17,8 @@ IMAGE = {"avg_in_bin": True, "histogram_time_smooth_s": 2.0, "histogram_depth_sm
 def estimate_motion(prepared, peaks, locations_um):
     """Estimate motion by DREDge (Windolf et al. 2025), one for the whole depth of a short probe.
 
+    The shanks of a probe move as one, so their spikes are taken together, by depth.
+
     SpikeInterface estimates the motion of one segment. Several are put one after the other for it, as if no time had
     passed between them: it is the same tissue, and where it was in each, as seen from the others, counts.
 

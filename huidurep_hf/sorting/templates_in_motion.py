@@ -34,8 +34,8 @@ def templates_in_motion(labels, samples, events, whitened, states, window, seed=
         labels: `(num_spikes,)` units from 0 without gaps, -1 for none.
         samples: `(num_spikes,)` times in samples; one alignment in each unit.
         events: structured array of the same spikes, on channels at rest.
-        whitened: whitened [`~huidurep_hf.recording.preparation.PreparedRecording`] of one shank with its motion and
-            the recording before it was moved.
+        whitened: whitened [`~huidurep_hf.recording.preparation.PreparedRecording`] with its motion and the
+            recording before it was moved.
         states: [`~huidurep_hf.recording.motion_states.MotionStates`].
         window: `(num_before, num_after)` samples of a template.
         seed: of the choice of at most 1000 spikes of each unit.
@@ -47,7 +47,7 @@ def templates_in_motion(labels, samples, events, whitened, states, window, seed=
     spikes = np.sort(np.concatenate([[], *choose_spikes(labels, MAX_SPIKES, seed)])).astype("int64")
     spikes = spikes[np.lexsort((samples[spikes], events["segment_index"][spikes]))]
     displacements, depths = _displacements(labels, samples, events, spikes, whitened)
-    channels = _nearest_channels(whitened.positions, events["channel_index"][spikes], displacements)
+    channels = _nearest_channels(whitened, events["channel_index"][spikes], displacements)
     placed = events[spikes].copy()
     placed["sample_index"], placed["channel_index"] = samples[spikes], channels
     neighborhoods = find_neighborhoods(whitened.positions, whitened.groups, NUM_MATCHING_CHANNELS)
@@ -68,7 +68,7 @@ def templates_in_motion(labels, samples, events, whitened, states, window, seed=
         # Most spikes of a unit are detected on its peak channel at rest.
         rest = np.bincount(events["channel_index"][spikes[labels[spikes] == unit]]).argmax()
         displacements = states.displacements_at(depths[unit])
-        here = _nearest_channels(whitened.positions, np.full(len(states), rest), displacements)
+        here = _nearest_channels(whitened, np.full(len(states), rest), displacements)
         for state, displacement in enumerate(displacements):
             near = neighborhoods.channel_indices[here[state]][neighborhoods.mask[here[state]]]
             scores, variances = field.at(whitened.positions[near] - _along([displacement]))
@@ -126,11 +126,16 @@ def _along(displacements):
     return np.stack([np.zeros(len(displacements)), np.asarray(displacements, dtype="float64")], axis=1)
 
 
-def _nearest_channels(positions, channels, displacements):
-    """The channel nearest to where each channel's place at rest has moved, `(num_spikes,)`."""
+def _nearest_channels(whitened, channels, displacements):
+    """The channel of the same shank nearest to where each channel's place at rest has moved, `(num_spikes,)`."""
     from scipy.spatial import cKDTree
 
-    return cKDTree(positions).query(positions[channels] + _along(displacements))[1]
+    moved = whitened.positions[channels] + _along(displacements)
+    nearest = np.zeros(len(channels), dtype="int64")
+    for group in np.unique(whitened.groups[channels]):
+        own, on_shank = whitened.groups[channels] == group, np.flatnonzero(whitened.groups == group)
+        nearest[own] = on_shank[cKDTree(whitened.positions[on_shank]).query(moved[own])[1]]
+    return nearest
 
 
 def _temporal_shapes(spikes, unmoved, window, seed):

@@ -31,7 +31,7 @@ def noise(num_channels=32, seconds=2.0, groups=None, pitch_um=20.0):
     [
         ({}, "off", "switched off"),
         ({"num_channels": 4}, "auto", "4 channels are fewer than 24"),
-        ({"groups": [0] * 16 + [1] * 16}, "auto", "several shanks"),
+        ({"groups": [0] * 16 + [1] * 16}, "auto", "16 channels of a shank are fewer than 24"),
         ({"pitch_um": 5.0}, "auto", "span 155 um"),
         ({}, "auto", "2 s are too short"),
         ({"seconds": 21.0}, "auto", "0 spikes in 21 s are too few"),
@@ -89,6 +89,31 @@ def test_a_drifting_probe_is_followed():
     uneven = follow_motion(prepared, peaks, places, "auto", even_noise=False)
     assert spread_of_noise(uneven) > 0.03
     assert spread_of_noise(followed) < 0.4 * spread_of_noise(uneven)
+
+
+def test_shanks_are_moved_each_by_itself():
+    """Two shanks with contacts at the same nominal places, their channels in turn, and the same neurons before both."""
+    recording, _ = drifting_recording(num_neurons=8)
+    one = prepare(recording)
+    peaks = detect(one)
+    places = localized(one, peaks)
+    traces = np.repeat(recording.get_traces(), 2, axis=1)
+    on_shanks = NumpyRecording([traces], sampling_frequency=recording.get_sampling_frequency())
+    positions = np.repeat(recording.get_channel_locations(), 2, axis=0)
+    # The probe takes no two contacts at one place.
+    on_shanks.set_dummy_probe_from_locations(positions + np.tile([[0.0, 0.0], [0.001, 0.0]], (32, 1)))
+    on_shanks.set_channel_groups(np.tile([0, 1], 32))
+    both = prepare(on_shanks)
+    peaks_of_both = np.repeat(peaks, 2)
+    peaks_of_both["channel_index"] = 2 * peaks_of_both["channel_index"] + np.tile([0, 1], len(peaks))
+    followed = follow_motion(both, peaks_of_both, np.repeat(places, 2, axis=0), "auto")
+    assert "followed (DREDge)" in followed.steps[-1]
+    assert list(followed.recording.channel_ids) == list(on_shanks.channel_ids)
+    expected = follow_motion(one, peaks, places, "auto")
+    piece = {"segment_index": 0, "start_frame": 300_000, "end_frame": 330_000}
+    moved, of_one = followed.recording.get_traces(**piece), expected.recording.get_traces(**piece)
+    for shank in (0, 1):
+        np.testing.assert_allclose(moved[:, shank::2], of_one, atol=0.05 * of_one.std())
 
 
 def test_few_spikes_whose_places_lean_towards_contacts_show_no_jumps():

@@ -1,5 +1,8 @@
+import dataclasses
+
 import numpy as np
 import pytest
+from spikeinterface.core import NumpyRecording
 
 from huidurep_hf.sorting.finding_templates import find_templates
 from huidurep_hf.sorting.matching import match_templates
@@ -20,6 +23,27 @@ def test_templates_move_with_the_tissue(moving, templates):
             truth = moving.template(unit, displacement)
             error = np.square(templates.waveforms[state, unit] - truth).sum() / np.square(truth).sum()
             assert error < 0.05, (unit, state, error)
+
+
+def test_units_stay_on_their_shank(moving, templates):
+    """Two shanks with contacts at the same nominal places, channels in turn; the neurons are before the second."""
+    unmoved, num_channels = moving.whitened.unmoved, moving.NUM_CHANNELS
+    traces = np.zeros((unmoved.recording.get_num_samples(), 2 * num_channels), dtype="float32")
+    traces[:, 0::2] = np.random.default_rng(3).normal(size=(len(traces), num_channels))
+    traces[:, 1::2] = unmoved.recording.get_traces()
+    on_shanks = dataclasses.replace(
+        unmoved,
+        recording=NumpyRecording([traces], sampling_frequency=unmoved.recording.get_sampling_frequency()),
+        positions=np.repeat(unmoved.positions, 2, axis=0),
+        groups=np.tile([0, 1], num_channels),
+        noise_levels=np.ones(2 * num_channels, dtype="float32"),
+    )
+    whitened = dataclasses.replace(on_shanks, motion=moving.whitened.motion, unmoved=on_shanks)
+    events = moving.events.copy()
+    events["channel_index"] = 2 * events["channel_index"] + 1
+    found = find_templates(moving.units, moving.samples, events, whitened)
+    assert not found.waveforms[..., 0::2].any()
+    np.testing.assert_allclose(found.waveforms[..., 1::2], templates.waveforms, atol=1e-4)
 
 
 def test_spikes_are_found_wherever_the_tissue_is(moving, templates):
