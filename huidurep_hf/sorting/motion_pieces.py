@@ -22,6 +22,9 @@ MAX_RELATIVE_DISTANCE = 0.7
 # Of what there is to know about which of two units fired, the share that the displacement tells. On development
 # recordings at most 0.12 for two neurons, and 0.34 to 1 for pieces of one.
 MIN_SHARE = 0.3
+# A piece of a neuron and the whole of another have up to 0.42. Above that there are pieces alone, but perhaps of
+# several neurons.
+SURE_SHARE = 0.5
 MAX_MISALIGNMENT_MS = 0.3
 
 
@@ -47,7 +50,9 @@ def with_pieces_joined(clusters, events, whitened, seed=0):
 
 
 def join_pieces(labels, displacements, templates, sampling_rate):
-    """Join similar units that the displacement tells apart, the most complementary first.
+    """Join units that the displacement tells apart: the most alike of those it surely does, then what is left.
+
+    A piece of one neuron and a piece of its neighbour replace each other as fully as two pieces of one do.
 
     Args:
         labels: `(num_spikes,)` units from 0 without gaps, -1 for none.
@@ -74,9 +79,13 @@ def join_pieces(labels, displacements, templates, sampling_rate):
         shares = np.array(
             [share_told(histograms[joined[first]], histograms[joined[second]]) for first, second in pairs]
         )
-        if shares.max(initial=0.0) < MIN_SHARE:
+        sure = pairs[shares >= SURE_SHARE]
+        if len(sure):
+            first, second = sure[distances[sure[:, 0], sure[:, 1]].argmin()]
+        elif shares.max(initial=0.0) >= MIN_SHARE:
+            first, second = pairs[shares.argmax()]
+        else:
             break
-        first, second = pairs[shares.argmax()]
         linked.append((first, second))
         histograms[joined[first]] += histograms[joined[second]]
         joined[joined == joined[second]] = joined[first]

@@ -28,6 +28,18 @@ def test_pieces_are_joined_and_neighbours_are_not(pieces):
     assert set(shifts[labels == 2] - shifts[labels == 0][0]) == {4}
 
 
+def test_pieces_of_neighbours_go_each_to_its_own(make_spike_template):
+    """Two like neurons, each in two pieces: all four replace two others, as fully."""
+    displacements = np.random.default_rng(0).uniform(-20, 20, 800)
+    is_up = displacements > 0
+    labels = np.where(np.arange(800) < 400, np.where(is_up, 0, 3), np.where(is_up, 2, 1))
+    decays = {0: 1.3, 3: 1.45, 2: 1.9, 1: 2.1}
+    templates = np.stack([make_spike_template(10.0, 1, decay=decays[unit]) for unit in range(4)])
+    joined, _ = join_pieces(labels, displacements, templates.astype("float32"), RATE)
+    assert len(set(joined[:400])) == len(set(joined[400:])) == 1
+    assert joined[0] != joined[400]
+
+
 def test_unlike_units_are_not_joined(pieces, make_spike_template):
     labels, displacements, templates = pieces
     templates[2] = make_spike_template(10.0, 3, width=8.0)
