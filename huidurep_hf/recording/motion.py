@@ -20,8 +20,6 @@ MIN_MOTION_UM = 5.0
 # Estimates from half of the spikes each must correlate so much. Few or faint spikes can look like motion as large as
 # the probe; another half of them does not look like the same.
 MIN_AGREEMENT = 0.5
-# More than interpolation reaches, and more than shanks are apart.
-SHANK_DISTANCE_UM = 10_000.0
 # Tissue moves slowly against this, but for jumps.
 MEDIAN_FILTER_S = 9.0
 
@@ -93,8 +91,8 @@ def motion_extent(motion) -> float:
     return float((high - low).max())
 
 
-def agreement_of_halves(first, second) -> float:
-    """Correlation of the motion that two halves of the spikes show; 0 where one shows none.
+def agreement_of_parts(first, second) -> float:
+    """Correlation of the motion that two parts of the spikes show; 0 where one shows none.
 
     Args:
         first, second: SpikeInterface `Motion`. Where each starts counts for nothing: it moves no spike against another.
@@ -111,19 +109,10 @@ def agreement_of_halves(first, second) -> float:
 
 def _moved(prepared, motion, even_noise, seed) -> PreparedRecording:
     """The recording with its traces moved back, each shank by itself."""
-    from spikeinterface.sortingcomponents.motion import InterpolateMotionRecording
-
     from .even_noise import EvenNoiseRecording
+    from .moved_shanks import MovedShanksRecording
 
-    recording = InterpolateMotionRecording(
-        _with_shanks_apart(prepared),
-        motion,
-        border_mode="force_extrapolate",
-        spatial_interpolation_method="kriging",
-        sigma_um=20.0,
-        p=2,
-        dtype="float32",
-    )
+    recording = MovedShanksRecording(prepared.recording, motion, prepared.groups)
     if even_noise:
         recording = EvenNoiseRecording(recording, motion, prepared.noise_levels, seed)
     recording = keep_in_memory(recording)
@@ -133,16 +122,6 @@ def _moved(prepared, motion, even_noise, seed) -> PreparedRecording:
     )
 
 
-def _with_shanks_apart(prepared):
-    """The recording with its shanks far from one another, so that interpolation, which knows no shanks, mixes none."""
-    if not prepared.groups.any():
-        return prepared.recording
-    recording = prepared.recording.select_channels(prepared.recording.channel_ids)
-    aside = np.stack([SHANK_DISTANCE_UM * prepared.groups, 0 * prepared.groups], axis=1)
-    recording.set_dummy_probe_from_locations(prepared.positions + aside)
-    return recording
-
-
 def _why_not_believed(motion, prepared, peaks, locations_um, seed) -> str | None:
     """Reason why an estimate is not followed unless it is asked for, None where it is."""
     extent = motion_extent(motion)
@@ -150,17 +129,35 @@ def _why_not_believed(motion, prepared, peaks, locations_um, seed) -> str | None
         return f"it is {extent:.1f} um, below {MIN_MOTION_UM:g} um"
     in_half = np.random.default_rng(seed).random(len(peaks)) < 0.5
     halves = [estimate_motion(prepared, peaks[half], locations_um[half]) for half in (in_half, ~in_half)]
-    agreement = agreement_of_halves(*halves)
+    agreement = agreement_of_parts(*halves)
     if agreement < MIN_AGREEMENT:
         return (
             f"two halves of the spikes show different ones (agreement {agreement:.2f}, below {MIN_AGREEMENT:g}; of "
             f"{extent:.1f} um)"
         )
+    return _why_not_as_one(motion, prepared, peaks, locations_um)
+
+
+def _why_not_as_one(motion, prepared, peaks, locations_um) -> str | None:
+    """Reason why shanks cannot be moved together, None where each moves as all do, or has too few spikes to tell."""
+    num_shanks = prepared.groups.max() + 1
+    for shank in range(num_shanks if num_shanks > 1 else 0):
+        own = prepared.groups[peaks["channel_index"]] == shank
+        if _why_too_few(prepared, own.sum()) is not None:
+            continue
+        agreement = agreement_of_parts(motion, estimate_motion(prepared, peaks[own], locations_um[own]))
+        if agreement < MIN_AGREEMENT:
+            return (
+                f"shank {shank} moves otherwise than all shanks together (agreement {agreement:.2f}, below "
+                f"{MIN_AGREEMENT:g})"
+            )
     return None
 
 
 def _why_not(prepared) -> str | None:
     """Reason why motion of this probe cannot be estimated, None where it can."""
+    if len(prepared.recording.get_probes()) > 1:
+        return "there are several probes"
     counts = np.bincount(prepared.groups)
     of_a_shank = " of a shank" if len(counts) > 1 else ""
     if counts.min() < MIN_CHANNELS:

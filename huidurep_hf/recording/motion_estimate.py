@@ -10,7 +10,7 @@ WINDOW_UM = 400.0
 BIN_S = 1.0
 # A bin of a second holds a hundred spikes where neurons are few. In images as DREDge makes them by default (smoothed
 # over 1 s and 1 um) some bins look as if the tissue had jumped by a row of contacts. They do not where images are
-# smoothed so far, and show how large the spikes at a depth are, not how many.
+# smoothed so far, and spikes at one depth in one bin are averaged.
 IMAGE = {"avg_in_bin": True, "histogram_time_smooth_s": 2.0, "histogram_depth_smooth_um": 5.0}
 
 

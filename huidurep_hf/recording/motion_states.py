@@ -81,6 +81,26 @@ class MotionStates:
             states[inside] = self.state_of_span[segment][np.maximum(spans, 0)]
         return states
 
+    def elapsed_at(self, segments, samples):
+        """How much of the time spent in its state has passed at each of some samples, segments one after the other.
+
+        Args:
+            segments, samples: `(num_spikes,)`.
+
+        Returns:
+            `(num_spikes,)` float64, 0 to 1.
+        """
+        states, elapsed = self.at(segments, samples), np.zeros(len(samples))
+        for state in np.unique(states):
+            inside = np.flatnonzero(states == state)
+            spans = self.spans(state)
+            for segment, start, stop in spans:
+                passed = np.clip(samples[inside] - start, 0, stop - start)
+                elapsed[inside] += np.where(segments[inside] > segment, stop - start, 0)
+                elapsed[inside] += np.where(segments[inside] == segment, passed, 0)
+            elapsed[inside] /= sum(stop - start for _, start, stop in spans)
+        return elapsed
+
     def spans(self, state):
         """When the tissue was in a state: list of `(segment, start, stop)`, samples."""
         found = []

@@ -11,8 +11,8 @@ import numpy as np
 
 from ..clustering.merging import join_pairs, template_distances
 from ..recording.chunks import on_one_time_line
-from .motion_pieces import MIN_SHARE, share_told
 from .refractoriness import fire_as_one, fire_independently
+from .replacement import count_in_states, replace_each_other
 from .spike_waveforms import choose_spikes
 from .valley_in_motion import valley_in_motion
 
@@ -20,9 +20,8 @@ logger = logging.getLogger("huidurep_hf")
 
 # Units whose templates differ by more than this share of the larger's energy are two.
 MAX_RELATIVE_DISTANCE = 0.8
-# By their times alone none are joined that differ by more than this, and none as they replace each other.
+# By their times alone none are joined that differ by more than this.
 MAX_DISTANCE_BY_TIMES = 0.5
-MAX_DISTANCE_OF_PIECES = 0.6
 MAX_MISALIGNMENT_MS = 0.5
 MAX_SPIKES_PER_TEST = 200
 
@@ -34,8 +33,8 @@ def join_matched(matched, templates, recorded, *, min_valley, seed=0):
         matched: structured array of matched spikes, as [`~huidurep_hf.sorting.matching.match_templates`] gives them.
         templates: [`~huidurep_hf.sorting.unit_templates.UnitTemplates`] with which they were found.
         recorded: whitened [`~huidurep_hf.recording.preparation.PreparedRecording`], as recorded.
-        min_valley: the dial from split (0) to merged (1): depth of the valley that keeps two units apart, and three
-            times the share of the coincidences of two neurons that does.
+        min_valley: the dial from split (0) to merged (1): depth of the valley that keeps two units apart, three times
+            the share of the coincidences of two neurons that does, and how little they need replace each other.
         seed: of the choice of spikes.
 
     Returns:
@@ -46,8 +45,8 @@ def join_matched(matched, templates, recorded, *, min_valley, seed=0):
         return matched
     rate = recorded.recording.get_sampling_frequency()
     distances, lags = template_distances(_over_states(templates), round(MAX_MISALIGNMENT_MS * 1e-3 * rate))
-    counts = _spikes_in_states(matched, templates)
-    has_spikes = counts.any(axis=1)
+    counts = count_in_states(matched, matched["cluster_index"], len(templates), templates.states)
+    has_spikes = counts.any(axis=(1, 2))
     is_near = (distances < MAX_RELATIVE_DISTANCE) & has_spikes[:, None] & has_spikes[None, :]
     pairs = np.argwhere(np.triu(is_near, k=1))
     pairs = pairs[np.argsort(distances[pairs[:, 0], pairs[:, 1]], kind="stable")]
@@ -64,7 +63,7 @@ def join_matched(matched, templates, recorded, *, min_valley, seed=0):
             return True
         if len(templates.states) == 1:
             return False
-        if distance < MAX_DISTANCE_OF_PIECES and share_told(counts[first], counts[second]) > MIN_SHARE:
+        if replace_each_other(counts[first], counts[second], distance, min_valley):
             return True
         return valley_in_motion(first, second, lag, spikes, matched, templates, recorded) < min_valley
 
@@ -104,13 +103,6 @@ def link_pairs(pairs, is_one):
                 group_of[unit] = one
             one |= other
     return np.array(linked, dtype="int64").reshape(-1, 2)
-
-
-def _spikes_in_states(matched, templates):
-    """Spikes of each unit in each state of the tissue, `(num_units, num_states)`."""
-    counts = np.zeros((len(templates), len(templates.states)))
-    np.add.at(counts, (matched["cluster_index"], templates.states_of(matched)), 1)
-    return counts
 
 
 def _over_states(templates):

@@ -66,7 +66,6 @@ def _match(recording, waveforms, num_before, min_gain):
         is_in_uV=False,
         channel_ids=recording.channel_ids,
         unit_ids=unit_ids,
-        probe=recording.get_probe(),
     )
     return find_spikes_from_templates(
         recording,

@@ -20,10 +20,10 @@ NUM_BINS = 8
 # Units whose templates differ by more than this share of the larger's energy are not compared.
 MAX_RELATIVE_DISTANCE = 0.7
 # Of what there is to know about which of two units fired, the share that the displacement tells. On development
-# recordings at most 0.12 for two neurons, and 0.34 to 1 for pieces of one.
+# recordings at most 0.12 for two whole neurons, and 0.34 to 1 for pieces of one.
 MIN_SHARE = 0.3
-# A piece of a neuron and the whole of another have up to 0.42. Above that there are pieces alone, but perhaps of
-# several neurons.
+# A third of a neuron and the whole of another have up to 0.42. Above that, nearly all are pieces, but perhaps of two
+# neurons, so that the most alike come first; below it those that replace each other best.
 SURE_SHARE = 0.5
 MAX_MISALIGNMENT_MS = 0.3
 
@@ -102,12 +102,20 @@ def share_told(first, second):
     Args:
         first, second: `(num_bins,)` spikes of each unit in each bin, neither empty.
     """
+    total = first.sum() + second.sum()
+    entropy = _entropy(np.array([first.sum(), second.sum()]) / total)
+    return max(entropy + 1 / (2 * total) - entropy_left(first, second), 0.0) / entropy
+
+
+def entropy_left(first, second):
+    """What is not known of which of two kinds a spike is, where its bin is: nats, corrected for chance (Miller 1955).
+
+    Args:
+        first, second: `(num_bins,)` spikes of each kind in each bin, not all empty.
+    """
     in_bin = first + second
-    total = in_bin.sum()
-    known = _entropy(np.array([first.sum(), second.sum()]) / total)
-    left = sum(n / total * _entropy(np.array([a, b]) / n) for a, b, n in zip(first, second, in_bin) if n > 0)
-    by_chance = (np.count_nonzero(in_bin) - 1) / (2 * total)
-    return max(known - left - by_chance, 0.0) / known
+    left = sum(n * _entropy(np.array([a, b]) / n) for a, b, n in zip(first, second, in_bin) if n > 0)
+    return (left + np.count_nonzero(in_bin) / 2) / in_bin.sum()
 
 
 def _entropy(probabilities):

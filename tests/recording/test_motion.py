@@ -1,13 +1,15 @@
 import numpy as np
 import pytest
+from probeinterface import ProbeGroup
 from spikeinterface.core import NumpyRecording, append_recordings
 from spikeinterface.core.base import base_peak_dtype
 from spikeinterface.core.motion import Motion
 from spikeinterface.sortingcomponents.peak_localization import localize_peaks
 
 from huidurep_hf.recording.detection import detect
-from huidurep_hf.recording.motion import agreement_of_halves, check_motion, follow_motion
+from huidurep_hf.recording.motion import agreement_of_parts, check_motion, follow_motion
 from huidurep_hf.recording.motion_estimate import estimate_motion
+from huidurep_hf.recording.moved_shanks import MovedShanksRecording
 from huidurep_hf.recording.preparation import prepare
 
 from ..drifting import drifting_recording
@@ -15,12 +17,20 @@ from ..drifting import drifting_recording
 NOTHING = np.zeros(0, dtype=base_peak_dtype), np.zeros((0, 2))
 
 
-def noise(num_channels=32, seconds=2.0, groups=None, pitch_um=20.0):
+def noise(num_channels=32, seconds=2.0, groups=None, pitch_um=20.0, num_probes=1):
     traces = np.random.default_rng(0).normal(size=(int(30000 * seconds), num_channels)).astype("float32")
     recording = NumpyRecording([traces], sampling_frequency=30000.0)
     recording.set_dummy_probe_from_locations(
         np.stack([np.zeros(num_channels), pitch_um * np.arange(num_channels)], axis=1)
     )
+    if num_probes > 1:
+        probes = ProbeGroup()
+        for first in np.split(np.arange(num_channels), num_probes):
+            probe = recording.get_probe().get_slice(first)
+            probe.set_device_channel_indices(first)
+            probes.add_probe(probe)
+        recording = recording.select_channels(recording.channel_ids)
+        recording.set_probegroup(probes)
     if groups is not None:
         recording.set_property("group", np.asarray(groups))
     return prepare(recording)
@@ -32,6 +42,7 @@ def noise(num_channels=32, seconds=2.0, groups=None, pitch_um=20.0):
         ({}, "off", "switched off"),
         ({"num_channels": 4}, "auto", "4 channels are fewer than 24"),
         ({"groups": [0] * 16 + [1] * 16}, "auto", "16 channels of a shank are fewer than 24"),
+        ({"num_probes": 2}, "auto", "several probes"),
         ({"pitch_um": 5.0}, "auto", "span 155 um"),
         ({}, "auto", "2 s are too short"),
         ({"seconds": 21.0}, "auto", "0 spikes in 21 s are too few"),
@@ -91,29 +102,51 @@ def test_a_drifting_probe_is_followed():
     assert spread_of_noise(followed) < 0.4 * spread_of_noise(uneven)
 
 
-def test_shanks_are_moved_each_by_itself():
-    """Two shanks with contacts at the same nominal places, their channels in turn, and the same neurons before both."""
-    recording, _ = drifting_recording(num_neurons=8)
-    one = prepare(recording)
-    peaks = detect(one)
-    places = localized(one, peaks)
-    traces = np.repeat(recording.get_traces(), 2, axis=1)
-    on_shanks = NumpyRecording([traces], sampling_frequency=recording.get_sampling_frequency())
-    positions = np.repeat(recording.get_channel_locations(), 2, axis=0)
+def two_shanks(second_is_higher_by_um=0.0, seconds=4.0):
+    """Noise before two shanks whose channels come in turn, at the same nominal places or one higher than the other."""
+    positions = np.repeat(np.stack([np.zeros(32), 20.0 * np.arange(32)], axis=1), 2, axis=0)
     # The probe takes no two contacts at one place.
-    on_shanks.set_dummy_probe_from_locations(positions + np.tile([[0.0, 0.0], [0.001, 0.0]], (32, 1)))
-    on_shanks.set_channel_groups(np.tile([0, 1], 32))
-    both = prepare(on_shanks)
-    peaks_of_both = np.repeat(peaks, 2)
-    peaks_of_both["channel_index"] = 2 * peaks_of_both["channel_index"] + np.tile([0, 1], len(peaks))
-    followed = follow_motion(both, peaks_of_both, np.repeat(places, 2, axis=0), "auto")
-    assert "followed (DREDge)" in followed.steps[-1]
-    assert list(followed.recording.channel_ids) == list(on_shanks.channel_ids)
-    expected = follow_motion(one, peaks, places, "auto")
-    piece = {"segment_index": 0, "start_frame": 300_000, "end_frame": 330_000}
-    moved, of_one = followed.recording.get_traces(**piece), expected.recording.get_traces(**piece)
+    positions[1::2] += [0.001, second_is_higher_by_um]
+    traces = np.random.default_rng(0).normal(size=(int(3000 * seconds), 64)).astype("float32")
+    recording = NumpyRecording([traces], sampling_frequency=3000.0)
+    recording.set_dummy_probe_from_locations(positions)
+    recording.set_channel_groups(np.tile([0, 1], 32))
+    return recording
+
+
+@pytest.mark.parametrize("second_is_higher_by_um", [0.0, 100.0])
+def test_shanks_are_moved_each_by_itself(second_is_higher_by_um):
+    recording = two_shanks(second_is_higher_by_um)
+    groups = recording.get_channel_groups()
+    motion = Motion([np.linspace(0, 30, 4)[:, None]], [np.arange(4) + 0.5], np.array([300.0]))
+    moved = MovedShanksRecording(recording, motion, groups)
+    assert list(moved.channel_ids) == list(recording.channel_ids)
     for shank in (0, 1):
-        np.testing.assert_allclose(moved[:, shank::2], of_one, atol=0.05 * of_one.std())
+        own = recording.channel_ids[groups == shank]
+        alone = MovedShanksRecording(recording.select_channels(own), motion, np.zeros(32, dtype=int))
+        np.testing.assert_array_equal(moved.get_traces(channel_ids=own), alone.get_traces())
+    assert not np.allclose(moved.get_traces(), recording.get_traces(), atol=0.5)
+
+
+@pytest.mark.parametrize("moves", [(True, True), (True, False)])
+def test_shanks_are_followed_where_they_move_together(moves):
+    rng, seconds, num_spikes = np.random.default_rng(1), 60, 3000
+    prepared = prepare(two_shanks(seconds=seconds), freq_max_hz=1300.0)
+    peaks = np.zeros(num_spikes, dtype=base_peak_dtype)
+    peaks["sample_index"] = np.sort(rng.integers(0, 3000 * seconds, num_spikes))
+    neurons = rng.integers(0, 20, num_spikes)
+    # The second shank has fewer spikes, so that all together show the motion of the first.
+    shanks = np.where(neurons < 14, 0, 1)
+    peaks["channel_index"], peaks["amplitude"] = shanks, -rng.uniform(5, 30, 20)[neurons]
+    drift = 20 * np.sin(2 * np.pi * peaks["sample_index"] / (3000 * seconds))
+    depths = rng.uniform(50, 570, 20)[neurons] + np.array(moves)[shanks] * drift + rng.normal(0, 2, num_spikes)
+    followed = follow_motion(prepared, peaks, np.stack([0 * depths, depths], axis=1), "auto")
+    if all(moves):
+        assert "followed (DREDge)" in followed.steps[-1]
+        np.testing.assert_array_equal(followed.groups, np.tile([0, 1], 32))
+    else:
+        assert "shank 1 moves otherwise than all shanks together" in followed.steps[-1]
+        assert followed.recording is prepared.recording
 
 
 def test_few_spikes_whose_places_lean_towards_contacts_show_no_jumps():
@@ -152,12 +185,12 @@ def test_spikes_that_tell_of_no_motion_move_nothing():
     assert follow_motion(prepared, peaks, locations, "on").motion is not None
 
 
-def test_agreement_of_halves():
+def test_agreement_of_parts():
     times, depths = np.arange(50.0), np.array([0.0, 500.0])
     wave = 20 * np.sin(times / 8)[:, None] + np.array([0.0, 3.0])
 
     def agreement(first, second):
-        return agreement_of_halves(*(Motion([displacement], [times], depths) for displacement in (first, second)))
+        return agreement_of_parts(*(Motion([displacement], [times], depths) for displacement in (first, second)))
 
     assert agreement(wave, wave + np.array([7.0, -7.0])) == pytest.approx(1.0)
     assert agreement(wave, -wave) == pytest.approx(-1.0)

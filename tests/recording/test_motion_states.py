@@ -35,6 +35,10 @@ def test_a_jump_and_back_again_makes_two_states():
     assert states.spans(up) == [(0, 2000, 4000), (1, 0, 1000)]
     assert states.spans(1 - up) == [(0, 0, 2000), (0, 4000, 5000), (1, 1000, 2000)]
     assert states.at(np.array([0, 0, 1]), np.array([1999, 2000, 999])).tolist() == [1 - up, up, up]
+    # 3 s were spent up, 4 s down.
+    samples = np.array([2000, 3500, 500, 1000, 4500, 1500])
+    elapsed = states.elapsed_at(np.array([0, 0, 1, 0, 0, 1]), samples)
+    np.testing.assert_allclose(elapsed, [0, 1.5 / 3, 2.5 / 3, 1 / 4, 2.5 / 4, 3.5 / 4])
 
 
 def test_every_sample_is_in_one_span_and_near_its_state():

@@ -4,6 +4,8 @@ import pytest
 from huidurep_hf.sorting.finding_templates import find_templates
 from huidurep_hf.sorting.joining_matched import join_matched, link_pairs
 from huidurep_hf.sorting.matching import match_templates
+from huidurep_hf.sorting.motion_pieces import share_told
+from huidurep_hf.sorting.replacement import count_in_states
 
 
 @pytest.fixture(scope="module")
@@ -48,14 +50,31 @@ def test_the_dial_joins_neighbours(neighbours):
     assert np.unique(joined["cluster_index"]).tolist() == [0, 2]
 
 
-def test_neighbours_that_replace_each_other_are_one(neighbours):
+def where(matched, moving, is_there):
+    """Matched spikes of the neurons' spikes that are there, and all of the third neuron."""
+    gaps = np.abs(matched["sample_index"][:, None] - moving.samples[~is_there][None]).min(axis=1)
+    return matched[(matched["cluster_index"] == 2) | (gaps > 10)]
+
+
+@pytest.mark.parametrize(("min_valley", "units"), [(0.3, [0, 2]), (0.05, [0, 1, 2])])
+def test_neighbours_that_replace_each_other_are_one(neighbours, min_valley, units):
     # One at some displacements, the other at others: a neuron that looks like two on its way past the contacts.
-    is_there = (neighbours.displacement_at(neighbours.samples) > 0) == (neighbours.units == 1)
+    is_up = neighbours.displacement_at(neighbours.samples) > 0
     matched, templates = matched_with(neighbours.units, neighbours)
-    gaps = np.abs(matched["sample_index"][:, None] - neighbours.samples[~is_there][None]).min(axis=1)
-    kept = matched[(matched["cluster_index"] == 2) | (gaps > 10)]
-    joined = join_matched(kept, templates, neighbours.whitened.unmoved, min_valley=0.01)
-    assert np.unique(joined["cluster_index"]).tolist() == [0, 2]
+    kept = where(matched, neighbours, is_up == (neighbours.units == 1))
+    joined = join_matched(kept, templates, neighbours.whitened.unmoved, min_valley=min_valley)
+    assert np.unique(joined["cluster_index"]).tolist() == units
+
+
+def test_a_neuron_that_is_active_at_times_is_no_part_of_another(neighbours):
+    # For 10 s in which the tissue is where it was in the first 10 s, when the neuron was silent.
+    is_active = (neighbours.samples > 20 * 30000) & (neighbours.samples < 30 * 30000)
+    matched, templates = matched_with(neighbours.units, neighbours)
+    kept = where(matched, neighbours, (neighbours.units != 1) | is_active)
+    counts = count_in_states(kept, kept["cluster_index"], 3, templates.states).sum(axis=2)
+    assert share_told(counts[0], counts[1]) > 0.3
+    joined = join_matched(kept, templates, neighbours.whitened.unmoved, min_valley=0.3)
+    np.testing.assert_array_equal(joined, kept)
 
 
 def test_a_unit_without_spikes_is_joined_with_none(neighbours):

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from probeinterface import ProbeGroup
 from spikeinterface.core import NumpyRecording, NumpySorting, append_recordings
 
 from huidurep_hf import SortingParameters, SpikeSorter
@@ -65,6 +66,24 @@ def test_shanks_and_another_rate(sorter, make_ground_truth):
     assert len(result.sorting.unit_ids) >= 2
     assert result.sorting.sampling_frequency == 20000.0
     assert truth.sampling_frequency == 20000.0
+
+
+def test_several_probes(sorter, tetrode):
+    recording = tetrode[0]
+    probes = ProbeGroup()
+    for first in (0, 4):
+        probe = recording.get_probe().copy()
+        probe.set_device_channel_indices(first + np.arange(4))
+        probe.move([0.0, 1000.0 * first])
+        probes.add_probe(probe)
+    traces = recording.get_traces()
+    both = NumpyRecording([np.hstack([traces, np.roll(traces, 100_000, axis=0)])], sampling_frequency=30000.0)
+    both.set_probegroup(probes)
+    result = sorter.sort(both)
+    assert set(result.channels["shank"]) == {0, 1}
+    num_units = len(sorter.sort(recording).sorting.unit_ids)
+    assert num_units >= 2
+    assert len(result.sorting.unit_ids) == 2 * num_units
 
 
 def test_one_channel_without_probe(sorter, tetrode):
