@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from spikeinterface.core import NumpyRecording
 from spikeinterface.core.motion import Motion
-from spikeinterface.sortingcomponents.motion import InterpolateMotionRecording
 
 from huidurep_hf.recording.even_noise import EvenNoiseRecording
+from huidurep_hf.recording.moved_shanks import MovedShanksRecording
 
 RATE = 20000.0
 SECONDS = 12
@@ -18,15 +18,7 @@ def moved():
     recording.set_dummy_probe_from_locations(np.stack([np.zeros(24), 20.0 * np.arange(24)], axis=1))
     times = np.arange(SECONDS) + 0.5
     motion = Motion([np.linspace(0, 10, SECONDS)[:, None]], [times], np.array([230.0]))
-    interpolated = InterpolateMotionRecording(
-        recording,
-        motion,
-        border_mode="force_extrapolate",
-        spatial_interpolation_method="kriging",
-        sigma_um=20.0,
-        p=2,
-        dtype="float32",
-    )
+    interpolated = MovedShanksRecording(recording, motion, np.zeros(24, dtype="int64"))
     return interpolated, motion
 
 
