@@ -20,7 +20,7 @@ class EvenNoiseRecording(BasePreprocessor):
     """Moved traces, scaled to even noise.
 
     Args:
-        recording: SpikeInterface recording after `InterpolateMotionRecording`.
+        recording: [`~huidurep_hf.recording.moved_shanks.MovedShanksRecording`].
         motion: SpikeInterface `Motion` by which it was moved.
         noise_levels: `(num_channels,)` SD of the noise before, in the unit of the traces.
         seed: of the choice of stretches on which the noise is measured.
@@ -37,6 +37,8 @@ class EvenNoiseRecording(BasePreprocessor):
             edges = 0.5 * (centers[1:] + centers[:-1])
             gains = (1 / remains(displacements[segment])).astype("float32")
             self.add_recording_segment(EvenNoiseSegment(parent, edges, gains))
+        # A motion cannot be written as JSON.
+        self._serializability["json"] = False
         self._kwargs = {"recording": recording, "motion": motion, "noise_levels": noise_levels, "seed": seed}
 
 

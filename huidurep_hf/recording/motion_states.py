@@ -82,24 +82,25 @@ class MotionStates:
         return states
 
     def elapsed_at(self, segments, samples):
-        """How much of the time spent in its state has passed at each of some samples, segments one after the other.
+        """State at each of some samples, and how much of the time spent in it has passed by then.
 
         Args:
             segments, samples: `(num_spikes,)`.
 
         Returns:
-            `(num_spikes,)` float64, 0 to 1.
+            `(states, elapsed)`: `(num_spikes,)` int64, and float64 from 0 to 1; segments count one after the other.
         """
-        states, elapsed = self.at(segments, samples), np.zeros(len(samples))
-        for state in np.unique(states):
-            inside = np.flatnonzero(states == state)
-            spans = self.spans(state)
-            for segment, start, stop in spans:
-                passed = np.clip(samples[inside] - start, 0, stop - start)
-                elapsed[inside] += np.where(segments[inside] > segment, stop - start, 0)
-                elapsed[inside] += np.where(segments[inside] == segment, passed, 0)
-            elapsed[inside] /= sum(stop - start for _, start, stop in spans)
-        return elapsed
+        states, elapsed, passed = self.at(segments, samples), np.zeros(len(samples)), np.zeros(len(self))
+        for segment, (starts, state_of_span) in enumerate(zip(self.starts, self.state_of_span)):
+            lengths = np.diff(np.append(starts, self.num_samples[segment]))
+            before = np.empty(len(lengths))
+            for span, (state, length) in enumerate(zip(state_of_span, lengths)):
+                before[span] = passed[state]
+                passed[state] += length
+            inside = np.flatnonzero(segments == segment)
+            spans = np.maximum(np.searchsorted(starts, samples[inside], side="right") - 1, 0)
+            elapsed[inside] = before[spans] + np.clip(samples[inside] - starts[spans], 0, lengths[spans])
+        return states, elapsed / np.maximum(passed[states], 1)
 
     def spans(self, state):
         """When the tissue was in a state: list of `(segment, start, stop)`, samples."""

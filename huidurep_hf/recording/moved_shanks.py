@@ -7,6 +7,9 @@ at the same nominal places, and take the end of a short shank for a gap that the
 import numpy as np
 from spikeinterface.preprocessing.basepreprocessor import BasePreprocessor, BasePreprocessorSegment
 
+# Kriging by the squared distance over 20 um, as Kilosort has it; beyond the last contacts it goes on as it can.
+KERNEL = {"sigma_um": 20.0, "p": 2, "force_extrapolate": True}
+
 
 class MovedShanksRecording(BasePreprocessor):
     """Traces moved back by interpolation between the contacts of each shank.
@@ -18,25 +21,13 @@ class MovedShanksRecording(BasePreprocessor):
     """
 
     def __init__(self, recording, motion, groups):
-        from spikeinterface.sortingcomponents.motion import InterpolateMotionRecording
-
         super().__init__(recording, dtype="float32")
-        channels = [np.flatnonzero(groups == group) for group in np.unique(groups)]
-        shanks = [
-            InterpolateMotionRecording(
-                recording.select_channels(recording.channel_ids[own]),
-                motion,
-                border_mode="force_extrapolate",
-                spatial_interpolation_method="kriging",
-                sigma_um=20.0,
-                p=2,
-                dtype="float32",
-            )
-            for own in channels
-        ]
+        locations = recording.get_channel_locations()
+        shanks = [np.flatnonzero(groups == group) for group in np.unique(groups)]
         for index, parent in enumerate(recording.segments):
-            parts = [(own, shank.segments[index]) for own, shank in zip(channels, shanks)]
-            self.add_recording_segment(MovedShanksSegment(parent, parts))
+            self.add_recording_segment(MovedShanksSegment(parent, motion, index, locations, shanks))
+        # A motion cannot be written as JSON.
+        self._serializability["json"] = False
         self._kwargs = {"recording": recording, "motion": motion, "groups": groups}
 
 
@@ -45,17 +36,31 @@ class MovedShanksSegment(BasePreprocessorSegment):
 
     Args:
         parent_recording_segment: of the recording as it was.
-        parts: for each shank its channels `(num_own,)` and its moved segment.
+        motion: SpikeInterface `Motion`.
+        index: of the segment.
+        locations: `(num_channels, 2)` of the contacts, um.
+        shanks: for each shank its channels `(num_own,)`.
     """
 
-    def __init__(self, parent_recording_segment, parts):
+    def __init__(self, parent_recording_segment, motion, index, locations, shanks):
         super().__init__(parent_recording_segment)
-        self.parts = parts
+        self.motion, self.index, self.locations, self.shanks = motion, index, locations, shanks
 
     def get_traces(self, start_frame, end_frame, channel_indices):
         """Return moved traces, `(num_samples, num_channels)`."""
-        num_channels = sum(len(channels) for channels, _ in self.parts)
-        traces = np.empty((end_frame - start_frame, num_channels), dtype="float32")
-        for channels, segment in self.parts:
-            traces[:, channels] = segment.get_traces(start_frame, end_frame, None)
-        return traces if channel_indices is None else traces[:, channel_indices]
+        from spikeinterface.sortingcomponents.motion.motion_interpolation import interpolate_motion_on_traces
+
+        traces = self.parent_recording_segment.get_traces(start_frame, end_frame, slice(None))
+        traces = traces.astype("float32", copy=False)
+        times = self.parent_recording_segment.sample_index_to_time(np.arange(start_frame, start_frame + len(traces)))
+        moved = np.empty_like(traces)
+        for own in self.shanks:
+            moved[:, own] = interpolate_motion_on_traces(
+                traces[:, own],
+                times,
+                self.locations[own],
+                self.motion,
+                segment_index=self.index,
+                spatial_interpolation_kwargs=KERNEL,
+            )
+        return moved if channel_indices is None else moved[:, channel_indices]

@@ -45,13 +45,15 @@ def join_matched(matched, templates, recorded, *, min_valley, seed=0):
         return matched
     rate = recorded.recording.get_sampling_frequency()
     distances, lags = template_distances(_over_states(templates), round(MAX_MISALIGNMENT_MS * 1e-3 * rate))
-    counts = count_in_states(matched, matched["cluster_index"], len(templates), templates.states)
-    has_spikes = counts.any(axis=(1, 2))
+    has_spikes = np.bincount(matched["cluster_index"], minlength=len(templates)) > 0
     is_near = (distances < MAX_RELATIVE_DISTANCE) & has_spikes[:, None] & has_spikes[None, :]
     pairs = np.argwhere(np.triu(is_near, k=1))
     pairs = pairs[np.argsort(distances[pairs[:, 0], pairs[:, 1]], kind="stable")]
     spikes = choose_spikes(matched["cluster_index"], MAX_SPIKES_PER_TEST, seed, len(templates))
     times = on_one_time_line(matched["sample_index"], matched["segment_index"], recorded.recording)
+    in_motion = len(templates.states) > 1
+    if in_motion:
+        counts = count_in_states(matched, matched["cluster_index"], len(templates), templates.states)
     trains = [np.sort(times[matched["cluster_index"] == unit]) for unit in range(len(templates))]
 
     def are_one(first, second):
@@ -61,7 +63,7 @@ def join_matched(matched, templates, recorded, *, min_valley, seed=0):
             return False
         if distance < MAX_DISTANCE_BY_TIMES and fire_as_one(*trains_of_pair, rate, min_valley / 3):
             return True
-        if len(templates.states) == 1:
+        if not in_motion:
             return False
         if replace_each_other(counts[first], counts[second], distance, min_valley):
             return True

@@ -9,6 +9,7 @@ import dataclasses
 import logging
 
 import numpy as np
+from scipy.special import entr
 
 from ..clustering.merging import join_pairs, template_distances
 from ..recording.motion_states import displacements_of
@@ -102,22 +103,19 @@ def share_told(first, second):
     Args:
         first, second: `(num_bins,)` spikes of each unit in each bin, neither empty.
     """
-    total = first.sum() + second.sum()
-    entropy = _entropy(np.array([first.sum(), second.sum()]) / total)
-    return max(entropy + 1 / (2 * total) - entropy_left(first, second), 0.0) / entropy
+    both = np.stack([first, second])
+    total, in_bin = both.sum(), both.sum(axis=0)
+    entropy = entr(both.sum(axis=1) / total).sum()
+    left = (in_bin * entr(both / np.maximum(in_bin, 1)).sum(axis=0)).sum() / total
+    left += (np.count_nonzero(in_bin) - 1) / (2 * total)
+    return max(float(entropy - left), 0.0) / entropy
 
 
-def entropy_left(first, second):
-    """What is not known of which of two kinds a spike is, where its bin is: nats, corrected for chance (Miller 1955).
+def entropy_of(counts):
+    """Entropy of the distribution that some counts are drawn from, nats, less what chance alone takes (Miller 1955).
 
     Args:
-        first, second: `(num_bins,)` spikes of each kind in each bin, not all empty.
+        counts: `(num_bins,)`, not all 0.
     """
-    in_bin = first + second
-    left = sum(n * _entropy(np.array([a, b]) / n) for a, b, n in zip(first, second, in_bin) if n > 0)
-    return (left + np.count_nonzero(in_bin) / 2) / in_bin.sum()
-
-
-def _entropy(probabilities):
-    positive = probabilities[probabilities > 0]
-    return float(-(positive * np.log(positive)).sum())
+    total = counts.sum()
+    return float(entr(counts / total).sum()) + (len(counts) - 1) / (2 * total)

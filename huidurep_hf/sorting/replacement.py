@@ -6,19 +6,23 @@ some displacements alone as well; but when the tissue comes back to where it was
 
 import numpy as np
 
-from .motion_pieces import entropy_left, share_told
+from .motion_pieces import entropy_of, share_told
 
 # How far the state tells of which unit a spike is, times the dial from split to merged: 0.3 at its default. On seven
 # development recordings four of five parts of one neuron have more, two neurons that are always active up to 0.22
 # (0.29 where one of their units holds a third of another's spikes).
 MIN_SHARE_TIMES_VALLEY = 0.09
-# Of what there is to know about whether a spike fell in the first or the second half of the time that was spent in a
-# state. Parts of one neuron have up to 0.13 there, a neuron that fires in one half alone has 1.
-MAX_SHARE_OF_TIME = 0.3
+# The time that was spent in a state is looked at in so many parts: a neuron silent at first and at last shows.
+NUM_PARTS = 4
+# Of what there is to know about the part that a spike fell in. A neuron that fires three times as fast in one half of
+# the time as in the other has 0.1, one that fires in two parts alone has 0.5.
+MAX_SHARE_OF_TIME = 0.2
+# Fewer spikes do not tell at which displacements and when a unit fires.
+MIN_SPIKES = 12
 
 
 def count_in_states(spikes, units, num_units, states):
-    """Count spikes in each state of the tissue, in the first and second half of the time that was spent in it.
+    """Count spikes in each state of the tissue, in each part of the time that was spent in it.
 
     Args:
         spikes: structured array with `segment_index` and `sample_index`.
@@ -27,13 +31,12 @@ def count_in_states(spikes, units, num_units, states):
         states: [`~huidurep_hf.recording.motion_states.MotionStates`].
 
     Returns:
-        `(num_units, num_states, 2)` float64.
+        `(num_units, num_states, NUM_PARTS)` float64.
     """
-    samples = spikes["sample_index"].astype("int64")
-    of_spike = states.at(spikes["segment_index"], samples)
-    is_late = states.elapsed_at(spikes["segment_index"], samples) >= 0.5
-    counts = np.zeros((num_units, len(states), 2))
-    np.add.at(counts, (units, of_spike, is_late.astype("int64")), 1)
+    of_spike, elapsed = states.elapsed_at(spikes["segment_index"], spikes["sample_index"].astype("int64"))
+    parts = np.minimum((NUM_PARTS * elapsed).astype("int64"), NUM_PARTS - 1)
+    counts = np.zeros((num_units, len(states), NUM_PARTS))
+    np.add.at(counts, (units, of_spike, parts), 1)
     return counts
 
 
@@ -41,10 +44,12 @@ def replace_each_other(first, second, distance, min_valley):
     """Tell whether two units replace each other as the tissue moves.
 
     Args:
-        first, second: `(num_states, 2)` spikes of each, as of [`count_in_states`]; neither without spikes.
+        first, second: `(num_states, NUM_PARTS)` spikes of each, as of [`count_in_states`].
         distance: how much their templates differ, 0 to 1; the more, the more surely they must replace each other.
         min_valley: the dial from split (0) to merged (1).
     """
+    if min(first.sum(), second.sum()) < MIN_SPIKES:
+        return False
     share = share_told(first.sum(axis=1), second.sum(axis=1))
     if share * min_valley <= MIN_SHARE_TIMES_VALLEY or share <= distance:
         return False
@@ -52,5 +57,5 @@ def replace_each_other(first, second, distance, min_valley):
 
 
 def _time_told(counts):
-    """How much is known, of 1 bit, about the half of a state's time that a spike of a unit fell in."""
-    return 1 - entropy_left(counts[:, 0], counts[:, 1]) / np.log(2)
+    """How much of what there is to know about the part that a unit's spikes fell in is known, all states together."""
+    return 1 - entropy_of(counts.sum(axis=0)) / np.log(NUM_PARTS)

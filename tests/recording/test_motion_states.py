@@ -37,7 +37,9 @@ def test_a_jump_and_back_again_makes_two_states():
     assert states.at(np.array([0, 0, 1]), np.array([1999, 2000, 999])).tolist() == [1 - up, up, up]
     # 3 s were spent up, 4 s down.
     samples = np.array([2000, 3500, 500, 1000, 4500, 1500])
-    elapsed = states.elapsed_at(np.array([0, 0, 1, 0, 0, 1]), samples)
+    segments = np.array([0, 0, 1, 0, 0, 1])
+    own, elapsed = states.elapsed_at(segments, samples)
+    np.testing.assert_array_equal(own, states.at(segments, samples))
     np.testing.assert_allclose(elapsed, [0, 1.5 / 3, 2.5 / 3, 1 / 4, 2.5 / 4, 3.5 / 4])
 
 
