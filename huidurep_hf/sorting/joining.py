@@ -103,21 +103,15 @@ def _test_pairs(labels, shifts, waveforms, sampling_rate, seed):
     pairs = np.argwhere(np.triu(is_near, k=1))
     pair_shifts = best_shifts[pairs[:, 0], pairs[:, 1]]
     chosen = choose_spikes(labels, MAX_SPIKES_PER_TEST, seed)
-    peak_channels = np.ptp(templates, axis=1).argmax(axis=1)
     depths = np.array(
-        [
-            _valley(waveforms, [chosen[unit] for unit in pair], shifts, shift, peak_channels[pair])
-            for pair, shift in zip(pairs, pair_shifts)
-        ]
+        [_valley(waveforms, [chosen[unit] for unit in pair], shifts, shift) for pair, shift in zip(pairs, pair_shifts)]
     )
     return pairs, pair_shifts, depths
 
 
-def _valley(waveforms, spikes, shifts, shift, peak_channels):
+def _valley(waveforms, spikes, shifts, shift):
     """Depth of the valley between the spikes of two clusters along the difference of their averages."""
-    near = [waveforms.channels[channel] for channel in peak_channels]
-    common = np.intersect1d(*near)
-    common = common[common >= 0]
+    common = np.intersect1d(*(waveforms.channels_of(one) for one in spikes))
     if len(common) == 0:
         return 1.0
     first_shifts = shifts[spikes[0]]

@@ -88,7 +88,7 @@ def _without_collisions(clusters, peaks, whitened, neighborhoods, seed):
     templates = average_templates(clusters.labels, clusters.samples, peaks, whitened, seed)
     counts = np.bincount(clusters.labels[clusters.labels >= 0], minlength=len(templates))
     visible = visible_part(templates, counts, neighborhoods)
-    is_collision = find_collisions(visible, counts, whitened.recording.get_sampling_frequency())
+    is_collision = find_collisions(clusters.labels, clusters.samples, peaks, visible, neighborhoods, whitened, seed)
     logger.info("match: %d of %d clusters are collisions of others", is_collision.sum(), len(templates))
     return drop_small(np.where(np.append(is_collision, True)[clusters.labels], -1, clusters.labels), 1)
 

@@ -14,6 +14,8 @@ MARGIN_MS = 0.5
 NUM_CHANNELS = 16
 MAX_SPIKES_PER_AVERAGE = 300
 MIN_SHARE_OF_SPIKES = 0.5
+# Where two units are compared, a channel on which more of the spikes are missing would tell the units by that.
+MIN_SHARE_OF_COMMON = 0.9
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,12 @@ class SpikeWaveforms:
         place = is_wanted.argmax(axis=1)
         found = np.take_along_axis(waveforms, place[:, None, :], axis=2)
         return np.where(is_wanted.any(axis=1)[:, None, :], found, 0)
+
+    def channels_of(self, spikes):
+        """Channels that nearly all of some spikes were cut on, ascending."""
+        near = self.channels[self.peak_channels[spikes]]
+        counts = np.bincount(near[near >= 0], minlength=len(self.channels))
+        return np.flatnonzero(counts >= MIN_SHARE_OF_COMMON * max(len(spikes), 1))
 
     def by_state(self, states, num_before):
         """Walk through spikes that were cut on one channel in each state of the tissue.

@@ -1,22 +1,71 @@
 import numpy as np
+import pytest
 
+from huidurep_hf.recording.neighborhood import find_neighborhoods
 from huidurep_hf.sorting.collisions import find_collisions
 
-RATE = 30000.0
+
+@pytest.fixture(scope="module")
+def colliding(make_spike_template, make_white_traces):
+    """Three neurons; 60 of the spikes of the second and of the third are 0.15 to 0.5 ms after one of the first."""
+    rng = np.random.default_rng(0)
+    first = rng.permutation(np.arange(300, 590_000, 300))[:600]
+    second = np.r_[first[:60] + rng.integers(5, 15, 60), rng.permutation(np.arange(450, 590_000, 300))[:500]]
+    third = np.r_[first[60:120] + rng.integers(5, 15, 60), rng.permutation(np.arange(375, 590_000, 300))[:90]]
+    templates = [
+        make_spike_template(20.0, 0),
+        make_spike_template(15.0, 2, width=6.0),
+        make_spike_template(9.0, 3, width=2.5),
+    ]
+    return make_white_traces(np.stack(templates).astype("float32"), [first, second, third], 600_000)
 
 
-def test_a_rare_sum_of_two_frequent_units_is_a_collision(make_spike_template):
-    first, second = make_spike_template(20.0, 0), make_spike_template(15.0, 2, width=6.0)
-    together = first + np.roll(second, 9, axis=0)
-    weaker = 0.9 * first
-    other = make_spike_template(12.0, 3, width=2.5)
-    templates = np.stack([first, second, together, weaker, other])
-    found = find_collisions(templates, np.array([1000, 900, 40, 50, 30]), RATE)
-    assert found.tolist() == [False, False, True, True, False]
-    # What fires as often as its parts is a neuron of its own.
-    assert not find_collisions(templates, np.array([1000, 900, 400, 500, 300]), RATE).any()
+def found(labels, traces):
+    """Collisions among clusters of spikes whose templates are their averages."""
+    recording = traces.prepared.recording.get_traces()
+    templates = np.zeros((labels.max() + 1, 90, 4), dtype="float32")
+    for unit in range(len(templates)):
+        templates[unit] = np.mean(
+            [recording[sample - 30 : sample + 60] for sample in traces.samples[labels == unit]], axis=0
+        )
+    neighborhoods = find_neighborhoods(traces.prepared.positions, traces.prepared.groups, 4)
+    return find_collisions(labels, traces.samples, traces.peaks, templates, neighborhoods, traces.prepared).tolist()
 
 
-def test_no_units_and_one_unit(make_spike_template):
-    assert find_collisions(np.zeros((0, 90, 4)), np.zeros(0, dtype=int), RATE).tolist() == []
-    assert find_collisions(make_spike_template(9.0, 0)[None], np.array([5]), RATE).tolist() == [False]
+def follows(traces, unit):
+    """Spikes of the first neuron that one of another follows, and those of the other that do."""
+    of_first, of_other = np.flatnonzero(traces.units == 0), np.flatnonzero(traces.units == unit)
+    gaps = traces.samples[of_other][None] - traces.samples[of_first][:, None]
+    is_close = (gaps > 0) & (gaps < 20)
+    return of_first[is_close.any(axis=1)], of_other[is_close.any(axis=0)]
+
+
+def test_a_cluster_of_two_neurons_that_fire_together_is_a_collision(colliding):
+    led, following = follows(colliding, 1)
+    assert len(led) >= 60
+    labels = np.where(colliding.units == 2, 3, colliding.units)
+    labels[led], labels[following] = 2, -1
+    assert found(labels, colliding) == [False, False, True, False]
+    # Of the third's spikes a large part follow one of the first, and yet it is a neuron.
+    assert len(follows(colliding, 2)[1]) >= 0.4 * (labels == 3).sum()
+
+
+def test_what_fires_as_often_as_its_parts_is_none(colliding):
+    led, following = follows(colliding, 1)
+    labels = colliding.units.copy()
+    labels[led], labels[following] = 2, -1
+    # Leave no more of the parts than there are collisions.
+    for unit in (0, 1):
+        labels[np.flatnonzero(labels == unit)[len(led) :]] = -1
+    assert found(labels, colliding) == [False, False, False]
+
+
+def test_a_rare_part_of_a_neuron_is_explained_by_the_rest(colliding):
+    labels = np.where(colliding.units == 0, 0, -1)
+    labels[np.flatnonzero(labels == 0)[::10]] = 1
+    assert found(labels, colliding) == [False, True]
+
+
+def test_no_clusters_and_one_cluster(colliding):
+    assert found(np.full(len(colliding.units), -1), colliding) == []
+    assert found(np.where(colliding.units == 0, 0, -1), colliding) == [False]

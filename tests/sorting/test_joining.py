@@ -74,6 +74,19 @@ def test_the_more_probable_the_more_often_right(make_spike_template, make_white_
     assert shares == sorted(shares) and shares[-1] > shares[0] + 0.1
 
 
+def test_a_large_neuron_between_two_contacts_is_one(make_spike_template, make_white_traces):
+    # Detected at either contact, and so cut on other channels of 24, though its template is the largest at one of them.
+    template = make_spike_template(20.0, 9.45, num_channels=24, decay=3.0)
+    times = np.arange(200, 590_000, 1500)
+    traces = make_white_traces(template[None].astype("float32"), [times], 600_000)
+    halves = np.arange(len(times)) % 2
+    traces.peaks["channel_index"] = 9 + halves
+    waveforms = SpikeWaveforms.cut(traces.prepared, traces.peaks)
+    assert set(waveforms.channels[9]) != set(waveforms.channels[10])
+    labels, _ = join_clusters(halves, traces.samples, waveforms, RATE, min_valley=0.3, min_cluster_size=10)
+    assert np.unique(labels).tolist() == [0]
+
+
 def test_halves_of_one_neuron_are_joined_and_two_neurons_are_not(two_neurons, waveforms):
     alone, units = two_neurons.is_alone, two_neurons.units
     halves = 2 * units + np.random.default_rng(0).integers(2, size=len(units))
