@@ -24,9 +24,11 @@ MIN_MOTION_UM = 5.0
 MIN_AGREEMENT = 0.5
 # SDs of the noise. Where a shank has no neuron, what is found there is hash, which is the same wherever the tissue is.
 SURE_PEAK = 8.0
-# Nats by which the depths of a shank's spikes are told better when they are moved by what they show themselves. In
-# simulations up to 0.03 where it moves as all do, 0.2 and more where it stands still or moves twice as far.
+# Nats by which the depths of a shank's spikes are told better when they are moved by what they show themselves, or by
+# so many times the motion of all. In simulations up to 0.03 where it moves as all do, 0.2 and more where it stands
+# still or moves twice as far.
 MAX_GAIN_ALONE = 0.1
+OTHER_AMOUNTS = (0.0, 0.5, 2.0)
 DEPTH_BIN_UM = 5.0
 # Tissue moves slowly against this, but for jumps.
 MEDIAN_FILTER_S = 9.0
@@ -156,11 +158,19 @@ def _why_not_as_one(motion, prepared, peaks, locations_um) -> str | None:
         own = (groups == shank) & is_sure
         if _why_too_few(prepared, own.sum()) is not None:
             continue
-        motions = motion, estimate_motion(prepared, peaks[own], locations_um[own])
-        together, alone = (_not_told(one, prepared, peaks[own], locations_um[own]) for one in motions)
-        if together - alone > MAX_GAIN_ALONE:
+        # Few neurons show less of their own motion than what is left or too much when they are moved with all.
+        motions = [estimate_motion(prepared, peaks[own], locations_um[own])]
+        motions += [_scaled(motion, factor) for factor in OTHER_AMOUNTS]
+        together, *alone = (_not_told(one, prepared, peaks[own], locations_um[own]) for one in [motion, *motions])
+        if together - min(alone) > MAX_GAIN_ALONE:
             return f"shank {shank} moves otherwise than all shanks together (its spikes, moved with them, are spread)"
     return None
+
+
+def _scaled(motion, factor):
+    scaled = motion.copy()
+    scaled.displacement = [factor * one for one in motion.displacement]
+    return scaled
 
 
 def _not_told(motion, prepared, peaks, locations_um):

@@ -45,6 +45,13 @@ class MovedShanksSegment(BasePreprocessorSegment):
     def __init__(self, parent_recording_segment, motion, index, locations, shanks):
         super().__init__(parent_recording_segment)
         self.motion, self.index, self.locations, self.shanks = motion, index, locations, shanks
+        # A bin ends half-way to the next. SpikeInterface 0.105.3 leaves the edge between two bins, where there are no
+        # more, to what was in memory.
+        centers = np.asarray(motion.temporal_bins_s[index])
+        self.bins = {
+            "interpolation_time_bin_centers_s": centers,
+            "interpolation_time_bin_edges_s": np.r_[centers[0], 0.5 * (centers[1:] + centers[:-1]), centers[-1]],
+        }
 
     def get_traces(self, start_frame, end_frame, channel_indices):
         """Return moved traces, `(num_samples, num_channels)`."""
@@ -62,5 +69,6 @@ class MovedShanksSegment(BasePreprocessorSegment):
                 self.motion,
                 segment_index=self.index,
                 spatial_interpolation_kwargs=KERNEL,
+                **self.bins,
             )
         return moved if channel_indices is None else moved[:, channel_indices]

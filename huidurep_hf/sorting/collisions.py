@@ -66,9 +66,10 @@ def find_collisions(labels, samples, events, templates, neighborhoods, whitened,
 def _suspects(templates, counts, max_lag):
     """Clusters whose template may be a sum of others: dict of cluster to the others, `(num_others,)`."""
     others_of = {}
+    is_visible = templates.any(axis=1).astype("float32")
+    is_seen_with = is_visible @ is_visible.T > 0
     for unit, template in enumerate(templates):
-        is_seen_with = np.square(templates * template.any(axis=0)).any(axis=(1, 2))
-        others = np.flatnonzero((MAX_RELATIVE_COUNT * counts > counts[unit]) & is_seen_with)
+        others = np.flatnonzero((MAX_RELATIVE_COUNT * counts > counts[unit]) & is_seen_with[unit])
         if len(others) == 0:
             continue
         padded = np.pad(template, ((max_lag, max_lag), (0, 0)))[None]
@@ -96,8 +97,10 @@ def _waveforms(units, labels, placed, neighborhoods, whitened, max_lag, seed):
         num_before=num_before + max_lag,
         num_after=num_after + max_lag,
     )
-    waveforms = [batch.waveforms / batch.noise_levels[:, None, :] for batch in batches]
-    waveforms = np.concatenate(waveforms) if waveforms else None
+    num_samples, num_neighbors = num_before + num_after + 2 * max_lag, neighborhoods.channel_indices.shape[1]
+    waveforms = np.empty((len(spikes), num_samples, num_neighbors), dtype="float32")
+    for batch in batches:
+        waveforms[batch.first : batch.first + len(batch.waveforms)] = batch.waveforms / batch.noise_levels[:, None, :]
     for unit in units:
         yield unit, waveforms[labels[spikes] == unit]
 

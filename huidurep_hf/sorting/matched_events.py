@@ -56,9 +56,7 @@ def match_events(clusters, peaks, prepared, whitened, parameters):
             logger.info("match: not every unit asked for is found by its template; clusters are left as they are")
             return peaks, np.arange(len(peaks)), clusters.labels, clusters.samples
     else:
-        clear = average_templates(labels, clusters.samples, peaks, prepared, parameters.seed)
-        depths = signed(clear, parameters.peak_sign).max(axis=(1, 2))
-        matched, templates = _without_false_units(matched, templates, depths, pair, whitened, parameters)
+        matched, templates = _without_false_units(matched, templates, pair, prepared, whitened, parameters)
         matched = add_weakened_spikes(matched, templates, whitened.as_recorded)
         matched = join_matched(
             matched, templates, whitened.as_recorded, min_valley=parameters.min_valley, seed=parameters.seed
@@ -137,19 +135,28 @@ def pair_events(peaks, samples, matched, neighborhoods, max_gap):
     return found
 
 
-def _without_false_units(matched, templates, depths, pair, whitened, parameters):
+def _without_false_units(matched, templates, pair, prepared, whitened, parameters):
     """Spikes and templates without those that find noise or remains; matched again, as these took spikes of others."""
     for _ in range(MAX_MATCHES):
         is_noise = ~is_supported(matched, templates, whitened.as_recorded, parameters.seed)
+        depths = _depths(matched, len(templates), prepared, parameters)
         is_rest = find_remains(matched["cluster_index"], pair(matched) >= 0, depths, parameters.detect_threshold)
         is_kept = ~(is_noise | is_rest)
         if is_kept.all():
             break
         logger.info("match: %d of %d clusters are noise", is_noise.sum(), len(templates))
         logger.info("match: %d of %d clusters are remains of others", is_rest.sum(), len(templates))
-        templates, depths = templates.chosen(is_kept), depths[is_kept]
+        templates = templates.chosen(is_kept)
         matched = match_templates(whitened.as_recorded, templates)
     return matched, templates
+
+
+def _depths(matched, num_units, prepared, parameters):
+    """Trough of each unit's average spike (peak, where those are detected), `(num_units,)` SDs of the noise."""
+    samples = matched["sample_index"].astype("int64")
+    averages = average_templates(matched["cluster_index"], samples, matched, prepared, parameters.seed)
+    depths = signed(averages, parameters.peak_sign).max(axis=(1, 2))
+    return np.pad(depths, (0, num_units - len(depths)))
 
 
 def _amplitudes(spikes, prepared):

@@ -109,13 +109,3 @@ def share_told(first, second):
     left = (in_bin * entr(both / np.maximum(in_bin, 1)).sum(axis=0)).sum() / total
     left += (np.count_nonzero(in_bin) - 1) / (2 * total)
     return max(float(entropy - left), 0.0) / entropy
-
-
-def entropy_of(counts):
-    """Entropy of the distribution that some counts are drawn from, nats, less what chance alone takes (Miller 1955).
-
-    Args:
-        counts: `(num_bins,)`, not all 0.
-    """
-    total = counts.sum()
-    return float(entr(counts / total).sum()) + (len(counts) - 1) / (2 * total)

@@ -5,8 +5,9 @@ some displacements alone as well; but when the tissue comes back to where it was
 """
 
 import numpy as np
+from scipy.special import entr
 
-from .motion_pieces import entropy_of, share_told
+from .motion_pieces import share_told
 
 # How far the state tells of which unit a spike is, times the dial from split to merged: 0.3 at its default. On seven
 # development recordings four of five parts of one neuron have more, two neurons that are always active up to 0.22
@@ -15,8 +16,8 @@ MIN_SHARE_TIMES_VALLEY = 0.09
 # The time that was spent in a state is looked at in so many parts: a neuron silent at first and at last shows.
 NUM_PARTS = 4
 # Of what there is to know about the part that a spike fell in. A neuron that fires three times as fast in one half of
-# the time as in the other has 0.1, one that fires in two parts alone has 0.5.
-MAX_SHARE_OF_TIME = 0.2
+# the time as in the other has 0.1, one that is silent in one part 0.2 and in two parts 0.5.
+MAX_SHARE_OF_TIME = 0.17
 # Fewer spikes do not tell at which displacements and when a unit fires.
 MIN_SPIKES = 12
 
@@ -57,5 +58,11 @@ def replace_each_other(first, second, distance, min_valley):
 
 
 def _time_told(counts):
-    """How much of what there is to know about the part that a unit's spikes fell in is known, all states together."""
-    return 1 - entropy_of(counts.sum(axis=0)) / np.log(NUM_PARTS)
+    """How much of what there is to know about the part that a unit's spikes fell in is known, where their states are.
+
+    Corrected for chance (Miller 1955). A sum over states would take early in one and late in another for even.
+    """
+    in_state = counts.sum(axis=1)
+    left = (in_state * entr(counts / np.maximum(in_state, 1)[:, None]).sum(axis=1)).sum()
+    left += np.count_nonzero(in_state) * (NUM_PARTS - 1) / 2
+    return 1 - left / (in_state.sum() * np.log(NUM_PARTS))

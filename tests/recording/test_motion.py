@@ -4,12 +4,13 @@ from probeinterface import ProbeGroup
 from spikeinterface.core import NumpyRecording, append_recordings
 from spikeinterface.core.base import base_peak_dtype
 from spikeinterface.core.motion import Motion
+from spikeinterface.preprocessing import get_spatial_interpolation_kernel
 from spikeinterface.sortingcomponents.peak_localization import localize_peaks
 
 from huidurep_hf.recording.detection import detect
 from huidurep_hf.recording.motion import agreement_of_parts, check_motion, follow_motion
 from huidurep_hf.recording.motion_estimate import estimate_motion
-from huidurep_hf.recording.moved_shanks import MovedShanksRecording
+from huidurep_hf.recording.moved_shanks import KERNEL, MovedShanksRecording
 from huidurep_hf.recording.preparation import prepare
 
 from ..drifting import drifting_recording
@@ -126,6 +127,26 @@ def test_shanks_are_moved_each_by_itself(second_is_higher_by_um):
         alone = MovedShanksRecording(recording.select_channels(own), motion, np.zeros(32, dtype=int))
         np.testing.assert_array_equal(moved.get_traces(channel_ids=own), alone.get_traces())
     assert not np.allclose(moved.get_traces(), recording.get_traces(), atol=0.5)
+
+
+def test_traces_are_moved_by_the_displacement_of_their_bin_in_each_segment():
+    parts = [two_shanks(seconds=4.0), two_shanks(seconds=2.0)]
+    recording = append_recordings([part.select_channels(part.channel_ids[::2]) for part in parts])
+    recording.shift_times(100.0)
+    displacements, num_seconds = ([0.0, 7.0, 14.0, -21.0], [3.0, 18.0]), (4, 2)
+    motion = Motion(
+        [np.array(one)[:, None] for one in displacements],
+        [100.0 + np.arange(num) + 0.5 for num in num_seconds],
+        np.array([300.0]),
+    )
+    moved = MovedShanksRecording(recording, motion, np.zeros(32, dtype=int))
+    locations = recording.get_channel_locations()
+    for segment, of_bins in enumerate(displacements):
+        for second, displacement in enumerate(of_bins):
+            inside = {"segment_index": segment, "start_frame": 3000 * second, "end_frame": 3000 * (second + 1)}
+            kernel = get_spatial_interpolation_kernel(locations, locations + [0.0, displacement], **KERNEL)
+            expected = recording.get_traces(**inside) @ kernel
+            np.testing.assert_allclose(moved.get_traces(**inside), expected, atol=1e-3)
 
 
 @pytest.mark.parametrize(

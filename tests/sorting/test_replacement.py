@@ -18,11 +18,19 @@ def test_parts_replace_each_other_and_neurons_do_not():
     assert not replace_each_other(up, up + down, distance=0.3, min_valley=0.3)
 
 
-@pytest.mark.parametrize("active", [(1, 1, 0, 0), (0, 1, 1, 0), (0, 0, 0, 1)])
+@pytest.mark.parametrize("active", [(1, 1, 0, 0), (0, 1, 1, 0), (0, 0, 0, 1), (1, 1, 1, 0)])
 def test_a_neuron_silent_when_the_tissue_came_back_is_no_part(active):
     up, at_times = spread_over_parts(60, 10, 0), np.outer([0, 10, 60], active) / sum(active)
     assert not replace_each_other(up, at_times, distance=0.3, min_valley=0.3)
     assert not replace_each_other(at_times, up, distance=0.3, min_valley=0.3)
+
+
+def test_a_neuron_active_for_one_stretch_of_the_time_is_no_part():
+    # The tissue goes A B C A B C A; one fires in A, the other for three stretches in a row.
+    in_a = spread_over_parts(60, 0, 0)
+    once = np.array([[0.0, 11, 17, 0], [0, 0, 14, 14], [15, 13, 0, 0]])
+    assert once.sum(axis=0).min() > 12
+    assert not replace_each_other(in_a, once, distance=0.3, min_valley=0.3)
 
 
 def test_few_spikes_do_not_tell():
