@@ -111,13 +111,13 @@ def _test_pairs(labels, shifts, waveforms, sampling_rate, seed):
 
 def _valley(waveforms, spikes, shifts, shift):
     """Depth of the valley between the spikes of two clusters along the difference of their averages."""
-    common = np.intersect1d(*(waveforms.channels_of(one) for one in spikes))
+    # A channel that a part of the spikes is not cut on would tell the clusters by that.
+    common, first, second = waveforms.common(*spikes)
     if len(common) == 0:
         return 1.0
-    first_shifts = shifts[spikes[0]]
-    second_shifts = np.clip(shifts[spikes[1]] + shift, -waveforms.margin, waveforms.margin)
-    first = waveforms.aligned_on(spikes[0], first_shifts, common)
-    second = waveforms.aligned_on(spikes[1], second_shifts, common)
+    second_shifts = np.clip(shifts[second] + shift, -waveforms.margin, waveforms.margin)
+    first = waveforms.aligned_on(first, shifts[first], common)
+    second = waveforms.aligned_on(second, second_shifts, common)
     averages = first.mean(axis=0), second.mean(axis=0)
     difference = averages[1] - averages[0]
     standard_error = np.sqrt(1 / len(first) + 1 / len(second))

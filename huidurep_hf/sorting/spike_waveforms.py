@@ -14,8 +14,6 @@ MARGIN_MS = 0.5
 NUM_CHANNELS = 16
 MAX_SPIKES_PER_AVERAGE = 300
 MIN_SHARE_OF_SPIKES = 0.5
-# Where two units are compared, a channel on which more of the spikes are missing would tell the units by that.
-MIN_SHARE_OF_COMMON = 0.9
 
 
 @dataclass(frozen=True)
@@ -98,11 +96,20 @@ class SpikeWaveforms:
         found = np.take_along_axis(waveforms, place[:, None, :], axis=2)
         return np.where(is_wanted.any(axis=1)[:, None, :], found, 0)
 
-    def channels_of(self, spikes):
-        """Channels that nearly all of some spikes were cut on, ascending."""
-        near = self.channels[self.peak_channels[spikes]]
-        counts = np.bincount(near[near >= 0], minlength=len(self.channels))
-        return np.flatnonzero(counts >= MIN_SHARE_OF_COMMON * max(len(spikes), 1))
+    def common(self, first, second):
+        """Channels around those that most spikes of each of two units were cut on, and the spikes cut on all of them.
+
+        Args:
+            first, second: `(num_spikes,)` indices of each unit's spikes, neither empty.
+
+        Returns:
+            `(channels, first, second)`; no channels, and no spikes, where the units are far apart.
+        """
+        near = [self.channels[np.bincount(self.peak_channels[spikes]).argmax()] for spikes in (first, second)]
+        common = np.intersect1d(*near)
+        common = common[common >= 0]
+        is_cut_on_all = (self.channels[:, :, None] == common).any(axis=1).all(axis=1) & (len(common) > 0)
+        return common, *(spikes[is_cut_on_all[self.peak_channels[spikes]]] for spikes in (first, second))
 
     def by_state(self, states, num_before):
         """Walk through spikes that were cut on one channel in each state of the tissue.
