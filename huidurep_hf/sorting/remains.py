@@ -8,7 +8,7 @@ trough stands above the threshold, but for those that a larger spike hides.
 import numpy as np
 from scipy.special import ndtr
 
-# Of the detections that noise allows for. Of 184 units of twelve development recordings with bursts and synchrony,
+# Of the detections that noise allows for. Of 184 units of ten development recordings with bursts and synchrony,
 # neurons had 0.5 and more; 0.14, 0.24 and 0.39 were remains (and 0.38 a neuron of which a third was found).
 MIN_DETECTED = 0.4
 

@@ -68,12 +68,6 @@ def test_a_rare_neuron_is_none_though_most_of_its_template_is_like_another(make_
     assert found(traces.units, traces) == [False, False]
 
 
-def test_a_rare_part_of_a_neuron_is_explained_by_the_rest(colliding):
-    labels = np.where(colliding.units == 0, 0, -1)
-    labels[np.flatnonzero(labels == 0)[::10]] = 1
-    assert found(labels, colliding) == [False, True]
-
-
 def test_no_clusters_and_one_cluster(colliding):
     assert found(np.full(len(colliding.units), -1), colliding) == []
     assert found(np.where(colliding.units == 0, 0, -1), colliding) == [False]
