@@ -96,7 +96,7 @@ def find_false_units(units, is_detected, templates, parameters):
     is_faint = np.abs(templates).max(axis=(1, 2)) < MIN_SNR
     is_spike = units >= 0
     depths = signed(templates, parameters.peak_sign).max(axis=(1, 2))
-    # Matching has looked for them already, by templates of the clusters; these are those of the spikes that it found.
+    # Matching has looked for them already, before units were joined and spikes found twice were dropped.
     is_rest = find_remains(units[is_spike], is_detected[is_spike], depths, parameters.detect_threshold)
     logger.info("match: %d of %d units are faint, %d remains of others", is_faint.sum(), len(templates), is_rest.sum())
     return is_faint | is_rest
