@@ -1,4 +1,4 @@
-"""What each choice is worth: train variants of one run on as many pairs of spikes, and compare their embeddings."""
+"""What each choice is worth: train variants of one run on as many pairs of spikes, and compare what they give."""
 
 import dataclasses
 import json
@@ -11,7 +11,8 @@ import numpy as np
 import yaml
 from tqdm import tqdm
 
-from .embedding import METHOD, agreement, cluster_by_density, cluster_by_mixture
+from .clean_truth import add_spikes, model_gain_db
+from .embedding import METHOD, agreement, cluster_by_density, cluster_by_kmeans, cluster_by_mixture
 from .features import model_features, own_features
 from .run_record import ResultFile, describe_environment
 from .spikes import TrueSpikes, true_spikes
@@ -20,6 +21,9 @@ from .tables import markdown_table, mean_and_sd
 logger = logging.getLogger("huidurep_hf")
 
 FEATURES = ("model", "model + own location")
+RECORDINGS = ("development", "held_out")
+FAINT_SNR = (4.0, 8.0)
+MAX_SPIKES_PER_UNIT = 150
 
 
 @dataclass(frozen=True)
@@ -30,15 +34,25 @@ class AblationParameters:
         base: fields of `PretrainingArguments` that all arms share.
         arms: name -> fields that differ; `model` and `views` are merged with those of `base`.
         seeds: of the training, one run of each arm for each.
-        recording_seeds: development recordings, one of each condition for each.
+        recordings: `development` (`DEVELOPMENT_CONDITIONS`: cells and probes that may be trained on), by which choices
+            are made; or `held_out` (`RECORDING_CONDITIONS`), by which none may be.
+        recording_seeds: one recording of each condition for each.
         num_mixture_seeds: Gaussian mixtures per set of features.
+
+    Raises:
+        ValueError: unknown recordings.
     """
 
     base: dict
     arms: dict[str, dict]
     seeds: tuple[int, ...] = (0,)
+    recordings: str = "development"
     recording_seeds: tuple[int, ...] = (900, 901)
     num_mixture_seeds: int = 3
+
+    def __post_init__(self):
+        if self.recordings not in RECORDINGS:
+            raise ValueError(f"Got recordings {self.recordings!r}; expected one of {list(RECORDINGS)}.")
 
     @classmethod
     def from_yaml(cls, path: str | Path, **overrides) -> "AblationParameters":
@@ -60,13 +74,27 @@ class AblationParameters:
         return {**self.base, **changes, **merged, "seed": seed}
 
 
+@dataclass(frozen=True)
+class MeasuredSpikes:
+    """What arms are measured on, of one recording.
+
+    Attributes:
+        spikes: its true spikes, for the embedding.
+        noisy: spikes that were added to it, for the denoiser.
+        clean: their clean waveforms, of the shape of `noisy.waveforms`.
+    """
+
+    spikes: TrueSpikes
+    noisy: TrueSpikes
+    clean: np.ndarray
+
+
 def ablate(
     parameters: AblationParameters, output: str | Path, arms: tuple[str, ...] | None = None, progress: bool = True
 ) -> dict:
     """Train and measure every arm; go on where an earlier call was cut short.
 
-    The recordings are those of `DEVELOPMENT_CONDITIONS`, never those that figures are reported on. A run's folder is
-    deleted once it is measured.
+    A run's folder is deleted once it is measured.
 
     Args:
         parameters: what to compare.
@@ -85,6 +113,7 @@ def ablate(
         raise ValueError(f"Unknown arms {unknown}; there are {list(parameters.arms)}.")
     identity = {
         "base": parameters.base,
+        "recordings": parameters.recordings,
         "recording_seeds": list(parameters.recording_seeds),
         "num_mixture_seeds": parameters.num_mixture_seeds,
         "method": METHOD,
@@ -99,10 +128,10 @@ def ablate(
                 f"{plain_changes(parameters, row['arm'])}. Give the arm another name, or another output file."
             )
     cases = [case for case in cases if not results.has_row(arm=case[0], seed=case[1])]
-    spikes = development_spikes(parameters.recording_seeds) if cases else {}
+    measured = measured_spikes(parameters.recordings, parameters.recording_seeds) if cases else {}
     for arm, seed in tqdm(cases, desc="ablate", disable=not progress):
         folder = Path(output).with_suffix("") / f"{arm.replace(' ', '_').replace('/', '_')}-{seed}"
-        results.add_row({"arm": arm, "seed": seed, **_run_arm(parameters, arm, seed, folder, spikes, progress)})
+        results.add_row({"arm": arm, "seed": seed, **_run_arm(parameters, arm, seed, folder, measured, progress)})
         shutil.rmtree(folder)
     return results.content
 
@@ -112,44 +141,52 @@ def plain_changes(parameters: AblationParameters, arm: str) -> dict:
     return json.loads(json.dumps(parameters.arms[arm] or {}))
 
 
-def development_spikes(recording_seeds) -> dict[str, list[TrueSpikes]]:
-    """True spikes of the development recordings, by condition."""
-    from ..simulation.recordings import DEVELOPMENT_CONDITIONS, generate_recording
+def measured_spikes(recordings: str, recording_seeds) -> dict[str, list[MeasuredSpikes]]:
+    """Spikes of generated recordings, by condition."""
+    from ..simulation.recordings import DEVELOPMENT_CONDITIONS, RECORDING_CONDITIONS, generate_recording, place_units
 
     found = {}
-    for condition, recording_parameters in DEVELOPMENT_CONDITIONS.items():
+    conditions = DEVELOPMENT_CONDITIONS if recordings == "development" else RECORDING_CONDITIONS
+    for condition, recording_parameters in conditions.items():
         found[condition] = []
         for seed in recording_seeds:
-            truth = generate_recording(dataclasses.replace(recording_parameters, seed=seed))
-            spikes = true_spikes(truth.recording, truth.sorting, truth.unit_snr, max_spikes_per_unit=150, seed=seed)
-            found[condition].append(spikes)
+            seeded = dataclasses.replace(recording_parameters, seed=seed)
+            truth = generate_recording(seeded)
+            # Generated as it is read; it will be read several times.
+            recording = truth.recording.save(format="memory", progress_bar=False, verbose=False)
+            spikes = true_spikes(
+                recording, truth.sorting, truth.unit_snr, max_spikes_per_unit=MAX_SPIKES_PER_UNIT, seed=seed
+            )
+            at_rest = place_units(dataclasses.replace(seeded, drift_um=None))
+            found[condition].append(MeasuredSpikes(spikes, *add_spikes(recording, at_rest, seed=seed)))
     return found
 
 
 def ablation_table(content: dict) -> str:
-    """Mean ± SD over training seeds of the agreement, an arm per line, the conditions' mean last."""
+    """Mean ± SD over training seeds, an arm per line: agreement by k-means in each condition, means over conditions."""
     rows = content["rows"]
     if not rows:
         return "No figures."
-    conditions = list(rows[0]["mixture_ari"]["model"])
+    conditions = list(rows[0]["kmeans_ari"]["model"])
     lines = []
     for arm in dict.fromkeys(row["arm"] for row in rows):
         of_arm = [row for row in rows if row["arm"] == arm]
-        cells = [
-            mean_and_sd([row["mixture_ari"]["model"][condition] for row in of_arm], digits=3)
-            for condition in conditions
-        ]
-        for features in FEATURES:
-            scores = [row["mixture_ari"].get(features) for row in of_arm]
-            cells.append(mean_and_sd([np.mean(list(s.values())) for s in scores if s is not None], digits=3))
-        cells.append(mean_and_sd([np.mean(list(row["density_ari"].values())) for row in of_arm], digits=3))
-        pairs_per_s = np.median([row["pairs_seen"] / row["seconds"] for row in of_arm])
-        lines.append([arm, *cells, f"{of_arm[0]['num_parameters']:,}", f"{pairs_per_s:.0f}"])
-    header = ["", *conditions, "mean", "mean, with own location", "mean, HDBSCAN", "parameters", "pairs/s"]
-    return markdown_table(header, lines)
+        scores = [[row["kmeans_ari"]["model"][condition] for row in of_arm] for condition in conditions]
+        for method in ("kmeans_ari", "mixture_ari", "density_ari"):
+            scores += [_means(row[method].get(features) for row in of_arm) for features in FEATURES]
+        cells = [mean_and_sd(of_cell, digits=3) for of_cell in scores]
+        gain = mean_and_sd(_means(row["denoiser_gain_db"] for row in of_arm), digits=1)
+        lines.append([arm, *cells, gain, f"{of_arm[0]['num_parameters']:,}"])
+    means = [f"{method}{where}" for method in ("k-means", "mixture", "HDBSCAN") for where in ("", ", own location")]
+    return markdown_table(["", *conditions, *means, "denoiser (dB)", "parameters"], lines)
 
 
-def _run_arm(parameters, arm, seed, folder, spikes, progress) -> dict:
+def _means(by_condition) -> list[float]:
+    """The mean over conditions of each run that has figures."""
+    return [float(np.mean(list(scores.values()))) for scores in by_condition if scores]
+
+
+def _run_arm(parameters, arm, seed, folder, measured, progress) -> dict:
     """Train an arm and measure it; plain JSON values."""
     from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
     from ..model.modeling_huidurep import HuiduRepModel
@@ -161,15 +198,19 @@ def _run_arm(parameters, arm, seed, folder, spikes, progress) -> dict:
     checkpoint = trainer.run(resume=folder.exists(), progress_bar=progress)
     model = HuiduRepModel.from_pretrained(checkpoint)
     extractor = HuiduRepFeatureExtractor.from_pretrained(checkpoint)
-    scores = {"mixture_ari": {}, "density_ari": {}}
-    for condition, recordings in spikes.items():
-        of_condition = [_score(one, model, extractor, parameters.num_mixture_seeds) for one in recordings]
-        for features in of_condition[0]:
-            mixture = [found[features][0] for found in of_condition]
-            scores["mixture_ari"].setdefault(features, {})[condition] = float(np.mean(mixture))
-        scores["density_ari"][condition] = float(np.mean([found["model"][1] for found in of_condition]))
+    scores = {"kmeans_ari": {}, "mixture_ari": {}, "density_ari": {}}
+    gains = {}
+    for condition, recordings in measured.items():
+        of_condition = [_agreements(one.spikes, model, extractor, parameters.num_mixture_seeds) for one in recordings]
+        for method, of_method in scores.items():
+            for features in of_condition[0]:
+                mean = np.mean([found[features][method] for found in of_condition])
+                of_method.setdefault(features, {})[condition] = float(mean)
+        gain = [model_gain_db(one.noisy, one.clean, model, extractor, FAINT_SNR) for one in recordings]
+        gains[condition] = float(np.nanmean(gain))
     return {
         **scores,
+        "denoiser_gain_db": gains,
         "changes": plain_changes(parameters, arm),
         "num_parameters": model.num_parameters(),
         "pairs_seen": trainer.progress.step * arguments.batch_size,
@@ -177,15 +218,17 @@ def _run_arm(parameters, arm, seed, folder, spikes, progress) -> dict:
     }
 
 
-def _score(spikes: TrueSpikes, model, extractor, num_seeds: int) -> dict[str, tuple[float, float]]:
-    """Agreement by mixture and by density of each set of features that a model gives."""
+def _agreements(spikes: TrueSpikes, model, extractor, num_seeds: int) -> dict[str, dict[str, float]]:
+    """Agreement with the truth of each set of features that a model gives, by k-means, mixture and density."""
     features = own_features(spikes, model_features(spikes, model, extractor))
     num_units = len(np.unique(spikes.labels))
-    return {
-        name: (
-            agreement(spikes.labels, cluster_by_mixture(features[name], num_units, range(num_seeds)))[0],
-            agreement(spikes.labels, cluster_by_density(features[name])[None])[0],
-        )
-        for name in FEATURES
-        if name in features
-    }
+    found = {}
+    for name in FEATURES:
+        if name in features:
+            clusterings = {
+                "kmeans_ari": cluster_by_kmeans(features[name], num_units),
+                "mixture_ari": cluster_by_mixture(features[name], num_units, range(num_seeds)),
+                "density_ari": cluster_by_density(features[name])[None],
+            }
+            found[name] = {method: agreement(spikes.labels, of_all)[0] for method, of_all in clusterings.items()}
+    return found

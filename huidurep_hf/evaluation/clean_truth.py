@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 
 from .baselines import in_probe_order
-from .denoising import best_low_rank_denoiser, denoising_table
+from .denoising import best_low_rank_denoiser, denoising_table, snr_gain_db
 from .features import extract, run_model, with_random_decoder
 from .spikes import TrueSpikes, true_spikes, waveforms_at
 
@@ -76,3 +76,20 @@ def evaluate_denoiser(spikes: TrueSpikes, clean: np.ndarray, model, feature_extr
     }
     rows = denoising_table(truth, noisy, denoised, spikes.labels)
     return [{**row, "pca_rank": rank} for row in rows]
+
+
+def model_gain_db(
+    spikes: TrueSpikes, clean: np.ndarray, model, feature_extractor, snr_range: tuple[float, float]
+) -> float:
+    """SNR gain of a model's denoiser on spikes whose clean trough lies in a range of noise SDs; NaN without any.
+
+    Args:
+        spikes, clean, model, feature_extractor: as in [`evaluate_denoiser`].
+        snr_range: from, and below.
+    """
+    features = extract(spikes, feature_extractor)
+    truth = extract(dataclasses.replace(spikes, waveforms=clean), feature_extractor)["waveforms"].numpy()
+    snr = -truth.min(axis=(1, 2)) if len(truth) else np.zeros(0)
+    chosen = (snr >= snr_range[0]) & (snr < snr_range[1])
+    denoised = run_model(model, features)[1]
+    return snr_gain_db(truth[chosen], features["waveforms"].numpy()[chosen], denoised[chosen])

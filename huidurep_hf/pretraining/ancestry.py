@@ -11,14 +11,11 @@ TRAINING_FILE = "training.json"
 UNKNOWN_DATA = {"licenses": ["unknown"], "neurons": ["unknown"], "probes": ["unknown"]}
 
 
-def read_data_record(checkpoint: str) -> dict:
-    """Return what a checkpoint's training record says of its data, as `describe_data` gives it.
+def read_record(checkpoint: str) -> dict | None:
+    """Return a checkpoint's training record, None if it has none.
 
     Args:
         checkpoint: folder or hub name.
-
-    Returns:
-        `licenses`, `neurons` and `probes`, lists of names; each is `["unknown"]` where there is no record.
     """
     path = cached_file(
         resolve_checkpoint(checkpoint),
@@ -26,9 +23,16 @@ def read_data_record(checkpoint: str) -> dict:
         _raise_exceptions_for_missing_entries=False,
         _raise_exceptions_for_connection_errors=False,
     )
-    if path is None:
-        return UNKNOWN_DATA
-    data = json.loads(Path(path).read_text()).get("data", {})
+    return None if path is None else json.loads(Path(path).read_text())
+
+
+def data_of(record: dict | None) -> dict:
+    """Return what a training record says of its data, as `describe_data` gives it.
+
+    Returns:
+        `licenses`, `neurons` and `probes`, lists of names; each is `["unknown"]` where there is no record.
+    """
+    data = (record or {}).get("data", {})
     return {name: data.get(name, unknown) for name, unknown in UNKNOWN_DATA.items()}
 
 

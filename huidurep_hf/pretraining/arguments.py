@@ -13,12 +13,15 @@ from .view_parameters import ViewParameters
 FREE_FIELDS = (
     "temperature",
     "denoising_weight",
+    "denoising_error",
     "location_weight",
     "objective",
     "hidden_dropout_prob",
     "attention_probs_dropout_prob",
 )
 """Fields of `HuiduRepConfig` on which no weight's meaning depends."""
+
+TRAINED_PARTS = ("all", "denoiser")
 
 
 @dataclass(frozen=True)
@@ -31,7 +34,9 @@ class PretrainingArguments:
         model: fields of `HuiduRepConfig` that differ from its defaults.
         paper: train the published architecture instead of ours.
         start: folder or hub name of a checkpoint that training goes on from, with its weights, heads and
-            configuration; of the latter `model` may change objective, weights of losses, temperature and dropout.
+            configuration; of the latter `model` may change objective, weights and kind of losses, temperature and
+            dropout.
+        trained: `all` weights, or those of the `denoiser` alone: embeddings and locations stay to the bit.
         views: ranges of the views.
         max_displacement_um: farthest that the two spikes of a pair may lie apart along the probe by the unit's drift;
             0 for pairs of one and the same waveform.
@@ -59,6 +64,7 @@ class PretrainingArguments:
     model: dict = field(default_factory=dict)
     paper: bool = False
     start: str | None = None
+    trained: str = "all"
     views: ViewParameters = field(default_factory=ViewParameters)
     max_displacement_um: float = 80.0
     num_steps: int = 3000
@@ -77,6 +83,10 @@ class PretrainingArguments:
     evaluate_every: int = 250
     checkpoint_every: int = 250
     seed: int = 0
+
+    def __post_init__(self):
+        if self.trained not in TRAINED_PARTS:
+            raise ValueError(f"Got trained {self.trained!r}; expected one of {list(TRAINED_PARTS)}.")
 
     @classmethod
     def from_yaml(cls, path: str | Path, **overrides) -> "PretrainingArguments":

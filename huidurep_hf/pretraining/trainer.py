@@ -18,7 +18,7 @@ from tqdm import tqdm
 from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
 from ..model.pretraining_huidurep import HuiduRepForPreTraining
 from ..spike_dataset.noise_snippets import NoiseSnippets
-from .ancestry import join_data, read_data_record
+from .ancestry import data_of, join_data, read_record
 from .arguments import PretrainingArguments
 from .dataset import ProbeBatches, SpikePairs, describe_data, load_spikes
 from .monitor import sort_validation_units
@@ -79,7 +79,8 @@ class Pretrainer:
         mixed_precision: `no`, `bf16` or `fp16`; left out, what `accelerate launch` was told.
 
     Raises:
-        ValueError: if the batch cannot be shared among the processes, or the dataset does not fit the model.
+        ValueError: if the batch cannot be shared among the processes, the dataset does not fit the model, or its
+            denoiser cannot be trained alone.
     """
 
     def __init__(
@@ -127,9 +128,11 @@ class Pretrainer:
         if self.on_gpu and self._fits_on_gpu(self.pairs.num_bytes):
             self.pairs.hold_on(self.accelerator.device)
         self.data_record = describe_data(spikes)
+        self.start_record = None
         if arguments.start is not None:
             # What is learned on goes into the weights, and so do its licences.
-            self.data_record = join_data(read_data_record(arguments.start), self.data_record)
+            self.start_record = read_record(arguments.start)
+            self.data_record = join_data(data_of(self.start_record), self.data_record)
         self.views = SpikeViews(arguments.views, self.config, geometry.peak_sample, self._recorded_noise())
         shuffled = np.random.default_rng([arguments.seed, 0]).permutation(len(self.pairs))
         self.validation_units = np.sort(shuffled[: arguments.num_validation_units])
@@ -166,6 +169,14 @@ class Pretrainer:
                 # Heads that the checkpoint lacks are drawn; the momentum branch starts from the trained one.
                 model = HuiduRepForPreTraining.from_pretrained(arguments.start, config=self.config)
         model.train()
+        if arguments.trained == "denoiser":
+            if self.config.fuse_denoised:
+                raise ValueError(
+                    "With fuse_denoised the embedding is made of denoised spikes, so the denoiser cannot be trained "
+                    "alone; leave out `trained`."
+                )
+            model.requires_grad_(False)
+            model.huidurep.backbone.decoder.requires_grad_(True)
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         groups = [
             {"params": [p for p in trained if p.ndim >= 2], "weight_decay": arguments.weight_decay},
@@ -333,6 +344,7 @@ class Pretrainer:
             "seconds": round(self.progress.seconds, 1),
             "final_losses": losses,
             "data": self.data_record,
+            **({} if self.start_record is None else {"start": self.start_record}),
             "num_training_units": len(self.training_units),
             "num_processes": self.accelerator.num_processes,
             "device": str(self.accelerator.device.type),

@@ -1,10 +1,13 @@
+import dataclasses
 import json
 
+import numpy as np
 import pytest
 import yaml
 
 from huidurep_hf.evaluation import ablation
 from huidurep_hf.evaluation.ablation import AblationParameters, ablate, ablation_table
+from huidurep_hf.simulation.recordings import RECORDING_CONDITIONS
 
 
 @pytest.fixture
@@ -25,10 +28,15 @@ def config(spike_dataset, tmp_path):
     return path
 
 
-def test_arms_differ_in_what_they_say_and_a_second_call_adds_only_what_is_missing(
-    config, spikes, tmp_path, monkeypatch
-):
-    monkeypatch.setattr(ablation, "development_spikes", lambda seeds: {"tetrode": [spikes]})
+@pytest.fixture
+def measured(spikes, monkeypatch):
+    clean = np.zeros_like(spikes.waveforms)
+    clean[:, spikes.peak_sample] = -5.0
+    one = ablation.MeasuredSpikes(spikes, spikes, clean)
+    monkeypatch.setattr(ablation, "measured_spikes", lambda recordings, seeds: {"tetrode": [one]})
+
+
+def test_arms_differ_in_what_they_say_and_a_second_call_adds_only_what_is_missing(config, measured, tmp_path):
     parameters = AblationParameters.from_yaml(config, num_mixture_seeds=1)
     output = tmp_path / "rows.json"
     first = ablate(parameters, output, arms=("base",), progress=False)
@@ -39,13 +47,18 @@ def test_arms_differ_in_what_they_say_and_a_second_call_adds_only_what_is_missin
     small, wide = content["rows"]
     assert wide["num_parameters"] > small["num_parameters"]
     assert small["pairs_seen"] == wide["pairs_seen"] == 16
-    assert set(wide["mixture_ari"]) == {"model", "model + own location"}
+    for method in ("kmeans_ari", "mixture_ari", "density_ari"):
+        assert set(wide[method]) == {"model", "model + own location"}
+        assert all(-0.5 <= score <= 1.0 for scores in wide[method].values() for score in scores.values())
+    assert wide["denoiser_gain_db"]["tetrode"] != small["denoiser_gain_db"]["tetrode"]
     assert not list(output.with_suffix("").iterdir())
     other = AblationParameters(parameters.base, {"wide": {"model": {"hidden_size": 48}}}, num_mixture_seeds=1)
     with pytest.raises(ValueError, match="another arm 'wide'"):
         ablate(other, output, progress=False)
     table = ablation_table(content)
-    assert "| wide |" in table and "mean, HDBSCAN" in table
+    assert "| wide |" in table and "HDBSCAN, own location" in table
+    with pytest.raises(ValueError, match="recordings"):
+        ablate(dataclasses.replace(parameters, recordings="held_out"), output, progress=False)
 
 
 def test_overrides_are_merged_into_the_model(config):
@@ -61,3 +74,13 @@ def test_mistakes_are_named(config, tmp_path):
         ablate(AblationParameters.from_yaml(config), tmp_path / "rows.json", arms=("tall",))
     with pytest.raises(ValueError, match="no ablation"):
         AblationParameters.from_yaml(tmp_path / "nothing.yaml")
+    with pytest.raises(ValueError, match="Got recordings 'mine'"):
+        AblationParameters.from_yaml(config, recordings="mine")
+
+
+def test_arms_are_measured_on_spikes_and_added_spikes_of_each_recording(small_conditions):
+    found = ablation.measured_spikes("held_out", (5, 6))
+    assert set(found) == set(RECORDING_CONDITIONS)
+    one = found["tetrode"][1]
+    assert sorted(set(small_conditions)) == [5, 6]
+    assert one.noisy.waveforms.shape == one.clean.shape and len(one.spikes.labels) > 50

@@ -5,7 +5,7 @@ import pytest
 from spikeinterface.core import estimate_templates
 
 from huidurep_hf import HuiduRepFeatureExtractor
-from huidurep_hf.evaluation.clean_truth import add_spikes, evaluate_denoiser
+from huidurep_hf.evaluation.clean_truth import add_spikes, evaluate_denoiser, model_gain_db
 
 
 @pytest.fixture(scope="module")
@@ -39,10 +39,17 @@ def test_denoisers_are_compared(added, build_tiny):
 
     (spikes, clean), _ = added
     model = build_tiny(HuiduRepModel)
-    rows = evaluate_denoiser(spikes, clean, model, HuiduRepFeatureExtractor.from_config(model.config))
+    extractor = HuiduRepFeatureExtractor.from_config(model.config)
+    rows = evaluate_denoiser(spikes, clean, model, extractor)
     everything = rows[-1]
     assert (everything["snr_min"], everything["snr_max"], everything["num_spikes"]) == (0.0, None, 120)
     gains = {name: scores["gain_db"] for name, scores in everything["denoisers"].items()}
     assert list(gains) == ["none", "PCA", "random decoder", "model"]
     assert gains["none"] == 0.0 and gains["PCA"] > 1.0
     assert gains["model"] < gains["PCA"]  # untrained
+    # Alone, in one range of SNR.
+    faint = rows[0]
+    snr_range = (faint["snr_min"], faint["snr_max"] or np.inf)
+    gain = model_gain_db(spikes, clean, model, extractor, snr_range)
+    assert gain == pytest.approx(faint["denoisers"]["model"]["gain_db"], abs=1e-4)
+    assert np.isnan(model_gain_db(spikes, clean, model, extractor, (500.0, 600.0)))
