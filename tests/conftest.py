@@ -75,3 +75,11 @@ def generated():
         seed=2,
     )
     return recording.save(format="memory", progress_bar=False, verbose=False), sorting
+
+
+@pytest.fixture(scope="session")
+def labelled_spikes(generated):
+    """Its spikes as a spike dataset, labelled by the true sorting."""
+    from huidurep_hf.spike_dataset.from_recording import spikes_from_recording
+
+    return spikes_from_recording(*generated, progress=False)

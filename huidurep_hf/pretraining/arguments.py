@@ -21,8 +21,6 @@ FREE_FIELDS = (
 )
 """Fields of `HuiduRepConfig` on which no weight's meaning depends."""
 
-TRAINED_PARTS = ("all", "denoiser")
-
 
 @dataclass(frozen=True)
 class PretrainingArguments:
@@ -36,7 +34,6 @@ class PretrainingArguments:
         start: folder or hub name of a checkpoint that training goes on from, with its weights, heads and
             configuration; of the latter `model` may change objective, weights and kind of losses, temperature and
             dropout.
-        trained: `all` weights, or those of the `denoiser` alone: embeddings and locations stay to the bit.
         views: ranges of the views.
         max_displacement_um: farthest that the two spikes of a pair may lie apart along the probe by the unit's drift;
             0 for pairs of one and the same waveform.
@@ -64,7 +61,6 @@ class PretrainingArguments:
     model: dict = field(default_factory=dict)
     paper: bool = False
     start: str | None = None
-    trained: str = "all"
     views: ViewParameters = field(default_factory=ViewParameters)
     max_displacement_um: float = 80.0
     num_steps: int = 3000
@@ -83,10 +79,6 @@ class PretrainingArguments:
     evaluate_every: int = 250
     checkpoint_every: int = 250
     seed: int = 0
-
-    def __post_init__(self):
-        if self.trained not in TRAINED_PARTS:
-            raise ValueError(f"Got trained {self.trained!r}; expected one of {list(TRAINED_PARTS)}.")
 
     @classmethod
     def from_yaml(cls, path: str | Path, **overrides) -> "PretrainingArguments":

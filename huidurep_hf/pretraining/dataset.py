@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.compute as pc
 import torch
-from datasets import Dataset, concatenate_datasets, load_dataset
+from datasets import Dataset, List, Value, concatenate_datasets, load_dataset
 
 from ..spike_dataset.geometry import SpikeGeometry, read_geometry
 from .mapped_column import HeldColumn, MappedColumn
@@ -25,6 +25,9 @@ COLUMNS = (
     "layout",
 )
 """Columns that the trainer reads."""
+
+PEAK_POSITION = "peak_position"
+"""A column more that recorded spikes have."""
 
 
 def load_spikes(sources: str | Path | Sequence[str | Path], split: str = "train") -> tuple[Dataset, SpikeGeometry]:
@@ -55,6 +58,7 @@ def load_spikes(sources: str | Path | Sequence[str | Path], split: str = "train"
     for spikes, _ in parts:
         ids = np.asarray(spikes["unit_id"])
         rest = spikes.select_columns([name for name in COLUMNS if name != "unit_id"])
+        rest = rest.add_column(PEAK_POSITION, list(_peak_positions(spikes)), feature=List(Value("float32"), length=2))
         ids = (ids - ids.min() + first_id).astype(np.int32)
         numbered.append(rest.add_column("unit_id", ids, feature=spikes.features["unit_id"]))
         first_id = int(ids.max()) + 1
@@ -105,6 +109,7 @@ class SpikePairs:
         unit_ids, probes, first_row, num_rows: of each unit, `(num_units,)`.
         is_recorded: `(num_all_rows,)` bool: a recorded spike with its noise in it, in SDs of it, rather than a clean
             one in µV.
+        peak_positions: `(num_all_rows, 2)` where the peak channel lies on the probe, µm; NaN where that is not known.
     """
 
     def __init__(self, spikes: Dataset, geometry: SpikeGeometry):
@@ -119,6 +124,7 @@ class SpikePairs:
         self.probes = np.array([f"{probe} {layout}" for probe, layout in probes])
         is_recorded = np.array([cell == "recorded" for cell in self._of_units(spikes, "cell_type")])
         self.is_recorded = np.repeat(is_recorded, self.num_rows)
+        self.peak_positions = _peak_positions(spikes)
 
     def __len__(self) -> int:
         return len(self.unit_ids)
@@ -152,7 +158,19 @@ class SpikePairs:
         apart = np.abs(self.displacements_um[rows] - self.displacements_um[rows[0, 0]])
         first, second = np.where(apart <= max_displacement_um, rows, rows[0, 0]).reshape(2, -1)
         ids = np.tile(self.unit_ids[units].astype(np.int64), pairs_per_unit)
-        return self.rows(first), self.rows(second), torch.from_numpy(ids)
+        return *self._with_partners(first, second), torch.from_numpy(ids)
+
+    def _with_partners(self, first: np.ndarray, second: np.ndarray) -> tuple[Spikes, Spikes]:
+        """Return pairs of rows; of recorded ones each is the other's partner where both are on the same channels."""
+        pair = self.rows(first), self.rows(second)
+        on_same = (self.peak_positions[first] == self.peak_positions[second]).all(axis=1)
+        are_partners = on_same & (first != second) & self.is_recorded[first] & self.is_recorded[second]
+        if not are_partners.any():
+            return pair
+        known = torch.from_numpy(are_partners)[:, None, None].to(pair[0].waveforms.device)
+        return tuple(
+            replace(one, partners=torch.where(known, other.waveforms, torch.nan)) for one, other in (pair, pair[::-1])
+        )
 
     def rows(self, rows: np.ndarray) -> Spikes:
         """Return clean spikes by their row; waveforms and positions on the device that holds them."""
@@ -214,6 +232,13 @@ class ProbeBatches:
         # The remainder is another one each time: the row starts anywhere.
         units = np.roll(units, random.integers(len(units)))[:full]
         return random.permutation(units.reshape(-1, self.batch_size))
+
+
+def _peak_positions(spikes: Dataset) -> np.ndarray:
+    """Return where each row's peak channel lies, `(num_rows, 2)` µm; NaN if the dataset does not say."""
+    if PEAK_POSITION not in spikes.column_names:
+        return np.full((len(spikes), 2), np.nan, dtype=np.float32)
+    return _flat_column(spikes, PEAK_POSITION).reshape(-1, 2)
 
 
 def _flat_column(spikes: Dataset, name: str) -> np.ndarray:

@@ -1,5 +1,7 @@
 """Figures that a run is watched by, on training units kept aside: can views of one unit be told from the others'?"""
 
+from dataclasses import replace
+
 import numpy as np
 import torch
 from sklearn.metrics import adjusted_rand_score
@@ -46,7 +48,8 @@ def sort_validation_units(
         candidates = units[pairs.probes[units] == probes[index % len(probes)]]
         chosen = random.permutation(candidates)[:UNITS_PER_SORT]
         spikes, _, labels = pairs.read(chosen, random, pairs_per_unit=VIEWS_PER_UNIT)
-        spikes = spikes.to(device)
+        # Without other spikes in the place of clean ones: their noise would be measured as the denoiser's error.
+        spikes = replace(spikes, partners=None).to(device)
         # A unit has one signal-to-noise ratio, as in a recording.
         view, _ = views(spikes, spikes, generator, VIEWS_PER_UNIT)
         with torch.no_grad():

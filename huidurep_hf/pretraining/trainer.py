@@ -79,8 +79,7 @@ class Pretrainer:
         mixed_precision: `no`, `bf16` or `fp16`; left out, what `accelerate launch` was told.
 
     Raises:
-        ValueError: if the batch cannot be shared among the processes, the dataset does not fit the model, or its
-            denoiser cannot be trained alone.
+        ValueError: if the batch cannot be shared among the processes, or the dataset does not fit the model.
     """
 
     def __init__(
@@ -169,14 +168,6 @@ class Pretrainer:
                 # Heads that the checkpoint lacks are drawn; the momentum branch starts from the trained one.
                 model = HuiduRepForPreTraining.from_pretrained(arguments.start, config=self.config)
         model.train()
-        if arguments.trained == "denoiser":
-            if self.config.fuse_denoised:
-                raise ValueError(
-                    "With fuse_denoised the embedding is made of denoised spikes, so the denoiser cannot be trained "
-                    "alone; leave out `trained`."
-                )
-            model.requires_grad_(False)
-            model.huidurep.backbone.decoder.requires_grad_(True)
         trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
         groups = [
             {"params": [p for p in trained if p.ndim >= 2], "weight_decay": arguments.weight_decay},

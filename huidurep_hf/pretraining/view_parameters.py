@@ -87,7 +87,9 @@ class Spikes:
 
     Waveforms `(n, num_samples, num_channels)`, positions `(n, num_channels, 2)` in µm relative to the peak channel,
     which is the first channel, mask `(n, num_channels)`, and locations `(n, 2)`: where the unit lies in the probe
-    plane, µm, relative to the peak channel as well. `is_recorded` `(n,)` says which kind each spike is.
+    plane, µm, relative to the peak channel as well. `is_recorded` `(n,)` says which kind each spike is. Beside recorded
+    spikes stand `partners`, of the shape of the waveforms: another spike of the same unit on the same channels, NaN
+    where none is known (and beside clean spikes, which need none); None if there are none at all.
     """
 
     waveforms: torch.Tensor
@@ -95,11 +97,12 @@ class Spikes:
     mask: torch.Tensor
     locations: torch.Tensor
     is_recorded: torch.Tensor
+    partners: torch.Tensor | None = None
 
     def to(self, device) -> "Spikes":
         """Return the batch on a device."""
-        values = (self.waveforms, self.positions, self.mask, self.locations, self.is_recorded)
-        return Spikes(*(value.to(device) for value in values))
+        values = (self.waveforms, self.positions, self.mask, self.locations, self.is_recorded, self.partners)
+        return Spikes(*(None if value is None else value.to(device) for value in values))
 
     def peak_amplitude(self) -> torch.Tensor:
         """Return the largest absolute value of each spike, `(n,)`."""
@@ -110,7 +113,9 @@ class Spikes:
 class View:
     """What the model is given of a batch, and what it should make of it; noise units, the model's window.
 
-    Of recorded spikes neither the clean waveform nor the location is known: both are NaN.
+    Of recorded spikes the location is not known: NaN. In place of their clean waveform stands another spike of the
+    unit, if one is known, with noise of its own: many of them average to the clean one, and so does what is learned
+    from them (Lehtinen et al., "Noise2Noise", ICML 2018). Otherwise that is NaN, too.
     """
 
     waveforms: torch.Tensor

@@ -37,9 +37,11 @@ def crop_channels(spikes: Spikes, num_channels: int) -> Spikes:
     distance = torch.linalg.vector_norm(spikes.positions, dim=-1)
     distance = distance.masked_fill(~spikes.mask, float("inf"))
     nearest = distance.argsort(dim=1, stable=True)[:, :num_channels]
+    everywhere = nearest[:, None].expand(-1, spikes.waveforms.shape[1], -1)
     return replace(
         spikes,
-        waveforms=spikes.waveforms.gather(2, nearest[:, None].expand(-1, spikes.waveforms.shape[1], -1)),
+        waveforms=spikes.waveforms.gather(2, everywhere),
+        partners=None if spikes.partners is None else spikes.partners.gather(2, everywhere),
         positions=spikes.positions.gather(1, nearest[..., None].expand(-1, -1, 2)),
         mask=spikes.mask.gather(1, nearest),
     )
@@ -161,6 +163,7 @@ class SpikeViews:
         gain = gain[:, None] * uniform(parameters.channel_gain, spikes.mask.shape, generator)
         shift = draw_shift(num_spikes, parameters, generator)
         clean = shift_in_time(spikes.waveforms * gain[:, None], shift)
+        partners = None if spikes.partners is None else shift_in_time(spikes.partners * gain[:, None], shift)
         other = interfering_spikes(replace(spikes, waveforms=clean), parameters, generator)
         window = slice(self.start, self.start + config.window_size)
         if whitening is None:
@@ -170,16 +173,18 @@ class SpikeViews:
         else:
             matrix = whitening.matrix(spikes.positions, spikes.mask)
             clean, other = whitening.apply(clean, matrix), whitening.apply(other, matrix)
+            partners = None if partners is None else whitening.apply(partners, matrix)
             noise = whitening.noise(num_spikes, config.window_size, spikes.mask.shape[1], generator)
         extra = uniform(parameters.extra_noise, num_spikes, generator)
         noise = noise * torch.where(spikes.is_recorded, extra, 1.0)[:, None, None]
         mask = spikes.mask.float()
         clean = clean[:, window] * mask[:, None]
         waveforms = (clean + other[:, window] + noise) * mask[:, None] * stored[:, :, None]
+        unknown = math.nan if partners is None else partners[:, window] * mask[:, None]
         return View(
             waveforms,
             spikes.positions * mask[..., None],
             mask,
-            clean.masked_fill(spikes.is_recorded[:, None, None], math.nan),
+            torch.where(spikes.is_recorded[:, None, None], unknown, clean),
             spikes.locations.masked_fill(spikes.is_recorded[:, None], math.nan),
         )

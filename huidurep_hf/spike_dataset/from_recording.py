@@ -171,14 +171,15 @@ def _write_arrow(prepared, peaks, unit_ids, geometry: SpikeGeometry, names: dict
     ):
         for batch in iterate_resampled(prepared, peaks, geometry):
             rows = slice(batch.first, batch.first + len(batch.waveforms))
-            columns = _columns(batch, unit_ids[rows], geometry, names, layout)
+            peak_positions = prepared.positions[peaks["channel_index"][rows]]
+            columns = _columns(batch, unit_ids[rows], peak_positions, geometry, names, layout)
             writer.write_batch(pa.record_batch([columns[name] for name in schema.names], schema=schema))
             bar.update(len(batch.waveforms))
     logger.info("Cut %d spikes of %s", len(peaks), names["group"])
     return path
 
 
-def _columns(batch: WaveformBatch, unit_ids, geometry: SpikeGeometry, names: dict, layout: int) -> dict:
+def _columns(batch: WaveformBatch, unit_ids, peak_positions, geometry: SpikeGeometry, names: dict, layout: int) -> dict:
     import pyarrow as pa
 
     def rows(values):
@@ -194,6 +195,7 @@ def _columns(batch: WaveformBatch, unit_ids, geometry: SpikeGeometry, names: dic
         "unit_id": pa.array(unit_ids.astype("int32")),
         "location": rows(_centers_of_mass(batch, geometry)),
         "displacement_um": pa.array(np.zeros(len(unit_ids), dtype="float32")),
+        "peak_position": rows(peak_positions.astype("float32")),
         "layout": pa.array(np.full(len(unit_ids), layout, dtype="int32")),
         **{name: pa.array([value] * len(unit_ids)) for name, value in names.items()},
     }

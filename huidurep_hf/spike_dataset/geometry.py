@@ -37,9 +37,10 @@ class SpikeGeometry:
 
 
 def spike_features(geometry: SpikeGeometry) -> Features:
-    """Columns of a spike dataset."""
+    """Columns of a spike dataset; recorded spikes also say where on the probe their peak channel lies."""
     from datasets import Features, List, Value
 
+    place = {"peak_position": List(Value("float32"), length=2)} if geometry.unit == "noise_sd" else {}
     return Features(
         {
             "waveform": List(Value("float16"), length=geometry.num_samples * geometry.num_channels),
@@ -52,6 +53,7 @@ def spike_features(geometry: SpikeGeometry) -> Features:
             "probe": Value("string"),
             "layout": Value("int32"),
             "group": Value("string"),
+            **place,
         }
     )
 

@@ -32,6 +32,7 @@ trough is at sample {peak_sample}. Rows of one unit follow each other.
 | `unit_id` | {unit_id} |
 | `location` | centre of mass of the squared peak-to-peak amplitude, µm relative to the peak channel |
 | `displacement_um` | 0: not known |
+| `peak_position` | where the peak channel lies on the probe, µm |
 | `cell_type` | `recorded` |
 | `probe` | model of the probe |
 | `layout` | number that stands for the positions of the usable contacts |

@@ -1,10 +1,12 @@
 import json
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 import torch
 
 from huidurep_hf.pretraining.dataset import ProbeBatches, SpikePairs, describe_data, load_spikes
+from huidurep_hf.spike_dataset.writing import write_spikes
 
 from ..light_dataset import build_dataset
 
@@ -57,6 +59,38 @@ def test_several_pairs_of_a_unit_are_of_its_rows_and_near_its_first(pairs):
         assert np.abs(displacement - displacement[0]).max() <= 20.0
         differ += len(set(chosen)) > 1
     assert differ > 0
+
+
+def test_recorded_spikes_of_a_pair_are_partners_where_they_are_on_the_same_channels(labelled_spikes, tmp_path):
+    pairs = SpikePairs(*load_spikes(write_spikes(labelled_spikes, tmp_path / "mine")))
+    first, second, unit_ids = pairs.read(np.arange(len(pairs)), np.random.default_rng(0), pairs_per_unit=50)
+    known = first.partners.isfinite().all(dim=2).all(dim=1)
+    assert torch.equal(known, second.partners.isfinite().all(dim=2).all(dim=1))
+    assert torch.equal(first.partners[known], second.waveforms[known])
+    assert torch.equal(second.partners[known], first.waveforms[known])
+    assert torch.equal(first.positions[known], second.positions[known])
+    assert 0.2 < known.float().mean() < 1.0 and first.partners[~known].isnan().all()
+    # No spike is its own partner: there its noise would be learned.
+    assert (first.waveforms[known] != second.waveforms[known]).flatten(1).any(dim=1).all()
+    moved = first.to("cpu")
+    assert torch.equal(moved.partners[known], first.partners[known])
+
+
+def test_where_nobody_knows_the_channels_there_are_no_partners(labelled_spikes, spike_dataset, tmp_path):
+    mine, older = (write_spikes(labelled_spikes, tmp_path / name) for name in ("mine", "older"))
+    for shard in (older / "data").iterdir():
+        rows = pq.read_table(shard).drop_columns(["peak_position"])
+        pq.write_table(rows.replace_schema_metadata(None), shard)
+    described = json.loads((older / "dataset_infos.json").read_text())
+    del described["default"]["features"]["peak_position"]
+    described["default"]["download_checksums"] = None
+    (older / "dataset_infos.json").write_text(json.dumps(described))
+    for source, expected in ((older, False), (spike_dataset, False), ([mine, older], True)):
+        pairs = SpikePairs(*load_spikes(source))
+        first, _, _ = pairs.read(np.arange(len(pairs)), np.random.default_rng(0), pairs_per_unit=20)
+        assert (first.partners is not None) == expected
+        if expected:
+            assert first.partners.reshape(20, len(pairs), -1)[:, len(pairs) // 2 :].isnan().all()
 
 
 def test_most_batches_hold_one_probe_and_no_unit_comes_twice_in_an_epoch():

@@ -230,32 +230,6 @@ def test_training_goes_on_from_a_checkpoint_and_from_what_it_was_trained_on(conf
     assert orphan.data_record["licenses"] == ["unknown"] and orphan.start_record is None
 
 
-def test_the_denoiser_is_trained_alone(config, tmp_path):
-    values = {**yaml.safe_load(config.read_text()), "num_steps": 2}
-    start = Pretrainer(PretrainingArguments.from_dict(values), tmp_path / "first", cpu=True).run(progress_bar=False)
-    again = {**values, "model": {"denoising_error": "log_squared"}, "start": str(start), "trained": "denoiser"}
-    trainer = Pretrainer(PretrainingArguments.from_dict(again), tmp_path / "second", cpu=True)
-    assert trainer.config.denoising_error == "log_squared"
-    folder = trainer.run(progress_bar=False)
-    before, after = (load_file(of / "model.safetensors") for of in (start, folder))
-    # The heads' running means follow what passes; the model's own weights stay but for the denoiser's.
-    own = [name for name in before if name.startswith("huidurep.")]
-    moved = [name for name in own if not torch.equal(before[name], after[name])]
-    assert moved and all(name.startswith("huidurep.backbone.decoder.") for name in moved)
-    waveforms = torch.randn(4, 72, 3)
-    embeddings = [HuiduRepModel.from_pretrained(of).eval()(waveforms).embeddings for of in (start, folder)]
-    assert torch.equal(*embeddings)
-
-
-def test_parts_that_cannot_be_trained_alone_are_named(config, tmp_path):
-    values = yaml.safe_load(config.read_text())
-    with pytest.raises(ValueError, match="Got trained 'encoder'; expected one of"):
-        PretrainingArguments.from_dict({**values, "trained": "encoder"})
-    fused = {**values, "model": {**values["model"], "fuse_denoised": True}, "trained": "denoiser"}
-    with pytest.raises(ValueError, match="leave out `trained`"):
-        Pretrainer(PretrainingArguments.from_dict(fused), tmp_path / "run", cpu=True)
-
-
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

@@ -315,6 +315,24 @@ def test_recorded_spikes_keep_their_size_and_have_no_known_truth():
     assert view.waveforms[1000:, 24, 0].std().item() == pytest.approx(1.0, abs=0.08)
 
 
+def test_another_spike_of_the_unit_takes_the_place_of_a_clean_one_that_nobody_knows():
+    parameters = dataclasses.replace(
+        QUIET, snr=(10.0, 10.0), extra_noise=(0.0, 0.0), amplitude=(0.5, 1.5), jitter_samples=2.0
+    )
+    spikes = make_spikes(300, num_channels=12)
+    spikes.is_recorded[:200] = True
+    partners = spikes.waveforms + torch.randn(spikes.waveforms.shape, generator=generator(5))
+    partners[100:] = torch.nan
+    paired = dataclasses.replace(spikes, partners=partners)
+    view, _ = SpikeViews(parameters, HuiduRepConfig(), 42)(paired, spikes, generator())
+    # Drawn, scaled and shifted as the spike is: without noise of its own the view is the clean spike.
+    error = view.clean[:100] - view.waveforms[:100]
+    scale = view.waveforms[:100, 24, 0].abs().mean() / 50
+    assert error.mean().item() == pytest.approx(0.0, abs=0.01)
+    assert error.std().item() == pytest.approx(scale.item(), rel=0.1)
+    assert view.clean[100:200].isnan().all() and view.clean[200:].isfinite().all()
+
+
 def test_views_follow_from_the_generator():
     views = SpikeViews(ViewParameters(), HuiduRepConfig(), source_peak_sample=42)
     spikes = make_spikes(20)

@@ -17,7 +17,7 @@ def column(spikes, name, *shape):
 def test_a_sorting_gives_labelled_rows_that_stand_together(generated, labelled_spikes):
     _, sorting = generated
     assert read_geometry(labelled_spikes) == SpikeGeometry(121, 21, 30000.0, 42, unit="noise_sd", labelled=True)
-    assert labelled_spikes.features == spike_features(SpikeGeometry())
+    assert labelled_spikes.features == spike_features(SpikeGeometry(unit="noise_sd"))
     units = column(labelled_spikes, "unit_id")
     assert (np.diff(units) >= 0).all()
     assert np.bincount(units).tolist() == list(sorting.count_num_spikes_per_unit().values())
@@ -34,6 +34,15 @@ def test_waveforms_are_those_that_are_cut_for_evaluation(generated, labelled_spi
     np.testing.assert_array_equal(positions[:, :8], expected.channel_positions[order])
     assert not waveforms[:, :, 8:].any() and not positions[:, 8:].any()
     assert (column(labelled_spikes, "channel_mask", 21).sum(axis=1) == 8).all()
+
+
+def test_contacts_are_where_the_probe_has_them(generated, labelled_spikes):
+    contacts = generated[0].get_channel_locations()
+    peaks = column(labelled_spikes, "peak_position", 2)
+    absolute = peaks[:, None] + column(labelled_spikes, "channel_positions", 21, 2)[:, :8]
+    for seen in absolute[::50]:
+        np.testing.assert_allclose(seen[np.lexsort(seen.T)], contacts[np.lexsort(contacts.T)], atol=1e-3)
+    assert len(np.unique(peaks, axis=0)) > 3
 
 
 def test_location_points_towards_the_neuron(generated, labelled_spikes):
@@ -96,7 +105,7 @@ def test_empty_in_empty_out(generated):
         spikes_from_recording(silent, progress=False),
         spikes_from_recording(silent, NumpySorting.from_unit_dict({0: np.array([100])}, 30000.0), progress=False),
     ):
-        assert len(spikes) == 0 and spikes.features == spike_features(SpikeGeometry())
+        assert len(spikes) == 0 and spikes.features == spike_features(SpikeGeometry(unit="noise_sd"))
 
 
 def test_the_sorting_of_another_recording_is_refused(generated):
