@@ -1,8 +1,10 @@
 """Adapt a checkpoint to a recording: a minute or two of training on the recording's own spikes.
 
 The recording is sorted with the checkpoint as it is. Its units' spikes, with the noise that is in them, are then what
-the encoder learns to tell apart, with the objective that it was trained by. Without labels, each spike a unit of its
-own, nothing is gained: two views of one spike share its noise (docs/ablation.md).
+the encoder learns to tell apart, with the objective that it was trained by, and each is what the denoiser should make
+of another one of its unit: the noise of the two has nothing in common (Lehtinen et al., "Noise2Noise", ICML 2018).
+Without labels, each spike a unit of its own, nothing is gained: two views of one spike share its noise
+(docs/ablation.md).
 """
 
 from __future__ import annotations
@@ -54,6 +56,8 @@ class AdaptationParameters:
         num_steps: optimiser steps.
         num_pairs: pairs of spikes in a step, shared evenly by its units.
         learning_rate: its highest value.
+        denoising_weight: of the denoising loss. It is more than in pretraining, where the loss is about the large
+            errors that collisions leave.
         seed: of sorting, draw and training.
     """
 
@@ -61,6 +65,7 @@ class AdaptationParameters:
     num_steps: int = 100
     num_pairs: int = 256
     learning_rate: float = 3e-4
+    denoising_weight: float = 1.0
     seed: int = 0
 
 
@@ -113,6 +118,7 @@ def adapt(
         arguments = PretrainingArguments(
             dataset=str(write_spikes(spikes, Path(folder) / "spikes", card)),
             start=str(model),
+            model={"denoising_weight": parameters.denoising_weight},
             views=VIEWS,
             num_steps=parameters.num_steps,
             batch_size=units_per_batch * pairs_per_unit,

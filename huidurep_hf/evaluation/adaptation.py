@@ -84,7 +84,7 @@ def adaptation_table(rows: list[dict]) -> str:
 
 
 def around_table(rows: list[dict]) -> str:
-    """Mean ± SD over recordings of what lies around the features: denoiser, sort and time."""
+    """Mean ± SD over recordings of what lies around the features: denoiser (beside the low-rank one), sort and time."""
     lines = []
     for condition in dict.fromkeys(row["condition"] for row in rows):
         own = [row for row in rows if row["condition"] == condition]
@@ -94,8 +94,9 @@ def around_table(rows: list[dict]) -> str:
             for name, digits in (("denoiser_gain_db", 1), ("sorting_accuracy", 2), ("num_wrong_units", 1))
         ]
         agreement_of_units = mean_and_sd([row["sorted_units"] for row in own])
-        lines.append([condition, agreement_of_units, *cells, mean_and_sd([row["seconds"] for row in own], 0)])
-    header = ["condition", "sorted units", "denoiser (dB)", "sort", "wrong units", "adaptation (s)"]
+        low_rank = mean_and_sd([row["before"]["pca_gain_db"] for row in own], 1)
+        lines.append([condition, agreement_of_units, low_rank, *cells, mean_and_sd([row["seconds"] for row in own], 0)])
+    header = ["condition", "sorted units", "PCA (dB)", "denoiser (dB)", "sort", "wrong units", "adaptation (s)"]
     return markdown_table(header, lines)
 
 
@@ -132,6 +133,7 @@ def _figures(sorter, sorting, spikes, added, truth) -> dict:
     return {
         "agreement": {name: _agreement(spikes.labels, values) for name, values in features.items()},
         "denoiser_gain_db": faint[0]["denoisers"]["model"]["gain_db"] if faint else None,
+        "pca_gain_db": faint[0]["denoisers"]["PCA"]["gain_db"] if faint else None,
         "sorting_accuracy": summary["accuracy_snr3"],
         "num_wrong_units": summary["num_false_positive_units"] + summary["num_redundant_units"],
     }

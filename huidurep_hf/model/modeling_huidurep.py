@@ -31,8 +31,8 @@ from .repository_huidurep import write_first_card
 from .resolving_huidurep import CheckpointResolvingMixin
 
 PROTOTYPE_INITIALIZER = 0.2
-"""SD of the embedding's first weights where distances are in SDs of noise: units are some apart from the start. With that
-of the other layers (0.02) all spikes lie in one place at first, and a hundred steps pass before they do not."""
+"""SD of the embedding's first weights where distances are in SDs of noise: units are some apart from the start. With
+that of the other layers (0.02) all spikes lie in one place at first, and a hundred steps pass before they do not."""
 
 
 @dataclass

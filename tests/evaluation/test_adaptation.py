@@ -22,6 +22,8 @@ def test_rows_hold_what_was_before_and_after(small_conditions, tiny_checkpoint, 
     for when in ("before", "after"):
         assert set(row[when]["agreement"]) == {"model", "model + own location"}
         assert set(row[when]["agreement"]["model"]) == {"kmeans", "mixture", "density"}
+    assert row["before"]["denoiser_gain_db"] != row["after"]["denoiser_gain_db"]
+    assert row["before"]["pca_gain_db"] == row["after"]["pca_gain_db"]
     again = evaluate_adaptation(str(tiny_checkpoint), output, CONDITIONS, [1], FEW, progress=False)
     assert small_conditions == [1] and again["rows"] == content["rows"] == json.loads(output.read_text())["rows"]
     assert adaptation_table(content["rows"]).count("→") == 6

@@ -243,6 +243,38 @@ def test_a_start_settles_the_architecture(changes, message):
         arguments.build_config()
 
 
+def test_a_sorted_recording_teaches_the_denoiser(config, labelled_spikes, tmp_path):
+    folder = write_spikes(labelled_spikes, tmp_path / "mine")
+    changes = {
+        "dataset": str(folder),
+        "model": {"hidden_size": 32, "num_hidden_layers": 1, "objective": "prototypes", "denoising_weight": 1.0},
+        "views": {"extra_noise": [0.0, 0.3], "collision_probability": 0.0, "background_probability": 0.0},
+        "num_steps": 80,
+        "batch_size": 64,
+        "pairs_per_unit": 16,
+        "learning_rate": 3e-3,
+        "num_validation_units": 0,
+        "checkpoint_every": 1000,
+    }
+    values = {**yaml.safe_load(config.read_text()), **changes}
+    trainer = Pretrainer(PretrainingArguments.from_dict(values), tmp_path / "run", cpu=True)
+    pairs = trainer.pairs
+    largest = pairs.peak_positions[pairs.first_row]
+    gains = []
+    model = HuiduRepModel.from_pretrained(trainer.run(progress_bar=False)).eval()
+    for unit, (first, count) in enumerate(zip(pairs.first_row, pairs.num_rows)):
+        rows = np.arange(first, first + count)
+        rows = rows[(pairs.peak_positions[rows] == largest[unit]).all(axis=1)]
+        spikes = pairs.rows(rows)
+        noisy = spikes.waveforms[:, 18:90]
+        # Nobody told it the mean of the spikes, which is nearly clean.
+        clean = noisy.mean(dim=0)
+        with torch.no_grad():
+            denoised = model(noisy, spikes.positions, spikes.mask.float()).denoised_waveforms
+        gains.append(10 * np.log10(((noisy - clean) ** 2).mean() / ((denoised - clean) ** 2).mean()))
+    assert len(gains) == 4 and np.mean(gains) > 3
+
+
 def test_a_recording_alone_trains_the_encoder(config, generated, tmp_path):
     folder = write_spikes(spikes_from_recording(generated[0], progress=False), tmp_path / "mine")
     values = {**yaml.safe_load(config.read_text()), "dataset": str(folder), "num_steps": 2, "num_validation_units": 0}
