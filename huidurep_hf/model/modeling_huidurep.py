@@ -275,6 +275,10 @@ class HuiduRepPooling(nn.Module):
         return (tokens * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=torch.finfo(weights.dtype).tiny)
 
 
+class HuiduRepEmbedding(nn.Linear):
+    """From the pooled tokens to the representation that is clustered."""
+
+
 class HuiduRepBackbone(nn.Module):
     """Encoder, denoiser and embedding: all that a spike passes through. The momentum branch is a second one."""
 
@@ -284,7 +288,7 @@ class HuiduRepBackbone(nn.Module):
         self.encoder = HuiduRepEncoder(config)
         self.decoder = HuiduRepDecoder(config)
         self.pooling = HuiduRepPooling(config)
-        self.embedding = nn.Linear(config.hidden_size, config.embedding_size)
+        self.embedding = HuiduRepEmbedding(config.hidden_size, config.embedding_size)
         self.position_scale_um = config.position_scale_um
         self.sees_from_center = config.origin == "center_of_mass"
         self.localizer = nn.Linear(config.hidden_size, 2) if self.encoder.is_channelwise else None
@@ -396,12 +400,14 @@ class HuiduRepPreTrainedModel(CheckpointResolvingMixin, PreTrainedModel):
 
     @torch.no_grad()
     def _init_weights(self, module):
+        if isinstance(module, HuiduRepEmbedding) and self.config.objective == "prototypes":
+            init.normal_(module.weight, std=PROTOTYPE_INITIALIZER)
+            init.zeros_(module.bias)
+            return
         super()._init_weights(module)
         if isinstance(module, HuiduRepTimeTokenizer):
             # Not in the checkpoint, so loading leaves it empty.
             init.copy_(module.time_encoding, sinusoidal_encoding(self.config))
-        if isinstance(module, HuiduRepBackbone) and self.config.objective == "prototypes":
-            init.normal_(module.embedding.weight, std=PROTOTYPE_INITIALIZER)
 
 
 class HuiduRepModel(HuiduRepPreTrainedModel):

@@ -130,6 +130,17 @@ def test_only_safetensors_are_written(model, tmp_path):
     assert json.loads((tmp_path / "config.json").read_text())["model_type"] == "huidurep"
 
 
+def test_prototypes_start_apart(build_tiny, tmp_path):
+    """With weights as small as those of other layers all spikes would lie in one place, in SDs of noise."""
+    model = build_tiny(HuiduRepForPreTraining, objective="prototypes")
+    weights = [one.huidurep.backbone.embedding.weight for one in (model, build_tiny(HuiduRepForPreTraining))]
+    assert weights[0].std().item() == pytest.approx(0.2, rel=0.2)
+    assert weights[1].std().item() == pytest.approx(0.02, rel=0.2)
+    model.save_pretrained(tmp_path)
+    loaded = HuiduRepModel.from_pretrained(tmp_path).backbone.embedding.weight
+    assert torch.equal(loaded, weights[0])
+
+
 def test_prototypes_need_no_further_heads_and_follow_the_unit_ids(build_tiny, tmp_path):
     model = build_tiny(HuiduRepForPreTraining, objective="prototypes").train()
     assert {name.split(".")[0] for name, _ in model.named_parameters()} == {"huidurep"}
