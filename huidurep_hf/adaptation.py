@@ -2,7 +2,10 @@
 
 The recording is sorted with the checkpoint as it is. Its units' spikes, with the noise that is in them, are then what
 the encoder learns to tell apart, with the objective that it was trained by, and each is what the denoiser should make
-of another one of its unit: the noise of the two has nothing in common (Lehtinen et al., "Noise2Noise", ICML 2018).
+of another one of its unit, whose noise is another (Lehtinen et al., "Noise2Noise", ICML 2018). Both are cut at their
+own deepest samples, which noise helps to choose: in units of SNR 3 to 5 the trough so learned is a few tenths of a
+noise SD too deep. And what differs between spikes of a unit, as in bursts, is averaged away.
+
 Without labels, each spike a unit of its own, nothing is gained: two views of one spike share its noise
 (docs/ablation.md).
 """
@@ -56,8 +59,8 @@ class AdaptationParameters:
         num_steps: optimiser steps.
         num_pairs: pairs of spikes in a step, shared evenly by its units.
         learning_rate: its highest value.
-        denoising_weight: of the denoising loss. It is more than in pretraining, where the loss is about the large
-            errors that collisions leave.
+        denoising_weight: of the denoising loss; it stays in the adapted checkpoint's configuration. More than in
+            pretraining, where the loss is about the large errors that collisions leave.
         seed: of sorting, draw and training.
     """
 
@@ -118,7 +121,8 @@ def adapt(
         arguments = PretrainingArguments(
             dataset=str(write_spikes(spikes, Path(folder) / "spikes", card)),
             start=str(model),
-            model={"denoising_weight": parameters.denoising_weight},
+            # The mean of recorded spikes, which is clean, is what makes their squared error small, not its logarithm.
+            model={"denoising_weight": parameters.denoising_weight, "denoising_error": "squared"},
             views=VIEWS,
             num_steps=parameters.num_steps,
             batch_size=units_per_batch * pairs_per_unit,

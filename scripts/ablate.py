@@ -1,4 +1,4 @@
-"""Train variants of the encoder on as many pairs of spikes and compare them on development recordings.
+"""Train variants of the encoder on as many pairs of spikes and compare them on generated recordings.
 
 python scripts/ablate.py --config scripts/configs/ablation.yaml --output results/ablation.json --seeds 0 1 2
 """

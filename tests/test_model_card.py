@@ -121,6 +121,20 @@ def test_card_is_read_by_the_hub_and_has_the_numbers(checkpoint, results):
         assert (checkpoint / picture).read_bytes().startswith(b"\x89PNG")
 
 
+def test_a_card_tells_of_the_training_before(checkpoint, results):
+    path = checkpoint / "training.json"
+    training = json.loads(path.read_text())
+    before = {**training, "num_steps": 8000, "pairs_seen": 4096, "machine": "a large GPU"}
+    training["arguments"]["start"] = "huidurep/base"
+    path.write_text(json.dumps({**training, "start": before}))
+    text = ModelCard.load(write_model_card(checkpoint, results)).text
+    assert "Started from the weights of `huidurep/base`" in text
+    assert "(8000 steps, 4096 pairs of spikes, a large GPU; `start` in `training.json`)" in text
+    path.write_text(json.dumps(training))
+    text = ModelCard.load(write_model_card(checkpoint, results)).text
+    assert "those of its training.\n" in text and "`start` in" not in text
+
+
 def test_the_same_figures_give_the_same_card_and_pictures(checkpoint, results):
     first = {path.name: path.read_bytes() for path in write_model_card(checkpoint, results).parent.iterdir()}
     assert {path.name: path.read_bytes() for path in write_model_card(checkpoint, results).parent.iterdir()} == first

@@ -207,7 +207,8 @@ def _run_arm(parameters, arm, seed, folder, measured, progress) -> dict:
                 mean = np.mean([found[features][method] for found in of_condition])
                 of_method.setdefault(features, {})[condition] = float(mean)
         gain = [model_gain_db(one.noisy, one.clean, model, extractor, FAINT_SNR) for one in recordings]
-        gains[condition] = float(np.nanmean(gain))
+        if np.isfinite(gain).any():
+            gains[condition] = float(np.nanmean(gain))
     return {
         **scores,
         "denoiser_gain_db": gains,

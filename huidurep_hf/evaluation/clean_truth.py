@@ -89,7 +89,7 @@ def model_gain_db(
     """
     features = extract(spikes, feature_extractor)
     truth = extract(dataclasses.replace(spikes, waveforms=clean), feature_extractor)["waveforms"].numpy()
-    snr = -truth.min(axis=(1, 2)) if len(truth) else np.zeros(0)
+    snr = -truth.min(axis=(1, 2))
     chosen = (snr >= snr_range[0]) & (snr < snr_range[1])
     denoised = run_model(model, features)[1]
     return snr_gain_db(truth[chosen], features["waveforms"].numpy()[chosen], denoised[chosen])

@@ -57,7 +57,8 @@ class HuiduRepConfig(CheckpointResolvingMixin, PreTrainedConfig):
             weights (`"attention"`).
         norm_first (`bool`, defaults to `True`): Layer norm before (`True`) or after (`False`, the paper) each part.
         layer_norm_eps (`float`, defaults to 1e-5): Added to the variance in layer norms.
-        initializer_range (`float`, defaults to 0.02): Standard deviation of initial weights.
+        initializer_range (`float`, defaults to 0.02): Standard deviation of initial weights; those of the embedding
+            have one of 0.2 where the objective is `"prototypes"`.
         position_scale_um (`float`, defaults to 50): Contact positions are divided by this length in µm.
         origin (`str`, defaults to `"peak"`): From where the layers see the contacts: from the `"peak"` channel, as
             they are given, or from the spike's own `"center_of_mass"`, which does not jump from contact to contact
@@ -73,7 +74,8 @@ class HuiduRepConfig(CheckpointResolvingMixin, PreTrainedConfig):
         denoising_weight (`float`, defaults to 0.2): Weight alpha of the denoising loss.
         denoising_error (`str`, defaults to `"squared"`): What the denoising loss averages over spikes: their
             `"squared"` error (published), or its logarithm (`"log_squared"`), by which a dB counts alike on faint
-            spikes and large ones.
+            spikes and large ones; of recorded spikes, whose clean waveforms are not known, only the former is minimal
+            at their mean.
         location_weight (`float`, defaults to 0.2): Weight of the localising loss; `"channel"` alone localises.
 
     Example:

@@ -12,7 +12,7 @@ UNKNOWN_DATA = {"licenses": ["unknown"], "neurons": ["unknown"], "probes": ["unk
 
 
 def read_record(checkpoint: str) -> dict | None:
-    """Return a checkpoint's training record, None if it has none.
+    """Return a checkpoint's training record, None if it has none that could be one.
 
     Args:
         checkpoint: folder or hub name.
@@ -23,7 +23,8 @@ def read_record(checkpoint: str) -> dict | None:
         _raise_exceptions_for_missing_entries=False,
         _raise_exceptions_for_connection_errors=False,
     )
-    return None if path is None else json.loads(Path(path).read_text())
+    record = None if path is None else json.loads(Path(path).read_text())
+    return record if isinstance(record, dict) else None
 
 
 def data_of(record: dict | None) -> dict:

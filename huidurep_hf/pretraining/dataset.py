@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow.compute as pc
 import torch
-from datasets import Dataset, List, Value, concatenate_datasets, load_dataset
+from datasets import Dataset, concatenate_datasets, load_dataset
 
-from ..spike_dataset.geometry import SpikeGeometry, read_geometry
+from ..spike_dataset.geometry import PEAK_POSITION, SpikeGeometry, read_geometry, with_peak_positions
 from .mapped_column import HeldColumn, MappedColumn
 from .view_parameters import Spikes
 
@@ -24,10 +24,7 @@ COLUMNS = (
     "probe",
     "layout",
 )
-"""Columns that the trainer reads."""
-
-PEAK_POSITION = "peak_position"
-"""A column more that recorded spikes have."""
+"""Columns that the trainer reads; of recorded spikes also `peak_position`, where there is one."""
 
 
 def load_spikes(sources: str | Path | Sequence[str | Path], split: str = "train") -> tuple[Dataset, SpikeGeometry]:
@@ -55,10 +52,13 @@ def load_spikes(sources: str | Path | Sequence[str | Path], split: str = "train"
     if len(parts) == 1:
         return parts[0]
     first_id, numbered = 0, []
+    columns = COLUMNS
+    if any(PEAK_POSITION in spikes.column_names for spikes, _ in parts):
+        columns = (*COLUMNS, PEAK_POSITION)
+        parts = [(with_peak_positions(spikes), geometry) for spikes, geometry in parts]
     for spikes, _ in parts:
         ids = np.asarray(spikes["unit_id"])
-        rest = spikes.select_columns([name for name in COLUMNS if name != "unit_id"])
-        rest = rest.add_column(PEAK_POSITION, list(_peak_positions(spikes)), feature=List(Value("float32"), length=2))
+        rest = spikes.select_columns([name for name in columns if name != "unit_id"])
         ids = (ids - ids.min() + first_id).astype(np.int32)
         numbered.append(rest.add_column("unit_id", ids, feature=spikes.features["unit_id"]))
         first_id = int(ids.max()) + 1
@@ -163,13 +163,20 @@ class SpikePairs:
     def _with_partners(self, first: np.ndarray, second: np.ndarray) -> tuple[Spikes, Spikes]:
         """Return pairs of rows; of recorded ones each is the other's partner where both are on the same channels."""
         pair = self.rows(first), self.rows(second)
-        on_same = (self.peak_positions[first] == self.peak_positions[second]).all(axis=1)
-        are_partners = on_same & (first != second) & self.is_recorded[first] & self.is_recorded[second]
-        if not are_partners.any():
+        at_same = (self.peak_positions[first] == self.peak_positions[second]).all(axis=1)
+        may_be = at_same & self.is_recorded[first] & self.is_recorded[second]
+        if not may_be.any():
             return pair
-        known = torch.from_numpy(are_partners)[:, None, None].to(pair[0].waveforms.device)
+        one, other = pair
+        # A unit may have been followed through recordings with different bad channels.
+        same_contacts = (one.positions == other.positions).flatten(1).all(dim=1).cpu()
+        same_contacts &= (one.mask == other.mask).all(dim=1).cpu()
+        # No spike is its own partner, nor is one that a sorting lists twice: its noise would be learned.
+        differ = (one.waveforms != other.waveforms).flatten(1).any(dim=1).cpu()
+        known = (torch.from_numpy(may_be) & same_contacts & differ)[:, None, None].to(one.waveforms.device)
         return tuple(
-            replace(one, partners=torch.where(known, other.waveforms, torch.nan)) for one, other in (pair, pair[::-1])
+            replace(mine, partners=torch.where(known, theirs.waveforms, torch.nan))
+            for mine, theirs in (pair, pair[::-1])
         )
 
     def rows(self, rows: np.ndarray) -> Spikes:
@@ -236,9 +243,13 @@ class ProbeBatches:
 
 def _peak_positions(spikes: Dataset) -> np.ndarray:
     """Return where each row's peak channel lies, `(num_rows, 2)` µm; NaN if the dataset does not say."""
-    if PEAK_POSITION not in spikes.column_names:
-        return np.full((len(spikes), 2), np.nan, dtype=np.float32)
-    return _flat_column(spikes, PEAK_POSITION).reshape(-1, 2)
+    positions = np.full((len(spikes), 2), np.nan, dtype=np.float32)
+    if PEAK_POSITION in spikes.column_names:
+        column = spikes.with_format("arrow")[:][PEAK_POSITION].combine_chunks()
+        # Rows without one, which a flattened column leaves out, come from joining datasets by hand.
+        is_known = column.is_valid().to_numpy(zero_copy_only=False)
+        positions[is_known] = column.flatten().to_numpy(zero_copy_only=False).reshape(-1, 2)
+    return positions
 
 
 def _flat_column(spikes: Dataset, name: str) -> np.ndarray:

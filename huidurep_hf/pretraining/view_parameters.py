@@ -114,8 +114,9 @@ class View:
     """What the model is given of a batch, and what it should make of it; noise units, the model's window.
 
     Of recorded spikes the location is not known: NaN. In place of their clean waveform stands another spike of the
-    unit, if one is known, with noise of its own: many of them average to the clean one, and so does what is learned
-    from them (Lehtinen et al., "Noise2Noise", ICML 2018). Otherwise that is NaN, too.
+    unit, if one is known, with noise of its own: many of them average to the clean one (but for what
+    `adaptation.py` says), and so does what is learned from them (Lehtinen et al., "Noise2Noise", ICML 2018). Otherwise
+    that is NaN, too.
     """
 
     waveforms: torch.Tensor

@@ -19,7 +19,7 @@ from ..recording.detection import detect
 from ..recording.neighborhood import find_neighborhoods
 from ..recording.preparation import prepare
 from ..recording.waveforms import WaveformBatch
-from .geometry import SpikeGeometry, describe, spike_features
+from .geometry import PEAK_POSITION, SpikeGeometry, describe, spike_features
 from .resampled_waveforms import iterate_resampled
 
 if TYPE_CHECKING:
@@ -195,7 +195,7 @@ def _columns(batch: WaveformBatch, unit_ids, peak_positions, geometry: SpikeGeom
         "unit_id": pa.array(unit_ids.astype("int32")),
         "location": rows(_centers_of_mass(batch, geometry)),
         "displacement_um": pa.array(np.zeros(len(unit_ids), dtype="float32")),
-        "peak_position": rows(peak_positions.astype("float32")),
+        PEAK_POSITION: rows(peak_positions.astype("float32")),
         "layout": pa.array(np.full(len(unit_ids), layout, dtype="int32")),
         **{name: pa.array([value] * len(unit_ids)) for name, value in names.items()},
     }

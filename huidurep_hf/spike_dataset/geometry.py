@@ -6,8 +6,13 @@ import json
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from datasets import Dataset, DatasetInfo, Features
+
+PEAK_POSITION = "peak_position"
+"""Column that recorded spikes alone have: where on the probe their peak channel lies."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +45,7 @@ def spike_features(geometry: SpikeGeometry) -> Features:
     """Columns of a spike dataset; recorded spikes also say where on the probe their peak channel lies."""
     from datasets import Features, List, Value
 
-    place = {"peak_position": List(Value("float32"), length=2)} if geometry.unit == "noise_sd" else {}
+    of_recorded = {PEAK_POSITION: List(Value("float32"), length=2)} if geometry.unit == "noise_sd" else {}
     return Features(
         {
             "waveform": List(Value("float16"), length=geometry.num_samples * geometry.num_channels),
@@ -53,9 +58,20 @@ def spike_features(geometry: SpikeGeometry) -> Features:
             "probe": Value("string"),
             "layout": Value("int32"),
             "group": Value("string"),
-            **place,
+            **of_recorded,
         }
     )
+
+
+def with_peak_positions(spikes: Dataset) -> Dataset:
+    """Return a dataset of spikes that has the column; all NaN, not known, where an older one has none."""
+    import pyarrow as pa
+
+    if PEAK_POSITION in spikes.column_names:
+        return spikes
+    unknown = pa.FixedSizeListArray.from_arrays(pa.array(np.full(2 * len(spikes), np.nan, dtype="float32")), 2)
+    feature = spike_features(SpikeGeometry(unit="noise_sd"))[PEAK_POSITION]
+    return spikes.add_column(PEAK_POSITION, unknown, feature=feature)
 
 
 def describe(geometry: SpikeGeometry, license: str) -> DatasetInfo:

@@ -32,8 +32,7 @@ trough is at sample {peak_sample}. Rows of one unit follow each other.
 | `unit_id` | {unit_id} |
 | `location` | centre of mass of the squared peak-to-peak amplitude, µm relative to the peak channel |
 | `displacement_um` | 0: not known |
-| `peak_position` | where the peak channel lies on the probe, µm |
-| `cell_type` | `recorded` |
+{peak_position}| `cell_type` | `recorded` |
 | `probe` | model of the probe |
 | `layout` | number that stands for the positions of the usable contacts |
 | `group` | the recording |
@@ -102,6 +101,7 @@ class RecordedCard:
             units=num_units if labelled else "not known",
             unit_id="the sorting's unit" if labelled else "the row: which neuron fired is not known",
             labels="The labels are those of a spike sorter, with its errors." if labelled else "There are no labels.",
+            peak_position="" if geometry.unit == "uV" else "| `peak_position` | where the peak channel lies, µm |\n",
             parameters=json.dumps(asdict(self.parameters), indent=2),
         )
         return f"---\n{metadata.to_yaml()}\n---\n\n{text}"

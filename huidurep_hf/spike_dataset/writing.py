@@ -10,7 +10,7 @@ import numpy as np
 
 from .description import write_description
 from .folder import new_dataset_folder
-from .geometry import read_geometry, spike_features
+from .geometry import read_geometry, spike_features, with_peak_positions
 from .recorded_card import RecordedCard
 from .shards import ROWS_PER_GROUP, write_shard
 
@@ -42,6 +42,7 @@ def write_spikes(
     """
     folder, geometry = Path(folder), read_geometry(spikes)
     card, split = card or RecordedCard(), str(spikes.split or "train")
+    spikes = with_peak_positions(spikes) if geometry.unit == "noise_sd" else spikes
     schema = spike_features(geometry).arrow_schema
     with new_dataset_folder(folder, overwrite) as unfinished:
         # One shard at least: an empty dataset has a schema, too.

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
+from datasets import concatenate_datasets
 
 from huidurep_hf.pretraining.dataset import ProbeBatches, SpikePairs, describe_data, load_spikes
 from huidurep_hf.spike_dataset.writing import write_spikes
@@ -72,6 +73,11 @@ def test_recorded_spikes_of_a_pair_are_partners_where_they_are_on_the_same_chann
     assert 0.2 < known.float().mean() < 1.0 and first.partners[~known].isnan().all()
     # No spike is its own partner: there its noise would be learned.
     assert (first.waveforms[known] != second.waveforms[known]).flatten(1).any(dim=1).all()
+    doubled = labelled_spikes.select(np.repeat(np.arange(len(labelled_spikes)), 2))
+    pairs = SpikePairs(doubled, load_spikes(tmp_path / "mine")[1])
+    one, other, _ = pairs.read(np.arange(len(pairs)), np.random.default_rng(0), pairs_per_unit=300)
+    same = (one.waveforms == other.waveforms).flatten(1).all(dim=1)
+    assert same.any() and one.partners[same].isnan().all()
     moved = first.to("cpu")
     assert torch.equal(moved.partners[known], first.partners[known])
 
@@ -91,6 +97,15 @@ def test_where_nobody_knows_the_channels_there_are_no_partners(labelled_spikes, 
         assert (first.partners is not None) == expected
         if expected:
             assert first.partners.reshape(20, len(pairs), -1)[:, len(pairs) // 2 :].isnan().all()
+    # Such a dataset can be written again, and be joined by hand with one that knows.
+    again = write_spikes(load_spikes(older)[0], tmp_path / "again")
+    joined = concatenate_datasets([load_spikes(again)[0].remove_columns("peak_position"), labelled_spikes])
+    units = np.repeat(np.arange(8, dtype="int32"), np.bincount(labelled_spikes["unit_id"]).tolist() * 2)
+    joined = joined.remove_columns("unit_id").add_column("unit_id", units)
+    pairs = SpikePairs(joined, load_spikes(mine)[1])
+    assert np.isnan(pairs.peak_positions[: len(labelled_spikes)]).all()
+    known = np.asarray(labelled_spikes["peak_position"], dtype="float32")
+    np.testing.assert_array_equal(pairs.peak_positions[len(labelled_spikes) :], known)
 
 
 def test_most_batches_hold_one_probe_and_no_unit_comes_twice_in_an_epoch():
