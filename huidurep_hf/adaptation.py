@@ -121,8 +121,7 @@ def adapt(
         arguments = PretrainingArguments(
             dataset=str(write_spikes(spikes, Path(folder) / "spikes", card)),
             start=str(model),
-            # The mean of recorded spikes, which is clean, is what makes their squared error small, not its logarithm.
-            model={"denoising_weight": parameters.denoising_weight, "denoising_error": "squared"},
+            model={"denoising_weight": parameters.denoising_weight},
             views=VIEWS,
             num_steps=parameters.num_steps,
             batch_size=units_per_batch * pairs_per_unit,

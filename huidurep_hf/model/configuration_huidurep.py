@@ -15,7 +15,6 @@ ENCODER_TYPES = ("channel", "time")
 POOLINGS = ("mean", "attention")
 ORIGINS = ("peak", "center_of_mass")
 OBJECTIVES = ("momentum_contrast", "prototypes")
-DENOISING_ERRORS = ("squared", "log_squared")
 
 # A config may come from a stranger's repository: sizes beyond these are refused before anything is allocated.
 MAX_HIDDEN_SIZE = 4096
@@ -72,10 +71,6 @@ class HuiduRepConfig(CheckpointResolvingMixin, PreTrainedConfig):
         temperature (`float`, defaults to 0.2): Temperature of the contrastive loss.
             Projections and temperature belong to `"momentum_contrast"` alone.
         denoising_weight (`float`, defaults to 0.2): Weight alpha of the denoising loss.
-        denoising_error (`str`, defaults to `"squared"`): What the denoising loss averages over spikes: their
-            `"squared"` error (published), or its logarithm (`"log_squared"`), by which a dB counts alike on faint
-            spikes and large ones; of recorded spikes, whose clean waveforms are not known, only the former is minimal
-            at their mean.
         location_weight (`float`, defaults to 0.2): Weight of the localising loss; `"channel"` alone localises.
 
     Example:
@@ -118,7 +113,6 @@ class HuiduRepConfig(CheckpointResolvingMixin, PreTrainedConfig):
     projection_size: int = 64
     temperature: float | int = 0.2
     denoising_weight: float | int = 0.2
-    denoising_error: str = "squared"
     location_weight: float | int = 0.2
 
     def __post_init__(self, **kwargs):
@@ -171,13 +165,7 @@ class HuiduRepConfig(CheckpointResolvingMixin, PreTrainedConfig):
 
     def validate_architecture(self):
         """Refuse impossible or absurd values; called by `@strict` once the fields are set, before anything is built."""
-        choices = {
-            "encoder_type": ENCODER_TYPES,
-            "pooling": POOLINGS,
-            "origin": ORIGINS,
-            "objective": OBJECTIVES,
-            "denoising_error": DENOISING_ERRORS,
-        }
+        choices = {"encoder_type": ENCODER_TYPES, "pooling": POOLINGS, "origin": ORIGINS, "objective": OBJECTIVES}
         for name, known in choices.items():
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} is {getattr(self, name)!r}; it must be one of {known}.")

@@ -5,9 +5,6 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
-SMALLEST_ERROR = 0.02
-"""Squared noise units, added before logarithms: what lies below, 17 dB under the noise, is as good as none."""
-
 
 def contrastive_loss(
     queries: torch.Tensor,
@@ -80,30 +77,21 @@ def name_unknown_units(unit_ids: torch.Tensor) -> torch.Tensor:
     return torch.where(unit_ids < 0, -1 - first - torch.arange(len(unit_ids), device=unit_ids.device), unit_ids)
 
 
-def denoising_loss(
-    denoised: torch.Tensor, clean: torch.Tensor, channel_mask: torch.Tensor, logarithmic: bool = False
-) -> torch.Tensor:
+def denoising_loss(denoised: torch.Tensor, clean: torch.Tensor, channel_mask: torch.Tensor) -> torch.Tensor:
     """Mean squared error of the denoised waveforms over samples and channels that are there, then over spikes.
 
     The mean over spikes comes last, so that processes with half the batch average to the loss of the whole.
-
-    Large spikes leave larger errors than faint ones, so this mean is mostly about large ones. The mean of each spike's
-    logarithm makes a dB count alike on all of them.
 
     Args:
         denoised, clean: `(num_spikes, window_size, num_channels)`, noise units. A clean spike that holds NaN is not
             known: it adds nothing, and still counts in the mean.
         channel_mask: `(num_spikes, num_channels)`, 1 for a channel that is there.
-        logarithmic: take the logarithm of each spike's error before the mean.
     """
     known = ~clean.isnan().any(dim=2).any(dim=1)
     weights = channel_mask.float()
     error = torch.where(known[:, None, None], denoised.float() - clean.float(), 0.0)
     per_channel = error.square().mean(dim=1)
-    per_spike = (per_channel * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1.0)
-    if logarithmic:
-        per_spike = torch.where(known, (per_spike + SMALLEST_ERROR).log(), 0.0)
-    return per_spike.mean()
+    return ((per_channel * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=1.0)).mean()
 
 
 def location_loss(locations: torch.Tensor, true_locations: torch.Tensor, scale_um: float) -> torch.Tensor:

@@ -33,7 +33,7 @@ class HuiduRepForPreTrainingOutput(ModelOutput):
         contrastive_loss (`torch.FloatTensor` of shape `()`):
             InfoNCE in both directions, or the loss of prototypes.
         denoising_loss (`torch.FloatTensor` of shape `()`):
-            Mean squared error of the denoised waveforms, in squared noise units, or mean logarithm of each spike's.
+            Mean squared error of the denoised waveforms, in squared noise units.
         location_loss (`torch.FloatTensor` of shape `()`, *optional*):
             Huber loss of the locations, where true ones are given.
         embeddings (`torch.FloatTensor` of shape `(num_spikes, embedding_size)`):
@@ -189,8 +189,7 @@ class HuiduRepForPreTraining(HuiduRepPreTrainedModel):
             if unit_ids is None:
                 unit_ids = torch.full(waveforms.shape[:1], -1, device=waveforms.device)
             contrastive = prototype_loss(trained.embeddings, name_unknown_units(unit_ids).repeat(len(views)))
-        logarithmic = self.config.denoising_error == "log_squared"
-        denoising = denoising_loss(trained.denoised_waveforms, clean, mask, logarithmic)
+        denoising = denoising_loss(trained.denoised_waveforms, clean, mask)
         loss = contrastive + self.config.denoising_weight * denoising
         localizing = None
         if trained.locations is not None:

@@ -13,7 +13,6 @@ from .view_parameters import ViewParameters
 FREE_FIELDS = (
     "temperature",
     "denoising_weight",
-    "denoising_error",
     "location_weight",
     "objective",
     "hidden_dropout_prob",
@@ -32,8 +31,7 @@ class PretrainingArguments:
         model: fields of `HuiduRepConfig` that differ from its defaults.
         paper: train the published architecture instead of ours.
         start: folder or hub name of a checkpoint that training goes on from, with its weights, heads and
-            configuration; of the latter `model` may change objective, weights and kind of losses, temperature and
-            dropout.
+            configuration; of the latter `model` may change objective, weights of losses, temperature and dropout.
         views: ranges of the views.
         max_displacement_um: farthest that the two spikes of a pair may lie apart along the probe by the unit's drift;
             0 for pairs of one and the same waveform.

@@ -1,6 +1,5 @@
 import math
 
-import numpy as np
 import pytest
 import torch
 
@@ -105,27 +104,12 @@ def test_denoising_loss_against_its_definition():
     assert denoising_loss(denoised, clean, mask).item() == pytest.approx(expected, rel=1e-5)
 
 
-def test_logarithms_make_a_decibel_count_alike_on_faint_spikes_and_large_ones():
-    clean, mask = torch.randn(2, 7, 4), torch.ones(2, 4)
-    error = 10 * torch.randn(2, 7, 4)
-    error[1] *= 30
-    losses = []
-    # The error of the first spike halved in amplitude, or that of the second: 6.02 dB on one of two spikes.
-    for factor in ((1.0, 1.0), (0.5, 1.0), (1.0, 0.5)):
-        losses.append(denoising_loss(clean + torch.tensor(factor)[:, None, None] * error, clean, mask, True).item())
-    assert losses[0] - losses[1] == pytest.approx(np.log(4) / 2, rel=1e-2)
-    assert losses[0] - losses[2] == pytest.approx(np.log(4) / 2, rel=1e-2)
-    assert denoising_loss(clean, clean, mask, True).item() == pytest.approx(np.log(0.02), rel=1e-5)
-
-
-@pytest.mark.parametrize("logarithmic", [False, True])
-def test_a_spike_whose_clean_waveform_is_unknown_counts_nothing(logarithmic):
+def test_a_spike_whose_clean_waveform_is_unknown_counts_nothing():
     denoised, clean, mask = torch.randn(2, 7, 4, requires_grad=True), torch.randn(2, 7, 4), torch.ones(2, 4)
     unknown = clean.clone()
     unknown[1] = float("nan")
-    loss = denoising_loss(denoised, unknown, mask, logarithmic)
-    known = denoising_loss(denoised[:1], clean[:1], mask[:1], logarithmic)
-    assert loss.item() == pytest.approx(known.item() / 2, rel=1e-5)
+    loss = denoising_loss(denoised, unknown, mask)
+    assert loss.item() == pytest.approx(denoising_loss(denoised[:1], clean[:1], mask[:1]).item() / 2, rel=1e-5)
     loss.backward()
     assert denoised.grad[1].abs().max() == 0
     assert denoised.grad.isfinite().all()
