@@ -23,6 +23,7 @@ def light_spikes():
             "probe": "tetrode",
             "layout": 0,
             "group": "session",
+            "peak_position": [0.0, 20.0],
         }
         for unit_id in (3, 3, 1, 2, 2)
     ]
