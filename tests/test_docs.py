@@ -31,6 +31,7 @@ def test_tables_are_what_their_rows_give():
         (ROOT / "docs" / name).read_text() for name in ("ablation.md", "sorter.md", "benchmark.md")
     )
     assert ablation_table(rows("ablation.json")) in ablation
+    assert ablation_table(rows("sources.json")) in ablation
     adapted = rows("adaptation.json")["rows"]
     assert adaptation_table(adapted) in ablation and around_table(adapted) in ablation
     assert sorter_ablation_table(rows("sorter_ablation.json")) in sorter
