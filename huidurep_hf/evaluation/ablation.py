@@ -11,7 +11,7 @@ import numpy as np
 import yaml
 from tqdm import tqdm
 
-from .clean_truth import add_spikes, model_gain_db
+from .clean_truth import add_spikes_at_rest, model_gain_db
 from .embedding import METHOD, agreement, cluster_by_density, cluster_by_kmeans, cluster_by_mixture
 from .features import model_features, own_features
 from .run_record import ResultFile, describe_environment
@@ -143,7 +143,7 @@ def plain_changes(parameters: AblationParameters, arm: str) -> dict:
 
 def measured_spikes(recordings: str, recording_seeds) -> dict[str, list[MeasuredSpikes]]:
     """Spikes of generated recordings, by condition."""
-    from ..simulation.recordings import DEVELOPMENT_CONDITIONS, RECORDING_CONDITIONS, generate_recording, place_units
+    from ..simulation.recordings import DEVELOPMENT_CONDITIONS, RECORDING_CONDITIONS, generate_recording
 
     found = {}
     conditions = DEVELOPMENT_CONDITIONS if recordings == "development" else RECORDING_CONDITIONS
@@ -157,8 +157,7 @@ def measured_spikes(recordings: str, recording_seeds) -> dict[str, list[Measured
             spikes = true_spikes(
                 recording, truth.sorting, truth.unit_snr, max_spikes_per_unit=MAX_SPIKES_PER_UNIT, seed=seed
             )
-            at_rest = place_units(dataclasses.replace(seeded, drift_um=None))
-            found[condition].append(MeasuredSpikes(spikes, *add_spikes(recording, at_rest, seed=seed)))
+            found[condition].append(MeasuredSpikes(spikes, *add_spikes_at_rest(recording, seeded)))
     return found
 
 

@@ -10,7 +10,7 @@ from tqdm import tqdm
 
 from ..adaptation import AdaptationParameters, adapt
 from ..sorting.sorter import SpikeSorter
-from .clean_truth import add_spikes, evaluate_denoiser
+from .clean_truth import add_spikes_at_rest, evaluate_denoiser
 from .embedding import METHOD, agreement, cluster_by_density, cluster_by_kmeans, cluster_by_mixture
 from .features import model_features, own_features
 from .ground_truth import DELTA_TIME_MS, score_sorting
@@ -105,13 +105,11 @@ def _figure(rows, when, features, score) -> str:
 
 
 def _measure(model, sorter, truth, recording_parameters, parameters) -> dict:
-    from ..simulation.recordings import place_units
-
     # Generated as it is read; it will be read several times.
     recording = truth.recording.save(format="memory", progress_bar=False, verbose=False)
     seed = recording_parameters.seed
     spikes = true_spikes(recording, truth.sorting, truth.unit_snr, seed=seed)
-    added = add_spikes(recording, place_units(dataclasses.replace(recording_parameters, drift_um=None)), seed=seed)
+    added = add_spikes_at_rest(recording, recording_parameters)
     sorting = sorter.sort(recording, seed=parameters.seed).sorting
     row = {"before": _figures(sorter, sorting, spikes, added, truth)}
     row["sorted_units"] = agreement(spikes.labels, nearest_units(spikes, sorting)[None])[0]

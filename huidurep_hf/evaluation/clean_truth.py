@@ -51,6 +51,19 @@ def add_spikes(recording, templates, *, spikes_per_unit: int = 50, seed: int = 0
     return spikes, spikes.waveforms - waveforms_at(background, spikes, seed)
 
 
+def add_spikes_at_rest(recording, recording_parameters) -> tuple[TrueSpikes, np.ndarray]:
+    """Add more spikes of its own units, at rest, to a generated recording; see [`add_spikes`].
+
+    Args:
+        recording: the recording that was generated.
+        recording_parameters: the `RecordingParameters` that it was generated from.
+    """
+    from ..simulation.recordings import place_units
+
+    at_rest = place_units(dataclasses.replace(recording_parameters, drift_um=None))
+    return add_spikes(recording, at_rest, seed=recording_parameters.seed)
+
+
 def evaluate_denoiser(spikes: TrueSpikes, clean: np.ndarray, model, feature_extractor) -> list[dict]:
     """Compare a model's denoiser with none, with the best low-rank one and with an untrained decoder.
 
@@ -62,8 +75,7 @@ def evaluate_denoiser(spikes: TrueSpikes, clean: np.ndarray, model, feature_extr
     Returns:
         The rows of [`~huidurep_hf.evaluation.denoising.denoising_table`], over the model's window.
     """
-    features = extract(spikes, feature_extractor)
-    truth = extract(dataclasses.replace(spikes, waveforms=clean), feature_extractor)["waveforms"].numpy()
+    features, truth = _extract_both(spikes, clean, feature_extractor)
     noisy = features["waveforms"].numpy()
     # Principal components gain from the order of the probe; to the others it makes no difference.
     truth, noisy = in_probe_order(truth, spikes.channel_indices), in_probe_order(noisy, spikes.channel_indices)
@@ -87,9 +99,14 @@ def model_gain_db(
         spikes, clean, model, feature_extractor: as in [`evaluate_denoiser`].
         snr_range: from, and below.
     """
-    features = extract(spikes, feature_extractor)
-    truth = extract(dataclasses.replace(spikes, waveforms=clean), feature_extractor)["waveforms"].numpy()
+    features, truth = _extract_both(spikes, clean, feature_extractor)
     snr = -truth.min(axis=(1, 2))
     chosen = (snr >= snr_range[0]) & (snr < snr_range[1])
     denoised = run_model(model, features)[1]
     return snr_gain_db(truth[chosen], features["waveforms"].numpy()[chosen], denoised[chosen])
+
+
+def _extract_both(spikes: TrueSpikes, clean: np.ndarray, feature_extractor) -> tuple[dict, np.ndarray]:
+    """What a model sees of noisy spikes, and their clean waveforms in its window."""
+    truth = extract(dataclasses.replace(spikes, waveforms=clean), feature_extractor)
+    return extract(spikes, feature_extractor), truth["waveforms"].numpy()

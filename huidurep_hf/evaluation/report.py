@@ -11,7 +11,7 @@ from tqdm import tqdm
 from ..clustering.kmeans import NUM_STARTS
 from .baselines import WHITENED_COMPONENTS
 from .ceiling import ceiling_labels
-from .clean_truth import add_spikes, evaluate_denoiser
+from .clean_truth import add_spikes_at_rest, evaluate_denoiser
 from .embedding import (
     METHOD,
     agreement,
@@ -100,7 +100,7 @@ def evaluate(
 
 def evaluate_recording(recording_parameters, model, feature_extractor, parameters: EvaluationParameters) -> dict:
     """Generate one recording and measure embeddings and denoiser on it; plain JSON values."""
-    from ..simulation.recordings import generate_recording, place_units
+    from ..simulation.recordings import generate_recording
 
     started = time.perf_counter()
     truth = generate_recording(recording_parameters)
@@ -120,8 +120,7 @@ def evaluate_recording(recording_parameters, model, feature_extractor, parameter
         varied = compare_variants(variants, model, feature_extractor, num_seeds=parameters.num_mixture_seeds)
         as_recorded = {name: figures["methods"][name]["all"]["mixture_ari"] for name in ("PCA-32", "model")}
         figures["robustness"] = {"as recorded": as_recorded, **varied}
-    at_rest = place_units(dataclasses.replace(recording_parameters, drift_um=None))
-    noisy, clean = add_spikes(recording, at_rest, seed=seed)
+    noisy, clean = add_spikes_at_rest(recording, recording_parameters)
     figures["denoising"] = evaluate_denoiser(noisy, clean, model, feature_extractor)
     figures["seconds"] = round(time.perf_counter() - started, 1)
     return figures
