@@ -4,7 +4,9 @@ import numpy as np
 
 from ..recording.motion_states import MotionStates
 from ..recording.neighborhood import find_neighborhoods
-from .templates import average_templates, template_window
+from ..recording.preparation import estimate_noise_levels
+from .template_noise import without_noise
+from .templates import MAX_SPIKES_PER_TEMPLATE, average_templates, template_window
 from .templates_in_motion import templates_in_motion
 from .unit_templates import MIN_PEAK_TO_PEAK, NUM_MATCHING_CHANNELS, UnitTemplates
 
@@ -13,7 +15,7 @@ NUM_DEVIATIONS_PEAK_TO_PEAK = 4.0
 
 
 def find_templates(labels, samples, events, whitened, seed=0):
-    """Average the spikes of each unit; in tissue that moves, for each of its states.
+    """Average the spikes of each unit and take noise out; in tissue that moves, for each of its states.
 
     Args:
         labels: `(num_spikes,)` units from 0 without gaps, -1 for none.
@@ -28,6 +30,8 @@ def find_templates(labels, samples, events, whitened, seed=0):
     window = template_window(whitened.recording.get_sampling_frequency())
     templates = average_templates(labels, samples, events, whitened, seed)
     counts = np.bincount(labels[labels >= 0], minlength=len(templates))
+    num_averaged = np.minimum(counts, MAX_SPIKES_PER_TEMPLATE)
+    templates = without_noise(templates, num_averaged, estimate_noise_levels(whitened.recording, seed))
     neighborhoods = find_neighborhoods(whitened.positions, whitened.groups, NUM_MATCHING_CHANNELS)
     at_rest = UnitTemplates.at_rest(visible_part(templates, counts, neighborhoods), window[0], whitened.recording)
     if whitened.unmoved is None:

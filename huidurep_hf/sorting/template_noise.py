@@ -1,0 +1,52 @@
+"""Take noise out of templates.
+
+An average of 40 spikes has a fortieth of the noise of one, in each of its samples and channels: together as much energy
+as a faint neuron has. A template of that much noise finds above all the spikes that it was made from, and of noise as
+many as of its neuron. What neurons show in time is the same few shapes on all channels of all units, so only the part of
+a template that has these shapes is taken as it is. The rest is kept as far as it is more than noise makes: all of it
+where thousands of spikes tell of it, next to nothing of 40.
+"""
+
+import numpy as np
+
+NUM_SHAPES = 10
+# Averages on a channel tell of shapes where they have this many times the energy of their noise.
+MIN_ENERGY_OF_SHAPES = 3.0
+
+
+def without_noise(templates, counts, noise_levels):
+    """Shrink what is not of the templates' common temporal shapes by how much noise is in it.
+
+    The factor is that of the positive-part James-Stein estimator (James & Stein 1961; Efron & Morris 1973), for each
+    unit and channel: 1 less the energy that noise has there over the energy that is there, and not below 0.
+
+    Args:
+        templates: `(num_units, num_samples, num_channels)` averages, SDs of the noise in the spikes' band.
+        counts: `(num_units,)` spikes that each was averaged from.
+        noise_levels: `(num_channels,)` SD of the noise in a sample of one spike, in the same unit.
+
+    Returns:
+        Templates of the same shape, float32.
+    """
+    num_samples = templates.shape[1]
+    if templates.size == 0:
+        return templates
+    on_channels = templates.transpose(0, 2, 1).astype("float64")
+    noise = num_samples * np.square(noise_levels)[None, :] / np.maximum(counts, 1)[:, None]
+    shapes = _common_shapes(on_channels, noise)
+    shaped = on_channels @ shapes.T @ shapes
+    rest = on_channels - shaped
+    # Along each shape, which lies in the spikes' band, noise has a variance of 1 in one spike.
+    noise_of_rest = np.maximum(noise - len(shapes) / np.maximum(counts, 1)[:, None], 0)
+    energy_of_rest = np.maximum(np.square(rest).sum(axis=2), 1e-12)
+    kept = np.maximum(1 - noise_of_rest / energy_of_rest, 0)
+    return (shaped + kept[:, :, None] * rest).transpose(0, 2, 1).astype("float32")
+
+
+def _common_shapes(on_channels, noise):
+    """At most 10 orthonormal temporal shapes of what stands out, `(num_shapes, num_samples)`, the commonest first."""
+    energies = np.square(on_channels).sum(axis=2)
+    clear = on_channels[energies > MIN_ENERGY_OF_SHAPES * noise]
+    # The square root of its length: a neuron of ten times the size has ten times the say, and not a hundred.
+    weighted = clear / np.sqrt(np.linalg.norm(clear, axis=1, keepdims=True))
+    return np.linalg.svd(weighted, full_matrices=False)[2][:NUM_SHAPES]

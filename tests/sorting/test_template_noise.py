@@ -1,0 +1,71 @@
+import numpy as np
+import pytest
+
+from huidurep_hf.sorting.template_noise import without_noise
+
+NUM_UNITS, NUM_SAMPLES, NUM_CHANNELS = 12, 90, 8
+
+
+@pytest.fixture(scope="module")
+def templates():
+    """Twelve units of four temporal shapes, each largest on a channel of its own and smaller farther away."""
+    time = np.arange(NUM_SAMPLES)[:, None] - 30
+    shapes = -np.exp(-0.5 * (time / [3, 4, 5, 4]) ** 2) + [0.2, 0.4, 0.3, 0.5] * np.exp(-0.5 * ((time - 15) / 8) ** 2)
+    channels = np.arange(NUM_CHANNELS)
+    units = [
+        np.outer(shapes[:, unit % 4], (2 + unit / 4) * np.exp(-0.5 * np.abs(channels - unit % NUM_CHANNELS)))
+        for unit in range(NUM_UNITS)
+    ]
+    return np.array(units)
+
+
+def averaged(templates, counts, seed=0):
+    noise = np.random.default_rng(seed).normal(size=templates.shape)
+    return templates + noise / np.sqrt(counts)[:, None, None]
+
+
+def errors(found, templates):
+    return np.square(found - templates).sum(axis=(1, 2))
+
+
+def test_templates_of_few_spikes_lose_most_of_their_noise(templates):
+    counts = np.full(NUM_UNITS, 40)
+    noisy = averaged(templates, counts)
+    cleaned = without_noise(noisy, counts, np.ones(NUM_CHANNELS))
+    assert cleaned.shape == templates.shape and cleaned.dtype == np.float32
+    # Ten of 90 dimensions are kept as they are.
+    share = errors(cleaned, templates) / errors(noisy, templates)
+    assert share.mean() < 0.3 and share.max() < 0.45
+
+
+def test_a_shape_that_no_other_unit_has_is_kept_where_many_spikes_tell_of_it(templates):
+    time = np.arange(NUM_SAMPLES)
+    others = np.tile(templates, (4, 1, 1))
+    rare = 0.7 * np.sin(time / 2.0) * np.exp(-0.5 * ((time - 60) / 8) ** 2)
+    units = np.concatenate([others, others[:1]])
+    units[-1, :, 0] += rare
+    counts = np.full(len(units), 40)
+    few = without_noise(averaged(units, counts), counts, np.ones(NUM_CHANNELS))[-1]
+    counts = np.full(len(units), 5000)
+    many = without_noise(averaged(units, counts), counts, np.ones(NUM_CHANNELS))[-1]
+    energy = np.square(rare).sum()
+    assert np.square(many - units[-1]).sum() < 0.1 * energy
+    assert np.square(few - units[-1]).sum() < np.square(averaged(units, np.full(len(units), 40))[-1] - units[-1]).sum()
+
+
+def test_channels_of_more_noise_are_shrunk_more(templates):
+    counts = np.full(NUM_UNITS, 40)
+    scale = np.where(np.arange(NUM_CHANNELS) == 7, 2.0, 1.0)
+    rng = np.random.default_rng(1)
+    noise = rng.normal(size=templates.shape) / np.sqrt(40) * scale
+    cleaned = without_noise(noise + templates, counts, scale) - templates
+    left = np.square(cleaned).sum(axis=1) / np.square(noise).sum(axis=1)
+    assert left[:, 7].mean() < 0.3
+
+
+def test_no_templates_and_templates_of_noise_alone():
+    assert without_noise(np.zeros((0, 0, 4), dtype="float32"), np.zeros(0, dtype=int), np.ones(4)).shape == (0, 0, 4)
+    noise = averaged(np.zeros((2, NUM_SAMPLES, 4)), np.full(2, 25))
+    cleaned = without_noise(noise, np.full(2, 25), np.ones(4))
+    assert np.square(cleaned).sum() < 0.2 * np.square(noise).sum()
+    assert not without_noise(np.zeros((2, NUM_SAMPLES, 4)), np.zeros(2, dtype=int), np.ones(4)).any()
