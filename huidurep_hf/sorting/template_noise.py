@@ -1,10 +1,10 @@
 """Take noise out of templates.
 
-An average of 40 spikes has a fortieth of the noise of one, in each of its samples and channels: together as much energy
-as a faint neuron has. A template of that much noise finds above all the spikes that it was made from, and of noise as
-many as of its neuron. What neurons show in time is the same few shapes on all channels of all units, so only the part
-of a template that has these shapes is taken as it is. The rest is kept as far as it is more than noise makes: all of it
-where thousands of spikes tell of it, next to nothing of 40.
+An average of 40 spikes has a fortieth of the noise of one, in each of its samples and channels: together a third of
+the energy that a faint neuron has. Such a template finds the spikes that it was made from, whose noise it holds, more
+easily than the neuron's others. What neurons show in time is the same few shapes on all channels of all units, so only
+the part of a template that has these shapes is taken as it is. The rest is kept as far as it is more than noise makes:
+all of it where thousands of spikes tell of it, next to nothing of 40.
 """
 
 import numpy as np
