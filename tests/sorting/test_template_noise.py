@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
+from huidurep_hf.sorting.finding_templates import find_templates
 from huidurep_hf.sorting.template_noise import without_noise
+from huidurep_hf.sorting.templates import average_templates
 
 NUM_UNITS, NUM_SAMPLES, NUM_CHANNELS = 12, 90, 8
 
@@ -53,14 +55,19 @@ def test_a_shape_that_no_other_unit_has_is_kept_where_many_spikes_tell_of_it(tem
     assert np.square(few - units[-1]).sum() < np.square(averaged(units, np.full(len(units), 40))[-1] - units[-1]).sum()
 
 
-def test_channels_of_more_noise_are_shrunk_more(templates):
+def test_each_channel_is_shrunk_by_its_own_noise(templates):
     counts = np.full(NUM_UNITS, 40)
     scale = np.where(np.arange(NUM_CHANNELS) == 7, 2.0, 1.0)
     rng = np.random.default_rng(1)
     noise = rng.normal(size=templates.shape) / np.sqrt(40) * scale
-    cleaned = without_noise(noise + templates, counts, scale) - templates
-    left = np.square(cleaned).sum(axis=1) / np.square(noise).sum(axis=1)
-    assert left[:, 7].mean() < 0.3
+
+    def share_left(noise_levels):
+        left = without_noise(noise + templates, counts, noise_levels) - templates
+        return (np.square(left).sum(axis=1) / np.square(noise).sum(axis=1))[:, 7].mean()
+
+    assert share_left(scale) < 0.3
+    # Taken for noise of 1, three quarters of it would pass for a shape of their own.
+    assert share_left(np.ones(NUM_CHANNELS)) > 0.5
 
 
 def test_no_templates_and_templates_of_noise_alone():
@@ -69,3 +76,16 @@ def test_no_templates_and_templates_of_noise_alone():
     cleaned = without_noise(noise, np.full(2, 25), np.ones(4))
     assert np.square(cleaned).sum() < 0.2 * np.square(noise).sum()
     assert not without_noise(np.zeros((2, NUM_SAMPLES, 4)), np.zeros(2, dtype=int), np.ones(4)).any()
+
+
+def test_templates_found_of_few_spikes_are_nearer_to_the_neurons_than_averages(make_white_traces, make_spike_template):
+    units = [(6.0, 0, 3.0), (8.0, 3, 5.0), (7.0, 6, 4.0), (5.0, 1, 4.0), (9.0, 5, 3.0), (6.0, 7, 5.0)]
+    spikes = np.stack([make_spike_template(size, channel, NUM_CHANNELS, width) for size, channel, width in units])
+    trains = [np.arange(200 + 150 * unit, 36_000, 1000) for unit in range(len(units))]
+    traces = make_white_traces(spikes.astype("float32"), trains, 37_000)
+    arguments = traces.units, traces.samples, traces.peaks, traces.prepared
+    averages, found = average_templates(*arguments), find_templates(*arguments).waveforms[0]
+    is_seen = found.any(axis=1)
+    assert is_seen.sum(axis=1).min() >= 3
+    off = [(np.square(each - spikes).sum(axis=1) * is_seen).sum(axis=1) for each in (found, averages)]
+    assert (off[0] < 0.6 * off[1]).all()
