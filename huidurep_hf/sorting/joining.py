@@ -14,6 +14,7 @@ from ..clustering.merging import join_pairs, template_distances
 from ..clustering.separation import valley_depth_on_line
 from .refractoriness import fire_independently
 from .spike_waveforms import TemplateCleaner, choose_spikes, without_time_shift
+from .spread import unexplained_share
 from .template_fit import fit_templates
 
 logger = logging.getLogger("huidurep_hf")
@@ -61,7 +62,7 @@ def join_clusters(labels, times, waveforms, sampling_rate, *, min_valley, min_cl
         num_clusters = labels.max(initial=-1) + 1
         if num_clusters < 2:
             break
-        pairs, pair_shifts, depths = _test_pairs(labels, shifts, waveforms, sampling_rate, seed)
+        pairs, pair_shifts, depths = _test_pairs(labels, shifts, waveforms, cleaner.shapes, sampling_rate, seed)
         chosen = _least_separated(pairs, depths, min_valley, labels, times, sampling_rate)
         if len(chosen) == 0:
             break
@@ -91,8 +92,8 @@ def _least_separated(pairs, depths, min_valley, labels, times, sampling_rate):
     return np.array(chosen, dtype="int64")
 
 
-def _test_pairs(labels, shifts, waveforms, sampling_rate, seed):
-    """Valley depth of each pair of similar clusters: `(num_pairs, 2)` clusters, `(num_pairs,)` shifts and depths."""
+def _test_pairs(labels, shifts, waveforms, shapes, sampling_rate, seed):
+    """How far apart similar clusters are: `(num_pairs, 2)` clusters, `(num_pairs,)` shifts and depths."""
     templates, counts = waveforms.average(labels, shifts, seed)
     max_shift = min(round(MAX_MISALIGNMENT_MS * 1e-3 * sampling_rate), waveforms.num_samples // 4)
     distances, best_shifts = template_distances(templates, max_shift)
@@ -104,13 +105,16 @@ def _test_pairs(labels, shifts, waveforms, sampling_rate, seed):
     pair_shifts = best_shifts[pairs[:, 0], pairs[:, 1]]
     chosen = choose_spikes(labels, MAX_SPIKES_PER_TEST, seed)
     depths = np.array(
-        [_valley(waveforms, [chosen[unit] for unit in pair], shifts, shift) for pair, shift in zip(pairs, pair_shifts)]
+        [
+            _depth(waveforms, [chosen[unit] for unit in pair], shifts, shift, shapes)
+            for pair, shift in zip(pairs, pair_shifts)
+        ]
     )
     return pairs, pair_shifts, depths
 
 
-def _valley(waveforms, spikes, shifts, shift):
-    """Depth of the valley between the spikes of two clusters along the difference of their averages."""
+def _depth(waveforms, spikes, shifts, shift, shapes):
+    """Depth of the valley between the spikes of two clusters, or how much of their spread is not of one, if more."""
     # A channel that a part of the spikes is not cut on would tell the clusters by that.
     common, first, second = waveforms.common(*spikes)
     if len(common) == 0:
@@ -118,6 +122,11 @@ def _valley(waveforms, spikes, shifts, shift):
     second_shifts = np.clip(shifts[second] + shift, -waveforms.margin, waveforms.margin)
     first = waveforms.aligned_on(first, shifts[first], common)
     second = waveforms.aligned_on(second, second_shifts, common)
+    return max(_valley(first, second), unexplained_share(first, second, shapes))
+
+
+def _valley(first, second):
+    """Depth of the valley between two sets of aligned spikes along the difference of their averages."""
     averages = first.mean(axis=0), second.mean(axis=0)
     difference = averages[1] - averages[0]
     standard_error = np.sqrt(1 / len(first) + 1 / len(second))
