@@ -70,6 +70,7 @@ def find_clusters(spikes, peaks, whitened, parameters):
         whitened.recording.get_sampling_frequency(),
         min_valley=parameters.min_valley,
         min_cluster_size=max(3 * parameters.min_spikes_per_unit // 4, 2),
+        is_moved=whitened.unmoved is not None,
         seed=parameters.seed,
     )
     labels[chosen] = drop_small(found, parameters.min_spikes_per_unit)

@@ -16,8 +16,8 @@ from .spike_waveforms import SpikeWaveforms, choose_spikes
 # that found nothing had 0.1 at most, those of several faint neurons 0.1 to 0.4, those of one neuron 0.39 and more. The
 # crowd of a recorded tetrode's small neurons had 0.45; as a unit it keeps their spikes out of others.
 MIN_EXCESS = 0.3
-# Templates that move are put together from all displacements and hold less noise: on six development recordings of 64
-# channels a limit of 0.3 gave eight wrong units in place of six, and no neuron more.
+# With templates that move, 0.3 gave eight wrong units in place of six on six development recordings of 64 channels, and
+# no neuron more.
 MIN_EXCESS_IN_MOTION = 0.5
 MAX_SPIKES = 500
 

@@ -1,8 +1,8 @@
-"""Join clusters that are one unit: no valley lies between their spikes, and no coincidences betray two neurons.
+"""Join clusters that are one unit: neither valley nor spread nor coincidences of their spikes betray two neurons.
 
 The clusters come from the embedding and are smaller than units on purpose. Here the whitened waveforms decide: each
 spike goes to the template that explains most of it, the pairs of clusters that are least separated are joined, and so
-on until every pair that is left has a valley between it.
+on until every pair that is left has a valley between it, or scatters more widely than one faint neuron's spikes do.
 """
 
 import logging
@@ -31,7 +31,7 @@ MAX_ROUNDS = 30
 NUM_FINAL_FITS = 2
 
 
-def join_clusters(labels, times, waveforms, sampling_rate, *, min_valley, min_cluster_size, seed=0):
+def join_clusters(labels, times, waveforms, sampling_rate, *, min_valley, min_cluster_size, is_moved=False, seed=0):
     """Join over-split clusters of one unit and bring their spikes to one alignment.
 
     Args:
@@ -39,8 +39,11 @@ def join_clusters(labels, times, waveforms, sampling_rate, *, min_valley, min_cl
         times: `(num_spikes,)` int64 samples, ascending; segments far apart on one time line.
         waveforms: [`~huidurep_hf.sorting.spike_waveforms.SpikeWaveforms`] of the same spikes.
         sampling_rate: Hz.
-        min_valley: depth of the valley, 0 to 1, that keeps two clusters apart.
+        min_valley: depth of the valley, 0 to 1, that keeps two clusters apart, and share of the variance of faint ones
+            that one neuron does not explain.
         min_cluster_size: clusters that fall below this size give their spikes to others.
+        is_moved: whether the traces were moved. One neuron's spikes then scatter more than by noise: what is left of
+            them depends on where the tissue was.
         seed: of the choice of spikes that templates and tests are made from.
 
     Returns:
@@ -51,6 +54,7 @@ def join_clusters(labels, times, waveforms, sampling_rate, *, min_valley, min_cl
     if labels.max(initial=-1) < 0:
         return labels, shifts
     cleaner = TemplateCleaner(waveforms, seed)
+    shapes = None if is_moved else cleaner.shapes
 
     def fit_again(labels, shifts):
         templates = cleaner(*waveforms.average(labels, shifts, seed))
@@ -62,7 +66,7 @@ def join_clusters(labels, times, waveforms, sampling_rate, *, min_valley, min_cl
         num_clusters = labels.max(initial=-1) + 1
         if num_clusters < 2:
             break
-        pairs, pair_shifts, depths = _test_pairs(labels, shifts, waveforms, cleaner.shapes, sampling_rate, seed)
+        pairs, pair_shifts, depths = _test_pairs(labels, shifts, waveforms, shapes, sampling_rate, seed)
         chosen = _least_separated(pairs, depths, min_valley, labels, times, sampling_rate)
         if len(chosen) == 0:
             break
@@ -93,7 +97,10 @@ def _least_separated(pairs, depths, min_valley, labels, times, sampling_rate):
 
 
 def _test_pairs(labels, shifts, waveforms, shapes, sampling_rate, seed):
-    """How far apart similar clusters are: `(num_pairs, 2)` clusters, `(num_pairs,)` shifts and depths."""
+    """How far apart similar clusters are: `(num_pairs, 2)` clusters, `(num_pairs,)` shifts and depths.
+
+    By the valley between their spikes and, where temporal shapes are given, by how widely these scatter.
+    """
     templates, counts = waveforms.average(labels, shifts, seed)
     max_shift = min(round(MAX_MISALIGNMENT_MS * 1e-3 * sampling_rate), waveforms.num_samples // 4)
     distances, best_shifts = template_distances(templates, max_shift)
@@ -122,7 +129,8 @@ def _depth(waveforms, spikes, shifts, shift, shapes):
     second_shifts = np.clip(shifts[second] + shift, -waveforms.margin, waveforms.margin)
     first = waveforms.aligned_on(first, shifts[first], common)
     second = waveforms.aligned_on(second, second_shifts, common)
-    return max(_valley(first, second), unexplained_share(first, second, shapes))
+    valley = _valley(first, second)
+    return valley if shapes is None else max(valley, unexplained_share(first, second, shapes))
 
 
 def _valley(first, second):

@@ -1,8 +1,8 @@
 """Tell two faint neurons from one by how widely their spikes scatter.
 
-Where the templates of two neurons are less than three SDs of the noise apart, no valley lies between their spikes. But
-how far noise scatters spikes is known, and beside noise those of one neuron differ in size and in time, and in shape by
-a part of their size. What scatters more widely, along a line between two compact clusters, is of two.
+Where the templates of two neurons are three SDs of the noise apart or less, the valley between their spikes is shallow
+or missing. But how far noise scatters spikes is known, and beside noise those of one neuron differ in size and in time,
+and in shape by a part of their size. What scatters more widely, along a line between two compact clusters, is of two.
 """
 
 import numpy as np
@@ -16,10 +16,12 @@ MIN_SPIKES = 8
 
 
 def unexplained_share(first, second, shapes):
-    """Share of the variance between the spikes of two clusters that one neuron and noise do not explain.
+    """Share of the (robust) variance of two clusters' spikes that one neuron and noise do not explain.
 
     It is measured along the line that tells the clusters apart, found from one half of the spikes and applied to the
-    other, and the other way round. What the mean spike's size and time change is left out of the line.
+    other, and the other way round. What the mean spike's size and time change is left out of the line. Every spike
+    counts alike, which says nothing wrong of a neuron that was cut in unequal parts, and overlooks a second neuron that
+    has a fifth of the spikes or fewer.
 
     Args:
         first, second: `(num_spikes, num_samples, num_channels)` aligned spikes of each cluster, SDs of the noise.
@@ -29,9 +31,11 @@ def unexplained_share(first, second, shapes):
         `float` between 0 and 1; 0 where it is no more than one neuron's, where one of the two clusters alone scatters
         like that (it holds several things), and for large neurons and few spikes, which do not tell.
     """
+    if min(len(first), len(second)) < MIN_SPIKES:
+        return 0.0
     mean = (first.mean(axis=0) + second.mean(axis=0)) / 2
     size, slope = _scores(np.stack([mean, np.gradient(mean, axis=0)]), shapes)
-    if min(len(first), len(second)) < MIN_SPIKES or np.linalg.norm(size) > MAX_NORM:
+    if np.linalg.norm(size) > MAX_NORM:
         return 0.0
     of_one = np.linalg.qr(np.stack([size, slope], axis=1))[0]
     scores = [_scores(waveforms, shapes) for waveforms in (first, second)]

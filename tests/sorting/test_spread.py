@@ -28,27 +28,36 @@ def spikes(mean, num_spikes, seed, scales=(1.0, 1.0)):
     return sizes * mean + rng.normal(size=(num_spikes, NUM_SAMPLES, NUM_CHANNELS))
 
 
-def test_two_faint_neurons_without_a_valley():
+def test_two_faint_neurons_with_a_shallow_valley():
     distance = np.linalg.norm(SECOND - FIRST)
     assert 2.9 < distance < 3.0
     shares, valleys = [], []
     for seed in range(10):
-        first, second = spikes(FIRST, 60, seed), spikes(SECOND, 60, 100 + seed)
+        first, second = spikes(FIRST, 200, seed), spikes(SECOND, 200, 100 + seed)
         shares.append(unexplained_share(first, second, SHAPES))
         line = (SECOND - FIRST) / distance
         valleys.append(valley_depth_on_line(*(np.tensordot(own, line, axes=2) for own in (first, second))))
-    # Even along the line that is known to be the best, the valley is below the dial's 0.3 more often than not.
-    assert np.median(valleys) < 0.3
-    assert np.quantile(shares, 0.2) > 0.3
+    # The spread tells more than the valley does even along the line that is known to be the best.
+    assert min(shares) > 0.3
+    assert np.mean(shares) > np.mean(valleys) + 0.1
+
+
+def test_halves_of_one_neuron_cut_where_its_noise_differs_most():
+    shares = []
+    for seed in range(10):
+        cut = spikes(FIRST, 400, seed)
+        is_first = cut[:, :, 2].sum(axis=1) > 0
+        shares.append(unexplained_share(cut[is_first], cut[~is_first], SHAPES))
+    assert max(shares) < 0.1
 
 
 @pytest.mark.parametrize("sizes", [(1.0, 1.0), (0.7, 1.3)])
 def test_one_neuron_also_where_its_size_changes(sizes):
     for seed in range(10):
         first, second = spikes(FIRST, 60, seed, sizes), spikes(FIRST, 60, 100 + seed, sizes)
-        assert unexplained_share(first, second, SHAPES) == 0
+        assert unexplained_share(first, second, SHAPES) < 0.1
         larger, smaller = spikes(1.3 * FIRST, 60, seed), spikes(0.8 * FIRST, 60, 100 + seed)
-        assert unexplained_share(larger, smaller, SHAPES) == 0
+        assert unexplained_share(larger, smaller, SHAPES) < 0.1
 
 
 def test_a_shift_in_time_is_one_neuron():
@@ -56,23 +65,27 @@ def test_a_shift_in_time_is_one_neuron():
     early, late = (spikes(FIRST + shift * slope, 60, seed) for seed, shift in enumerate((-0.7, 0.7)))
     assert np.linalg.norm(1.4 * slope) > 2.9
     shapes = np.linalg.svd(np.concatenate([SHAPES, np.gradient(SHAPES, axis=1)]), full_matrices=False)[2]
-    assert unexplained_share(early, late, shapes) == 0
+    assert unexplained_share(early, late, shapes) < 0.1
 
 
 def test_a_cluster_that_holds_two_things_tells_nothing():
-    assert unexplained_share(spikes(FIRST, 60, 0), spikes(SECOND, 60, 1), SHAPES) > 0.3
-    mixed = np.concatenate([spikes(FIRST, 30, 1), spikes(SECOND, 30, 2)])[np.random.default_rng(0).permutation(60)]
-    assert unexplained_share(spikes(FIRST, 60, 0), mixed, SHAPES) == 0
+    far = FIRST + 2 * (SECOND - FIRST)
+    assert unexplained_share(spikes(FIRST, 200, 0), spikes(far, 200, 1), SHAPES) > 0.5
+    mixed = np.concatenate([spikes(FIRST, 100, 1), spikes(far, 100, 2)])[np.random.default_rng(0).permutation(200)]
+    assert unexplained_share(spikes(FIRST, 200, 0), mixed, SHAPES) == 0
 
 
 def test_large_neurons_and_few_spikes_tell_nothing():
-    times = 2.0
-    assert unexplained_share(spikes(times * FIRST, 60, 0), spikes(times * SECOND, 60, 1), SHAPES) == 0
-    assert unexplained_share(spikes(FIRST, 60, 0), spikes(SECOND, 7, 1), SHAPES) == 0
+    # Of the same distance from each other, and larger than the limit by a half.
+    larger = np.zeros_like(FIRST)
+    larger[:, 3] = 10.5 * SHAPES[1]
+    first, second = FIRST + larger, SECOND + larger
+    assert unexplained_share(spikes(first, 200, 0), spikes(second, 200, 1), SHAPES) == 0
+    assert unexplained_share(spikes(FIRST, 200, 0), spikes(SECOND, 7, 1), SHAPES) == 0
 
 
 def test_neither_cluster_comes_first():
-    first, second = spikes(FIRST, 60, 0), spikes(SECOND, 80, 1)
+    first, second = spikes(FIRST, 200, 0), spikes(SECOND, 240, 1)
     share = unexplained_share(first, second, SHAPES)
     assert share > 0.3
     assert unexplained_share(second, first, SHAPES) == pytest.approx(share)
@@ -80,7 +93,7 @@ def test_neither_cluster_comes_first():
 
 @pytest.mark.parametrize("seed", range(4))
 def test_faint_neurons_stay_two_and_the_dial_joins_them(seed):
-    num_spikes, margin = 60, 15
+    num_spikes, margin = 200, 15
     rng = np.random.default_rng(seed)
     waveforms = rng.normal(size=(2 * num_spikes, NUM_SAMPLES + 2 * margin, NUM_CHANNELS)).astype("float32")
     units = np.repeat([0, 1], num_spikes)
@@ -88,7 +101,6 @@ def test_faint_neurons_stay_two_and_the_dial_joins_them(seed):
     neighbors = np.tile(np.arange(NUM_CHANNELS), (NUM_CHANNELS, 1))
     cut = SpikeWaveforms(waveforms, np.zeros(len(units), dtype="int64"), neighbors, 15, NUM_SAMPLES, margin)
     times = np.sort(rng.permutation(1_000_000)[: len(units)])
-    # The valley alone keeps two of the four pairs apart.
     apart, _ = join_clusters(units, times, cut, RATE, min_valley=0.3, min_cluster_size=10)
     assert (apart == units).mean() > 0.85
     joined, _ = join_clusters(units, times, cut, RATE, min_valley=1.0, min_cluster_size=10)
