@@ -155,7 +155,8 @@ def _depths(matched, num_units, prepared, parameters):
     """Trough of each unit's average spike (peak, where those are detected), `(num_units,)` SDs of the noise."""
     samples = matched["sample_index"].astype("int64")
     averages = average_templates(matched["cluster_index"], samples, matched, prepared, parameters.seed)
-    depths = signed(averages, parameters.peak_sign).max(axis=(1, 2))
+    # No match at all leaves averages of no samples.
+    depths = signed(averages, parameters.peak_sign).max(axis=(1, 2), initial=0)
     return np.pad(depths, (0, num_units - len(depths)))
 
 

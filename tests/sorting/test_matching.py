@@ -46,6 +46,14 @@ def test_channels_without_the_unit_are_left_out(two_neurons):
     assert visible_part(0.01 * noisy, np.array([20, 20]), neighborhoods).any(axis=1).sum(axis=1).tolist() == [1, 1]
 
 
+def test_clusters_whose_templates_match_nothing_are_no_units(make_white_traces):
+    noise = make_white_traces(np.zeros((1, 90, 4), dtype="float32"), [np.arange(200, 100_000, 300)], 110_000)
+    clusters = Clusters(noise.units, noise.samples)
+    units = find_units(clusters, noise.peaks, noise.prepared, noise.prepared, SortingParameters())
+    assert len(units.templates) == 0
+    assert (units.units == -1).all() and len(units.units) == len(noise.peaks)
+
+
 def test_a_template_that_finds_noise_is_told(two_neurons, matched):
     assert is_supported(matched, two_neurons.unit_templates(), two_neurons.prepared).tolist() == [True, True]
     # The average of the few noise samples that look most like a spike of 5 SD: an average of selected noise.
