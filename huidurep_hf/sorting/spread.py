@@ -37,12 +37,12 @@ def unexplained_share(first, second, shapes):
     size, slope = _scores(np.stack([mean, np.gradient(mean, axis=0)]), shapes)
     if np.linalg.norm(size) > MAX_NORM:
         return 0.0
-    of_one = np.linalg.qr(np.stack([size, slope], axis=1))[0]
+    left_out = np.linalg.qr(np.stack([size, slope], axis=1))[0]
     scores = [_scores(waveforms, shapes) for waveforms in (first, second)]
     along = [[], []]
     for half in (0, 1):
         line = _difference(*(own[half::2] for own in scores), len(shapes))
-        line = line - of_one @ (of_one.T @ line)
+        line = line - left_out @ (left_out.T @ line)
         length = np.linalg.norm(line)
         if length < 1e-6:
             return 0.0
