@@ -9,6 +9,7 @@ import numpy as np
 
 from .probe import with_probe
 from .quality import classify_channels_by_noise, find_non_finite_channels
+from .sample_shifts import align_sampling_times
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -60,8 +61,9 @@ def prepare(recording, *, freq_min_hz=300.0, freq_max_hz=6000.0, min_channels_fo
     """Scale, centre, filter and reference a recording, leave out what cannot be used, and measure the noise.
 
     Steps: contact positions checked; channels with NaN left out; µV where gains are known; median of each channel
-    removed; band-pass; silent, dead and noisy channels left out; common median reference per shank, if every shank
-    has enough channels (the median of a tetrode is mostly the spike itself); noise estimated once.
+    removed; channels that were sampled in turns brought to one time; band-pass; silent, dead and noisy channels left
+    out; common median reference per shank, if every shank has enough channels (the median of a tetrode is mostly the
+    spike itself); noise estimated once.
 
     Args:
         recording: SpikeInterface recording of any dtype, rate, number of segments, shanks and channels.
@@ -100,8 +102,11 @@ def prepare(recording, *, freq_min_hz=300.0, freq_max_hz=6000.0, min_channels_fo
     # Float from here on, so unsigned integers and large ADC offsets need no step of their own. The offset goes
     # before the filter, which would ring at the edges of every segment.
     recording = preprocessing.center(recording, mode="median", dtype="float32", **random_chunks(seed))
-    recording = preprocessing.bandpass_filter(recording, freq_min=freq_min_hz, freq_max=freq_max_hz, dtype="float32")
     steps.append("median of each channel removed")
+    aligned = align_sampling_times(recording)
+    if aligned is not recording:
+        steps.append("channels sampled in turns brought to one time")
+    recording = preprocessing.bandpass_filter(aligned, freq_min=freq_min_hz, freq_max=freq_max_hz, dtype="float32")
     steps.append(f"band-pass {freq_min_hz:g}-{freq_max_hz:g} Hz")
 
     noise_levels = estimate_noise_levels(recording, seed)

@@ -1,0 +1,39 @@
+"""Channels that take turns at one converter, as on Neuropixels, brought to one sampling time.
+
+What all channels pick up together, at high frequencies above all, is at different phases in channels that were sampled
+at different moments, and a common reference takes only a part of it away.
+"""
+
+import numpy as np
+
+
+def align_sampling_times(recording):
+    """Delay each channel by the part of a sample that it was sampled early, if the recording knows it.
+
+    SpikeInterface's readers of Neuropixels files set the property "inter_sample_shift". It stays after the shift was
+    made, so a recording is left as it is if it came through SpikeInterface's `phase_shift`, or was filtered: in the
+    field's pipelines that comes after the shift, and a saved recording no longer tells what was done before.
+
+    Args:
+        recording: SpikeInterface recording.
+
+    Returns:
+        The shifted recording (float32), or the same object where there is nothing to shift.
+    """
+    from spikeinterface.preprocessing import phase_shift
+
+    if "inter_sample_shift" not in recording.get_property_keys() or recording.is_filtered() or _was_shifted(recording):
+        return recording
+    # Channels that hold no voltage (IBL's synchronisation) have NaN.
+    shifts = np.nan_to_num(np.asarray(recording.get_property("inter_sample_shift"), dtype="float64"))
+    if np.ptp(shifts) == 0:
+        return recording
+    return phase_shift(recording, inter_sample_shift=shifts, dtype="float32")
+
+
+def _was_shifted(recording):
+    while recording is not None:
+        if type(recording).__name__ == "PhaseShiftRecording":
+            return True
+        recording = recording.get_parent()
+    return False
