@@ -1,6 +1,7 @@
 import numpy as np
 import pytest
 
+from huidurep_hf.sorting import joining
 from huidurep_hf.sorting.joining import join_clusters
 from huidurep_hf.sorting.probabilities import subtract_overlaps
 from huidurep_hf.sorting.spike_waveforms import SpikeWaveforms, TemplateCleaner
@@ -98,6 +99,29 @@ def test_halves_of_one_neuron_are_joined_and_two_neurons_are_not(two_neurons, wa
     assert first != second
     assert (labels == np.where(units == 0, first, second))[alone].mean() > 0.98
     assert (np.abs(shifts[alone]) <= 1).mean() > 0.97
+
+
+def test_half_a_valley_keeps_a_neuron_from_one_of_twice_its_size(make_spike_template, make_white_traces, monkeypatch):
+    # Two neurons of varying size, which leaves a shallow valley between them.
+    sizes = np.append(np.linspace(3.0, 7.0, 20), np.linspace(8.0, 19.0, 20))
+    shape = make_spike_template(1.0, 1)
+    times = np.random.default_rng(0).permutation(np.arange(200, 590_000, 600))[:800].reshape(40, 20)
+    traces = make_white_traces((sizes[:, None, None] * shape).astype("float32"), np.sort(times), 600_000)
+    waveforms = SpikeWaveforms.cut(traces.prepared, traces.peaks)
+    given = (traces.units >= 20).astype("int64")
+
+    def joining_dial():
+        for min_valley in np.linspace(0.05, 1.0, 20):
+            labels, _ = join_clusters(
+                given, traces.samples, waveforms, RATE, min_valley=min_valley, min_cluster_size=10, is_moved=True
+            )
+            if labels.max() == 0:
+                return min_valley
+        return 1.05
+
+    dial = joining_dial()
+    monkeypatch.setattr(joining, "MIN_RELATIVE_SIZE", 0.0)
+    assert 0.05 < joining_dial() < dial - 0.1
 
 
 @pytest.mark.parametrize("label", [-1, 0])
