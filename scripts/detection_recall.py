@@ -1,0 +1,47 @@
+"""Print which share of true spikes detection sees, and the sorter finds in the end, by the SNR of their units.
+
+python scripts/detection_recall.py --conditions tetrode silicon32 silicon32_noisy --recording-seeds 100
+"""
+
+import argparse
+import dataclasses
+import sys
+
+import pandas as pd
+from tqdm import tqdm
+
+from huidurep_hf.evaluation.detection import detection_recall, detection_table, recall_of_rows
+from huidurep_hf.simulation.benchmark_conditions import BENCHMARK_CONDITIONS
+from huidurep_hf.simulation.recordings import generate_recording
+
+
+def main():
+    """Generate, detect, print; exit code 1 with one line for a mistake of the caller's."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    at_rest = sorted(name for name, each in BENCHMARK_CONDITIONS.items() if each.drift_um is None)
+    parser.add_argument("--conditions", nargs="+", default=at_rest, metavar="CONDITION", help="(default: %(default)s)")
+    parser.add_argument("--recording-seeds", nargs="+", type=int, default=[100], metavar="SEED")
+    parser.add_argument(
+        "--benchmark",
+        default="model_cards/base/benchmark.json",
+        metavar="FILE",
+        help="rows of scripts/benchmark.py, for what was found in the end (default: %(default)s)",
+    )
+    options = parser.parse_args()
+    unknown = sorted(set(options.conditions) - set(at_rest))
+    if unknown:
+        sys.exit(f"detection_recall.py: unknown conditions {unknown}; at rest there are {at_rest}.")
+    recordings = [(condition, seed) for condition in options.conditions for seed in options.recording_seeds]
+    units = []
+    try:
+        for condition, seed in tqdm(recordings, desc="detect"):
+            truth = generate_recording(dataclasses.replace(BENCHMARK_CONDITIONS[condition], seed=seed))
+            found = recall_of_rows(options.benchmark, condition, seed)
+            units.append(detection_recall(truth).assign(sorted=found))
+    except (ValueError, OSError) as error:
+        sys.exit(f"detection_recall.py: {error}")
+    print(detection_table(pd.concat(units)))
+
+
+if __name__ == "__main__":
+    main()
