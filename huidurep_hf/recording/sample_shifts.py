@@ -6,9 +6,12 @@ at different moments, and a common reference takes only a part of it away.
 
 import numpy as np
 
+# Around a stretch of a recording; SpikeInterface's 40 ms change nothing after the band-pass and take longer.
+MARGIN_MS = 10.0
+
 
 def align_sampling_times(recording):
-    """Delay each channel by the part of a sample that it was sampled early, if the recording knows it.
+    """Delay each channel by the part of a sample that it was sampled late, if the recording knows it.
 
     SpikeInterface's readers of Neuropixels files set the property "inter_sample_shift". It stays after the shift was
     made, so a recording is left as it is if it came through SpikeInterface's `phase_shift`, or was filtered: in the
@@ -28,7 +31,7 @@ def align_sampling_times(recording):
     shifts = np.nan_to_num(np.asarray(recording.get_property("inter_sample_shift"), dtype="float64"))
     if np.ptp(shifts) == 0:
         return recording
-    return phase_shift(recording, inter_sample_shift=shifts, dtype="float32")
+    return phase_shift(recording, inter_sample_shift=shifts, margin_ms=MARGIN_MS, dtype="float32")
 
 
 def _was_shifted(recording):
