@@ -5,7 +5,9 @@ python scripts/detection_recall.py --conditions tetrode silicon32 silicon32_nois
 
 import argparse
 import dataclasses
+import json
 import sys
+from pathlib import Path
 
 import pandas as pd
 from tqdm import tqdm
@@ -32,14 +34,15 @@ def main():
     if unknown:
         sys.exit(f"detection_recall.py: unknown conditions {unknown}; at rest there are {at_rest}.")
     recordings = [(condition, seed) for condition in options.conditions for seed in options.recording_seeds]
-    units = []
     try:
-        for condition, seed in tqdm(recordings, desc="detect"):
-            truth = generate_recording(dataclasses.replace(BENCHMARK_CONDITIONS[condition], seed=seed))
-            found = recall_of_rows(options.benchmark, condition, seed)
-            units.append(detection_recall(truth).assign(sorted=found))
+        rows = json.loads(Path(options.benchmark).read_text())["rows"]
+        found = [recall_of_rows(rows, *recording) for recording in recordings]
     except (ValueError, OSError) as error:
         sys.exit(f"detection_recall.py: {error}")
+    units = []
+    for (condition, seed), recall in zip(tqdm(recordings, desc="detect"), found):
+        truth = generate_recording(dataclasses.replace(BENCHMARK_CONDITIONS[condition], seed=seed))
+        units.append(detection_recall(truth).assign(sorted=recall))
     print(detection_table(pd.concat(units)))
 
 

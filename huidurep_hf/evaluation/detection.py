@@ -1,20 +1,18 @@
 """How many of a neuron's spikes detection sees, by how large they are."""
 
-import json
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 
 from ..recording.detection import detect
 from ..recording.preparation import prepare
+from ..sorting.parameters import SortingParameters
 from ..sorting.templates import average_templates
 from .ground_truth import DELTA_TIME_MS
 from .tables import markdown_table, mean_and_sd
 
 SNR_EDGES = (0.0, 3.0, 4.0, 5.0, 6.0, 8.0, 12.0, np.inf)
-# A peak farther from the unit's own channel is another neuron's.
-RADIUS_UM = 75.0
+# A peak farther from the unit's own channel than detection keeps peaks apart is another neuron's.
+RADIUS_UM = SortingParameters().detect_radius_um
 
 
 def detection_recall(truth) -> pd.DataFrame:
@@ -62,18 +60,17 @@ def detection_table(units: pd.DataFrame) -> str:
     return markdown_table(["SNR", "units", *shares], lines)
 
 
-def recall_of_rows(benchmark_json, condition: str, seed: int) -> list[float]:
+def recall_of_rows(rows: list[dict], condition: str, seed: int) -> list[float]:
     """Recall of each unit in our sorter's row of the benchmark.
 
     Args:
-        benchmark_json: file of `scripts/benchmark.py`.
+        rows: of `scripts/benchmark.py`.
         condition, seed: of the recording.
 
     Raises:
-        ValueError: the file has no such row.
+        ValueError: there is no such row.
     """
-    rows = json.loads(Path(benchmark_json).read_text())["rows"]
     for row in rows:
         if (row["sorter"], row["condition"], row["recording_seed"]) == ("huidurep", condition, seed):
             return [unit["recall"] for unit in row["units"]]
-    raise ValueError(f"{benchmark_json} has no row of huidurep for {condition}, seed {seed}.")
+    raise ValueError(f"There is no row of huidurep for {condition}, seed {seed}; scripts/benchmark.py makes it.")

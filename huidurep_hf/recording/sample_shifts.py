@@ -35,8 +35,10 @@ def align_sampling_times(recording):
 
 
 def _was_shifted(recording):
+    from spikeinterface.preprocessing.phase_shift import PhaseShiftRecording
+
     while recording is not None:
-        if type(recording).__name__ == "PhaseShiftRecording":
+        if isinstance(recording, PhaseShiftRecording):
             return True
         recording = recording.get_parent()
     return False

@@ -102,7 +102,8 @@ def _least_separated(pairs, depths, min_valley, labels, times, sampling_rate):
 def _test_pairs(labels, shifts, waveforms, shapes, sampling_rate, seed):
     """How far apart similar clusters are: `(num_pairs, 2)` clusters, `(num_pairs,)` shifts and depths.
 
-    By the valley between their spikes and, where temporal shapes are given, by how widely these scatter.
+    By the valley between their spikes and, where temporal shapes are given, by how widely these scatter; twice that
+    where they differ much in size.
     """
     templates, counts = waveforms.average(labels, shifts, seed)
     max_shift = min(round(MAX_MISALIGNMENT_MS * 1e-3 * sampling_rate), waveforms.num_samples // 4)

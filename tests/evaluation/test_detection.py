@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -53,12 +51,11 @@ def test_table_has_a_line_for_each_range_with_units():
     assert len(lines) == 4
 
 
-def test_recall_is_of_our_row(tmp_path):
+def test_recall_is_of_our_row():
     rows = [
         {"sorter": "lupin", "condition": "tetrode", "recording_seed": 100, "units": [{"recall": 0.1}]},
         {"sorter": "huidurep", "condition": "tetrode", "recording_seed": 100, "units": [{"recall": 0.9}]},
     ]
-    (tmp_path / "rows.json").write_text(json.dumps({"rows": rows}))
-    assert recall_of_rows(tmp_path / "rows.json", "tetrode", 100) == [0.9]
+    assert recall_of_rows(rows, "tetrode", 100) == [0.9]
     with pytest.raises(ValueError, match="no row of huidurep for tetrode, seed 101"):
-        recall_of_rows(tmp_path / "rows.json", "tetrode", 101)
+        recall_of_rows(rows, "tetrode", 101)
