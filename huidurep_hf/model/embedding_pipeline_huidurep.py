@@ -7,6 +7,9 @@ import sys
 import numpy as np
 import torch
 from transformers import Pipeline
+from transformers.utils import logging
+
+logger = logging.get_logger(__name__)
 
 # What every spike may bring, in a row of a dataset or a dict; a call may state them for all spikes.
 SPIKE_ARGUMENTS = ("sampling_rate", "channel_positions", "channel_mask", "noise_levels", "peak_sample", "num_channels")
@@ -20,7 +23,8 @@ class SpikeEmbeddingPipeline(Pipeline):
     dataset) of such a `"waveform"` and any of `sampling_rate` (Hz), `channel_positions` (µm, relative to the peak
     channel), `channel_mask`, `noise_levels` (in the waveform's unit; left out, it is in noise SDs), `peak_sample`,
     `num_channels`. What a row does not say may be given to the call, for all spikes; a spike dataset's description
-    says it too.
+    says it too. A `peak_sample` that nobody says is guessed from all the spikes of an array together, and from each
+    spike of a list by itself, which is worse.
 
     A call takes one spike; many in one array `(num_spikes, num_samples, num_channels)`; a list of spikes; a
     `datasets` table or stream, a `KeyDataset`, any `torch` dataset or generator of spikes. One spike gives a float32
@@ -90,6 +94,11 @@ class SpikeEmbeddingPipeline(Pipeline):
                 raise ValueError(f"Got a flat waveform of {waveforms.size} values; give the num_channels that it has.")
             waveforms = waveforms.reshape(-1, num_channels)
         is_single = waveforms.ndim == 2
+        if is_single and "peak_sample" not in stated:
+            logger.warning_once(
+                "peak_sample is not given, so where the trough lies is guessed from each spike by itself, which noise "
+                "misleads. Give peak_sample=..., or many spikes in one array."
+            )
         waveforms = waveforms[None] if is_single else waveforms
         shape = waveforms.shape[0], waveforms.shape[-1]
         if "channel_positions" in stated:

@@ -5,9 +5,12 @@ from pathlib import Path
 
 import numpy as np
 from transformers import BatchFeature, FeatureExtractionMixin
+from transformers.utils import logging
 
 from .repository_huidurep import CODE_KEYS, EXTRACTOR_CODE, IS_INSTALLED, name_code, write_code
 from .resolving_huidurep import CheckpointResolvingMixin
+
+logger = logging.get_logger(__name__)
 
 # Half width of the interpolation kernel, in samples of the slower of the two rates.
 KERNEL_HALF_WIDTH = 8
@@ -124,12 +127,14 @@ class HuiduRepFeatureExtractor(CheckpointResolvingMixin, FeatureExtractionMixin)
                 value that is not finite are masked for that spike.
             sampling_rate: Rate of `waveforms` in Hz.
             channel_positions: `(num_channels, 2)` or `(num_spikes, num_channels, 2)`, µm, relative to the peak
-                channel. Left out, the geometry is unknown and all contacts count as being in one place.
+                channel. Left out, the geometry is unknown and all contacts count as being in one place; of more
+                contacts than the model takes, nobody could then say which are near the spike.
             noise_levels: `(num_channels,)` or `(num_spikes, num_channels)`, noise SD of each channel. Left out, the
                 waveforms are in noise units already. A channel without noise is dead and is masked.
             channel_mask: `(num_channels,)` or `(num_spikes, num_channels)`, 1 for channels to be used.
-            peak_sample: Sample of `waveforms` at which the trough lies. Left out, it is the trough of the mean
-                squared waveform over all spikes and channels.
+            peak_sample: Sample of `waveforms` at which the trough lies. Left out, it is guessed: where the mean square
+                of all the spikes that are given, over the channels that are used, is largest. A single faint spike
+                makes that a bad guess, so state it where you know it.
             return_tensors: `"pt"`, `"np"` or `None`.
 
         Returns:
@@ -137,23 +142,29 @@ class HuiduRepFeatureExtractor(CheckpointResolvingMixin, FeatureExtractionMixin)
             `(num_spikes, num_kept, 2)` and `channel_mask` `(num_spikes, num_kept)`, float32, on the CPU.
 
         Raises:
-            ValueError: if a shape, rate or sample does not fit; the message names it and the remedy.
+            ValueError: if a shape, rate or sample does not fit, or contacts are too many to be without positions; the
+                message names it and the remedy.
         """
         waveforms = self._check_waveforms(waveforms, sampling_rate)
         num_spikes, num_samples, num_channels = waveforms.shape
         positions = _per_spike(channel_positions, "channel_positions", (num_spikes, num_channels, 2), fill=0.0)
         mask = _per_spike(channel_mask, "channel_mask", (num_spikes, num_channels), fill=1.0)
         noise = _per_spike(noise_levels, "noise_levels", (num_spikes, num_channels), fill=1.0)
+        if num_channels > self.num_channels and channel_positions is None:
+            raise ValueError(
+                f"Got {num_channels} channels without positions, of which the model takes the {self.num_channels} nearest "
+                "to the peak channel; give channel_positions in µm relative to it, or only the channels around it."
+            )
+        usable = np.isfinite(waveforms).all(axis=1) & np.isfinite(noise) & (noise > 0) & (mask > 0)
+        usable &= np.isfinite(positions).all(axis=2)
+        scaled = np.where(usable[:, None], waveforms / np.where(usable, noise, 1.0)[:, None], 0.0)
         if peak_sample is None:
-            finite = np.where(np.isfinite(waveforms), waveforms, 0.0)
-            peak_sample = int((finite**2).mean(axis=(0, 2)).argmax()) if num_spikes else 0
+            peak_sample = _guess_peak(scaled)
         if not 0 <= peak_sample < num_samples:
             raise ValueError(
                 f"peak_sample is {peak_sample}; it must lie in the {num_samples} samples of the waveforms."
             )
 
-        usable = np.isfinite(waveforms).all(axis=1) & np.isfinite(noise) & (noise > 0) & (mask > 0)
-        scaled = np.where(usable[:, None], waveforms / np.where(usable, noise, 1.0)[:, None], 0.0)
         scaled, positions, usable = self._select_channels(scaled, positions, usable)
         resampling = resampling_matrix(
             num_samples, peak_sample, sampling_rate, self.window_size, self.peak_sample, self.sampling_rate
@@ -175,6 +186,11 @@ class HuiduRepFeatureExtractor(CheckpointResolvingMixin, FeatureExtractionMixin)
             )
         if not (np.isfinite(sampling_rate) and sampling_rate > 0):
             raise ValueError(f"sampling_rate is {sampling_rate}; give the rate of the waveforms in Hz, such as 30000.")
+        if waveforms.shape[1] / sampling_rate > MAX_WINDOW_S:
+            raise ValueError(
+                f"{waveforms.shape[1]} samples at a sampling_rate of {sampling_rate} Hz are longer than {MAX_WINDOW_S} s; "
+                "a spike lasts some ms. Give the rate in Hz, not in kHz."
+            )
         return waveforms
 
     def _select_channels(self, waveforms, positions, usable):
@@ -184,6 +200,7 @@ class HuiduRepFeatureExtractor(CheckpointResolvingMixin, FeatureExtractionMixin)
             distance = np.where(usable, np.linalg.norm(positions, axis=2), np.inf)
             nearest = np.argsort(distance, axis=1, kind="stable")[:, : self.num_channels]
             nearest.sort(axis=1)
+            _warn_of_lost_peaks(waveforms, nearest)
             waveforms = np.take_along_axis(waveforms, nearest[:, None], axis=2)
             positions = np.take_along_axis(positions, nearest[:, :, None], axis=1)
             usable = np.take_along_axis(usable, nearest, axis=1)
@@ -210,6 +227,26 @@ def _check_window(sampling_rate, window_size, peak_sample, num_channels):
         raise ValueError(
             f"window_size {window_size} at sampling_rate {sampling_rate} Hz is longer than {MAX_WINDOW_S} s; a spike "
             "lasts some ms."
+        )
+
+
+def _guess_peak(waveforms) -> int:
+    """Return the sample at which spikes are largest in the mean, whatever offset their channels have."""
+    if len(waveforms) == 0:
+        return 0
+    from_baseline = waveforms - np.median(waveforms, axis=1, keepdims=True)
+    return int((from_baseline**2).mean(axis=(0, 2)).argmax())
+
+
+def _warn_of_lost_peaks(waveforms, kept):
+    """Say that positions may be relative to something else, if most spikes are largest on a channel that is left out."""
+    largest = np.abs(waveforms).max(axis=1).argmax(axis=1)
+    is_lost = (kept != largest[:, None]).all(axis=1)
+    if len(is_lost) and is_lost.mean() > 0.5:
+        logger.warning_once(
+            f"{is_lost.sum()} of {len(is_lost)} spikes are largest on a channel that is not among the {kept.shape[1]} "
+            "nearest to the origin of channel_positions, which are all that the model sees. Give channel_positions "
+            "relative to each spike's peak channel: subtract that channel's position."
         )
 
 

@@ -96,6 +96,9 @@ class HuiduRepAttention(nn.Module):
         **kwargs: Unpack[TransformersKwargs],
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return the mixed tokens and, under eager attention, the weights."""
+        if len(hidden_states) == 0:
+            # The attention of transformers has no shape for a batch of no spikes.
+            return hidden_states, None
         shape = (*hidden_states.shape[:-1], -1, self.head_dim)
         query, key, value = (
             project(hidden_states).view(shape).transpose(1, 2) for project in (self.q_proj, self.k_proj, self.v_proj)
@@ -338,8 +341,11 @@ def center_of_mass(waveforms: torch.Tensor, positions: torch.Tensor) -> torch.Te
         waveforms: `(num_spikes, window_size, num_channels)`, zero on channels that are not there.
         positions: `(num_spikes, num_channels, 2)`, µm.
     """
-    energy = waveforms.square().sum(dim=1)[:, :, None]
-    return (energy * positions).sum(dim=1, keepdim=True) / energy.sum(dim=1, keepdim=True).clamp(min=1e-6)
+    # Energies times µm pass what float16 can hold.
+    dtype = torch.promote_types(positions.dtype, torch.float32)
+    energy = waveforms.to(dtype).square().sum(dim=1)[:, :, None]
+    moment = (energy * positions.to(dtype)).sum(dim=1, keepdim=True)
+    return (moment / energy.sum(dim=1, keepdim=True).clamp(min=1e-6)).to(positions.dtype)
 
 
 class HuiduRepPreTrainedModel(CheckpointResolvingMixin, PreTrainedModel):

@@ -1,7 +1,10 @@
+import logging
+
 import numpy as np
 import pytest
 
 from huidurep_hf import HuiduRepFeatureExtractor
+from huidurep_hf.model import feature_extraction_huidurep
 from huidurep_hf.model.feature_extraction_huidurep import resampling_matrix
 
 
@@ -37,6 +40,48 @@ def test_trough_is_found_when_its_sample_is_not_given():
     given = sampled(48000, 50, 12)[None, :, None]
     features = HuiduRepFeatureExtractor()(given, sampling_rate=48000)
     assert features["waveforms"][0, :, 0].argmin() == 24
+
+
+def test_masked_channels_and_offsets_do_not_tell_where_the_trough_is():
+    given = np.repeat(sampled(30000, 72, 20)[None, :, None], 4, axis=2) + 500.0
+    given[:, 50, 3] -= 2000.0
+    features = HuiduRepFeatureExtractor()(given, sampling_rate=30000, channel_mask=[1, 1, 1, 0])
+    assert features["waveforms"][0, 4:, 0].argmin() == 20
+    features = HuiduRepFeatureExtractor()(given, sampling_rate=30000, noise_levels=[1.0, 1.0, 1.0, 1e6])
+    assert features["waveforms"][0, 4:, 0].argmin() == 20
+
+
+def test_too_many_channels_need_positions():
+    with pytest.raises(ValueError, match="12 channels without positions.* 11 nearest.*give channel_positions"):
+        HuiduRepFeatureExtractor()(np.zeros((2, 72, 12)), sampling_rate=30000)
+
+
+def test_positions_that_are_not_relative_to_the_peak_are_warned_of(caplog):
+    given = np.zeros((6, 72, 32), dtype="float32")
+    given[:, 24, 20] = -20.0
+    on_probe = np.stack([np.zeros(32), 25.0 * np.arange(32)], axis=1)
+    extractor, logger = HuiduRepFeatureExtractor(), logging.getLogger(feature_extraction_huidurep.__name__)
+    logger.addHandler(caplog.handler)
+    try:
+        kept = extractor(given, sampling_rate=30000, channel_positions=on_probe - on_probe[20], peak_sample=24)
+        assert kept["waveforms"].abs().max() > 19 and not caplog.records
+        lost = extractor(given, sampling_rate=30000, channel_positions=on_probe, peak_sample=24)
+        assert lost["waveforms"].abs().max() == 0
+        assert "6 of 6 spikes are largest on a channel that is not among the 11" in caplog.text
+    finally:
+        logger.removeHandler(caplog.handler)
+
+
+def test_positions_that_are_not_finite_are_masked():
+    positions = np.array([[0, 0], [np.nan, 25], [0, 50]])
+    features = HuiduRepFeatureExtractor()(np.ones((2, 72, 3)), sampling_rate=30000, channel_positions=positions)
+    assert features["channel_mask"].tolist() == [[1, 0, 1]] * 2
+    assert np.isfinite(features["channel_positions"].numpy()).all()
+
+
+def test_a_rate_in_khz_is_refused():
+    with pytest.raises(ValueError, match="72 samples at a sampling_rate of 30 Hz are longer.*not in kHz"):
+        HuiduRepFeatureExtractor()(np.zeros((2, 72, 4)), sampling_rate=30)
 
 
 def test_downsampling_suppresses_what_the_model_rate_cannot_hold():

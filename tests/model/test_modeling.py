@@ -1,8 +1,9 @@
+import numpy as np
 import pytest
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from huidurep_hf import HuiduRepConfig, HuiduRepModel
+from huidurep_hf import HuiduRepConfig, HuiduRepFeatureExtractor, HuiduRepModel
 from huidurep_hf.model.modeling_huidurep import center_of_mass
 
 KINDS = {
@@ -196,6 +197,31 @@ def test_gradient_checkpointing_keeps_gradients(model):
         gradients.append([parameter.grad.clone() for parameter in model.parameters()])
     for plain, checkpointed in zip(*gradients):
         torch.testing.assert_close(plain, checkpointed, atol=1e-5, rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["huidurep/base", "huidurep/paper"])
+def test_float16_holds_loud_spikes_on_long_probes(name):
+    model = HuiduRepModel.from_pretrained(name)
+    random = np.random.default_rng(0)
+    positions = np.stack([np.zeros(11), 25.0 * np.arange(11) - 125.0], axis=1)
+    depth = 60 * np.exp(-((positions[:, 1] / 40) ** 2))
+    shape = -np.exp(-(((np.arange(100) - 30) / 5.0) ** 2))
+    given = random.normal(size=(5, 100, 11)) + shape[:, None] * depth
+    extractor = HuiduRepFeatureExtractor.from_pretrained(name)
+    features = extractor(given, sampling_rate=30000, channel_positions=positions, peak_sample=30)
+    with torch.no_grad():
+        full = model(**features).embeddings
+        half = model.to(torch.float16)(**{name: value.half() for name, value in features.items()}).embeddings
+    assert (full - half.float()).abs().max() < 0.02 * full.abs().max()
+
+
+@pytest.mark.parametrize("name", ["huidurep/base", "huidurep/paper"])
+def test_no_spikes_give_no_embeddings(name):
+    model, extractor = HuiduRepModel.from_pretrained(name), HuiduRepFeatureExtractor.from_pretrained(name)
+    with torch.no_grad():
+        output = model(**extractor(np.zeros((0, 72, 4)), sampling_rate=30000))
+    assert output.embeddings.shape == (0, model.config.embedding_size)
+    assert len(output.denoised_waveforms) == 0
 
 
 def test_bfloat16_stays_near(tiny_model):
