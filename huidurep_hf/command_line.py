@@ -10,6 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from .model_commands import add_model_commands
+from .recording.arguments import add_layout, open_recording
 
 USER_ERRORS = (ValueError, TypeError, OSError, ImportError)
 DEFAULT_MODEL = "huidurep/base"
@@ -55,7 +56,7 @@ def build_parser():
     sort = commands.add_parser("sort", parents=[common], help="sort a recording")
     sort.add_argument("recording", metavar="RECORDING", help="file or folder that SpikeInterface reads, or raw binary")
     _add_output(sort)
-    _add_layout(sort)
+    add_layout(sort)
     _add_parameters(sort)
     sort.set_defaults(run=_sort)
 
@@ -66,7 +67,7 @@ def build_parser():
     _add_parameters(example)
     example.set_defaults(run=_example)
 
-    add_model_commands(commands, common, _add_layout, DEFAULT_MODEL)
+    add_model_commands(commands, common, DEFAULT_MODEL)
 
     checkpoints = commands.add_parser("checkpoints", help="the checkpoints that ship with the package")
     actions = checkpoints.add_subparsers(required=True, metavar="ACTION")
@@ -84,17 +85,6 @@ def _add_output(parser):
     parser.add_argument("--model", default=DEFAULT_MODEL, help="hub name or folder (default: %(default)s)")
     parser.add_argument("--revision", help="revision of the model on the hub")
     parser.add_argument("--device", help="cpu, cuda, ... (default: a GPU where there is one)")
-
-
-def _add_layout(parser):
-    layout = parser.add_argument_group("recording")
-    layout.add_argument("--probe", help="tetrode, linear:NUM_CONTACTS:PITCH_UM, or a probeinterface .json")
-    layout.add_argument("--stream", help="stream of a SpikeGLX or Open Ephys folder, electrical series of an NWB file")
-    layout.add_argument("--sampling-rate", type=float, metavar="HZ", help="raw binary: sampling rate")
-    layout.add_argument("--num-channels", type=int, help="raw binary: number of interleaved channels")
-    layout.add_argument("--dtype", help="raw binary: type of a sample, such as int16")
-    layout.add_argument("--gain-uv", type=float, help="raw binary: µV per count; unknown if left out")
-    layout.add_argument("--offset-uv", type=float, help="raw binary: µV at count 0")
 
 
 def _add_parameters(parser):
@@ -115,14 +105,11 @@ def _add_parameters(parser):
 
 
 def _sort(options):
-    from .recording.reading import read_recording
     from .sorting.result import check_output_folder
 
     parameters = _parameters(options)
     check_output_folder(options.output, options.overwrite)
-    layout = ("sampling_rate", "num_channels", "dtype", "gain_uv", "offset_uv")
-    raw = {name: getattr(options, name) for name in layout}
-    recording = read_recording(options.recording, probe=options.probe, stream=options.stream, raw=raw)
+    recording = open_recording(options.recording, options)
     result, seconds = _run_sorter(recording, parameters, options)
     _print_summary(result, seconds, options.output)
 

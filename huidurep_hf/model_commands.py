@@ -2,16 +2,17 @@
 
 from pathlib import Path
 
+from .recording.arguments import add_layout, open_recording
+
 SPIKE_DATASET_FILE = "dataset_infos.json"
 
 
-def add_model_commands(commands, common, add_layout, default_model):
+def add_model_commands(commands, common, default_model):
     """Add them to the parser.
 
     Args:
         commands: what `add_subparsers` returned.
         common: parent parser of flags that all commands have.
-        add_layout: function that adds the flags that describe a recording.
         default_model: hub name.
     """
     embed = commands.add_parser("embed", parents=[common], help="embed a recording or a spike dataset into Parquet")
@@ -78,12 +79,9 @@ def _embed_dataset(options, model, feature_extractor):
 
 def _embed_recording(options, model, feature_extractor):
     from .embedding.recording import embed_recording
-    from .recording.reading import read_recording
 
-    layout = ("sampling_rate", "num_channels", "dtype", "gain_uv", "offset_uv")
-    raw = {name: getattr(options, name) for name in layout}
     return embed_recording(
-        read_recording(options.source, probe=options.probe, stream=options.stream, raw=raw),
+        open_recording(options.source, options),
         options.output,
         model,
         feature_extractor,

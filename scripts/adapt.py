@@ -12,8 +12,8 @@ from datasets import disable_progress_bars as disable_bars_of_datasets
 from transformers.utils.logging import disable_progress_bar as disable_bars_of_models
 
 from huidurep_hf.adaptation import AdaptationParameters, adapt
-from huidurep_hf.recording.probe import PROBE_NAMES
-from huidurep_hf.recording.reading import read_recording
+from huidurep_hf.recording.arguments import add_layout, open_recording
+from huidurep_hf.recording.reading import read_sorting
 
 
 def main() -> None:
@@ -23,13 +23,12 @@ def main() -> None:
     parser.add_argument("--recording", required=True, help="file or folder of a recording")
     parser.add_argument("--output", required=True, help="folder of the run to make; the checkpoint is in its model/")
     parser.add_argument("--model", default="huidurep/base", help="checkpoint to start from (default: %(default)s)")
-    parser.add_argument("--sorting", help="folder of a sorting that SpikeInterface saved; without it, one is made")
-    parser.add_argument("--stream", help="one of several streams of the recording")
-    parser.add_argument("--probe", help=f"contact positions, where the recording brings none: {PROBE_NAMES}")
+    parser.add_argument("--sorting", help="saved sorting, or result of `huidurep sort`; without it, one is made")
     parser.add_argument("--num-steps", type=int, default=defaults.num_steps, help="default: %(default)s")
     parser.add_argument("--learning-rate", type=float, default=defaults.learning_rate, help="default: %(default)s")
     parser.add_argument("--seed", type=int, default=defaults.seed)
     parser.add_argument("--quiet", action="store_true", help="no log and no progress bars")
+    add_layout(parser)
     options = parser.parse_args()
     if options.quiet:
         disable_bars_of_models()
@@ -39,10 +38,8 @@ def main() -> None:
         num_steps=options.num_steps, learning_rate=options.learning_rate, seed=options.seed
     )
     try:
-        from spikeinterface.core import load
-
-        recording = read_recording(options.recording, probe=options.probe, stream=options.stream)
-        sorting = load(options.sorting) if options.sorting else None
+        recording = open_recording(options.recording, options)
+        sorting = read_sorting(options.sorting) if options.sorting else None
         folder = adapt(options.model, recording, options.output, sorting, parameters, progress=not options.quiet)
     except (TypeError, ValueError, ImportError, OSError) as error:
         sys.exit(f"adapt.py: {error}")

@@ -7,8 +7,7 @@ import argparse
 import logging
 import sys
 
-from huidurep_hf.recording.probe import PROBE_NAMES
-from huidurep_hf.recording.reading import read_recording
+from huidurep_hf.recording.arguments import add_layout, open_recording
 from huidurep_hf.spike_dataset.noise_from_recording import NoiseParameters, noise_from_recording
 
 
@@ -17,14 +16,13 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recording", required=True, help="file or folder of a recording")
     parser.add_argument("--output", required=True, help=".npz file to write")
-    parser.add_argument("--stream", help="one of several streams of the recording")
-    parser.add_argument("--probe", help=f"contact positions, where the recording brings none: {PROBE_NAMES}")
     parser.add_argument("--num-snippets", type=int, default=2000)
     parser.add_argument("--seed", type=int, default=0)
+    add_layout(parser)
     options = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     try:
-        recording = read_recording(options.recording, probe=options.probe, stream=options.stream)
+        recording = open_recording(options.recording, options)
         snippets = noise_from_recording(
             recording, NoiseParameters(num_snippets=options.num_snippets, seed=options.seed)
         )

@@ -7,11 +7,12 @@ python scripts/spikes_from_recording.py --recording session --sorting sorting --
 import argparse
 import logging
 import sys
+from pathlib import Path
 
 from huggingface_hub.errors import HfHubHTTPError
 
-from huidurep_hf.recording.probe import PROBE_NAMES
-from huidurep_hf.recording.reading import read_recording
+from huidurep_hf.recording.arguments import add_layout, open_recording
+from huidurep_hf.recording.reading import read_sorting
 from huidurep_hf.spike_dataset.folder import check_dataset_folder
 from huidurep_hf.spike_dataset.from_recording import RecordedSpikesParameters, spikes_from_recording
 from huidurep_hf.spike_dataset.hub import push_dataset
@@ -24,12 +25,10 @@ def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recording", required=True, help="file or folder of a recording")
     parser.add_argument("--output", required=True, help="dataset folder to make")
-    parser.add_argument("--sorting", help="folder of a sorting that SpikeInterface saved; without it, peaks alone")
-    parser.add_argument("--stream", help="one of several streams of the recording")
-    parser.add_argument("--probe", help=f"contact positions, where the recording brings none: {PROBE_NAMES}")
+    parser.add_argument("--sorting", help="saved sorting, or result of `huidurep sort`; without it, peaks alone")
     parser.add_argument("--detect-threshold", type=float, default=5.0, help="of peaks, in noise SDs")
     parser.add_argument("--max-spikes", type=int, default=200_000, help="most rows, drawn at random")
-    parser.add_argument("--name", default="", help="of the recording, the dataset's group")
+    parser.add_argument("--name", help="of the recording, the dataset's group (default: the file's name)")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--title", default="Recorded spikes", help="of the card")
     parser.add_argument("--license", default="unknown", help="as the hub knows it, such as cc-by-4.0")
@@ -37,6 +36,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--push", metavar="REPO_ID", help="upload the folder to the hub, as a private dataset")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing folder")
     parser.add_argument("--quiet", action="store_true", help="no progress bars")
+    add_layout(parser)
     return parser.parse_args()
 
 
@@ -47,17 +47,15 @@ def main() -> None:
     parameters = RecordedSpikesParameters(
         detect_threshold=options.detect_threshold,
         max_spikes=options.max_spikes,
-        name=options.name,
+        name=options.name or Path(options.recording).stem,
         seed=options.seed,
     )
     card = RecordedCard(options.title, options.license, options.source, parameters)
     try:
-        from spikeinterface.core import load
-
         # Before the work, not after it.
         check_dataset_folder(options.output, options.overwrite)
-        recording = read_recording(options.recording, probe=options.probe, stream=options.stream)
-        sorting = load(options.sorting) if options.sorting else None
+        recording = open_recording(options.recording, options)
+        sorting = read_sorting(options.sorting) if options.sorting else None
         spikes = spikes_from_recording(recording, sorting, parameters, progress=not options.quiet)
         folder = write_spikes(spikes, options.output, card, overwrite=options.overwrite)
         print(f"{len(spikes)} spikes are in {folder}")

@@ -152,7 +152,7 @@ class HuiduRepFeatureExtractor(CheckpointResolvingMixin, FeatureExtractionMixin)
         noise = _per_spike(noise_levels, "noise_levels", (num_spikes, num_channels), fill=1.0)
         if num_channels > self.num_channels and channel_positions is None:
             raise ValueError(
-                f"Got {num_channels} channels without positions, of which the model takes the {self.num_channels} nearest "
+                f"Got {num_channels} channels without positions, and the model takes the {self.num_channels} nearest "
                 "to the peak channel; give channel_positions in µm relative to it, or only the channels around it."
             )
         usable = np.isfinite(waveforms).all(axis=1) & np.isfinite(noise) & (noise > 0) & (mask > 0)
@@ -188,8 +188,8 @@ class HuiduRepFeatureExtractor(CheckpointResolvingMixin, FeatureExtractionMixin)
             raise ValueError(f"sampling_rate is {sampling_rate}; give the rate of the waveforms in Hz, such as 30000.")
         if waveforms.shape[1] / sampling_rate > MAX_WINDOW_S:
             raise ValueError(
-                f"{waveforms.shape[1]} samples at a sampling_rate of {sampling_rate} Hz are longer than {MAX_WINDOW_S} s; "
-                "a spike lasts some ms. Give the rate in Hz, not in kHz."
+                f"{waveforms.shape[1]} samples at a sampling_rate of {sampling_rate} Hz are longer than {MAX_WINDOW_S} "
+                "s; a spike lasts some ms. Give the rate in Hz, not in kHz."
             )
         return waveforms
 
@@ -239,7 +239,7 @@ def _guess_peak(waveforms) -> int:
 
 
 def _warn_of_lost_peaks(waveforms, kept):
-    """Say that positions may be relative to something else, if most spikes are largest on a channel that is left out."""
+    """Say that positions may be relative to something else, if most spikes are largest on a channel left out."""
     largest = np.abs(waveforms).max(axis=1).argmax(axis=1)
     is_lost = (kept != largest[:, None]).all(axis=1)
     if len(is_lost) and is_lost.mean() > 0.5:

@@ -1,4 +1,4 @@
-"""Open a recording from a path: whatever SpikeInterface reads, chosen by what lies there."""
+"""Open a recording or a sorting from a path: whatever SpikeInterface reads, chosen by what lies there."""
 
 from pathlib import Path
 
@@ -8,6 +8,8 @@ from .probe import set_named_probe
 
 RAW_SUFFIXES = (".raw", ".bin", ".dat", ".i16", ".bytes")
 RAW_FLAGS = "--sampling-rate, --num-channels and --dtype (and --probe if there are several channels)"
+# Where `huidurep sort` puts it in its result folder.
+SORTING_OF_RESULT = "sorting"
 READABLE = (
     "a SpikeInterface folder, .zarr or .json; an .nwb file; a SpikeGLX or Open Ephys folder; or a raw binary file with"
     f" {RAW_FLAGS}"
@@ -48,6 +50,38 @@ def read_recording(path, *, probe=None, stream=None, raw=None):
     return recording if probe is None else set_named_probe(recording, probe)
 
 
+def read_sorting(path):
+    """Open a sorting that SpikeInterface saved, or the one in a result folder of `huidurep sort`.
+
+    Args:
+        path: folder or file.
+
+    Returns:
+        SpikeInterface sorting.
+
+    Raises:
+        ValueError: nothing readable there, or no sorting.
+    """
+    from spikeinterface.core import BaseSorting, load
+
+    path = Path(path)
+    if not path.exists():
+        raise ValueError(f"The sorting {path} does not exist.")
+    if (path / SORTING_OF_RESULT).is_dir():
+        path = path / SORTING_OF_RESULT
+    try:
+        sorting = load(path)
+    except Exception as error:
+        # As with recordings: foreign files fail in many ways.
+        raise ValueError(
+            f"Cannot read {path} ({_reason(error)}); give the folder of a sorting that SpikeInterface saved, or a "
+            "result folder of `huidurep sort`."
+        ) from error
+    if not isinstance(sorting, BaseSorting):
+        raise ValueError(f"{path} holds a {type(sorting).__name__}, not a sorting.")
+    return sorting
+
+
 def _read_raw(path, sampling_rate=None, num_channels=None, dtype=None, gain_uv=None, offset_uv=None):
     from spikeinterface.core import read_binary
 
@@ -85,13 +119,17 @@ def _read_format(path, stream):
         raise ImportError(f"Reading {path} needs {package}, which is not installed: pip install {package}") from error
     except Exception as error:
         # Readers fail in many ways on foreign files, UnboundLocalError among them.
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
         raise ValueError(
-            f"Cannot read {path} ({reason}); choose one of several streams with --stream. Readable are: {READABLE}."
+            f"Cannot read {path} ({_reason(error)}); choose one of several streams with --stream. Readable are: "
+            f"{READABLE}."
         ) from error
     if not isinstance(recording, BaseRecording):
         raise ValueError(f"{path} holds a {type(recording).__name__}, not a recording.")
     return recording
+
+
+def _reason(error):
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
 def _open(path, stream):

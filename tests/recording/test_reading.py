@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
+from spikeinterface.core import NumpySorting
 
-from huidurep_hf.recording.reading import read_recording
+from huidurep_hf.recording.reading import read_recording, read_sorting
 
 RAW = {"sampling_rate": 15000.0, "num_channels": 4, "dtype": "int16"}
 
@@ -47,6 +48,18 @@ def test_spikeinterface_formats(make_recording, tmp_path, name):
 def test_wrong_raw_layouts_are_refused(raw_file, raw, message):
     with pytest.raises(ValueError, match=message):
         read_recording(raw_file, raw=raw)
+
+
+def test_sortings_are_read_where_sorts_leave_them(tmp_path):
+    sorting = NumpySorting.from_samples_and_labels([np.array([5, 9])], [np.array([0, 1])], 30000.0)
+    sorting.save(folder=tmp_path / "result" / "sorting")
+    for folder in ("result", "result/sorting"):
+        assert read_sorting(tmp_path / folder).get_num_units() == 2
+    with pytest.raises(ValueError, match="absent does not exist"):
+        read_sorting(tmp_path / "absent")
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(ValueError, match="Cannot read .*folder.*result folder of `huidurep sort`"):
+        read_sorting(tmp_path / "folder")
 
 
 def test_unreadable_paths_are_refused(tmp_path, raw_file):

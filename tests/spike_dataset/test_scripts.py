@@ -1,5 +1,6 @@
 """The two scripts, as they are called."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 from datasets import load_dataset
 from datasets.config import HF_DATASETS_CACHE
+from probeinterface import write_probeinterface
 
 from huidurep_hf.spike_dataset.noise_snippets import NoiseSnippets
 
@@ -45,6 +47,27 @@ def test_spikes_with_and_without_a_sorting(saved, tmp_path):
     again = run("spikes_from_recording.py", *options, *sorting)
     assert again.returncode == 1 and "exists already" in again.stderr and "Traceback" not in again.stderr
     assert temporary_folders() == of_other_tests
+
+
+def test_raw_file_and_the_result_of_a_sort(generated, saved, tmp_path):
+    recording, _ = generated
+    traces = recording.get_traces()
+    (10 * traces).astype("int16").tofile(tmp_path / "session.raw")
+    write_probeinterface(tmp_path / "probe.json", recording.get_probegroup())
+    result = tmp_path / "result"
+    shutil.copytree(saved / "sorting", result / "sorting")
+    options = ["--recording", tmp_path / "session.raw", "--sorting", result, "--output", tmp_path / "spikes", "--quiet"]
+    bare = run("spikes_from_recording.py", *options)
+    assert bare.returncode == 1 and "--num-channels" in bare.stderr
+    rate = str(recording.get_sampling_frequency())
+    layout = ["--sampling-rate", rate, "--num-channels", str(recording.get_num_channels()), "--dtype", "int16"]
+    done = run("spikes_from_recording.py", *options, *layout, "--gain-uv", "0.1", "--probe", tmp_path / "probe.json")
+    assert done.returncode == 0, done.stderr
+    spikes = load_dataset(str(tmp_path / "spikes"), split="train")
+    assert len(set(spikes["unit_id"])) == 4 and set(spikes["group"]) == {"session"}
+    options[3] = saved / "recording"
+    wrong = run("spikes_from_recording.py", *options, "--overwrite", *layout)
+    assert wrong.returncode == 1 and "holds a " in wrong.stderr and "not a sorting" in wrong.stderr
 
 
 def test_noise(saved, tmp_path):

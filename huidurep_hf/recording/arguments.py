@@ -1,0 +1,39 @@
+"""The arguments of a command line that say how a recording's file is read, alike for the command and the scripts."""
+
+RAW_LAYOUT = ("sampling_rate", "num_channels", "dtype", "gain_uv", "offset_uv")
+
+
+def add_layout(parser):
+    """Add the flags to a parser.
+
+    Args:
+        parser: `argparse.ArgumentParser` of a command that reads a recording.
+    """
+    layout = parser.add_argument_group("recording")
+    layout.add_argument("--probe", help="tetrode, linear:NUM_CONTACTS:PITCH_UM, or a probeinterface .json")
+    layout.add_argument("--stream", help="stream of a SpikeGLX or Open Ephys folder, electrical series of an NWB file")
+    layout.add_argument("--sampling-rate", type=float, metavar="HZ", help="raw binary: sampling rate")
+    layout.add_argument("--num-channels", type=int, help="raw binary: number of interleaved channels")
+    layout.add_argument("--dtype", help="raw binary: type of a sample, such as int16")
+    layout.add_argument("--gain-uv", type=float, help="raw binary: µV per count; unknown if left out")
+    layout.add_argument("--offset-uv", type=float, help="raw binary: µV at count 0")
+
+
+def open_recording(path, options):
+    """Open a recording as the flags say.
+
+    Args:
+        path: as in [`~huidurep_hf.recording.reading.read_recording`].
+        options: parsed arguments of a parser with [`add_layout`].
+
+    Returns:
+        SpikeInterface recording.
+
+    Raises:
+        ValueError: nothing readable there, or raw layout missing, superfluous or contradicting the file's size.
+        ImportError: the reader needs a package that is not installed.
+    """
+    from .reading import read_recording
+
+    raw = {name: getattr(options, name) for name in RAW_LAYOUT}
+    return read_recording(path, probe=options.probe, stream=options.stream, raw=raw)
