@@ -16,12 +16,13 @@ def main():
     parser.add_argument("--config", required=True, help="YAML file with `base` and `arms`")
     parser.add_argument("--output", required=True, help="JSON file of the rows; an existing one is continued")
     parser.add_argument("--arms", nargs="+", metavar="ARM", help="some of the arms (default: all)")
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0], metavar="SEED")
+    parser.add_argument("--seeds", nargs="+", type=int, metavar="SEED", help="default: those of the config, or 0")
     parser.add_argument("--quiet", action="store_true", help="no log and no progress bar")
     options = parser.parse_args()
     logging.basicConfig(level=logging.ERROR if options.quiet else logging.WARNING, format="%(message)s")
+    seeds = {"seeds": tuple(options.seeds)} if options.seeds else {}
     try:
-        parameters = AblationParameters.from_yaml(options.config, seeds=tuple(options.seeds))
+        parameters = AblationParameters.from_yaml(options.config, **seeds)
         arms = tuple(options.arms) if options.arms else None
         content = ablate(parameters, options.output, arms, progress=not options.quiet)
     except (ValueError, OSError) as error:

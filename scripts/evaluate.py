@@ -8,11 +8,10 @@ import argparse
 import logging
 import sys
 
-import yaml
-
 from huidurep_hf.evaluation.report import EvaluationParameters, evaluate
 from huidurep_hf.evaluation.tables import report
 from huidurep_hf.model_card import write_model_card
+from huidurep_hf.pretraining.arguments import parse_overrides
 from huidurep_hf.simulation.recordings import RECORDING_CONDITIONS
 
 
@@ -46,12 +45,11 @@ def main():
         with_variants=not options.no_variants,
     )
     try:
-        changes = {name: yaml.safe_load(value) for name, value in (item.split("=", 1) for item in options.set)}
         content = evaluate(
             options.model,
             options.output,
             parameters,
-            config_changes=changes,
+            config_changes=parse_overrides(options.set),
             device=options.device,
             progress=not options.quiet,
         )

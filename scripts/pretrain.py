@@ -10,9 +10,7 @@ import argparse
 import logging
 import sys
 
-import yaml
-
-from huidurep_hf.pretraining.arguments import PretrainingArguments
+from huidurep_hf.pretraining.arguments import PretrainingArguments, parse_overrides
 from huidurep_hf.pretraining.trainer import Pretrainer
 
 
@@ -35,9 +33,7 @@ def main():
     options = parse_arguments()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     try:
-        overrides = dict(item.split("=", 1) for item in options.set)
-        overrides = {name: yaml.safe_load(value) for name, value in overrides.items()}
-        arguments = PretrainingArguments.from_yaml(options.config, **overrides)
+        arguments = PretrainingArguments.from_yaml(options.config, **parse_overrides(options.set))
         trainer = Pretrainer(arguments, options.output, cpu=options.cpu)
         folder = trainer.run(resume=options.resume, progress_bar=not options.quiet)
     except (ValueError, OSError) as error:

@@ -7,9 +7,7 @@ import argparse
 import sys
 import tempfile
 
-import yaml
-
-from huidurep_hf.pretraining.arguments import PretrainingArguments
+from huidurep_hf.pretraining.arguments import PretrainingArguments, parse_overrides
 from huidurep_hf.pretraining.throughput import report_throughput
 from huidurep_hf.pretraining.trainer import Pretrainer
 
@@ -25,8 +23,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     try:
-        overrides = {name: yaml.safe_load(value) for name, value in (item.split("=", 1) for item in options.set)}
-        arguments = PretrainingArguments.from_yaml(options.config, **overrides)
+        arguments = PretrainingArguments.from_yaml(options.config, **parse_overrides(options.set))
         with tempfile.TemporaryDirectory() as folder:
             trainer = Pretrainer(arguments, folder, cpu=options.cpu)
             print(report_throughput(trainer, options.num_steps))

@@ -193,8 +193,9 @@ def _run_arm(parameters, arm, seed, folder, measured, progress) -> dict:
     from ..pretraining.trainer import Pretrainer
 
     arguments = PretrainingArguments.from_dict(parameters.arguments(arm, seed))
+    _forget_other_run(folder, parameters.arguments(arm, seed))
     trainer = Pretrainer(arguments, folder, cpu=True)
-    checkpoint = trainer.run(resume=folder.exists(), progress_bar=progress)
+    checkpoint = trainer.run(resume=True, progress_bar=progress)
     model = HuiduRepModel.from_pretrained(checkpoint)
     extractor = HuiduRepFeatureExtractor.from_pretrained(checkpoint)
     scores = {"kmeans_ari": {}, "mixture_ari": {}, "density_ari": {}}
@@ -216,6 +217,15 @@ def _run_arm(parameters, arm, seed, folder, measured, progress) -> dict:
         "pairs_seen": trainer.progress.step * arguments.batch_size,
         "seconds": trainer.progress.seconds,
     }
+
+
+def _forget_other_run(folder, arguments):
+    """Delete what a stopped call left of this arm if it asked for something else; note what is asked for now."""
+    asked = folder / "asked.json"
+    if folder.exists() and not (asked.is_file() and json.loads(asked.read_text()) == arguments):
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    asked.write_text(json.dumps(arguments))
 
 
 def _agreements(spikes: TrueSpikes, model, extractor, num_seeds: int) -> dict[str, dict[str, float]]:

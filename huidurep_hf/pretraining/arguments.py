@@ -93,12 +93,16 @@ class PretrainingArguments:
 
     @classmethod
     def from_dict(cls, values: dict) -> "PretrainingArguments":
-        """Make arguments of plain values, refusing names that do not exist."""
+        """Make arguments of plain values.
+
+        Raises:
+            ValueError: a name that does not exist, or a value that is no number where one is needed.
+        """
         views = values.get("views") or {}
         check_names(views, [item.name for item in dataclasses.fields(ViewParameters)], "views")
         check_names(values, [item.name for item in dataclasses.fields(cls)], "the configuration")
-        ranges = {name: tuple(value) if isinstance(value, list) else value for name, value in views.items()}
-        return cls(**{**values, "views": ViewParameters(**ranges)})
+        ranges = ViewParameters(**_as_numbers(views, ViewParameters))
+        return cls(**{**_as_numbers(values, cls), "views": ranges})
 
     def build_config(self) -> HuiduRepConfig:
         """Return the model's configuration.
@@ -117,6 +121,51 @@ class PretrainingArguments:
                 )
             return HuiduRepConfig.from_pretrained(self.start, **self.model)
         return HuiduRepConfig.paper(**self.model) if self.paper else HuiduRepConfig(**self.model)
+
+
+def parse_overrides(items: list[str]) -> dict:
+    """Read `NAME=VALUE`, as a command line gives them; values are YAML.
+
+    Raises:
+        ValueError: an item without a value, or one that is no YAML.
+    """
+    overrides = {}
+    for item in items:
+        name, equals, value = item.partition("=")
+        try:
+            overrides[name] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise ValueError(f"Got {item!r}, of which the value is no YAML; write NAME=VALUE, quoted.") from error
+        if not (name and equals):
+            raise ValueError(f"Got {item!r}; write NAME=VALUE, without spaces, such as num_steps=100.")
+    return overrides
+
+
+def _as_numbers(values: dict, owner: type) -> dict:
+    """Bring numbers, and pairs of them, to the type of a dataclass's field."""
+    numbers = dict(values)
+    for item in dataclasses.fields(owner):
+        if item.name not in values:
+            continue
+        value = values[item.name]
+        if item.type in (int, float):
+            numbers[item.name] = _as_number(item.name, value, item.type)
+        elif item.type == tuple[float, float]:
+            if not isinstance(value, (list, tuple)) or len(value) != 2:
+                raise ValueError(f"{item.name} is {value!r}; give the range that it is drawn from, such as [0.5, 1.0].")
+            numbers[item.name] = tuple(_as_number(item.name, end, float) for end in value)
+    return numbers
+
+
+def _as_number(name: str, value, kind: type) -> int | float:
+    try:
+        # YAML reads 1e-3, which has no point, as text.
+        number = float(value) if isinstance(value, str) else value
+        if isinstance(number, (int, float)) and not isinstance(number, bool) and kind(number) == number:
+            return kind(number)
+    except (ValueError, OverflowError):
+        pass
+    raise ValueError(f"{name} is {value!r}; give {'a whole number' if kind is int else 'a number'}.")
 
 
 def check_names(values: dict, known: list[str], place: str):

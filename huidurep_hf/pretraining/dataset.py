@@ -204,11 +204,9 @@ class ProbeBatches:
 
     Args:
         probes: the probe of each unit, `(num_units,)`.
-        batch_size: units in a batch, over all processes.
+        batch_size: units in a batch, over all processes; at most as many as there are.
         seed: from which the order follows.
 
-    Raises:
-        ValueError: if there are fewer units than a batch holds.
     """
 
     def __init__(self, probes: np.ndarray, batch_size: int, seed: int = 0):
@@ -217,11 +215,6 @@ class ProbeBatches:
         self.batch_size = batch_size
         self.seed = seed
         self.batches_per_epoch = len(self.probes) // batch_size
-        if self.batches_per_epoch == 0:
-            raise ValueError(
-                f"The dataset has {len(self.probes)} units for training and a batch {batch_size}. "
-                "Take a smaller batch_size or a larger dataset."
-            )
         self._epoch, self._plan = None, None
 
     def units(self, index: int) -> np.ndarray:

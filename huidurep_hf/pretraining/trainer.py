@@ -132,11 +132,19 @@ class Pretrainer:
             # What is learned on goes into the weights, and so do its licences.
             self.start_record = read_record(arguments.start)
             self.data_record = join_data(data_of(self.start_record), self.data_record)
-        self.views = SpikeViews(arguments.views, self.config, geometry.peak_sample, self._recorded_noise())
+        self.views = SpikeViews(
+            arguments.views, self.config, geometry.peak_sample, geometry.num_samples, self._recorded_noise()
+        )
         shuffled = np.random.default_rng([arguments.seed, 0]).permutation(len(self.pairs))
         self.validation_units = np.sort(shuffled[: arguments.num_validation_units])
         self.training_units = np.sort(shuffled[arguments.num_validation_units :])
         num_units = arguments.batch_size // arguments.gradient_accumulation_steps // arguments.pairs_per_unit
+        if len(self.training_units) < num_units:
+            raise ValueError(
+                f"The dataset has {len(self.pairs)} units, of which num_validation_units="
+                f"{arguments.num_validation_units} are kept from training, and a batch takes {num_units}. Set "
+                "num_validation_units=0, or take a smaller batch_size, or a larger dataset."
+            )
         self.batches = ProbeBatches(self.pairs.probes[self.training_units], num_units, arguments.seed)
 
     def _fits_on_gpu(self, num_bytes: int) -> bool:
@@ -222,6 +230,8 @@ class Pretrainer:
         checkpoints = sorted((self.output / "checkpoints").glob("step_*"))
         if checkpoints and not resume:
             raise ValueError(f"{self.output} holds a run already; resume it with --resume, or take another folder.")
+        if not resume and (self.output / "model").exists():
+            raise ValueError(f"{self.output} holds a finished run; take another folder, or delete this one.")
         self.accelerator.init_trackers("tensorboard")
         if checkpoints:
             self.accelerator.load_state(str(checkpoints[-1]))

@@ -96,6 +96,7 @@ class SpikeViews:
         parameters: the ranges.
         config: the model's `HuiduRepConfig`, which says what its input is.
         source_peak_sample: sample of the trough in the clean spikes, which are at the model's rate.
+        source_num_samples: samples of the clean spikes.
         recorded_noise: `(num_stretches, length)` single-channel noise of unit variance, see [`draw_noise`].
 
     Raises:
@@ -107,6 +108,7 @@ class SpikeViews:
         parameters: ViewParameters,
         config,
         source_peak_sample: int,
+        source_num_samples: int,
         recorded_noise: torch.Tensor | None = None,
     ):
         self.parameters = parameters
@@ -119,6 +121,12 @@ class SpikeViews:
             raise ValueError(
                 f"The dataset's trough at sample {source_peak_sample} lies before the model's, at sample "
                 f"{config.peak_sample}. Build the dataset with a longer window."
+            )
+        if self.start + config.window_size > source_num_samples:
+            raise ValueError(
+                f"The dataset's spikes end {source_num_samples - source_peak_sample} samples after the trough, and the "
+                f"model's window of {config.window_size} {config.window_size - config.peak_sample} after it. Build the "
+                "dataset with a longer window, or set a smaller window_size of the model."
             )
 
     def __call__(

@@ -7,6 +7,8 @@ import yaml
 
 from huidurep_hf.evaluation import ablation
 from huidurep_hf.evaluation.ablation import AblationParameters, ablate, ablation_table
+from huidurep_hf.pretraining.arguments import PretrainingArguments
+from huidurep_hf.pretraining.trainer import Pretrainer
 from huidurep_hf.simulation.recordings import RECORDING_CONDITIONS
 
 
@@ -59,6 +61,20 @@ def test_arms_differ_in_what_they_say_and_a_second_call_adds_only_what_is_missin
     assert "| wide |" in table and "HDBSCAN, own location" in table
     with pytest.raises(ValueError, match="recordings"):
         ablate(dataclasses.replace(parameters, recordings="held_out"), output, progress=False)
+
+
+def test_what_a_stopped_run_of_other_arguments_left_is_not_gone_on_with(config, measured, tmp_path):
+    parameters = AblationParameters.from_yaml(config, num_mixture_seeds=1)
+    stopped = tmp_path / "rows" / "base-0"
+    arguments = PretrainingArguments.from_dict(
+        {**parameters.arguments("base", 0), "learning_rate": 0.05, "checkpoint_every": 1}
+    )
+    Pretrainer(arguments, stopped, cpu=True).run(progress_bar=False)
+    assert list((stopped / "checkpoints").glob("step_*"))
+    left = ablate(parameters, tmp_path / "rows.json", arms=("base",), progress=False)["rows"]
+    fresh = ablate(parameters, tmp_path / "fresh.json", arms=("base",), progress=False)["rows"]
+    assert left[0]["kmeans_ari"] == fresh[0]["kmeans_ari"]
+    assert not stopped.exists()
 
 
 def test_overrides_are_merged_into_the_model(config):

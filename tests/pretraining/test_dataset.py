@@ -129,11 +129,6 @@ def test_batches_follow_from_the_seed_and_can_be_asked_for_in_any_order():
     assert ProbeBatches(probes, 5, seed=4).units(0).tolist() != in_order[0]
 
 
-def test_too_few_units_for_a_batch():
-    with pytest.raises(ValueError, match="7 units for training and a batch 9"):
-        ProbeBatches(np.array(["a"] * 4 + ["b"] * 3), 9)
-
-
 def test_missing_dataset_names_the_remedy(tmp_path):
     with pytest.raises(ValueError, match="build_dataset.py"):
         load_spikes(tmp_path / "nothing")

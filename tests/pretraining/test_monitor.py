@@ -12,7 +12,11 @@ from huidurep_hf.pretraining.views import SpikeViews
 def parts(spike_dataset, build_tiny):
     model = build_tiny(HuiduRepModel, num_channels=6)
     pairs = SpikePairs(*load_spikes(spike_dataset))
-    return model, pairs, SpikeViews(ViewParameters(), model.config, pairs.geometry.peak_sample)
+    return (
+        model,
+        pairs,
+        SpikeViews(ViewParameters(), model.config, pairs.geometry.peak_sample, pairs.geometry.num_samples),
+    )
 
 
 def test_figures_come_from_all_probes_and_repeat(parts):

@@ -15,7 +15,7 @@ import yaml
 from safetensors.torch import load_file
 
 from huidurep_hf import HuiduRepFeatureExtractor, HuiduRepForPreTraining, HuiduRepModel
-from huidurep_hf.pretraining.arguments import PretrainingArguments
+from huidurep_hf.pretraining.arguments import PretrainingArguments, parse_overrides
 from huidurep_hf.pretraining.trainer import Pretrainer
 from huidurep_hf.spike_dataset.from_recording import spikes_from_recording
 from huidurep_hf.spike_dataset.noise_snippets import NoiseSnippets
@@ -150,7 +150,7 @@ def test_prototypes_are_trained_on_several_pairs_of_a_unit(config, tmp_path):
         (["--set", "batch_sise=4"], "Did you mean 'batch_size'"),
         (["--set", "dataset=/nowhere"], "build_dataset.py"),
         (["--set", "model={hiden_size: 8}"], "Did you mean 'hidden_size'"),
-        (["--set", "batch_size=4000"], "units for training and a batch 4000"),
+        (["--set", "batch_size=4000"], "a batch takes 4000"),
         (["--set", "start=huidurep/base"], "settles hidden_size"),
         (["--set", "start=/nowhere", "model={}"], "/nowhere"),
     ],
@@ -174,6 +174,44 @@ def test_arguments_from_yaml_and_overrides(tmp_path):
         PretrainingArguments.from_dict({"views": {"snrs": 3}})
     with pytest.raises(ValueError, match="No configuration file"):
         PretrainingArguments.from_yaml(tmp_path / "absent.yaml")
+    # YAML takes the first for text.
+    overrides = parse_overrides(["learning_rate=1e-3", "views={snr: [4, 1e1]}", "num_steps=100"])
+    arguments = PretrainingArguments.from_dict(overrides)
+    assert arguments.learning_rate == 1e-3 and arguments.views.snr == (4.0, 10.0) and arguments.num_steps == 100
+
+
+@pytest.mark.parametrize(
+    ("values", "message"),
+    [
+        ({"learning_rate": "fast"}, "learning_rate is 'fast'; give a number"),
+        ({"num_steps": 2.5}, "num_steps is 2.5; give a whole number"),
+        ({"batch_size": True}, "batch_size is True; give a whole number"),
+        ({"seed": None}, "seed is None"),
+        ({"views": {"snr": 3.0}}, "snr is 3.0; give the range"),
+        ({"views": {"snr": [3.0, "high"]}}, "snr is 'high'; give a number"),
+    ],
+)
+def test_values_of_the_wrong_kind_are_named(values, message):
+    with pytest.raises(ValueError, match=message):
+        PretrainingArguments.from_dict(values)
+
+
+@pytest.mark.parametrize(("item", "message"), [("num_steps", "'num_steps'; write NAME=VALUE"), ("model={", "no YAML")])
+def test_overrides_that_cannot_be_read_are_named(item, message):
+    with pytest.raises(ValueError, match=message):
+        parse_overrides(["seed=1", item])
+
+
+def test_a_finished_run_is_not_overwritten_and_small_datasets_are_told_what_to_set(config, tmp_path):
+    values = {**yaml.safe_load(config.read_text()), "num_steps": 1, "checkpoint_every": 5}
+    folder = Pretrainer(PretrainingArguments.from_dict(values), tmp_path / "run", cpu=True).run(progress_bar=False)
+    before = (folder / "model.safetensors").read_bytes()
+    with pytest.raises(ValueError, match="holds a finished run"):
+        other = PretrainingArguments.from_dict({**values, "seed": 1})
+        Pretrainer(other, tmp_path / "run", cpu=True).run(progress_bar=False)
+    assert (folder / "model.safetensors").read_bytes() == before
+    with pytest.raises(ValueError, match="num_validation_units=600 are kept .* Set num_validation_units=0"):
+        Pretrainer(PretrainingArguments.from_dict({**values, "num_validation_units": 600}), tmp_path / "x", cpu=True)
 
 
 def test_real_noise_comes_into_the_views_or_is_refused(config, tmp_path):

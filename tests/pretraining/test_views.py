@@ -134,7 +134,7 @@ def test_shift_is_a_delay_with_fractions():
 
 def test_jitter_is_symmetric_and_sub_sample():
     parameters = dataclasses.replace(QUIET, jitter_samples=2.0)
-    views = SpikeViews(parameters, HuiduRepConfig(), source_peak_sample=42)
+    views = SpikeViews(parameters, HuiduRepConfig(), source_peak_sample=42, source_num_samples=121)
     spikes = make_spikes(3000)
     view, _ = views(spikes, spikes, generator())
     shape = view.clean[:, 12:37, 0].abs()
@@ -147,7 +147,7 @@ def test_jitter_is_symmetric_and_sub_sample():
 
 def test_amplitude_and_signal_to_noise_lie_in_their_ranges():
     parameters = dataclasses.replace(QUIET, snr=(4.0, 16.0), amplitude=(0.8, 1.2))
-    views = SpikeViews(parameters, HuiduRepConfig(), source_peak_sample=42)
+    views = SpikeViews(parameters, HuiduRepConfig(), source_peak_sample=42, source_num_samples=121)
     spikes = make_spikes(5000)
     first, second = views(spikes, spikes, generator())
     peak, paired_peak = first.clean.abs().amax(dim=(1, 2)), second.clean.abs().amax(dim=(1, 2))
@@ -160,7 +160,7 @@ def test_amplitude_and_signal_to_noise_lie_in_their_ranges():
 
 
 def test_noise_units_are_unit_variance_around_the_clean_spike():
-    views = SpikeViews(QUIET, HuiduRepConfig(), source_peak_sample=42)
+    views = SpikeViews(QUIET, HuiduRepConfig(), source_peak_sample=42, source_num_samples=121)
     spikes = make_spikes(4000)
     view, _ = views(spikes, spikes, generator())
     assert (view.waveforms - view.clean).std().item() == pytest.approx(1.0, abs=0.02)
@@ -196,7 +196,7 @@ def test_truncated_windows_hold_the_trough_and_are_shared_by_the_pair():
     before, after = stored[cut, :24].sum(dim=1), stored[cut, 24:].sum(dim=1)
     assert (before.min(), before.max(), after.min(), after.max()) == (5, 9, 21, 30)
     spikes = make_spikes(200)
-    first, second = SpikeViews(parameters, HuiduRepConfig(), 42)(spikes, spikes, generator())
+    first, second = SpikeViews(parameters, HuiduRepConfig(), 42, 121)(spikes, spikes, generator())
     empty = first.waveforms.abs().amax(dim=2) == 0
     assert empty.any()
     assert torch.equal(empty, second.waveforms.abs().amax(dim=2) == 0)
@@ -207,7 +207,7 @@ def test_truncated_windows_hold_the_trough_and_are_shared_by_the_pair():
 def test_channel_gains_differ_between_channels_and_views():
     parameters = dataclasses.replace(QUIET, channel_gain=(0.8, 1.2), snr=(20.0, 20.0))
     spikes = make_spikes(2000, num_channels=4)
-    first, second = SpikeViews(parameters, HuiduRepConfig(), 42)(spikes, spikes, generator())
+    first, second = SpikeViews(parameters, HuiduRepConfig(), 42, 121)(spikes, spikes, generator())
     true = 20 * torch.exp(-spikes.positions[:, :, 1].abs() / 40)
     for view in (first, second):
         gain = view.clean.abs().amax(dim=1) / true
@@ -226,9 +226,9 @@ def test_collisions_come_as_often_as_asked_and_leave_the_target_clean():
     assert other.abs().amax() <= spikes.waveforms.abs().amax() * 1.001
     twice = interfering_spikes(spikes, dataclasses.replace(parameters, num_collisions=2), generator())
     assert (twice.abs().amax(dim=(1, 2)) > 0).float().mean().item() == pytest.approx(1 - 0.6**2, abs=0.03)
-    views = SpikeViews(parameters, HuiduRepConfig(), source_peak_sample=42)
+    views = SpikeViews(parameters, HuiduRepConfig(), source_peak_sample=42, source_num_samples=121)
     view, _ = views(spikes, spikes, generator())
-    silent, _ = SpikeViews(dataclasses.replace(parameters, collision_probability=0.0), HuiduRepConfig(), 42)(
+    silent, _ = SpikeViews(dataclasses.replace(parameters, collision_probability=0.0), HuiduRepConfig(), 42, 121)(
         spikes, spikes, generator()
     )
     torch.testing.assert_close(view.clean[:50], silent.clean[:50])
@@ -280,7 +280,7 @@ def test_dropped_channels_follow_the_mask_and_spare_the_peak():
     dropped = drop_channels(make_spikes(8000, num_channels=11), parameters, generator())
     assert dropped.mask[:, 0].all()
     assert (~dropped.mask[:, 1:]).float().mean().item() == pytest.approx(0.1, abs=0.01)
-    views = SpikeViews(parameters, HuiduRepConfig(), source_peak_sample=42)
+    views = SpikeViews(parameters, HuiduRepConfig(), source_peak_sample=42, source_num_samples=121)
     view, _ = views(make_spikes(500), make_spikes(500), generator())
     missing = view.mask == 0
     assert missing.any()
@@ -305,7 +305,7 @@ def test_recorded_spikes_keep_their_size_and_have_no_known_truth():
     parameters = dataclasses.replace(QUIET, snr=(10.0, 10.0), extra_noise=(0.5, 0.5))
     spikes = make_spikes(2000, num_channels=4)
     spikes.is_recorded[:1000] = True
-    view, _ = SpikeViews(parameters, HuiduRepConfig(), 42)(spikes, spikes, generator())
+    view, _ = SpikeViews(parameters, HuiduRepConfig(), 42, 121)(spikes, spikes, generator())
     assert view.clean[:1000].isnan().all() and view.locations[:1000].isnan().all()
     assert view.clean[1000:].isfinite().all() and view.locations[1000:].isfinite().all()
     # The troughs of 50 are 50 noise SDs deep already.
@@ -324,7 +324,7 @@ def test_another_spike_of_the_unit_takes_the_place_of_a_clean_one_that_nobody_kn
     partners = spikes.waveforms + torch.randn(spikes.waveforms.shape, generator=generator(5))
     partners[100:] = torch.nan
     paired = dataclasses.replace(spikes, partners=partners)
-    view, _ = SpikeViews(parameters, HuiduRepConfig(), 42)(paired, spikes, generator())
+    view, _ = SpikeViews(parameters, HuiduRepConfig(), 42, 121)(paired, spikes, generator())
     # Drawn, scaled and shifted as the spike is: without noise of its own the view is the clean spike.
     error = view.clean[:100] - view.waveforms[:100]
     scale = view.waveforms[:100, 24, 0].abs().mean() / 50
@@ -334,7 +334,7 @@ def test_another_spike_of_the_unit_takes_the_place_of_a_clean_one_that_nobody_kn
 
 
 def test_views_follow_from_the_generator():
-    views = SpikeViews(ViewParameters(), HuiduRepConfig(), source_peak_sample=42)
+    views = SpikeViews(ViewParameters(), HuiduRepConfig(), source_peak_sample=42, source_num_samples=121)
     spikes = make_spikes(20)
     first, _ = views(spikes, spikes, generator(1))
     again, _ = views(spikes, spikes, generator(1))
@@ -345,9 +345,11 @@ def test_views_follow_from_the_generator():
 
 def test_what_cannot_be_shifted_is_refused():
     with pytest.raises(ValueError, match="longer window"):
-        SpikeViews(ViewParameters(), HuiduRepConfig(), source_peak_sample=20)
+        SpikeViews(ViewParameters(), HuiduRepConfig(), source_peak_sample=20, source_num_samples=121)
+    with pytest.raises(ValueError, match="end 58 samples after the trough.*window of 110 .* smaller window_size"):
+        SpikeViews(ViewParameters(), HuiduRepConfig(window_size=110), source_peak_sample=42, source_num_samples=100)
     with pytest.raises(ValueError, match="at most 23"):
-        SpikeViews(ViewParameters(jitter_samples=40.0), HuiduRepConfig(), source_peak_sample=42)
+        SpikeViews(ViewParameters(jitter_samples=40.0), HuiduRepConfig(), source_peak_sample=42, source_num_samples=121)
 
 
 def line_of_contacts(num_spikes, num_channels=6):
@@ -400,10 +402,10 @@ def test_a_channel_that_is_not_there_changes_nothing():
 def test_a_batch_is_one_recording_and_its_target_is_whitened():
     spikes = make_spikes(300)
     config = HuiduRepConfig()
-    first, second = SpikeViews(ONE_RECORDING, config, 42)(spikes, spikes, generator())
+    first, second = SpikeViews(ONE_RECORDING, config, 42, 121)(spikes, spikes, generator())
     torch.testing.assert_close(first.clean, second.clean)
     plain = dataclasses.replace(ONE_RECORDING, whitening_probability=0.0)
-    unwhitened, _ = SpikeViews(plain, config, 42)(spikes, spikes, generator())
+    unwhitened, _ = SpikeViews(plain, config, 42, 121)(spikes, spikes, generator())
     assert (first.clean - unwhitened.clean).abs().max() > 1
     noise = (first.waveforms - first.clean)[:, :, 0]
     assert 0.6 < noise.std() < 1.1
@@ -434,7 +436,7 @@ def test_the_filter_is_the_one_that_whitens_recordings():
 def test_all_pairs_of_a_unit_have_its_signal_to_noise_ratio():
     spikes = make_spikes(40)
     parameters = dataclasses.replace(QUIET, snr=(3.0, 30.0))
-    views = SpikeViews(parameters, HuiduRepConfig(), 42)(spikes, spikes, generator(), pairs_per_unit=4)
+    views = SpikeViews(parameters, HuiduRepConfig(), 42, 121)(spikes, spikes, generator(), pairs_per_unit=4)
     for view in views:
         peaks = view.clean.abs().amax(dim=(1, 2)).reshape(4, 10)
         torch.testing.assert_close(peaks, peaks[:1].expand(4, 10))
