@@ -13,10 +13,13 @@ Without labels, each spike a unit of its own, nothing is gained: two views of on
 from __future__ import annotations
 
 import logging
+import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from datasets import load_dataset
 
 from .pretraining.arguments import PretrainingArguments
 from .pretraining.trainer import Pretrainer
@@ -118,8 +121,9 @@ def adapt(
     pairs_per_unit = max(parameters.num_pairs // units_per_batch, 1)
     with tempfile.TemporaryDirectory() as folder:
         card = RecordedCard("Spikes of a recording", "unknown", "a recording", taken)
+        dataset = write_spikes(spikes, Path(folder) / "spikes", card)
         arguments = PretrainingArguments(
-            dataset=str(write_spikes(spikes, Path(folder) / "spikes", card)),
+            dataset=str(dataset),
             start=str(model),
             model={"denoising_weight": parameters.denoising_weight},
             views=VIEWS,
@@ -134,4 +138,13 @@ def adapt(
             checkpoint_every=parameters.num_steps + 1,
             seed=parameters.seed,
         )
-        return Pretrainer(arguments, output).run(progress_bar=progress)
+        try:
+            return Pretrainer(arguments, output).run(progress_bar=progress)
+        finally:
+            _forget_copy(dataset)
+
+
+def _forget_copy(dataset: Path):
+    """Delete the copy that `datasets` keeps in its cache of what it has read: nobody will read this dataset again."""
+    for file in load_dataset(str(dataset), split="train").cache_files:
+        shutil.rmtree(Path(file["filename"]).parent, ignore_errors=True)

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from datasets.config import HF_DATASETS_CACHE
 from safetensors.torch import load_file
 from spikeinterface.core import NumpySorting
 
@@ -21,7 +22,10 @@ FEW = AdaptationParameters(max_spikes=400, num_steps=3, num_pairs=16)
 
 def test_an_adapted_checkpoint_follows_from_the_seed(generated, tiny_checkpoint, tmp_path):
     recording, sorting = generated
+    cached = set(Path(HF_DATASETS_CACHE).glob("spikes/**/*.arrow"))
     folders = [adapt(tiny_checkpoint, recording, tmp_path / name, sorting, FEW, progress=False) for name in "ab"]
+    # The recording's spikes are not kept a second time.
+    assert set(Path(HF_DATASETS_CACHE).glob("spikes/**/*.arrow")) == cached
     before = load_file(tiny_checkpoint / "model.safetensors")
     first, second = (load_file(folder / "model.safetensors") for folder in folders)
     assert set(first) == set(before)
