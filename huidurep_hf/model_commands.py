@@ -53,8 +53,12 @@ def _embed(options):
 
     if options.output.exists() and not options.overwrite:
         raise FileExistsError(f"{options.output} exists already; choose another file, or add --overwrite.")
+    if not options.output.parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {options.output.parent} for {options.output.name}; make it first.")
     source = Path(options.source)
-    is_dataset = (source / SPIKE_DATASET_FILE).is_file() or (not source.exists() and options.source.count("/") == 1)
+    is_dataset = (source / SPIKE_DATASET_FILE).is_file() or (
+        not source.parent.exists() and options.source.count("/") == 1
+    )
     name = resolve_checkpoint(options.model, revision=options.revision)
     device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
     model = HuiduRepModel.from_pretrained(name, revision=options.revision, dtype=torch.float32).to(device)

@@ -38,21 +38,6 @@ METHOD = {
 }
 
 
-def mixture_agreement(features: np.ndarray, labels: np.ndarray, seeds=range(10)) -> tuple[float, float]:
-    """Cluster by a Gaussian mixture with the true number of units; return the agreement with the truth.
-
-    Args:
-        features: `(num_spikes, num_features)`.
-        labels: `(num_spikes,)` true unit of each spike.
-        seeds: one mixture is fitted for each; see [`cluster_by_mixture`].
-
-    Returns:
-        Mean and SD over seeds of the adjusted Rand index (1: the same partition, 0: chance). NaN without spikes.
-    """
-    features, labels = _check(features, labels)
-    return agreement(labels, cluster_by_mixture(features, len(np.unique(labels)), seeds))
-
-
 def cluster_by_mixture(features: np.ndarray, num_units: int, seeds=range(10)) -> np.ndarray:
     """Cluster spikes by Gaussian mixtures of a given number of units, one for each seed.
 
@@ -97,28 +82,12 @@ def agreement(labels: np.ndarray, clusterings: np.ndarray) -> tuple[float, float
     return float(np.mean(scores)), float(np.std(scores))
 
 
-def density_agreement(features: np.ndarray, labels: np.ndarray) -> tuple[float, int]:
-    """Cluster by HDBSCAN, which finds the number of units; return the agreement with the truth.
-
-    Spikes that it leaves out (label -1) form one more cluster in the adjusted Rand index: leaving out is not free.
-
-    Args:
-        features: `(num_spikes, num_features)`.
-        labels: `(num_spikes,)` true unit of each spike.
-
-    Returns:
-        Adjusted Rand index over all spikes, and the number of clusters found. NaN and 0 without spikes.
-    """
-    features, labels = _check(features, labels)
-    found = cluster_by_density(features)
-    return agreement(labels, found[None])[0], int(found.max(initial=-1) + 1)
-
-
 def cluster_by_density(features: np.ndarray) -> np.ndarray:
     """Cluster spikes by HDBSCAN (Campello et al. 2013): `(num_spikes,)` int64, -1 for spikes left out.
 
     Density needs few dimensions, so the features of every method are first reduced to their 10 largest principal
-    components. The smallest cluster is 30 spikes.
+    components. The smallest cluster is 30 spikes. For the agreement with the truth those left out are one more cluster:
+    to leave out is not free.
     """
     if len(features) < DENSITY_CLUSTER_SIZE:
         return np.full(len(features), -1, dtype="int64")

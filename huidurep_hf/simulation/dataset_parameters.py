@@ -19,7 +19,7 @@ class SpikeDatasetParameters:
         num_units: units of the train split, cell models and probes in equal shares; those that find no place before
             their probe are left out.
         num_test_units: units of the test split, from held-out cells on held-out probes; 0 for no such split.
-        source: neurons of the train split, from `dataset_units.SOURCES`.
+        source: neurons of the train split, one of `SOURCES`.
         units_per_neuron: units that a neuron serves one after the other, each in another pose before one probe.
         num_layouts: versions of each layout: dimensions, where they are drawn at random, and the recording chain's
             filter. A unit should not be told from the others by its contacts or by its filter, so many share each.

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
@@ -75,3 +77,12 @@ def test_the_command(recording, tiny_checkpoint, tmp_path, capsys):
     assert main([*arguments, "--detect-threshold", "6"]) == 0
     assert f"{pq.read_table(out).num_rows} spikes embedded in" in capsys.readouterr().out
     assert main(["embed", str(tmp_path / "nothing.raw"), str(tmp_path / "x.parquet"), "--quiet"]) == 2
+    assert main([*arguments[:2], str(tmp_path / "absent" / "x.parquet"), *arguments[3:]]) == 2
+    assert "no folder" in capsys.readouterr().err
+
+
+def test_a_missing_file_is_not_looked_for_on_the_hub(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    Path("sessions").mkdir()
+    assert main(["embed", "sessions/missing.nwb", "x.parquet", "--quiet"]) == 2
+    assert "sessions/missing.nwb does not exist" in capsys.readouterr().err

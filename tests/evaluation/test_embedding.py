@@ -3,10 +3,9 @@ import pytest
 
 from huidurep_hf.evaluation.embedding import (
     agreement,
+    cluster_by_density,
     cluster_by_kmeans,
     cluster_by_mixture,
-    density_agreement,
-    mixture_agreement,
     neighbor_accuracy,
 )
 
@@ -21,20 +20,20 @@ def separable():
 
 def test_separable_units_are_found(separable):
     features, labels = separable
-    mean, sd = mixture_agreement(features, labels, seeds=range(3))
+    mean, sd = agreement(labels, cluster_by_mixture(features, 4, range(3)))
     assert mean > 0.75 and sd < 0.3  # a k-means start may join two units
     assert max(agreement(labels, found[None])[0] for found in cluster_by_mixture(features, 4, range(3))) == 1.0
     assert [agreement(labels, found[None])[0] for found in cluster_by_kmeans(features, 4, range(3))] == [1.0] * 3
-    assert density_agreement(features, labels)[1] == 4
-    assert density_agreement(features, labels)[0] > 0.97
+    dense = cluster_by_density(features)
+    assert dense.max() == 3 and agreement(labels, dense[None])[0] > 0.97
     assert neighbor_accuracy(features, labels) == 1.0
 
 
 def test_shuffled_labels_agree_by_chance(separable):
     features, labels = separable
     shuffled = np.random.default_rng(1).permutation(labels)
-    assert abs(mixture_agreement(features, shuffled, seeds=range(2))[0]) < 0.03
-    assert abs(density_agreement(features, shuffled)[0]) < 0.03
+    assert abs(agreement(shuffled, cluster_by_mixture(features, 4, range(2)))[0]) < 0.03
+    assert abs(agreement(shuffled, cluster_by_density(features)[None])[0]) < 0.03
     assert neighbor_accuracy(features, shuffled) == pytest.approx(0.25, abs=0.06)
 
 
@@ -46,8 +45,8 @@ def test_scale_and_offset_of_features_change_nothing(separable):
 
 
 def test_same_seeds_same_figures(separable):
-    features, labels = separable
-    assert mixture_agreement(features, labels, range(2)) == mixture_agreement(features, labels, range(2))
+    features, _ = separable
+    assert (cluster_by_mixture(features, 4, range(2)) == cluster_by_mixture(features, 4, range(2))).all()
 
 
 def test_unassigned_spikes_are_a_cluster_of_their_own():
@@ -57,20 +56,20 @@ def test_unassigned_spikes_are_a_cluster_of_their_own():
 def test_unit_with_fewer_spikes_than_dimensions_is_no_failure():
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1], [100, 3])
-    mean, _ = mixture_agreement(rng.normal(size=(103, 32)) + 30 * labels[:, None], labels, seeds=range(2))
-    assert mean == 1.0
+    features = rng.normal(size=(103, 32)) + 30 * labels[:, None]
+    assert agreement(labels, cluster_by_mixture(features, 2, range(2)))[0] == 1.0
 
 
 def test_empty_and_tiny():
-    nothing = np.zeros((0, 8)), np.zeros(0, dtype=int)
-    assert np.isnan(mixture_agreement(*nothing)[0])
-    assert density_agreement(*nothing)[1] == 0
-    assert np.isnan(neighbor_accuracy(*nothing))
-    assert density_agreement(np.eye(5), np.arange(5))[1] == 0
+    features, labels = np.zeros((0, 8)), np.zeros(0, dtype=int)
+    assert np.isnan(agreement(labels, cluster_by_mixture(features, 0))[0])
+    assert len(cluster_by_density(features)) == 0
+    assert np.isnan(neighbor_accuracy(features, labels))
+    assert (cluster_by_density(np.eye(5)) == -1).all()
 
 
 def test_wrong_input_is_named():
     with pytest.raises(ValueError, match="expected"):
-        mixture_agreement(np.zeros((5, 2)), np.zeros(4))
+        neighbor_accuracy(np.zeros((5, 2)), np.zeros(4))
     with pytest.raises(ValueError, match="NaN"):
         neighbor_accuracy(np.full((5, 2), np.nan), np.zeros(5))
