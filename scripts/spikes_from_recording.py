@@ -57,6 +57,12 @@ def main() -> None:
         recording = open_recording(options.recording, options)
         sorting = read_sorting(options.sorting) if options.sorting else None
         spikes = spikes_from_recording(recording, sorting, parameters, progress=not options.quiet)
+        if len(spikes) == 0:
+            # `datasets` reads no split without rows.
+            raise ValueError(
+                f"No spike was found in {options.recording}; give a lower --detect-threshold (now "
+                f"{options.detect_threshold:g}), or a sorting with spikes."
+            )
         folder = write_spikes(spikes, options.output, card, overwrite=options.overwrite)
         print(f"{len(spikes)} spikes are in {folder}")
         if options.push:

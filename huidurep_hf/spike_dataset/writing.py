@@ -27,6 +27,8 @@ def write_spikes(
 ) -> Path:
     """Write a recording's spikes as a folder that `datasets.load_dataset(folder)` reads, streaming included.
 
+    (But for a dataset of no spikes, of which `datasets` reads no split.)
+
     Args:
         spikes: dataset of [`~huidurep_hf.spike_dataset.from_recording.spikes_from_recording`].
         folder: to make: `data/train-*.parquet`, `README.md`, `dataset_infos.json`.

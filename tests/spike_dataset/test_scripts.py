@@ -70,6 +70,13 @@ def test_raw_file_and_the_result_of_a_sort(generated, saved, tmp_path):
     assert wrong.returncode == 1 and "holds a " in wrong.stderr and "not a sorting" in wrong.stderr
 
 
+def test_a_recording_without_spikes_makes_no_dataset(saved, tmp_path):
+    options = ["--recording", saved / "recording", "--output", tmp_path / "none", "--detect-threshold", "1000"]
+    done = run("spikes_from_recording.py", *options, "--quiet")
+    assert done.returncode == 1 and "lower --detect-threshold (now 1000)" in done.stderr
+    assert not (tmp_path / "none").exists()
+
+
 def test_noise(saved, tmp_path):
     options = ["--recording", saved / "recording", "--output", tmp_path / "noise.npz", "--num-snippets", "50"]
     done = run("noise_from_recording.py", *options)
