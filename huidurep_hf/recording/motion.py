@@ -8,7 +8,8 @@ from scipy.special import entr
 
 from .motion_estimate import estimate_motion
 from .motion_states import displacements_of
-from .preparation import PreparedRecording, estimate_noise_levels, keep_in_memory
+from .noise import estimate_noise_levels
+from .preparation import PreparedRecording, keep_in_memory
 
 logger = logging.getLogger("huidurep_hf")
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from .artifacts import THRESHOLD, blank_artifacts
+from .noise import estimate_noise_levels, random_chunks, without_silence
 from .probe import with_probe
 from .quality import classify_channels_by_noise, find_non_finite_channels
 from .sample_shifts import align_sampling_times
@@ -57,18 +59,28 @@ class PreparedRecording:
         return self if self.unmoved is None else self.unmoved
 
 
-def prepare(recording, *, freq_min_hz=300.0, freq_max_hz=6000.0, min_channels_for_reference=16, seed=0):
+def prepare(
+    recording,
+    *,
+    freq_min_hz=300.0,
+    freq_max_hz=6000.0,
+    min_channels_for_reference=16,
+    artifact_threshold=THRESHOLD,
+    seed=0,
+):
     """Scale, centre, filter and reference a recording, leave out what cannot be used, and measure the noise.
 
     Steps: contact positions checked; channels with NaN left out; µV where gains are known; median of each channel
     removed; channels that were sampled in turns brought to one time; band-pass; silent, dead and noisy channels left
-    out; common median reference per shank, if every shank has enough channels (the median of a tetrode is mostly the
-    spike itself); noise estimated once.
+    out; artifacts blanked; common median reference per shank, if every shank has enough channels (the median of a
+    tetrode is mostly the spike itself); noise estimated where the recording is not silent.
 
     Args:
         recording: SpikeInterface recording of any dtype, rate, number of segments, shanks and channels.
         freq_min_hz, freq_max_hz: pass band; the upper limit is lowered to 0.45 of the sampling rate where needed.
         min_channels_for_reference: smallest shank that is referenced.
+        artifact_threshold: what is larger, in SDs of the noise on a quarter of the channels, is blanked
+            ([`~huidurep_hf.recording.artifacts.blank_artifacts`]); 0 for nothing.
         seed: of the random chunks on which medians and noise are estimated.
 
     Returns:
@@ -114,12 +126,20 @@ def prepare(recording, *, freq_min_hz=300.0, freq_max_hz=6000.0, min_channels_fo
     if recording is None:
         return _nothing_left(segment_indices, steps, excluded)
 
+    kept = keep_in_memory(recording)
+    if without_silence(kept, seed) is not kept:
+        steps.append("noise measured without silent stretches")
+        logger.warning("The recording is silent at times; its noise is measured where it is not.")
+    # Before the reference, which takes from an artifact only what all channels share.
+    recording, blanked = blank_artifacts(kept, noise_levels, artifact_threshold)
+    if blanked:
+        steps.append(blanked)
     _, groups, group_sizes = np.unique(recording.get_channel_groups(), return_inverse=True, return_counts=True)
     if group_sizes.min() >= min_channels_for_reference:
         members = [list(recording.channel_ids[groups == group]) for group in range(len(group_sizes))]
         recording = preprocessing.common_reference(recording, operator="median", groups=members)
         steps.append(f"common median reference, {len(members)} shank(s)")
-    recording = keep_in_memory(recording)
+    recording = recording if recording is kept else keep_in_memory(recording)
     if group_sizes.min() >= min_channels_for_reference:
         noise_levels = estimate_noise_levels(recording, seed)
     for step in steps:
@@ -137,34 +157,12 @@ def prepare(recording, *, freq_min_hz=300.0, freq_max_hz=6000.0, min_channels_fo
     )
 
 
-def estimate_noise_levels(recording, seed):
-    """SD of each channel's noise from the median absolute deviation of 20 random chunks of 0.5 s per segment.
-
-    Args:
-        recording: filtered SpikeInterface recording.
-        seed: of the chunks' positions.
-
-    Returns:
-        `(num_channels,)` float32, in the unit of the traces.
-    """
-    from spikeinterface.core import get_noise_levels
-
-    chunks = random_chunks(seed)
-    levels = get_noise_levels(recording, return_in_uV=False, random_slices_kwargs=chunks, progress_bar=False)
-    return levels.astype("float32")
-
-
 def keep_in_memory(recording):
     """Filter a short recording once instead of in each of the later passes; a long one is streamed every time."""
     num_bytes = 4 * recording.get_num_channels() * recording.get_total_samples()
     if num_bytes > MAX_BYTES_IN_MEMORY:
         return recording
     return recording.save(format="memory", sharedmem=False, n_jobs=1, chunk_duration="1s", progress_bar=False)
-
-
-def random_chunks(seed):
-    """Where noise is measured: arguments of SpikeInterface's choice of random chunks."""
-    return {"num_chunks_per_segment": 20, "chunk_duration": "500ms", "seed": seed}
 
 
 def _check(recording, freq_min_hz, freq_max_hz):

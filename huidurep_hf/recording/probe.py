@@ -21,7 +21,7 @@ def with_probe(recording):
         The recording, unchanged if it has a probe.
 
     Raises:
-        ValueError: several channels without a probe.
+        ValueError: several channels without a probe, or a contact without a position.
     """
     num_channels = recording.get_num_channels()
     if not recording.has_probe():
@@ -32,6 +32,13 @@ def with_probe(recording):
                 f" --probe ({PROBE_NAMES})."
             )
         return _attached(recording, _probegroup_from_positions(np.zeros((num_channels, 2))))
+    is_placed = np.isfinite(recording.get_channel_locations()).all(axis=1)
+    if not is_placed.all():
+        raise ValueError(
+            f"The probe gives no position to the channels {', '.join(map(str, recording.channel_ids[~is_placed]))} "
+            "(NaN or infinite); give all contacts a position in µm, or leave those channels out with"
+            " recording.remove_channels(...)."
+        )
     return recording
 
 

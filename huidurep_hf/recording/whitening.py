@@ -12,7 +12,8 @@ import dataclasses
 
 import numpy as np
 
-from .preparation import PreparedRecording, estimate_noise_levels, keep_in_memory, random_chunks
+from .noise import estimate_noise_levels, random_chunks, without_silence
+from .preparation import PreparedRecording, keep_in_memory
 
 # Channels farther away share too little noise to be worth the estimate of their covariance.
 WHITENING_RADIUS_UM = 100.0
@@ -129,7 +130,7 @@ def _spatial_matrix(prepared, seed) -> np.ndarray:
     """Whitening matrix, shank by shank: tetrodes of one file often share the same nominal positions."""
     from spikeinterface.preprocessing.whiten import compute_whitening_matrix
 
-    recording, groups = prepared.recording, prepared.groups
+    recording, groups = without_silence(prepared.recording, seed), prepared.groups
     matrix = np.zeros((len(groups), len(groups)))
     for group in np.unique(groups):
         members = np.flatnonzero(groups == group)
@@ -146,6 +147,7 @@ def _noise_chunks(recording, seed) -> list[np.ndarray]:
     from scipy.ndimage import maximum_filter1d
     from spikeinterface.core import get_random_data_chunks
 
+    recording = without_silence(recording, seed)
     chunks = get_random_data_chunks(recording, return_in_uV=False, concatenated=False, **random_chunks(seed))
     deviations = np.median(np.abs(np.concatenate(chunks)), axis=0) / 0.6745
     width = round(2 * SPIKE_MS * 1e-3 * recording.get_sampling_frequency()) + 1

@@ -4,7 +4,7 @@ import numpy as np
 
 from ..recording.motion_states import MotionStates
 from ..recording.neighborhood import find_neighborhoods
-from ..recording.preparation import estimate_noise_levels
+from ..recording.noise import estimate_noise_levels
 from .template_noise import without_noise
 from .templates import MAX_SPIKES_PER_TEMPLATE, average_templates, template_window
 from .templates_in_motion import templates_in_motion

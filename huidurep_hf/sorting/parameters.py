@@ -1,6 +1,7 @@
 """What a user may set: one typed, described list, from which the command line takes its flags."""
 
 import difflib
+import numbers
 from dataclasses import asdict, dataclass, field, fields
 
 METHODS = ("auto", "gmm", "hdbscan")
@@ -36,6 +37,11 @@ class SortingParameters:
     freq_max_hz: float = _parameter(6000.0, "upper end of the band-pass filter, Hz (at most 0.45 of the rate)", low=1.0)
     min_channels_for_reference: int = _parameter(
         16, "common median reference where every shank has this many channels", low=2
+    )
+    artifact_threshold: float = _parameter(
+        150.0,
+        "blank what is larger than so many SDs of noise on a quarter of the channels, four at least; 0: nothing",
+        low=0.0,
     )
     detect_threshold: float = _parameter(4.5, "detection threshold, in SDs of each channel's noise", low=1.0)
     peak_sign: str = _parameter("neg", "sign of the peaks", choices=PEAK_SIGNS)
@@ -99,7 +105,8 @@ def _checked(parameter, value):
     name, kind, limits = parameter.name, parameter.type, parameter.metadata
     if value is None and kind == int | None:
         return None
-    wanted = {float: (int, float), int: int, int | None: int, str: str}[kind]
+    # NumPy's scalars are numbers, too.
+    wanted = {float: numbers.Real, int: numbers.Integral, int | None: numbers.Integral, str: str}[kind]
     if isinstance(value, bool) or not isinstance(value, wanted):
         raise TypeError(f"Got {name}={value!r}, a {type(value).__name__}; {_type_name(kind)} is needed.")
     if limits["choices"] and value not in limits["choices"]:
@@ -108,7 +115,7 @@ def _checked(parameter, value):
     if (low is not None and not value >= low) or (high is not None and not value <= high):
         span = f"at least {low:g}" if high is None else f"between {low:g} and {high:g}"
         raise ValueError(f"Got {name}={value:g}; it must be {span}.")
-    return float(value) if kind is float else value
+    return str(value) if kind is str else float(value) if kind is float else int(value)
 
 
 def _type_name(kind):

@@ -168,6 +168,7 @@ def _prepare(recording, parameters):
         freq_min_hz=parameters.freq_min_hz,
         freq_max_hz=parameters.freq_max_hz,
         min_channels_for_reference=parameters.min_channels_for_reference,
+        artifact_threshold=parameters.artifact_threshold,
         seed=parameters.seed,
     )
 

@@ -1,8 +1,9 @@
 import numpy as np
 import pytest
 from probeinterface import generate_tetrode, write_probeinterface
+from spikeinterface.core import NumpyRecording
 
-from huidurep_hf.recording.probe import set_named_probe
+from huidurep_hf.recording.probe import set_named_probe, with_probe
 
 
 def test_probes_by_name(make_recording):
@@ -37,3 +38,10 @@ def test_file_that_is_no_probe_is_refused(make_recording, tmp_path):
     (tmp_path / "probe.json").write_text('{"a": 1}')
     with pytest.raises(ValueError, match="not a probeinterface JSON"):
         set_named_probe(make_recording(probe=False), str(tmp_path / "probe.json"))
+
+
+def test_contacts_without_a_position_are_named():
+    recording = NumpyRecording([np.zeros((100, 3))], 30000.0, channel_ids=["a", "b", "c"])
+    recording.set_dummy_probe_from_locations(np.array([[0.0, 0.0], [np.nan, 20.0], [0.0, 40.0]]))
+    with pytest.raises(ValueError, match="no position to the channels b .*in µm"):
+        with_probe(recording)

@@ -1,5 +1,6 @@
 from dataclasses import fields
 
+import numpy as np
 import pytest
 
 from huidurep_hf import SortingParameters
@@ -34,3 +35,11 @@ def test_numbers_become_their_type_and_survive_a_dict():
 def test_wrong_values_are_refused(values, error, message):
     with pytest.raises(error, match=message):
         SortingParameters.from_dict(values)
+
+
+def test_scalars_of_numpy_are_numbers():
+    parameters = SortingParameters(num_units=np.int64(8), detect_threshold=np.float32(5), seed=np.uint8(3))
+    assert (parameters.num_units, parameters.detect_threshold, parameters.seed) == (8, 5.0, 3)
+    assert {type(parameters.num_units), type(parameters.seed)} == {int}
+    with pytest.raises(TypeError, match="num_units=np.float64"):
+        SortingParameters(num_units=np.float64(8))

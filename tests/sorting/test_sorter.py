@@ -45,6 +45,25 @@ def test_events_agree_with_the_sorting(tetrode, tetrode_result):
     assert len(tetrode_result.embeddings) == len(events)
 
 
+def test_a_few_artifacts_and_a_silent_stretch_spoil_nothing(sorter, tetrode, tetrode_result):
+    recording, truth = tetrode
+    _, undisturbed = score_sorting(tetrode_result.sorting, truth)
+    # Beyond the spikes that count.
+    traces = np.concatenate([recording.get_traces(), np.zeros((90000, 4), dtype="float32")])
+    for sample in (40000, 90000, 140000):
+        traces[sample : sample + 15] -= 3000
+    disturbed = NumpyRecording([traces], sampling_frequency=30000.0)
+    disturbed.set_probegroup(recording.get_probegroup())
+    result = sorter.sort(disturbed)
+    _, scores = score_sorting(result.sorting, truth)
+    assert scores["accuracy"] > undisturbed["accuracy"] - 0.05
+    assert scores["num_false_positive_units"] <= undisturbed["num_false_positive_units"]
+    steps = " ".join(result.provenance["preparation"]["steps"])
+    assert "blanked" in steps and "silent stretches" in steps
+    left = sorter.sort(disturbed, artifact_threshold=0)
+    assert "blanked" not in " ".join(left.provenance["preparation"]["steps"])
+
+
 def test_segments_are_kept(sorter, make_ground_truth):
     recording, truth = make_ground_truth(durations=(5.0, 4.0))
     silent = NumpyRecording([np.zeros((10, 4), dtype="float32")], sampling_frequency=30000.0)
