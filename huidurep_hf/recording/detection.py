@@ -1,6 +1,16 @@
 """Threshold crossings: one peak per spike and neighbourhood."""
 
+import dataclasses
+import logging
+
 import numpy as np
+
+logger = logging.getLogger("huidurep_hf")
+
+# So many seconds and peaks tell whether spikes point the way that they are looked for. A tenth to a quarter of the
+# peaks of development recordings point up.
+SIGN_SECONDS, SIGN_PEAKS = 20.0, 30
+MAX_OTHER_SIGN = 0.6
 
 
 def detect(prepared, *, threshold=4.5, peak_sign="neg", radius_um=75.0, exclude_sweep_ms=0.5):
@@ -37,3 +47,34 @@ def detect(prepared, *, threshold=4.5, peak_sign="neg", radius_um=75.0, exclude_
     job = {"n_jobs": 1, "chunk_duration": "1s", "progress_bar": False}
     peaks = run_node_pipeline(prepared.recording, [detector], job, job_name="detect peaks", squeeze_output=True)
     return peaks[np.lexsort((peaks["channel_index"], peaks["sample_index"], peaks["segment_index"]))]
+
+
+def check_sign(prepared, *, threshold=4.5, peak_sign="neg", radius_um=75.0, exclude_sweep_ms=0.5):
+    """Warn where most spikes point the other way: amplifiers may turn the sign.
+
+    Args:
+        prepared, threshold, peak_sign, radius_um, exclude_sweep_ms: as for [`detect`]. 20 s in the middle of the
+            longest segment are looked at.
+    """
+    if prepared.recording is None or peak_sign == "both":
+        return
+    recording = prepared.recording
+    num_samples = [recording.get_num_samples(segment) for segment in range(recording.get_num_segments())]
+    longest, width = int(np.argmax(num_samples)), round(SIGN_SECONDS * recording.get_sampling_frequency())
+    start = max(num_samples[longest] - width, 0) // 2
+    part = recording.select_segments([longest]).frame_slice(start, min(start + width, num_samples[longest]))
+    peaks = detect(
+        dataclasses.replace(prepared, recording=part),
+        threshold=threshold,
+        peak_sign="both",
+        radius_um=radius_um,
+        exclude_sweep_ms=exclude_sweep_ms,
+    )
+    is_other = peaks["amplitude"] > 0 if peak_sign == "neg" else peaks["amplitude"] < 0
+    if len(peaks) >= SIGN_PEAKS and is_other.mean() > MAX_OTHER_SIGN:
+        logger.warning(
+            "%.0f %% of the large deflections point %s, and spikes are looked for that point %s: the sign of the "
+            "recording may be turned. Sort with peak_sign=%r, or turn it.",
+            100 * is_other.mean(),
+            *(("up", "down", "pos") if peak_sign == "neg" else ("down", "up", "neg")),
+        )

@@ -11,7 +11,7 @@ import torch
 from ..checkpoints import resolve_checkpoint
 from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
 from ..model.modeling_huidurep import HuiduRepModel
-from ..recording.detection import detect
+from ..recording.detection import check_sign, detect
 from ..recording.motion import check_motion, follow_motion
 from ..recording.preparation import prepare
 from ..recording.whitening import whiten
@@ -135,6 +135,7 @@ class SpikeSorter:
         with _timed(seconds, "prepare"):
             prepared = _prepare(recording, parameters)
             check_motion(prepared, parameters.motion)
+            check_sign(prepared, **_of_detection(parameters))
         peaks, spikes = self._detect_and_embed(prepared, parameters, seconds, progress)
         with _timed(seconds, "motion"):
             prepared = self._follow_motion(prepared, peaks, spikes, parameters)
@@ -174,13 +175,16 @@ def _prepare(recording, parameters):
 
 
 def _detect(prepared, parameters):
-    return detect(
-        prepared,
-        threshold=parameters.detect_threshold,
-        peak_sign=parameters.peak_sign,
-        radius_um=parameters.detect_radius_um,
-        exclude_sweep_ms=parameters.exclude_sweep_ms,
-    )
+    return detect(prepared, **_of_detection(parameters))
+
+
+def _of_detection(parameters):
+    return {
+        "threshold": parameters.detect_threshold,
+        "peak_sign": parameters.peak_sign,
+        "radius_um": parameters.detect_radius_um,
+        "exclude_sweep_ms": parameters.exclude_sweep_ms,
+    }
 
 
 @contextmanager

@@ -1,7 +1,10 @@
+import logging
+
 import numpy as np
 import pytest
 from probeinterface import ProbeGroup
 from spikeinterface.core import NumpyRecording, NumpySorting, append_recordings
+from spikeinterface.preprocessing import scale
 
 from huidurep_hf import SortingParameters, SpikeSorter
 from huidurep_hf.evaluation.ground_truth import score_sorting
@@ -62,6 +65,20 @@ def test_a_few_artifacts_and_a_silent_stretch_spoil_nothing(sorter, tetrode, tet
     assert "blanked" in steps and "silent stretches" in steps
     left = sorter.sort(disturbed, artifact_threshold=0)
     assert "blanked" not in " ".join(left.provenance["preparation"]["steps"])
+
+
+def test_a_turned_sign_is_warned_of(sorter, tetrode, caplog):
+    recording, truth = tetrode
+    turned = scale(recording, gain=-1.0)
+    for peak_sign, given, is_right in (("neg", recording, True), ("neg", turned, False), ("pos", turned, True)):
+        caplog.clear()
+        with caplog.at_level(logging.WARNING, logger="huidurep_hf"):
+            result = sorter.sort(given, peak_sign=peak_sign)
+        assert ("sign of the recording" in caplog.text) != is_right
+        if is_right:
+            assert score_sorting(result.sorting, truth)[1]["accuracy"] > 0.8
+        else:
+            assert "Sort with peak_sign='pos'" in caplog.text
 
 
 def test_segments_are_kept(sorter, make_ground_truth):
