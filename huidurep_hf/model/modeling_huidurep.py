@@ -96,8 +96,8 @@ class HuiduRepAttention(nn.Module):
         **kwargs: Unpack[TransformersKwargs],
     ) -> tuple[torch.Tensor, torch.Tensor | None]:
         """Return the mixed tokens and, under eager attention, the weights."""
-        if len(hidden_states) == 0:
-            # The attention of transformers has no shape for a batch of no spikes.
+        if not torch.compiler.is_compiling() and len(hidden_states) == 0:
+            # The attention of transformers has no shape for a batch of no spikes; in a graph the number is not known.
             return hidden_states, None
         shape = (*hidden_states.shape[:-1], -1, self.head_dim)
         query, key, value = (
