@@ -192,8 +192,9 @@ def _run_arm(parameters, arm, seed, folder, measured, progress) -> dict:
     from ..pretraining.arguments import PretrainingArguments
     from ..pretraining.trainer import Pretrainer
 
-    arguments = PretrainingArguments.from_dict(parameters.arguments(arm, seed))
-    _forget_other_run(folder, parameters.arguments(arm, seed))
+    asked = parameters.arguments(arm, seed)
+    arguments = PretrainingArguments.from_dict(asked)
+    _forget_other_run(folder, asked)
     trainer = Pretrainer(arguments, folder, cpu=True)
     checkpoint = trainer.run(resume=True, progress_bar=progress)
     model = HuiduRepModel.from_pretrained(checkpoint)

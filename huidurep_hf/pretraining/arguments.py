@@ -132,12 +132,12 @@ def parse_overrides(items: list[str]) -> dict:
     overrides = {}
     for item in items:
         name, equals, value = item.partition("=")
+        if not (name and equals):
+            raise ValueError(f"Got {item!r}; write NAME=VALUE, without spaces, such as num_steps=100.")
         try:
             overrides[name] = yaml.safe_load(value)
         except yaml.YAMLError as error:
             raise ValueError(f"Got {item!r}, of which the value is no YAML; write NAME=VALUE, quoted.") from error
-        if not (name and equals):
-            raise ValueError(f"Got {item!r}; write NAME=VALUE, without spaces, such as num_steps=100.")
     return overrides
 
 

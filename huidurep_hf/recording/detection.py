@@ -49,12 +49,12 @@ def detect(prepared, *, threshold=4.5, peak_sign="neg", radius_um=75.0, exclude_
     return peaks[np.lexsort((peaks["channel_index"], peaks["sample_index"], peaks["segment_index"]))]
 
 
-def check_sign(prepared, *, threshold=4.5, peak_sign="neg", radius_um=75.0, exclude_sweep_ms=0.5):
+def check_sign(prepared, *, peak_sign="neg", **detection):
     """Warn where most spikes point the other way: amplifiers may turn the sign.
 
     Args:
-        prepared, threshold, peak_sign, radius_um, exclude_sweep_ms: as for [`detect`]. 20 s in the middle of the
-            longest segment are looked at.
+        prepared, peak_sign: as for [`detect`]. 20 s in the middle of the longest segment are looked at.
+        detection: its other arguments.
     """
     if prepared.recording is None or peak_sign == "both":
         return
@@ -63,13 +63,7 @@ def check_sign(prepared, *, threshold=4.5, peak_sign="neg", radius_um=75.0, excl
     longest, width = int(np.argmax(num_samples)), round(SIGN_SECONDS * recording.get_sampling_frequency())
     start = max(num_samples[longest] - width, 0) // 2
     part = recording.select_segments([longest]).frame_slice(start, min(start + width, num_samples[longest]))
-    peaks = detect(
-        dataclasses.replace(prepared, recording=part),
-        threshold=threshold,
-        peak_sign="both",
-        radius_um=radius_um,
-        exclude_sweep_ms=exclude_sweep_ms,
-    )
+    peaks = detect(dataclasses.replace(prepared, recording=part), peak_sign="both", **detection)
     is_other = peaks["amplitude"] > 0 if peak_sign == "neg" else peaks["amplitude"] < 0
     if len(peaks) >= SIGN_PEAKS and is_other.mean() > MAX_OTHER_SIGN:
         logger.warning(
