@@ -24,7 +24,7 @@ register()
 _LAZY = {
     "SortingParameters": ".sorting.parameters",
     "SpikeSorter": ".sorting.sorter",
-    "as_recording": ".recording.given",
+    "as_recording": ".recording.sources.given",
 }
 
 __all__ = [

@@ -10,7 +10,7 @@ from dataclasses import fields
 from pathlib import Path
 
 from .model_commands import add_model_commands
-from .recording.arguments import add_layout, open_recording
+from .recording.sources.arguments import add_layout, open_recording
 
 USER_ERRORS = (ValueError, TypeError, OSError, ImportError)
 DEFAULT_MODEL = "huidurep/base"

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from .recording.arguments import add_layout, open_recording
+from .recording.sources.arguments import add_layout, open_recording
 
 SPIKE_DATASET_FILE = "dataset_infos.json"
 

@@ -18,7 +18,7 @@ from huidurep_hf.evaluation.benchmark_plots import draw_benchmark
 from huidurep_hf.evaluation.peers import PEERS, SORTERS
 from huidurep_hf.evaluation.sorting_process import OUR_SORTER
 from huidurep_hf.evaluation.tables import put_table
-from huidurep_hf.recording.reading import read_recording
+from huidurep_hf.recording.sources.reading import read_recording
 from huidurep_hf.simulation.benchmark_conditions import BENCHMARK_CONDITIONS
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 from huggingface_hub.errors import HfHubHTTPError
 
-from huidurep_hf.recording.arguments import add_layout, open_recording
-from huidurep_hf.recording.reading import read_sorting
+from huidurep_hf.recording.sources.arguments import add_layout, open_recording
+from huidurep_hf.recording.sources.reading import read_sorting
 from huidurep_hf.spike_dataset.folder import check_dataset_folder
 from huidurep_hf.spike_dataset.from_recording import RecordedSpikesParameters, spikes_from_recording
 from huidurep_hf.spike_dataset.hub import push_dataset

@@ -6,8 +6,8 @@ import numpy as np
 import torch
 
 from ..model.feature_extraction_huidurep import KERNEL_HALF_WIDTH
-from ..recording.neighborhood import find_neighborhoods
-from ..recording.waveforms import iterate_waveforms
+from ..recording.spikes.neighborhood import find_neighborhoods
+from ..recording.spikes.waveforms import iterate_waveforms
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ def embed_peaks(model, feature_extractor, prepared, peaks, *, batch_size=512):
     Args:
         model: HuiduRep model.
         feature_extractor: its feature extractor.
-        prepared: [`~huidurep_hf.recording.preparation.PreparedRecording`].
+        prepared: [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
         peaks: structured array of peaks, sorted by segment and sample.
         batch_size: most spikes in one pass.
     """

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
-from ..recording.detection import detect
-from ..recording.preparation import prepare
+from ..recording.preprocessing.preparation import prepare
+from ..recording.spikes.detection import detect
 from .peaks import embed_peaks
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 
-from ..recording.detection import detect
-from ..recording.preparation import prepare
+from ..recording.preprocessing.preparation import prepare
+from ..recording.spikes.detection import detect
 from ..sorting.parameters import SortingParameters
 from ..sorting.templates import average_templates
 from .ground_truth import DELTA_TIME_MS

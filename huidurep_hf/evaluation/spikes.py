@@ -4,11 +4,11 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ..recording.alignment import align_spikes, find_main_channels
-from ..recording.neighborhood import find_neighborhoods
-from ..recording.preparation import prepare
-from ..recording.waveforms import iterate_waveforms
-from ..recording.whitening import whiten
+from ..recording.preprocessing.preparation import prepare
+from ..recording.preprocessing.whitening import whiten
+from ..recording.spikes.alignment import align_spikes, find_main_channels
+from ..recording.spikes.neighborhood import find_neighborhoods
+from ..recording.spikes.waveforms import iterate_waveforms
 
 # Window of the spike dataset: 121 samples at 30 kHz, trough at sample 42. Every model's window lies within it.
 MS_BEFORE = 1.4

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ..recording.whitening import whiten
+from ..recording.preprocessing.whitening import whiten
 from ..sorting.clusters import Clusters
 from ..sorting.parameters import SortingParameters
 from ..sorting.templates import average_templates
@@ -16,8 +16,8 @@ def sort_true_clusters(prepared, truth):
     noise are to blame for.
 
     Args:
-        prepared: [`~huidurep_hf.recording.preparation.PreparedRecording`] of one segment, without bad channels, its
-            motion followed.
+        prepared: [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`] of one segment, without bad
+            channels, its motion followed.
         truth: SpikeInterface sorting with its true spikes.
 
     Returns:

@@ -1,8 +1,8 @@
 """Views of spikes in a recording that has been whitened in space and time, as the sorter whitens it.
 
-See `recording/whitening.py` for what is done to a recording. Here the noise is drawn, so that its covariance is known
-and nothing needs to be estimated. A batch is one recording: with another filter for each spike, the filter would tell
-one unit from another.
+See `recording/preprocessing/whitening.py` for what is done to a recording. Here the noise is drawn, so that its
+covariance is known and nothing needs to be estimated. A batch is one recording: with another filter for each spike, the
+filter would tell one unit from another.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ..recording.whitening import PREDICTION_MS, RELATIVE_FLOOR
+from ..recording.preprocessing.whitening import PREDICTION_MS, RELATIVE_FLOOR
 from .noise import noise_power
 from .random_draws import uniform
 

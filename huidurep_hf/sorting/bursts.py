@@ -35,7 +35,7 @@ def add_weakened_spikes(matched, templates, whitened):
     Args:
         matched: structured array of matched spikes, as [`~huidurep_hf.sorting.matching.match_templates`] gives them.
         templates: [`~huidurep_hf.sorting.unit_templates.UnitTemplates`] with which they were found.
-        whitened: whitened [`~huidurep_hf.recording.preparation.PreparedRecording`], as recorded.
+        whitened: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`], as recorded.
 
     Returns:
         Structured array of the same kind: `matched` and the spikes found beside it.

@@ -38,7 +38,7 @@ def find_clusters(spikes, peaks, whitened, parameters):
     Args:
         spikes: [`~huidurep_hf.sorting.embedding.EmbeddedSpikes`].
         peaks: structured array of the same peaks, sorted by segment and sample.
-        whitened: whitened [`~huidurep_hf.recording.preparation.PreparedRecording`].
+        whitened: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
         parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
 
     Returns:

@@ -6,7 +6,7 @@ are explained better by the neurons that collided, each at its own time, than by
 
 import numpy as np
 
-from ..recording.waveforms import iterate_waveforms
+from ..recording.spikes.waveforms import iterate_waveforms
 from .matching import MIN_GAIN
 from .spike_waveforms import choose_spikes
 from .template_fit import AMPLITUDE_RANGE, MAX_SHIFT_MS
@@ -35,9 +35,9 @@ def find_collisions(labels, samples, events, templates, neighborhoods, whitened,
         samples: `(num_spikes,)` times in samples; one alignment in each cluster.
         events: structured array of the same spikes.
         templates: `(num_clusters, num_samples, num_channels)` averages, SDs of the noise, 0 where none is seen.
-        neighborhoods: [`~huidurep_hf.recording.neighborhood.Neighborhoods`]: how far from its peak channel a cluster
-            can be seen.
-        whitened: whitened [`~huidurep_hf.recording.preparation.PreparedRecording`].
+        neighborhoods: [`~huidurep_hf.recording.spikes.neighborhood.Neighborhoods`]: how far from its peak channel a
+            cluster can be seen.
+        whitened: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
         seed: of the choice of at most 60 spikes of each cluster.
 
     Returns:

@@ -37,7 +37,7 @@ def embed_spikes(model, feature_extractor, prepared, peaks, *, batch_size=512, p
     Args:
         model: HuiduRep model.
         feature_extractor: its feature extractor.
-        prepared: [`~huidurep_hf.recording.preparation.PreparedRecording`].
+        prepared: [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
         peaks: structured array of peaks, sorted by segment and sample.
         batch_size: most spikes in one pass.
         progress: show a progress bar.

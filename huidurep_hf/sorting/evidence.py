@@ -28,7 +28,7 @@ def is_supported(matched, templates, whitened, seed=0):
     Args:
         matched: structured array of matched spikes, as [`~huidurep_hf.sorting.matching.match_templates`] gives them.
         templates: [`~huidurep_hf.sorting.unit_templates.UnitTemplates`] with which they were found.
-        whitened: whitened [`~huidurep_hf.recording.preparation.PreparedRecording`], as recorded.
+        whitened: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`], as recorded.
         seed: of the choice of at most 500 spikes per unit.
 
     Returns:

@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from ..recording.motion_states import MotionStates
-from ..recording.neighborhood import find_neighborhoods
-from ..recording.noise import estimate_noise_levels
+from ..recording.motion.states import MotionStates
+from ..recording.preprocessing.noise_levels import estimate_noise_levels
+from ..recording.spikes.neighborhood import find_neighborhoods
 from .template_noise import without_noise
 from .templates import MAX_SPIKES_PER_TEMPLATE, average_templates, template_window
 from .templates_in_motion import templates_in_motion
@@ -21,7 +21,7 @@ def find_templates(labels, samples, events, whitened, seed=0):
         labels: `(num_spikes,)` units from 0 without gaps, -1 for none.
         samples: `(num_spikes,)` times in samples; one alignment in each unit.
         events: structured array of the same spikes.
-        whitened: whitened [`~huidurep_hf.recording.preparation.PreparedRecording`].
+        whitened: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
         seed: of the choice of spikes.
 
     Returns:
@@ -47,8 +47,8 @@ def visible_part(templates, counts, neighborhoods):
     Args:
         templates: `(num_units, num_samples, num_channels)` averages, SDs of the noise.
         counts: `(num_units,)` spikes that each was averaged from.
-        neighborhoods: [`~huidurep_hf.recording.neighborhood.Neighborhoods`]: how far from its peak channel a unit can
-            be seen.
+        neighborhoods: [`~huidurep_hf.recording.spikes.neighborhood.Neighborhoods`]: how far from its peak channel a
+            unit can be seen.
 
     Returns:
         The same with 0 on other channels; the peak channel stays.

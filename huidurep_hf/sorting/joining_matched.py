@@ -32,7 +32,7 @@ def join_matched(matched, templates, recorded, *, min_valley, seed=0):
     Args:
         matched: structured array of matched spikes, as [`~huidurep_hf.sorting.matching.match_templates`] gives them.
         templates: [`~huidurep_hf.sorting.unit_templates.UnitTemplates`] with which they were found.
-        recorded: whitened [`~huidurep_hf.recording.preparation.PreparedRecording`], as recorded.
+        recorded: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`], as recorded.
         min_valley: the dial from split (0) to merged (1): depth of the valley that keeps two units apart, three times
             the share of the coincidences of two neurons that does, and how little they need replace each other.
         seed: of the choice of spikes.

@@ -5,8 +5,8 @@ import logging
 import numpy as np
 
 from ..clustering.assignment import drop_small
-from ..recording.neighborhood import find_neighborhoods
-from ..recording.waveforms import iterate_waveforms
+from ..recording.spikes.neighborhood import find_neighborhoods
+from ..recording.spikes.waveforms import iterate_waveforms
 from .bursts import add_weakened_spikes
 from .collisions import find_collisions
 from .evidence import is_supported
@@ -30,7 +30,7 @@ def match_events(clusters, peaks, prepared, whitened, parameters):
     Args:
         clusters: [`~huidurep_hf.sorting.clusters.Clusters`], at least one.
         peaks: structured array of the clustered peaks.
-        prepared: [`~huidurep_hf.recording.preparation.PreparedRecording`].
+        prepared: [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
         whitened: the same, whitened.
         parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
 
@@ -98,7 +98,7 @@ def pair_events(peaks, samples, matched, neighborhoods, max_gap):
         peaks: structured array of detected peaks, sorted by segment and sample.
         samples: `(num_peaks,)` their times after alignment.
         matched: structured array of matched spikes.
-        neighborhoods: [`~huidurep_hf.recording.neighborhood.Neighborhoods`]: how far a peak may lie from a unit.
+        neighborhoods: [`~huidurep_hf.recording.spikes.neighborhood.Neighborhoods`]: how far a peak may lie from a unit.
         max_gap: samples by which the two may differ.
 
     Returns:

@@ -17,7 +17,7 @@ def match_templates(whitened, templates, min_gain=MIN_GAIN):
     """Find every spike of known units, also where two overlap (Wobble, after YASS, Lee et al. 2020).
 
     Args:
-        whitened: whitened [`~huidurep_hf.recording.preparation.PreparedRecording`], as recorded.
+        whitened: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`], as recorded.
         templates: [`~huidurep_hf.sorting.unit_templates.UnitTemplates`].
         min_gain: energy that a template must take away, in variances of the noise.
 

@@ -12,7 +12,7 @@ import numpy as np
 from scipy.special import entr
 
 from ..clustering.merging import join_pairs, template_distances
-from ..recording.motion_states import displacements_of
+from ..recording.motion.states import displacements_of
 from .templates import average_templates
 
 logger = logging.getLogger("huidurep_hf")
@@ -35,7 +35,7 @@ def with_pieces_joined(clusters, events, whitened, seed=0):
     Args:
         clusters: [`~huidurep_hf.sorting.clusters.Clusters`].
         events: structured array of the clustered spikes.
-        whitened: whitened [`~huidurep_hf.recording.preparation.PreparedRecording`] with its motion.
+        whitened: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`] with its motion.
         seed: of the choice of spikes for templates.
 
     Returns:

@@ -17,7 +17,7 @@ def spike_probabilities(units, samples, events, whitened, seed=0):
         units: `(num_events,)` from 0 without gaps, -1 for events of no unit.
         samples: `(num_events,)` times in samples; one alignment in each unit.
         events: structured array of the same events.
-        whitened: whitened [`~huidurep_hf.recording.preparation.PreparedRecording`].
+        whitened: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
         seed: of the choice of spikes for templates.
 
     Returns:

@@ -11,7 +11,7 @@ def describe_run(recording, prepared, sorter, parameters, seconds):
 
     Args:
         recording: SpikeInterface recording, as given.
-        prepared: [`~huidurep_hf.recording.preparation.PreparedRecording`].
+        prepared: [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
         sorter: [`~huidurep_hf.sorting.sorter.SpikeSorter`].
         parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
         seconds: stage -> wall time, s.

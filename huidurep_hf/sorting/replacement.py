@@ -29,7 +29,7 @@ def count_in_states(spikes, units, num_units, states):
         spikes: structured array with `segment_index` and `sample_index`.
         units: `(num_spikes,)` from 0.
         num_units: how many there are.
-        states: [`~huidurep_hf.recording.motion_states.MotionStates`].
+        states: [`~huidurep_hf.recording.motion.states.MotionStates`].
 
     Returns:
         `(num_units, num_states, NUM_PARTS)` float64.

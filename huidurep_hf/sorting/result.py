@@ -47,7 +47,7 @@ class SortingResult:
 
         Args:
             recording: SpikeInterface recording, as given.
-            prepared: [`~huidurep_hf.recording.preparation.PreparedRecording`].
+            prepared: [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
             spikes: [`~huidurep_hf.sorting.embedding.EmbeddedSpikes`].
             units: [`~huidurep_hf.sorting.units.Units`].
             provenance: `dict`; counts are added.

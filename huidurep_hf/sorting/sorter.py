@@ -11,10 +11,10 @@ import torch
 from ..checkpoints import resolve_checkpoint
 from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
 from ..model.modeling_huidurep import HuiduRepModel
-from ..recording.detection import check_sign, detect
-from ..recording.motion import check_motion, follow_motion
-from ..recording.preparation import prepare
-from ..recording.whitening import whiten
+from ..recording.motion.following import check_motion, follow_motion
+from ..recording.preprocessing.preparation import prepare
+from ..recording.preprocessing.whitening import whiten
+from ..recording.spikes.detection import check_sign, detect
 from .clusters import find_clusters
 from .embedding import embed_spikes
 from .parameters import SortingParameters

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..recording.neighborhood import find_neighborhoods
-from ..recording.waveforms import iterate_waveforms
+from ..recording.spikes.neighborhood import find_neighborhoods
+from ..recording.spikes.waveforms import iterate_waveforms
 
 MS_BEFORE, MS_AFTER = 0.5, 1.2
 # A spike is moved by this much at most from where it was detected.
@@ -41,7 +41,7 @@ class SpikeWaveforms:
         """Cut the waveforms of peaks out of whitened traces.
 
         Args:
-            whitened: whitened [`~huidurep_hf.recording.preparation.PreparedRecording`].
+            whitened: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
             peaks: structured array, sorted by segment and sample.
         """
         rate = whitened.recording.get_sampling_frequency()

@@ -18,7 +18,7 @@ def average_templates(labels, samples, peaks, prepared, seed=0):
         labels: `(num_spikes,)` from 0 without gaps, -1 for outliers.
         samples: `(num_spikes,)` times in samples.
         peaks: structured array of the same spikes.
-        prepared: [`~huidurep_hf.recording.preparation.PreparedRecording`].
+        prepared: [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
         seed: of the choice of spikes.
 
     Returns:

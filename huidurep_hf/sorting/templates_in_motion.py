@@ -9,9 +9,9 @@ process puts them together and says how surely each template is known (Rasmussen
 
 import numpy as np
 
-from ..recording.motion_states import displacements_of
-from ..recording.neighborhood import find_neighborhoods
-from ..recording.waveforms import iterate_waveforms
+from ..recording.motion.states import displacements_of
+from ..recording.spikes.neighborhood import find_neighborhoods
+from ..recording.spikes.waveforms import iterate_waveforms
 from .spike_waveforms import choose_spikes
 from .unit_templates import MIN_PEAK_TO_PEAK, NUM_MATCHING_CHANNELS
 
@@ -34,9 +34,9 @@ def templates_in_motion(labels, samples, events, whitened, states, window, seed=
         labels: `(num_spikes,)` units from 0 without gaps, -1 for none.
         samples: `(num_spikes,)` times in samples; one alignment in each unit.
         events: structured array of the same spikes, on channels at rest.
-        whitened: whitened [`~huidurep_hf.recording.preparation.PreparedRecording`] with its motion and the
-            recording before it was moved.
-        states: [`~huidurep_hf.recording.motion_states.MotionStates`].
+        whitened: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`] with its motion and
+            the recording before it was moved.
+        states: [`~huidurep_hf.recording.motion.states.MotionStates`].
         window: `(num_before, num_after)` samples of a template.
         seed: of the choice of at most 1000 spikes of each unit.
 

@@ -6,7 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
-from ..recording.motion_states import MotionStates
+from ..recording.motion.states import MotionStates
 
 # A unit is looked for on at most so many channels around its peak.
 NUM_MATCHING_CHANNELS = 24
@@ -23,7 +23,7 @@ class UnitTemplates:
             which a unit is not looked for.
         num_before: samples before a spike's time.
         channels: `(num_units,)` int64 peak channel of each unit at rest.
-        states: [`~huidurep_hf.recording.motion_states.MotionStates`]: which state holds when.
+        states: [`~huidurep_hf.recording.motion.states.MotionStates`]: which state holds when.
     """
 
     waveforms: np.ndarray

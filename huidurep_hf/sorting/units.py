@@ -51,7 +51,7 @@ def find_units(clusters, peaks, prepared, whitened, parameters):
     Args:
         clusters: [`~huidurep_hf.sorting.clusters.Clusters`].
         peaks: structured array of the clustered peaks.
-        prepared: [`~huidurep_hf.recording.preparation.PreparedRecording`].
+        prepared: [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
         whitened: the same, whitened.
         parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
 
@@ -108,7 +108,7 @@ def order_along_probe(labels, peaks, prepared):
     Args:
         labels: `(num_events,)` from 0 without gaps, -1 for events of no unit.
         peaks: structured array of the same events.
-        prepared: [`~huidurep_hf.recording.preparation.PreparedRecording`].
+        prepared: [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
 
     Returns:
         `(num_events,)` int64, the same units with their new numbers.
@@ -132,7 +132,7 @@ def to_extremum(samples, units, peaks, prepared, parameters):
         samples: `(num_events,)` times in samples.
         units: `(num_events,)` from 0 without gaps, -1 for events of no unit.
         peaks: structured array of the same events.
-        prepared: [`~huidurep_hf.recording.preparation.PreparedRecording`].
+        prepared: [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
         parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`], for the sign and the seed.
 
     Returns:
@@ -158,7 +158,7 @@ def mark_duplicates(samples, labels, peaks, prepared, duplicate_ms):
         samples: `(num_events,)` aligned times in samples.
         labels: `(num_events,)` from 0, -1 for events of no unit.
         peaks: structured array of the same events.
-        prepared: [`~huidurep_hf.recording.preparation.PreparedRecording`].
+        prepared: [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
         duplicate_ms: spikes of one unit at most this far apart are one spike.
 
     Returns:

@@ -24,7 +24,7 @@ def valley_in_motion(first, second, lag, spikes, matched, templates, recorded):
         spikes: for each unit the indices of some of its spikes.
         matched: structured array of matched spikes.
         templates: [`~huidurep_hf.sorting.unit_templates.UnitTemplates`] with which they were found.
-        recorded: whitened [`~huidurep_hf.recording.preparation.PreparedRecording`], as recorded.
+        recorded: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`], as recorded.
 
     Returns:
         `float`, 0 to 1, as [`~huidurep_hf.clustering.separation.valley_depth_on_line`]; 1 where there are too few

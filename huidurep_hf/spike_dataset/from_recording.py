@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tqdm import tqdm
 
-from ..recording.alignment import align_spikes, find_main_channels
-from ..recording.detection import detect
-from ..recording.neighborhood import find_neighborhoods
-from ..recording.preparation import prepare
-from ..recording.waveforms import WaveformBatch
+from ..recording.preprocessing.preparation import prepare
+from ..recording.spikes.alignment import align_spikes, find_main_channels
+from ..recording.spikes.detection import detect
+from ..recording.spikes.neighborhood import find_neighborhoods
+from ..recording.spikes.waveforms import WaveformBatch
 from .geometry import PEAK_POSITION, SpikeGeometry, describe, spike_features
 from .resampled_waveforms import iterate_resampled
 

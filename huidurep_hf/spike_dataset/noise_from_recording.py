@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..recording.detection import detect
-from ..recording.neighborhood import find_neighborhoods
-from ..recording.preparation import prepare
+from ..recording.preprocessing.preparation import prepare
+from ..recording.spikes.detection import detect
+from ..recording.spikes.neighborhood import find_neighborhoods
 from .geometry import SpikeGeometry
 from .noise_snippets import NoiseSnippets
 from .resampled_waveforms import iterate_resampled, samples_needed

@@ -9,8 +9,8 @@ from dataclasses import replace
 import numpy as np
 
 from ..model.feature_extraction_huidurep import KERNEL_HALF_WIDTH, resampling_matrix
-from ..recording.neighborhood import find_neighborhoods
-from ..recording.waveforms import WaveformBatch, iterate_waveforms
+from ..recording.spikes.neighborhood import find_neighborhoods
+from ..recording.spikes.waveforms import WaveformBatch, iterate_waveforms
 from .geometry import SpikeGeometry
 
 
@@ -27,8 +27,8 @@ def iterate_resampled(prepared, peaks: np.ndarray, geometry: SpikeGeometry) -> I
     """Cut waveforms, resample them by the feature extractor's interpolation and divide them by the noise.
 
     Args:
-        prepared: [`~huidurep_hf.recording.preparation.PreparedRecording`].
-        peaks: as [`~huidurep_hf.recording.waveforms.iterate_waveforms`] takes them.
+        prepared: [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
+        peaks: as [`~huidurep_hf.recording.spikes.waveforms.iterate_waveforms`] takes them.
         geometry: rate, window and number of channels that are wanted.
 
     Yields:

@@ -6,8 +6,8 @@ import pytest
 
 from huidurep_hf.evaluation import sorter_ablation
 from huidurep_hf.evaluation.sorter_ablation import AblatedSorter, Arm, ablate_sorter, sorter_ablation_table
-from huidurep_hf.recording.detection import detect
-from huidurep_hf.recording.preparation import prepare
+from huidurep_hf.recording.preprocessing.preparation import prepare
+from huidurep_hf.recording.spikes.detection import detect
 from huidurep_hf.simulation import recordings
 from huidurep_hf.sorting.parameters import SortingParameters
 from huidurep_hf.sorting.sorter import SpikeSorter

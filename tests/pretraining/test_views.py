@@ -20,7 +20,7 @@ from huidurep_hf.pretraining.views import (
     shift_in_time,
 )
 from huidurep_hf.pretraining.whitening import draw_whitening
-from huidurep_hf.recording.whitening import prediction_error_filter, samples_per_independent_one
+from huidurep_hf.recording.preprocessing.whitening import prediction_error_filter, samples_per_independent_one
 
 QUIET = ViewParameters(
     amplitude=(1.0, 1.0),

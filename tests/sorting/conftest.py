@@ -6,7 +6,7 @@ from spikeinterface.core import NumpyRecording, generate_ground_truth_recording
 from spikeinterface.core.motion import Motion
 from spikeinterface.core.node_pipeline import base_peak_dtype
 
-from huidurep_hf.recording.preparation import PreparedRecording
+from huidurep_hf.recording.preprocessing.preparation import PreparedRecording
 from huidurep_hf.sorting.sorter import SpikeSorter
 from huidurep_hf.sorting.unit_templates import UnitTemplates
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from huidurep_hf.recording.neighborhood import find_neighborhoods
+from huidurep_hf.recording.spikes.neighborhood import find_neighborhoods
 from huidurep_hf.sorting.collisions import find_collisions
 
 

@@ -4,8 +4,8 @@ import torch
 from huidurep_hf.embedding.peaks import embed_peaks
 from huidurep_hf.model.feature_extraction_huidurep import HuiduRepFeatureExtractor
 from huidurep_hf.model.modeling_huidurep import HuiduRepModel
-from huidurep_hf.recording.detection import detect
-from huidurep_hf.recording.preparation import prepare
+from huidurep_hf.recording.preprocessing.preparation import prepare
+from huidurep_hf.recording.spikes.detection import detect
 from huidurep_hf.sorting.embedding import embed_spikes
 
 

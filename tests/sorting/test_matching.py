@@ -3,7 +3,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from huidurep_hf.recording.neighborhood import find_neighborhoods
+from huidurep_hf.recording.spikes.neighborhood import find_neighborhoods
 from huidurep_hf.sorting.clusters import Clusters
 from huidurep_hf.sorting.evidence import is_supported
 from huidurep_hf.sorting.finding_templates import visible_part

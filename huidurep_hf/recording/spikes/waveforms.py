@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .chunks import chunk_size_of
+from ..chunks import chunk_size_of
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .chunks import iterate_chunks
+from ..chunks import iterate_chunks
 
 DEAD_NOISE_RATIO = 0.05
 NOISY_NOISE_RATIO = 20.0

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..sources.probe import with_probe
 from .artifacts import THRESHOLD, blank_artifacts
-from .noise import estimate_noise_levels, random_chunks, without_silence
-from .probe import with_probe
-from .quality import classify_channels_by_noise, find_non_finite_channels
-from .sample_shifts import align_sampling_times
+from .bad_channels import classify_channels_by_noise, find_non_finite_channels
+from .noise_levels import estimate_noise_levels, random_chunks, without_silence
+from .phase_shift import align_sampling_times
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -80,7 +80,7 @@ def prepare(
         freq_min_hz, freq_max_hz: pass band; the upper limit is lowered to 0.45 of the sampling rate where needed.
         min_channels_for_reference: smallest shank that is referenced.
         artifact_threshold: what is larger, in SDs of the noise on a quarter of the channels, is blanked
-            ([`~huidurep_hf.recording.artifacts.blank_artifacts`]); 0 for nothing.
+            ([`~huidurep_hf.recording.preprocessing.artifacts.blank_artifacts`]); 0 for nothing.
         seed: of the random chunks on which medians and noise are estimated.
 
     Returns:

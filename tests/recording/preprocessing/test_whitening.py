@@ -4,8 +4,8 @@ from scipy.linalg import toeplitz
 from scipy.signal import firwin, lfilter, welch
 from spikeinterface.core import NumpyRecording
 
-from huidurep_hf.recording.preparation import prepare
-from huidurep_hf.recording.whitening import (
+from huidurep_hf.recording.preprocessing.preparation import prepare
+from huidurep_hf.recording.preprocessing.whitening import (
     RELATIVE_FLOOR,
     prediction_error_filter,
     samples_per_independent_one,

@@ -3,7 +3,7 @@ import pytest
 from probeinterface import generate_tetrode, write_probeinterface
 from spikeinterface.core import NumpyRecording
 
-from huidurep_hf.recording.probe import set_named_probe, with_probe
+from huidurep_hf.recording.sources.probe import set_named_probe, with_probe
 
 
 def test_probes_by_name(make_recording):

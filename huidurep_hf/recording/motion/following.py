@@ -6,10 +6,10 @@ import logging
 import numpy as np
 from scipy.special import entr
 
-from .motion_estimate import estimate_motion
-from .motion_states import displacements_of
-from .noise import estimate_noise_levels
-from .preparation import PreparedRecording, keep_in_memory
+from ..preprocessing.noise_levels import estimate_noise_levels
+from ..preprocessing.preparation import PreparedRecording, keep_in_memory
+from .estimation import estimate_motion
+from .states import displacements_of
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -120,8 +120,8 @@ def agreement_of_parts(first, second) -> float:
 
 def _moved(prepared, motion, even_noise, seed) -> PreparedRecording:
     """The recording with its traces moved back, each shank by itself."""
-    from .even_noise import EvenNoiseRecording
-    from .moved_shanks import MovedShanksRecording
+    from .interpolation import MovedShanksRecording
+    from .noise_equalisation import EvenNoiseRecording
 
     recording = MovedShanksRecording(prepared.recording, motion, prepared.groups)
     if even_noise:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from spikeinterface.core import NumpyRecording
 
-from huidurep_hf.recording.preparation import prepare
+from huidurep_hf.recording.preprocessing.preparation import prepare
 
 
 def noise(num_samples, num_channels, seed=0):

@@ -8,7 +8,7 @@ import logging
 
 import numpy as np
 
-from .chunks import iterate_chunks
+from ..chunks import iterate_chunks
 
 logger = logging.getLogger("huidurep_hf")
 

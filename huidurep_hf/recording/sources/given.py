@@ -16,12 +16,12 @@ def as_recording(given):
 
     Args:
         given: a SpikeInterface recording, which is returned as it is; a path as in
-            [`~huidurep_hf.recording.reading.read_recording`]; a `dict` of `path` and, if need be, `probe` and `stream`;
-            or a `dict` of `traces` `(num_samples, num_channels)`, `sampling_rate` in Hz and, for more than one
-            channel, `probe`: contact positions `(num_channels, 2)` in µm, a name or file as in
-            [`~huidurep_hf.recording.probe.set_named_probe`], or a probeinterface `Probe`, `ProbeGroup` or its `dict`.
-            `gain_uv` and `offset_uv` give µV per count and at count 0. Other keys with values are refused, as in
-            a table's row where a misspelt column would otherwise be passed over.
+            [`~huidurep_hf.recording.sources.reading.read_recording`]; a `dict` of `path` and, if need be, `probe` and
+            `stream`; or a `dict` of `traces` `(num_samples, num_channels)`, `sampling_rate` in Hz and, for more than
+            one channel, `probe`: contact positions `(num_channels, 2)` in µm, a name or file as in
+            [`~huidurep_hf.recording.sources.probe.set_named_probe`], or a probeinterface `Probe`, `ProbeGroup` or its
+            `dict`. `gain_uv` and `offset_uv` give µV per count and at count 0. Other keys with values are refused, as
+            in a table's row where a misspelt column would otherwise be passed over.
 
     Raises:
         ValueError: a key is missing or unknown, or shapes do not fit.

@@ -7,13 +7,13 @@ from spikeinterface.core.motion import Motion
 from spikeinterface.preprocessing import get_spatial_interpolation_kernel
 from spikeinterface.sortingcomponents.peak_localization import localize_peaks
 
-from huidurep_hf.recording.detection import detect
-from huidurep_hf.recording.motion import agreement_of_parts, check_motion, follow_motion
-from huidurep_hf.recording.motion_estimate import estimate_motion
-from huidurep_hf.recording.moved_shanks import KERNEL, MovedShanksRecording
-from huidurep_hf.recording.preparation import prepare
+from huidurep_hf.recording.motion.estimation import estimate_motion
+from huidurep_hf.recording.motion.following import agreement_of_parts, check_motion, follow_motion
+from huidurep_hf.recording.motion.interpolation import KERNEL, MovedShanksRecording
+from huidurep_hf.recording.preprocessing.preparation import prepare
+from huidurep_hf.recording.spikes.detection import detect
 
-from ..drifting import drifting_recording
+from ...drifting import drifting_recording
 
 NOTHING = np.zeros(0, dtype=base_peak_dtype), np.zeros((0, 2))
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from spikeinterface.core import NumpyRecording
 
-from huidurep_hf.recording.artifacts import blank_artifacts, find_artifacts
-from huidurep_hf.recording.preparation import prepare
+from huidurep_hf.recording.preprocessing.artifacts import blank_artifacts, find_artifacts
+from huidurep_hf.recording.preprocessing.preparation import prepare
 
 RATE = 30000
 ONES = np.ones(4, dtype="float32")

@@ -1,9 +1,9 @@
 import numpy as np
 import pytest
 
-from huidurep_hf.recording.noise import estimate_noise_levels, without_silence
-from huidurep_hf.recording.preparation import prepare
-from huidurep_hf.recording.whitening import whiten
+from huidurep_hf.recording.preprocessing.noise_levels import estimate_noise_levels, without_silence
+from huidurep_hf.recording.preprocessing.preparation import prepare
+from huidurep_hf.recording.preprocessing.whitening import whiten
 
 RATE = 30000
 

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from spikeinterface.core.base import base_peak_dtype
 
-from huidurep_hf.recording import waveforms as module
-from huidurep_hf.recording.neighborhood import find_neighborhoods
-from huidurep_hf.recording.waveforms import iterate_waveforms
+from huidurep_hf.recording.spikes import waveforms as module
+from huidurep_hf.recording.spikes.neighborhood import find_neighborhoods
+from huidurep_hf.recording.spikes.waveforms import iterate_waveforms
 
 
 def make_peaks(rows):

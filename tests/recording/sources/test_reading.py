@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from spikeinterface.core import NumpySorting
 
-from huidurep_hf.recording.reading import read_recording, read_sorting
+from huidurep_hf.recording.sources.reading import read_recording, read_sorting
 
 RAW = {"sampling_rate": 15000.0, "num_channels": 4, "dtype": "int16"}
 

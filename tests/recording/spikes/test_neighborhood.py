@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from huidurep_hf.recording.neighborhood import find_neighborhoods
+from huidurep_hf.recording.spikes.neighborhood import find_neighborhoods
 
 
 def test_nearest_first_and_relative_to_the_peak_channel():

@@ -21,7 +21,8 @@ def read_recording(path, *, probe=None, stream=None, raw=None):
 
     Args:
         path: SpikeInterface binary folder, zarr or JSON; NWB file; SpikeGLX or Open Ephys folder; raw binary file.
-        probe: name or file as in [`~huidurep_hf.recording.probe.set_named_probe`], in place of the recording's own.
+        probe: name or file as in [`~huidurep_hf.recording.sources.probe.set_named_probe`], in place of the recording's
+            own.
         stream: which of several streams of a SpikeGLX or Open Ephys folder, or electrical series of an NWB file.
         raw: `dict` of `sampling_rate` (Hz), `num_channels`, `dtype`, `gain_uv` and `offset_uv` (µV per count and at
             count 0; the gain is unknown if left out), for a raw binary file of interleaved channels.

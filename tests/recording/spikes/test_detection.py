@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
 
-from huidurep_hf.recording.detection import detect
-from huidurep_hf.recording.preparation import prepare
+from huidurep_hf.recording.preprocessing.preparation import prepare
+from huidurep_hf.recording.spikes.detection import detect
 
 TROUGH = -40 * np.exp(-0.5 * (np.arange(-15, 16) / 3.0) ** 2)
 

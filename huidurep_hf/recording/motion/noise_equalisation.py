@@ -20,7 +20,7 @@ class EvenNoiseRecording(BasePreprocessor):
     """Moved traces, scaled to even noise.
 
     Args:
-        recording: [`~huidurep_hf.recording.moved_shanks.MovedShanksRecording`].
+        recording: [`~huidurep_hf.recording.motion.interpolation.MovedShanksRecording`].
         motion: SpikeInterface `Motion` by which it was moved.
         noise_levels: `(num_channels,)` SD of the noise before, in the unit of the traces.
         seed: of the choice of stretches on which the noise is measured.

@@ -12,7 +12,7 @@ import dataclasses
 
 import numpy as np
 
-from .noise import estimate_noise_levels, random_chunks, without_silence
+from .noise_levels import estimate_noise_levels, random_chunks, without_silence
 from .preparation import PreparedRecording, keep_in_memory
 
 # Channels farther away share too little noise to be worth the estimate of their covariance.

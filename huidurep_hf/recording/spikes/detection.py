@@ -17,7 +17,7 @@ def detect(prepared, *, threshold=4.5, peak_sign="neg", radius_um=75.0, exclude_
     """Find peaks with SpikeInterface's locally exclusive detection, all shanks in one pass over the traces.
 
     Args:
-        prepared: [`~huidurep_hf.recording.preparation.PreparedRecording`].
+        prepared: [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
         threshold: in units of each channel's noise.
         peak_sign: "neg", "pos" or "both".
         radius_um: of all peaks within this distance on one shank, only the largest in its time is kept.

@@ -3,8 +3,8 @@ import pytest
 from spikeinterface.core import NumpyRecording
 from spikeinterface.core.motion import Motion
 
-from huidurep_hf.recording.even_noise import EvenNoiseRecording
-from huidurep_hf.recording.moved_shanks import MovedShanksRecording
+from huidurep_hf.recording.motion.interpolation import MovedShanksRecording
+from huidurep_hf.recording.motion.noise_equalisation import EvenNoiseRecording
 
 RATE = 20000.0
 SECONDS = 12

@@ -2,7 +2,7 @@ import numpy as np
 from spikeinterface.core import NumpyRecording
 from spikeinterface.core.motion import Motion
 
-from huidurep_hf.recording.motion_states import MAX_DEVIATION_UM, MAX_STATES, MotionStates
+from huidurep_hf.recording.motion.states import MAX_DEVIATION_UM, MAX_STATES, MotionStates
 
 RATE = 1000.0
 

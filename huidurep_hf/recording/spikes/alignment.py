@@ -44,7 +44,7 @@ def align_spikes(recording, spikes, main_channels, neighborhoods, noise_levels):
         recording: prepared SpikeInterface recording.
         spikes: as in [`find_main_channels`], sorted by segment and sample.
         main_channels: `(num_units,)` of [`find_main_channels`].
-        neighborhoods: [`~huidurep_hf.recording.neighborhood.Neighborhoods`] in which to look.
+        neighborhoods: [`~huidurep_hf.recording.spikes.neighborhood.Neighborhoods`] in which to look.
         noise_levels: `(num_channels,)`, in the unit of the traces.
 
     Returns:

@@ -23,7 +23,7 @@ def open_recording(path, options):
     """Open a recording as the flags say.
 
     Args:
-        path: as in [`~huidurep_hf.recording.reading.read_recording`].
+        path: as in [`~huidurep_hf.recording.sources.reading.read_recording`].
         options: parsed arguments of a parser with [`add_layout`].
 
     Returns:

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .chunks import segment_starts
+from ..chunks import segment_starts
 
 # Windows in which a long probe's motion may differ; a shorter probe has one.
 WINDOW_UM = 400.0
@@ -23,7 +23,7 @@ def estimate_motion(prepared, peaks, locations_um):
     passed between them: it is the same tissue, and where it was in each, as seen from the others, counts.
 
     Args:
-        prepared: [`~huidurep_hf.recording.preparation.PreparedRecording`].
+        prepared: [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
         peaks: structured array of peaks in it, sorted by segment and sample.
         locations_um: `(num_peaks, 2)` where the spikes are, µm on the probe.
 

@@ -1,0 +1,1 @@
+"""From any recording to filtered and whitened traces whose noise is known."""

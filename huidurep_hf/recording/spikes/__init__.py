@@ -1,0 +1,1 @@
+"""Spikes of a prepared recording: detected, aligned, cut."""
