@@ -105,7 +105,7 @@ def _add_parameters(parser):
 
 
 def _sort(options):
-    from .sorting.result import check_output_folder
+    from .sorting.output.result import check_output_folder
 
     parameters = _parameters(options)
     check_output_folder(options.output, options.overwrite)
@@ -117,7 +117,7 @@ def _sort(options):
 def _example(options):
     from .evaluation.ground_truth import score_sorting
     from .simulation.examples import example_recording
-    from .sorting.result import check_output_folder
+    from .sorting.output.result import check_output_folder
 
     parameters = _parameters(options)
     check_output_folder(options.output, options.overwrite)

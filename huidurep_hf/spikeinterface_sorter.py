@@ -72,7 +72,7 @@ class HuiduRepSorter(BaseSorter):
 
     @classmethod
     def _get_result_from_folder(cls, sorter_output_folder):
-        from .sorting.result import SortingResult
+        from .sorting.output.result import SortingResult
 
         return SortingResult.load(sorter_output_folder / RESULT_FOLDER).sorting
 

@@ -14,7 +14,7 @@ from spikeinterface.sorters.utils import SpikeSortingError
 
 import huidurep_hf
 from huidurep_hf import SortingParameters
-from huidurep_hf.sorting.result import SortingResult
+from huidurep_hf.sorting.output.result import SortingResult
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,7 @@ from .tables import markdown_table, mean_and_sd
 logger = logging.getLogger("huidurep_hf")
 
 BENCHMARK_PACKAGES = ("mountainsort5", "kilosort", "herdingspikes", "numba")
-OUR_SOURCES = ("recording", "model", "clustering", "sorting")
+OUR_SOURCES = ("recording", "model", "sorting")
 
 
 def benchmark(cases, sorters, output, *, model: str, timeout_s: float = 3600.0, progress: bool = True) -> list[dict]:

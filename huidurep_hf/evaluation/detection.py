@@ -6,7 +6,7 @@ import pandas as pd
 from ..recording.preprocessing.preparation import prepare
 from ..recording.spikes.detection import detect
 from ..sorting.parameters import SortingParameters
-from ..sorting.templates import average_templates
+from ..sorting.templates.averages import average_templates
 from .ground_truth import DELTA_TIME_MS
 from .tables import markdown_table, mean_and_sd
 

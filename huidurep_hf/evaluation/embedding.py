@@ -14,7 +14,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import NearestNeighbors
 from threadpoolctl import threadpool_limits
 
-from ..clustering.kmeans import cluster_kmeans
+from ..sorting.clustering.kmeans import cluster_kmeans
 from .baselines import unit_scale
 
 logger = logging.getLogger("huidurep_hf")

@@ -15,7 +15,7 @@ def judge_spikes(result, truth):
     A unit's neuron is the one that it agrees with most. A unit of no neuron has no right spikes.
 
     Args:
-        result: [`~huidurep_hf.sorting.result.SortingResult`].
+        result: [`~huidurep_hf.sorting.output.result.SortingResult`].
         truth: SpikeInterface sorting of the same recording.
 
     Returns:

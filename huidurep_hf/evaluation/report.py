@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ..clustering.kmeans import NUM_STARTS
+from ..sorting.clustering.kmeans import NUM_STARTS
 from .baselines import WHITENED_COMPONENTS
 from .ceiling import ceiling_labels
 from .clean_truth import add_spikes_at_rest, evaluate_denoiser

@@ -6,12 +6,12 @@ import time
 import numpy as np
 from tqdm import tqdm
 
-from ..clustering.features import centers_of_mass
 from ..embedding.peaks import embed_peaks, window_around_peak
 from ..recording.motion.following import follow_motion
 from ..recording.preprocessing.whitening import whiten
 from ..recording.spikes.neighborhood import find_neighborhoods
 from ..recording.spikes.waveforms import iterate_waveforms
+from ..sorting.clustering.features import centers_of_mass
 from ..sorting.parameters import SortingParameters
 from ..sorting.sorter import SpikeSorter
 from .baselines import pca_features

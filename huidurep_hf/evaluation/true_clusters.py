@@ -3,9 +3,9 @@
 import numpy as np
 
 from ..recording.preprocessing.whitening import whiten
-from ..sorting.clusters import Clusters
+from ..sorting.clustering.clusters import Clusters
 from ..sorting.parameters import SortingParameters
-from ..sorting.templates import average_templates
+from ..sorting.templates.averages import average_templates
 from ..sorting.units import find_units
 
 

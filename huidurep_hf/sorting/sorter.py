@@ -15,11 +15,11 @@ from ..recording.motion.following import check_motion, follow_motion
 from ..recording.preprocessing.preparation import prepare
 from ..recording.preprocessing.whitening import whiten
 from ..recording.spikes.detection import check_sign, detect
-from .clusters import find_clusters
-from .embedding import embed_spikes
+from .clustering.clusters import find_clusters
+from .embedded_spikes import embed_spikes
+from .output.provenance import describe_run
+from .output.result import SortingResult, check_output_folder
 from .parameters import SortingParameters
-from .provenance import describe_run
-from .result import SortingResult, check_output_folder
 from .units import find_units
 
 logger = logging.getLogger("huidurep_hf")

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..clustering.assignment import drop_small
-from ..clustering.merging import find_duplicates
-from .matched_events import match_events
-from .motion_pieces import with_pieces_joined
-from .probabilities import spike_probabilities
-from .remains import find_remains
-from .templates import average_templates, signed, template_window
+from .clustering.assignment import drop_small
+from .matching.matched_events import match_events
+from .matching.probabilities import spike_probabilities
+from .merging.drift_fragments import with_pieces_joined
+from .merging.template_distance import find_duplicates
+from .rejection.residual_units import find_remains
+from .templates.averages import average_templates, signed, template_window
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -49,7 +49,7 @@ def find_units(clusters, peaks, prepared, whitened, parameters):
     """Find the spikes of every cluster in the whole recording, remove duplicates and small units.
 
     Args:
-        clusters: [`~huidurep_hf.sorting.clusters.Clusters`].
+        clusters: [`~huidurep_hf.sorting.clustering.clusters.Clusters`].
         peaks: structured array of the clustered peaks.
         prepared: [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
         whitened: the same, whitened.

@@ -8,7 +8,7 @@ from spikeinterface.core.node_pipeline import base_peak_dtype
 
 from huidurep_hf.recording.preprocessing.preparation import PreparedRecording
 from huidurep_hf.sorting.sorter import SpikeSorter
-from huidurep_hf.sorting.unit_templates import UnitTemplates
+from huidurep_hf.sorting.templates.unit_templates import UnitTemplates
 
 RATE = 30000.0
 
@@ -186,3 +186,16 @@ def two_neurons():
     alone = np.setdiff1d(np.arange(350, 590_000, 300), first + 150)
     second = np.sort(np.concatenate([first[:80] + 9, rng.choice(alone, 320, replace=False)]))
     return WhiteTraces(templates, [first, second], 600_000)
+
+
+@pytest.fixture
+def make_blobs():
+    """Gaussian blobs at given centres: `(features, labels)`."""
+
+    def make(centers, num_spikes=200, seed=0):
+        rng = np.random.default_rng(seed)
+        centers = np.asarray(centers, dtype="float64")
+        labels = np.repeat(np.arange(len(centers)), num_spikes)
+        return centers[labels] + rng.normal(size=(len(labels), centers.shape[1])), labels
+
+    return make

@@ -1,0 +1,29 @@
+"""Clusters around means: the spikes of a whole probe in a given number of units."""
+
+import numpy as np
+
+NUM_STARTS = 10
+
+
+def cluster_kmeans(features, num_units, seed=0):
+    """Cluster spikes by k-means, the tightest of ten starts.
+
+    Args:
+        features: `(num_spikes, num_features)` of which distances mean something, as
+            [`~huidurep_hf.sorting.clustering.features.build_natural_features`] gives them.
+        num_units: number of clusters.
+        seed: of the starting points.
+
+    Returns:
+        `(num_spikes,)` int64 labels from 0. Where there are too few spikes for `num_units` clusters, as many as the
+        spikes allow.
+    """
+    from sklearn.cluster import KMeans
+    from threadpoolctl import threadpool_limits
+
+    if len(features) == 0:
+        return np.zeros(0, dtype="int64")
+    means = KMeans(min(num_units, len(features)), n_init=NUM_STARTS, random_state=seed)
+    # As elsewhere: matrices this small lose more time to waiting threads than they win.
+    with threadpool_limits(1):
+        return means.fit_predict(features).astype("int64")

@@ -1,0 +1,113 @@
+"""Cluster the spikes of each peak channel by themselves.
+
+Their embeddings describe the same contacts in the same order; those of another peak channel do not.
+"""
+
+import numpy as np
+
+from ..merging.valley import valley_depth
+from .assignment import assign, drop_small
+from .density import cluster_density
+from .features import reduce_locally
+from .mixture import split_by_mixture
+
+NUM_COMPONENTS = 8
+MAX_SPLIT_DEPTH = 3
+
+
+def cluster_locally(features, peak_channels, *, method="gmm", min_cluster_size=20, min_valley=0.5, seed=0):
+    """Cluster the spikes of each peak channel; clusters of different channels get different labels.
+
+    Args:
+        features: `(num_spikes, num_features)`.
+        peak_channels: `(num_spikes,)` peak channel of each spike.
+        method: "gmm" (more Gaussians than there can be neurons, to be joined later) or "hdbscan" (dense regions, split
+            again until nothing splits).
+        min_cluster_size: smallest dense region.
+        min_valley: depth of the valley, 0 to 1, that keeps two dense regions apart.
+        seed: of the mixture's starting points.
+
+    Returns:
+        `(num_spikes,)` int64 labels from 0, -1 for outliers.
+    """
+    labels = np.full(len(features), -1, dtype="int64")
+    num_labels = 0
+    for channel in np.unique(peak_channels):
+        members = np.flatnonzero(peak_channels == channel)
+        if method == "gmm":
+            local = split_by_mixture(features[members], seed=seed)
+        else:
+            local = split_by_density(features[members], min_cluster_size, min_valley)
+            reduced = reduce_locally(features[members], NUM_COMPONENTS)
+            local, _ = assign(reduced, local, min_cluster_size=min_cluster_size)
+        labels[members] = np.where(local >= 0, local + num_labels, -1)
+        num_labels += local.max(initial=-1) + 1
+    return labels
+
+
+def split_by_density(features, min_cluster_size, min_valley, depth=0):
+    """Cluster by density, then each cluster again in its own principal components, until nothing splits.
+
+    Args:
+        features: `(num_spikes, num_features)`.
+        min_cluster_size: smallest cluster.
+        min_valley: depth of the valley, 0 to 1, that keeps two clusters apart.
+        depth: how often these spikes have been split already.
+
+    Returns:
+        `(num_spikes,)` int64 labels from 0, -1 for sparse spikes.
+    """
+    reduced = reduce_locally(features, NUM_COMPONENTS)
+    labels = cluster_density(reduced, min_cluster_size=min_cluster_size)
+    labels = merge_without_valley(reduced, labels, min_valley)
+    num_clusters = labels.max(initial=-1) + 1
+    if num_clusters < 2 or depth == MAX_SPLIT_DEPTH:
+        return labels
+    result = np.full(len(features), -1, dtype="int64")
+    num_labels = 0
+    for cluster in range(num_clusters):
+        members = np.flatnonzero(labels == cluster)
+        parts = split_by_density(features[members], min_cluster_size, min_valley, depth + 1)
+        if parts.max(initial=-1) < 1:
+            parts = np.zeros(len(members), dtype="int64")
+        result[members] = np.where(parts >= 0, parts + num_labels, -1)
+        num_labels += parts.max() + 1
+    return result
+
+
+def merge_without_valley(features, labels, min_valley):
+    """Join clusters, the least separated pair first, until every pair has a valley between it.
+
+    Args:
+        features: `(num_spikes, num_features)`.
+        labels: `(num_spikes,)` from 0, -1 for none.
+        min_valley: depth of a valley that keeps two clusters apart.
+
+    Returns:
+        `(num_spikes,)` int64 labels from 0 without gaps.
+    """
+    labels = drop_small(labels, 1)
+    depths = {}
+    while True:
+        clusters = range(labels.max(initial=-1) + 1)
+        for first in clusters:
+            for second in range(first + 1, len(clusters)):
+                if (first, second) not in depths:
+                    depths[first, second] = valley_depth(features[labels == first], features[labels == second])
+        if not depths:
+            return labels
+        (first, second), depth = min(depths.items(), key=lambda item: item[1])
+        if depth >= min_valley:
+            return labels
+        labels[labels == second] = first
+        labels, depths = _renumber(labels, depths, first, second)
+
+
+def _renumber(labels, depths, changed, removed):
+    """Close the gap of a removed label and forget the depths of the changed one."""
+    labels = np.where(labels > removed, labels - 1, labels)
+    kept = {}
+    for (first, second), depth in depths.items():
+        if not {first, second} & {changed, removed}:
+            kept[first - (first > removed), second - (second > removed)] = depth
+    return labels, kept

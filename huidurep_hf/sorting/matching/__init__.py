@@ -1,0 +1,1 @@
+"""Spikes looked for by templates over the whole recording, and how likely each is of its unit."""

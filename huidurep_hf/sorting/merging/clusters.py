@@ -1,0 +1,153 @@
+"""Join clusters that are one unit: neither valley nor spread nor coincidences of their spikes betray two neurons.
+
+The clusters come from the embedding and are smaller than units on purpose. Here the whitened waveforms decide: each
+spike goes to the template that explains most of it, the pairs of clusters that are least separated are joined, and so
+on until every pair that is left has a valley between it, or scatters more widely than one faint neuron's spikes do.
+"""
+
+import logging
+
+import numpy as np
+
+from ..clustering.assignment import drop_small
+from ..matching.template_fit import fit_templates
+from ..templates.spike_waveforms import TemplateCleaner, choose_spikes, without_time_shift
+from .refractoriness import fire_independently
+from .scatter import unexplained_share
+from .template_distance import join_pairs, template_distances
+from .valley import valley_depth_on_line
+
+logger = logging.getLogger("huidurep_hf")
+
+# Templates that differ by more than this share of the larger's energy, and by more than this energy, are two units,
+# whatever lies between them.
+MAX_RELATIVE_DISTANCE = 0.6
+MAX_DISTANCE = 5.0
+# Of two clusters of which one is less than this share as large as the other, half of the valley is enough. In moved
+# traces neurons that differ threefold in size had valleys of 0.22 and 0.28 where a cluster held spikes of both.
+MIN_RELATIVE_SIZE = 0.5
+MAX_MISALIGNMENT_MS = 0.3
+MAX_SPIKES_PER_TEST = 200
+# A difference of two averages is real where it is this many standard errors from 0.
+NUM_STANDARD_ERRORS = 2.5
+MAX_ROUNDS = 30
+NUM_FINAL_FITS = 2
+
+
+def join_clusters(labels, times, waveforms, sampling_rate, *, min_valley, min_cluster_size, is_moved=False, seed=0):
+    """Join over-split clusters of one unit and bring their spikes to one alignment.
+
+    Args:
+        labels: `(num_spikes,)` clusters from 0 without gaps, -1 for none.
+        times: `(num_spikes,)` int64 samples, ascending; segments far apart on one time line.
+        waveforms: [`~huidurep_hf.sorting.templates.spike_waveforms.SpikeWaveforms`] of the same spikes.
+        sampling_rate: Hz.
+        min_valley: depth of the valley, 0 to 1, that keeps two clusters apart, and share of the variance of faint ones
+            that one neuron does not explain.
+        min_cluster_size: clusters that fall below this size give their spikes to others.
+        is_moved: whether the traces were moved. One neuron's spikes then scatter more than by noise: what is left of
+            them depends on where the tissue was.
+        seed: of the choice of spikes that templates and tests are made from.
+
+    Returns:
+        `(labels, shifts)`: `(num_spikes,)` int64 units from 0 without gaps, -1 for none; `(num_spikes,)` int64 samples
+        to add to the spikes' times.
+    """
+    labels, shifts = np.array(labels, dtype="int64"), np.zeros(len(labels), dtype="int64")
+    if labels.max(initial=-1) < 0:
+        return labels, shifts
+    cleaner = TemplateCleaner(waveforms, seed)
+    shapes = None if is_moved else cleaner.shapes
+
+    def fit_again(labels, shifts):
+        templates = cleaner(*waveforms.average(labels, shifts, seed))
+        fit = fit_templates(waveforms, templates, shifts, sampling_rate)
+        return drop_small(fit.labels, min_cluster_size), fit.shifts
+
+    labels, shifts = fit_again(labels, shifts)
+    for _ in range(MAX_ROUNDS):
+        num_clusters = labels.max(initial=-1) + 1
+        if num_clusters < 2:
+            break
+        pairs, pair_shifts, depths = _test_pairs(labels, shifts, waveforms, shapes, sampling_rate, seed)
+        chosen = _least_separated(pairs, depths, min_valley, labels, times, sampling_rate)
+        if len(chosen) == 0:
+            break
+        new_labels, unit_shifts = join_pairs(num_clusters, pairs[chosen], pair_shifts[chosen])
+        shifts = np.clip(shifts + np.where(labels >= 0, unit_shifts[labels], 0), -waveforms.margin, waveforms.margin)
+        labels = np.where(labels >= 0, new_labels[labels], -1)
+        labels, shifts = fit_again(labels, shifts)
+        logger.info("join: %d clusters -> %d", num_clusters, labels.max(initial=-1) + 1)
+    for _ in range(NUM_FINAL_FITS):
+        labels, shifts = fit_again(labels, shifts)
+    return labels, shifts
+
+
+def _least_separated(pairs, depths, min_valley, labels, times, sampling_rate):
+    """Indices of the pairs to be joined in one round, the surest first, no cluster twice, no two neurons."""
+    taken, chosen = set(), []
+    for pair in np.argsort(depths, kind="stable"):
+        if depths[pair] >= min_valley:
+            break
+        first, second = pairs[pair]
+        if {first, second} & taken:
+            continue
+        if fire_independently(times[labels == first], times[labels == second], sampling_rate):
+            continue
+        taken |= {first, second}
+        chosen.append(pair)
+    return np.array(chosen, dtype="int64")
+
+
+def _test_pairs(labels, shifts, waveforms, shapes, sampling_rate, seed):
+    """How far apart similar clusters are: `(num_pairs, 2)` clusters, `(num_pairs,)` shifts and depths.
+
+    By the valley between their spikes and, where temporal shapes are given, by how widely these scatter; twice that
+    where they differ much in size.
+    """
+    templates, counts = waveforms.average(labels, shifts, seed)
+    max_shift = min(round(MAX_MISALIGNMENT_MS * 1e-3 * sampling_rate), waveforms.num_samples // 4)
+    distances, best_shifts = template_distances(templates, max_shift)
+    energies = np.square(templates).sum(axis=(1, 2))
+    absolute = distances * np.maximum(energies[:, None], energies[None, :])
+    is_near = (distances < MAX_RELATIVE_DISTANCE) | (absolute < MAX_DISTANCE)
+    is_near &= (counts @ counts.T) > 0
+    pairs = np.argwhere(np.triu(is_near, k=1))
+    pair_shifts = best_shifts[pairs[:, 0], pairs[:, 1]]
+    chosen = choose_spikes(labels, MAX_SPIKES_PER_TEST, seed)
+    depths = np.array(
+        [
+            _depth(waveforms, [chosen[unit] for unit in pair], shifts, shift, shapes)
+            for pair, shift in zip(pairs, pair_shifts)
+        ]
+    )
+    of_pairs = energies[pairs]
+    differ = of_pairs.min(axis=1) < np.square(MIN_RELATIVE_SIZE) * of_pairs.max(axis=1)
+    return pairs, pair_shifts, np.where(differ, 2 * depths, depths)
+
+
+def _depth(waveforms, spikes, shifts, shift, shapes):
+    """Depth of the valley between the spikes of two clusters, or how much of their spread is not of one, if more."""
+    # A channel that a part of the spikes is not cut on would tell the clusters by that.
+    common, first, second = waveforms.common(*spikes)
+    if len(common) == 0:
+        return 1.0
+    second_shifts = np.clip(shifts[second] + shift, -waveforms.margin, waveforms.margin)
+    first = waveforms.aligned_on(first, shifts[first], common)
+    second = waveforms.aligned_on(second, second_shifts, common)
+    valley = _valley(first, second)
+    return valley if shapes is None else max(valley, unexplained_share(first, second, shapes))
+
+
+def _valley(first, second):
+    """Depth of the valley between two sets of aligned spikes along the difference of their averages."""
+    averages = first.mean(axis=0), second.mean(axis=0)
+    difference = averages[1] - averages[0]
+    standard_error = np.sqrt(1 / len(first) + 1 / len(second))
+    # The many samples without a real difference would let each spike vote for the mean that it is part of.
+    direction = np.where(np.abs(difference) > NUM_STANDARD_ERRORS * standard_error, difference, 0)
+    if not direction.any():
+        return 0.0
+    direction = without_time_shift(direction, averages[0] + averages[1])
+    lines = [np.tensordot(part, direction, axes=([1, 2], [0, 1])) for part in (first, second)]
+    return valley_depth_on_line(*lines)

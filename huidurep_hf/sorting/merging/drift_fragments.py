@@ -1,0 +1,111 @@
+"""Join units that replace each other as the tissue moves.
+
+Interpolation between contacts brings a drifting neuron back to its place, but not quite to its shape, so that it may
+come in pieces, each for a range of displacements. Two neurons fire at all displacements, side by side; pieces of one
+do not.
+"""
+
+import dataclasses
+import logging
+
+import numpy as np
+from scipy.special import entr
+
+from ...recording.motion.states import displacements_of
+from ..templates.averages import average_templates
+from .template_distance import join_pairs, template_distances
+
+logger = logging.getLogger("huidurep_hf")
+
+NUM_BINS = 8
+# Units whose templates differ by more than this share of the larger's energy are not compared.
+MAX_RELATIVE_DISTANCE = 0.7
+# Of what there is to know about which of two units fired, the share that the displacement tells. On development
+# recordings at most 0.12 for two whole neurons, and 0.34 to 1 for pieces of one.
+MIN_SHARE = 0.3
+# A third of a neuron and the whole of another have up to 0.42. Above that, nearly all are pieces, but perhaps of two
+# neurons, so that the most alike come first; below it those that replace each other best.
+SURE_SHARE = 0.5
+MAX_MISALIGNMENT_MS = 0.3
+
+
+def with_pieces_joined(clusters, events, whitened, seed=0):
+    """Join clusters that replace each other with the tissue's motion.
+
+    Args:
+        clusters: [`~huidurep_hf.sorting.clustering.clusters.Clusters`].
+        events: structured array of the clustered spikes.
+        whitened: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`] with its motion.
+        seed: of the choice of spikes for templates.
+
+    Returns:
+        [`~huidurep_hf.sorting.clustering.clusters.Clusters`], of pieces joined and brought to one alignment.
+    """
+    recording = whitened.recording
+    depths = whitened.positions[events["channel_index"], 1]
+    displacements = displacements_of(whitened.motion, recording, events["segment_index"], clusters.samples, depths)
+    templates = average_templates(clusters.labels, clusters.samples, events, whitened, seed)
+    joined, shifts = join_pieces(clusters.labels, displacements, templates, recording.get_sampling_frequency())
+    logger.info("match: %d clusters, %d after pieces are joined", len(templates), joined.max(initial=-1) + 1)
+    return dataclasses.replace(clusters, labels=joined, samples=clusters.samples + shifts)
+
+
+def join_pieces(labels, displacements, templates, sampling_rate):
+    """Join units that the displacement tells apart: the most alike of those it surely does, then what is left.
+
+    A piece of one neuron and a piece of its neighbour replace each other as fully as two pieces of one do.
+
+    Args:
+        labels: `(num_spikes,)` units from 0 without gaps, -1 for none.
+        displacements: `(num_spikes,)` of the tissue at the time of each spike, µm.
+        templates: `(num_units, num_samples, num_channels)` after correction of the motion, SDs of the noise.
+        sampling_rate: Hz.
+
+    Returns:
+        `(labels, shifts)`: `(num_spikes,)` int64 from 0 without gaps, and `(num_spikes,)` int64 samples to add to the
+        spikes' times for one alignment in each unit.
+    """
+    num_units = len(templates)
+    is_of_unit = labels >= 0
+    if num_units < 2 or not is_of_unit.any():
+        return labels, np.zeros(len(labels), dtype="int64")
+    distances, lags = template_distances(templates, round(MAX_MISALIGNMENT_MS * 1e-3 * sampling_rate))
+    pairs = np.argwhere(np.triu(distances < MAX_RELATIVE_DISTANCE, k=1))
+    edges = np.quantile(displacements[is_of_unit], np.linspace(0, 1, NUM_BINS + 1)[1:-1])
+    histograms = np.zeros((num_units, NUM_BINS))
+    np.add.at(histograms, (labels[is_of_unit], np.searchsorted(edges, displacements[is_of_unit])), 1)
+    joined, linked = np.arange(num_units), []
+    while True:
+        pairs = pairs[joined[pairs[:, 0]] != joined[pairs[:, 1]]]
+        shares = np.array(
+            [share_told(histograms[joined[first]], histograms[joined[second]]) for first, second in pairs]
+        )
+        sure = pairs[shares >= SURE_SHARE]
+        if len(sure):
+            first, second = sure[distances[sure[:, 0], sure[:, 1]].argmin()]
+        elif shares.max(initial=0.0) >= MIN_SHARE:
+            first, second = pairs[shares.argmax()]
+        else:
+            break
+        linked.append((first, second))
+        histograms[joined[first]] += histograms[joined[second]]
+        joined[joined == joined[second]] = joined[first]
+    linked = np.array(linked, dtype="int64").reshape(-1, 2)
+    new_units, unit_shifts = join_pairs(num_units, linked, lags[linked[:, 0], linked[:, 1]])
+    return np.where(is_of_unit, new_units[labels], -1), np.where(is_of_unit, unit_shifts[labels], 0)
+
+
+def share_told(first, second):
+    """How much the bin of a spike tells about which of two units it is of: 0 nothing, 1 all.
+
+    Mutual information over the entropy of the unit, less what chance alone gives (Miller 1955).
+
+    Args:
+        first, second: `(num_bins,)` spikes of each unit in each bin, neither empty.
+    """
+    both = np.stack([first, second])
+    total, in_bin = both.sum(), both.sum(axis=0)
+    entropy = entr(both.sum(axis=1) / total).sum()
+    left = (in_bin * entr(both / np.maximum(in_bin, 1)).sum(axis=0)).sum() / total
+    left += (np.count_nonzero(in_bin) - 1) / (2 * total)
+    return max(float(entropy - left), 0.0) / entropy

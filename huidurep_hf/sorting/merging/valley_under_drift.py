@@ -1,0 +1,68 @@
+"""Is there a valley between two units of tissue that moves, in the traces as recorded?
+
+Clusters are found in traces that were moved back, where one neuron may look like two: at some displacements it lies
+between contacts. In the traces as recorded each unit has its templates for every state of the tissue, and its spikes
+are looked at along what the templates of both differ by, state by state.
+"""
+
+import numpy as np
+
+from ..templates.spike_waveforms import SpikeWaveforms, without_time_shift
+from .valley import valley_depth_on_line
+
+# Spikes are compared in the states in which two units differ most, so much of the time together.
+SHARE_OF_TIME = 0.5
+MIN_SPIKES_PER_TEST = 5
+
+
+def valley_in_motion(first, second, lag, spikes, matched, templates, recorded):
+    """Depth of the valley between the spikes of two units, along what their templates differ by.
+
+    Args:
+        first, second: units.
+        lag: samples to add to the second's spike times to align them with the first's.
+        spikes: for each unit the indices of some of its spikes.
+        matched: structured array of matched spikes.
+        templates: [`~huidurep_hf.sorting.templates.unit_templates.UnitTemplates`] with which they were found.
+        recorded: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`], as recorded.
+
+    Returns:
+        `float`, 0 to 1, as [`~huidurep_hf.sorting.merging.valley.valley_depth_on_line`]; 1 where there are too few
+        spikes to tell.
+    """
+    one, other = templates.waveforms[:, first], np.roll(templates.waveforms[:, second], -lag, axis=1)
+    difference = without_time_shift(other - one, one + other)
+    tells = _states_that_tell(np.square(difference).sum(axis=(1, 2)), templates.states.shares())
+    peak_channels = np.ptp(one + other, axis=1).argmax(axis=1)
+    lines = []
+    for unit, shift in ((first, 0), (second, lag)):
+        placed = matched[spikes[unit]]
+        placed["sample_index"] += shift
+        states = templates.states_of(placed)
+        placed, states = placed[tells[states]], states[tells[states]]
+        # Both are looked at on the same channels.
+        placed["channel_index"] = peak_channels[states]
+        lines.append(_along(placed, states, 0.5 * (one + other), difference, templates.num_before, recorded))
+    if min(len(line) for line in lines) < MIN_SPIKES_PER_TEST:
+        return 1.0
+    return valley_depth_on_line(*lines)
+
+
+def _states_that_tell(differences, shares):
+    """Bool for each state: those that differ most, until they make up half of the time."""
+    order = np.argsort(-differences, kind="stable")
+    before = np.cumsum(shares[order]) - shares[order]
+    tells = np.zeros(len(differences), dtype=bool)
+    tells[order] = before < SHARE_OF_TIME
+    return tells
+
+
+def _along(spikes, states, middle, difference, num_before, recorded):
+    """How far each spike lies from the middle of two templates along what they differ by, SDs of the noise."""
+    waveforms = SpikeWaveforms.cut(recorded, spikes)
+    line = np.zeros(len(spikes))
+    for state, own, cut, window in waveforms.by_state(states, num_before):
+        direction = difference[state][window]
+        projections = np.tensordot(cut - middle[state][window], direction, axes=([1, 2], [0, 1]))
+        line[own] = projections / max(np.linalg.norm(direction), 1e-9)
+    return line

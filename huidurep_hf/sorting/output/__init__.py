@@ -1,0 +1,1 @@
+"""What a run leaves: the result, its table of units, its report and its provenance."""

@@ -1,0 +1,212 @@
+"""The result of a run: spike trains, what became of every event, and where it all came from."""
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from .unit_table import tabulate_units
+
+PROVENANCE_FILE = "provenance.json"
+
+
+@dataclass(frozen=True)
+class SortingResult:
+    """Sorted spike trains and everything needed to judge them.
+
+    Attributes:
+        sorting: SpikeInterface `NumpySorting` with the recording's segments; unit ids count from 0, properties are
+            the columns of [`~huidurep_hf.sorting.output.unit_table.tabulate_units`], among them `label`.
+        events: `pandas.DataFrame`, one row per event, detected or found by template matching, in order of
+            segment and time: `segment`, `sample`,
+            `time_s` (from the start of the segment), `channel` (id), `x_um`, `y_um`, `amplitude` (at the peak, in
+            `provenance["preparation"]["unit"]`), `unit` (-1 for none), `probability`, `became` ("unit", "duplicate",
+            "small cluster", "noise"), `detected` (False for a spike found by template matching alone).
+        embeddings: `(num_events, embedding_size)` float32, in the order of `events`.
+        templates: `(num_units, num_samples, num_channels)` float32, noise units, 1 ms before to 2 ms after the peak.
+        channels: `pandas.DataFrame`, one row per channel of `templates`: `channel`, `x_um`, `y_um`, `shank`,
+            `noise_level`.
+        provenance: `dict` of plain JSON values.
+    """
+
+    sorting: object
+    events: pd.DataFrame
+    embeddings: np.ndarray
+    templates: np.ndarray
+    channels: pd.DataFrame
+    provenance: dict
+
+    @classmethod
+    def from_events(cls, recording, prepared, spikes, units, provenance):
+        """Gather the stages of a run.
+
+        Args:
+            recording: SpikeInterface recording, as given.
+            prepared: [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
+            spikes: [`~huidurep_hf.sorting.embedded_spikes.EmbeddedSpikes`].
+            units: [`~huidurep_hf.sorting.units.Units`].
+            provenance: `dict`; counts are added.
+        """
+        peaks = units.peaks
+        channel_indices = prepared.channel_indices[peaks["channel_index"]]
+        samples = units.samples
+        events = pd.DataFrame(
+            {
+                "segment": prepared.segment_indices[peaks["segment_index"]].astype("int64"),
+                "sample": samples,
+                "time_s": samples / recording.get_sampling_frequency(),
+                "channel": np.asarray(recording.channel_ids).astype(str)[channel_indices],
+                "x_um": spikes.locations_um[:, 0],
+                "y_um": spikes.locations_um[:, 1],
+                "amplitude": peaks["amplitude"].astype("float32"),
+                "unit": units.units,
+                "probability": units.probabilities.astype("float32"),
+                "became": units.became.astype(str),
+                "detected": units.detected >= 0,
+            }
+        )
+        # Merging moves spikes by a few samples.
+        order = np.lexsort((samples, events["segment"]))
+        channels = pd.DataFrame(
+            {
+                "channel": np.asarray(recording.channel_ids).astype(str)[prepared.channel_indices],
+                "x_um": prepared.positions[:, 0],
+                "y_um": prepared.positions[:, 1],
+                "shank": prepared.groups,
+                "noise_level": prepared.noise_levels,
+            }
+        )
+        events = events.iloc[order].reset_index(drop=True)
+        counts = {
+            "units": len(units.templates),
+            "events": len(events),
+            **{str(name): int(count) for name, count in events["became"].value_counts().items()},
+        }
+        sorting = _sorting_from_events(events, provenance["recording"], len(units.templates))
+        sorting.register_recording(recording)
+        provenance = {**provenance, "counts": counts}
+        result = cls(sorting, events, spikes.embeddings[order], units.templates, channels, provenance)
+        for name, values in tabulate_units(result).items():
+            if name != "unit":
+                sorting.set_property(name, values.to_numpy())
+        return result
+
+    def save(self, folder, *, overwrite=False):
+        """Save to a folder, written beside its final place and renamed, so that it is there whole or not at all.
+
+        Args:
+            folder: where to; its parents are made.
+            overwrite: replace an earlier result.
+
+        Returns:
+            `Path` of the folder.
+
+        Raises:
+            FileExistsError: the folder is there, and `overwrite` is not set or it holds something else than a result.
+        """
+        from spikeinterface.core import NumpyFolderSorting
+
+        from .report import write_report
+
+        folder = Path(folder)
+        check_output_folder(folder, overwrite)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
+        try:
+            NumpyFolderSorting.write_sorting(self.sorting, beside / "sorting")
+            self.events.to_parquet(beside / "events.parquet", index=False)
+            self.channels.to_parquet(beside / "channels.parquet", index=False)
+            np.save(beside / "embeddings.npy", self.embeddings)
+            np.save(beside / "templates.npy", self.templates)
+            (beside / PROVENANCE_FILE).write_text(json.dumps(self.provenance, indent=2, allow_nan=False))
+            write_report(self, beside)
+            beside.chmod(0o755)
+            _put_in_place(beside, folder)
+        except BaseException:
+            shutil.rmtree(beside, ignore_errors=True)
+            raise
+        return folder
+
+    @classmethod
+    def load(cls, folder):
+        """Load a result from its folder.
+
+        Raises:
+            FileNotFoundError: no result there.
+        """
+        folder = Path(folder)
+        if not (folder / PROVENANCE_FILE).is_file():
+            raise FileNotFoundError(f"{folder} holds no sorting result ({PROVENANCE_FILE} is missing).")
+        provenance = json.loads((folder / PROVENANCE_FILE).read_text())
+        events = pd.read_parquet(folder / "events.parquet")
+        templates = np.load(folder / "templates.npy")
+        return cls(
+            sorting=_sorting_from_events(events, provenance["recording"], len(templates)),
+            events=events,
+            embeddings=np.load(folder / "embeddings.npy"),
+            templates=templates,
+            channels=pd.read_parquet(folder / "channels.parquet"),
+            provenance=provenance,
+        )
+
+
+def check_output_folder(folder, overwrite):
+    """Refuse an output folder that is there already, before any work is done.
+
+    Args:
+        folder: output folder.
+        overwrite: an earlier result may be replaced; anything else may not.
+
+    Raises:
+        FileExistsError: the folder is there and must not be replaced.
+    """
+    folder = Path(folder)
+    if not folder.exists() and not folder.is_symlink():
+        return
+    if not overwrite:
+        raise FileExistsError(f"The output {folder} exists already; give another one, or set overwrite (--overwrite).")
+    if not (folder / PROVENANCE_FILE).is_file():
+        raise FileExistsError(
+            f"The output {folder} exists and is not a sorting result (no {PROVENANCE_FILE} in it), so it is not"
+            " overwritten; give another one."
+        )
+
+
+def _sorting_from_events(events, recording_description, num_units):
+    from spikeinterface.core import NumpySorting
+    from spikeinterface.core.base import minimum_spike_dtype
+    from spikeinterface.core.numpyextractors import SpikeVectorSortingSegment
+
+    sorted_events = events[events["unit"] >= 0]
+    spikes = np.zeros(len(sorted_events), dtype=minimum_spike_dtype)
+    spikes["segment_index"] = sorted_events["segment"]
+    spikes["sample_index"] = sorted_events["sample"]
+    spikes["unit_index"] = sorted_events["unit"]
+    unit_ids = np.arange(num_units)
+    sorting = NumpySorting(spikes, recording_description["sampling_rate"], unit_ids)
+    # SpikeInterface counts segments by their spikes, and so forgets silent ones at the end.
+    for segment in range(sorting.get_num_segments(), len(recording_description["num_samples"])):
+        sorting.add_sorting_segment(SpikeVectorSortingSegment(spikes, segment, unit_ids))
+    return sorting
+
+
+def _put_in_place(beside, folder):
+    if not folder.exists():
+        beside.rename(folder)
+        return
+    # The earlier result goes only once the new one is in its place.
+    earlier = Path(tempfile.mkdtemp(prefix=f".{folder.name}.earlier.", dir=folder.parent))
+    os.rename(folder, earlier / "result")
+    try:
+        beside.rename(folder)
+    except BaseException:
+        os.rename(earlier / "result", folder)
+        raise
+    finally:
+        if folder.exists():
+            shutil.rmtree(earlier, ignore_errors=True)

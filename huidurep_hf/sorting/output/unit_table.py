@@ -1,0 +1,115 @@
+"""One row of figures per unit, by which a sorting can be judged at a glance."""
+
+import numpy as np
+import pandas as pd
+
+REFRACTORY_MS = 2.0
+NUM_PRESENCE_BINS = 20
+# A good unit: stands out of the noise, few spikes within the refractory period (contamination of at most a tenth, as
+# in the Allen Institute's and IBL's practice), and spikes that are surely its own. Noise: spikes that are more
+# likely something else. All else is multi-unit activity.
+MIN_SNR_OF_GOOD = 3.0
+MAX_CONTAMINATION_OF_GOOD = 0.1
+MIN_PROBABILITY_OF_GOOD, MIN_PROBABILITY = 0.85, 0.5
+
+
+def tabulate_units(result):
+    """Count, rate, amplitude, refractoriness and presence of each unit.
+
+    Args:
+        result: [`~huidurep_hf.sorting.output.result.SortingResult`].
+
+    Returns:
+        `pandas.DataFrame`, one row per unit: `unit`, `channel` (of the template's peak), `x_um`, `y_um`,
+        `num_spikes`, `rate_hz`, `amplitude` (template peak in the unit of the traces), `snr` (the same over the
+        channel's noise SD), `isi_violations_percent` (intervals below 2 ms, of all), `contamination` (rate of
+        foreign spikes over the unit's that these intervals speak for, Hill et al. 2011, from SpikeInterface),
+        `presence` (share of 20 equal parts of the recording with a spike), `mean_probability`, `label` ("good", "mua"
+        for multi-unit activity, or "noise").
+    """
+    rows = []
+    num_samples = np.asarray(result.provenance["recording"]["num_samples"])
+    rate = result.provenance["recording"]["sampling_rate"]
+    duration_s = num_samples.sum() / rate
+    # Segments one after the other, as one time line.
+    segment_starts = np.concatenate([[0], np.cumsum(num_samples)[:-1]])
+    for unit in range(len(result.templates)):
+        events = result.events[result.events["unit"] == unit]
+        intervals = unit_intervals_ms(events, rate)
+        peak_channel, peak_snr = template_peak(result.templates[unit])
+        channel = result.channels.iloc[peak_channel]
+        times = events["sample"].to_numpy() + segment_starts[events["segment"].to_numpy()]
+        contamination = _contamination(events, rate, duration_s)
+        snr, mean_probability = abs(float(peak_snr)), float(events["probability"].mean())
+        occupied = np.unique((times * NUM_PRESENCE_BINS) // max(num_samples.sum(), 1))
+        rows.append(
+            {
+                "unit": unit,
+                "channel": channel["channel"],
+                "x_um": round(float(events["x_um"].median()), 1),
+                "y_um": round(float(events["y_um"].median()), 1),
+                "num_spikes": len(events),
+                "rate_hz": round(len(events) / duration_s, 2),
+                "amplitude": round(float(peak_snr * channel["noise_level"]), 1),
+                "snr": round(snr, 1),
+                "isi_violations_percent": _percent(intervals < REFRACTORY_MS),
+                "contamination": round(contamination, 3),
+                "presence": round(len(occupied) / NUM_PRESENCE_BINS, 2),
+                "mean_probability": round(mean_probability, 3),
+                "label": label_unit(snr, contamination, mean_probability),
+            }
+        )
+    columns = ["unit", "channel", "x_um", "y_um", "num_spikes", "rate_hz", "amplitude", "snr"]
+    columns += ["isi_violations_percent", "contamination", "presence", "mean_probability", "label"]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def label_unit(snr, contamination, mean_probability):
+    """Label a unit "good", "mua" (multi-unit activity) or "noise".
+
+    Args:
+        snr: largest deflection of the template, SDs of the noise.
+        contamination: rate of foreign spikes over the unit's, by violations of the refractory period.
+        mean_probability: of its spikes.
+    """
+    if mean_probability < MIN_PROBABILITY:
+        return "noise"
+    is_good = snr >= MIN_SNR_OF_GOOD and contamination <= MAX_CONTAMINATION_OF_GOOD
+    return "good" if is_good and mean_probability >= MIN_PROBABILITY_OF_GOOD else "mua"
+
+
+def _contamination(events, sampling_rate, duration_s):
+    from spikeinterface.metrics.quality.misc_metrics import isi_violations
+
+    trains = [train.to_numpy() / sampling_rate for _, train in events.groupby("segment")["sample"]]
+    ratio, _, _ = isi_violations(trains, duration_s, isi_threshold_s=REFRACTORY_MS / 1000)
+    return float(ratio)
+
+
+def unit_intervals_ms(events, sampling_rate):
+    """Inter-spike intervals of one unit, none across segments.
+
+    Args:
+        events: rows of [`SortingResult.events`] of one unit, in order of segment and time.
+        sampling_rate: Hz.
+
+    Returns:
+        `(num_intervals,)` ms.
+    """
+    samples, segments = events["sample"].to_numpy(), events["segment"].to_numpy()
+    intervals = 1000 * np.diff(samples) / sampling_rate
+    return intervals[np.diff(segments) == 0]
+
+
+def template_peak(template):
+    """Channel of a template's largest deflection, and its signed value.
+
+    Args:
+        template: `(num_samples, num_channels)`.
+    """
+    sample, channel = np.unravel_index(np.abs(template).argmax(), template.shape)
+    return int(channel), float(template[sample, channel])
+
+
+def _percent(is_true):
+    return round(100 * float(np.mean(is_true)), 2) if len(is_true) else 0.0

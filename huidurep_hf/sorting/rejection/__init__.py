@@ -1,0 +1,1 @@
+"""What looks like a unit and is none: collisions, noise, remains of others' spikes."""

@@ -1,0 +1,1 @@
+"""What the spikes of a unit look like: averaged, cleaned of noise, followed as the tissue moves."""

@@ -1,0 +1,187 @@
+"""Templates of units in tissue that moves, for each of its states, in traces as they were recorded.
+
+Traces that are moved back by interpolation between contacts lose a part of every spike that lies between contacts; of
+the closest neurons little is left. So spikes are matched with the traces as recorded, by templates that move. What a
+unit shows on a contact depends on where the contact is as seen from the unit: on contacts of a drifting probe the unit
+is sampled far more densely than by the contacts at rest. All of its spikes tell of this one field, and a Gaussian
+process puts them together and says how surely each template is known (Rasmussen & Williams 2006, sections 2.2 and 5.4).
+"""
+
+import numpy as np
+
+from ...recording.motion.states import displacements_of
+from ...recording.spikes.neighborhood import find_neighborhoods
+from ...recording.spikes.waveforms import iterate_waveforms
+from .spike_waveforms import choose_spikes
+from .unit_templates import MIN_PEAK_TO_PEAK, NUM_MATCHING_CHANNELS
+
+MAX_SPIKES = 1000
+# Displacements within a bin are averaged; bins are wider where there would be more than 30 of them, as the time that a
+# field takes grows with the cube of their number.
+BIN_UM, MAX_BINS = 2.0, 30
+# Over which distance a unit's field changes: that which makes its spikes most likely.
+SCALES_UM = (8.0, 12.0, 18.0, 27.0, 40.0)
+NUM_SHAPES, NUM_SPIKES_FOR_SHAPES = 10, 6000
+# A channel is kept where a template's energy lies this many SDs above that of its error.
+NUM_DEVIATIONS = 4.0
+MIN_VARIANCE = 1e-3
+
+
+def templates_in_motion(labels, samples, events, whitened, states, window, seed=0):
+    """Find what each unit looks like in each state of the tissue.
+
+    Args:
+        labels: `(num_spikes,)` units from 0 without gaps, -1 for none.
+        samples: `(num_spikes,)` times in samples; one alignment in each unit.
+        events: structured array of the same spikes, on channels at rest.
+        whitened: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`] with its motion and
+            the recording before it was moved.
+        states: [`~huidurep_hf.recording.motion.states.MotionStates`].
+        window: `(num_before, num_after)` samples of a template.
+        seed: of the choice of at most 1000 spikes of each unit.
+
+    Returns:
+        `(num_states, num_units, num_samples, num_channels)` float32, SDs of the noise, 0 where a unit is not seen.
+    """
+    num_units = labels.max(initial=-1) + 1
+    spikes = np.sort(np.concatenate([[], *choose_spikes(labels, MAX_SPIKES, seed)])).astype("int64")
+    spikes = spikes[np.lexsort((samples[spikes], events["segment_index"][spikes]))]
+    displacements, depths = _displacements(labels, samples, events, spikes, whitened)
+    channels = _nearest_channels(whitened, events["channel_index"][spikes], displacements)
+    placed = events[spikes].copy()
+    placed["sample_index"], placed["channel_index"] = samples[spikes], channels
+    neighborhoods = find_neighborhoods(whitened.positions, whitened.groups, NUM_MATCHING_CHANNELS)
+    shapes = _temporal_shapes(placed, whitened.unmoved, window, seed)
+    bin_um = max(BIN_UM, np.ptp(displacements) / MAX_BINS) if len(displacements) else BIN_UM
+    bins = np.round(displacements / bin_um).astype("int64")
+    first_bin = bins.min(initial=0)
+    averages, counts = _average_scores(
+        placed, labels[spikes], bins - first_bin, num_units, shapes, whitened.unmoved, neighborhoods, window
+    )
+    templates = np.zeros((len(states), num_units, sum(window), len(whitened.positions)), dtype="float32")
+    for unit in range(num_units):
+        at, channel = np.nonzero(counts[unit])
+        if len(at) == 0:
+            continue
+        seen_from = whitened.positions[channel] - _along((at + first_bin) * bin_um)
+        field = Field(seen_from, averages[unit, at, channel], 1 / counts[unit, at, channel])
+        # Most spikes of a unit are detected on its peak channel at rest.
+        rest = np.bincount(events["channel_index"][spikes[labels[spikes] == unit]]).argmax()
+        displacements = states.displacements_at(depths[unit])
+        here = _nearest_channels(whitened, np.full(len(states), rest), displacements)
+        for state, displacement in enumerate(displacements):
+            near = neighborhoods.channel_indices[here[state]][neighborhoods.mask[here[state]]]
+            scores, variances = field.at(whitened.positions[near] - _along([displacement]))
+            templates[state, unit][:, near] = _visible(scores, variances, shapes)
+    return templates
+
+
+class Field:
+    """A unit's scores as a smooth function of the place from which it is seen: a Gaussian process.
+
+    Args:
+        places: `(num_points, 2)` µm.
+        scores: `(num_points, num_shapes)` averages measured there.
+        variances: `(num_points,)` of their noise.
+    """
+
+    def __init__(self, places, scores, variances):
+        from scipy.linalg import cho_factor, cho_solve
+
+        self.places = places
+        self.prior = max(float(np.maximum(np.square(scores).mean(axis=1) - variances, 0).mean()), MIN_VARIANCE)
+        best = -np.inf
+        for scale in SCALES_UM:
+            factor = cho_factor(self._covariance(places, places, scale) + np.diag(variances), lower=True)
+            weights = cho_solve(factor, scores)
+            log_determinant = 2 * np.log(np.diag(factor[0])).sum()
+            likelihood = -0.5 * ((scores * weights).sum() + scores.shape[1] * log_determinant)
+            if likelihood > best:
+                best, self.scale, self.factor, self.weights = likelihood, scale, factor, weights
+
+    def at(self, places):
+        """Return scores `(num_places, num_shapes)` and their variances `(num_places,)` at some places."""
+        from scipy.linalg import cho_solve
+
+        covariance = self._covariance(places, self.places, self.scale)
+        explained = (covariance * cho_solve(self.factor, covariance.T).T).sum(axis=1)
+        return covariance @ self.weights, np.maximum(self.prior - explained, 0)
+
+    def _covariance(self, first, second, scale):
+        distances = np.square(first[:, None] - second[None]).sum(axis=2)
+        return self.prior * np.exp(-0.5 * distances / scale**2)
+
+
+def _displacements(labels, samples, events, spikes, whitened):
+    """Displacement at each of some spikes `(num_spikes,)`, and the depth at rest of each unit `(num_units,)`, µm."""
+    depths_of_spikes = whitened.positions[events["channel_index"][spikes], 1].astype("float64")
+    counts = np.maximum(np.bincount(labels[spikes]), 1)
+    depths = np.bincount(labels[spikes], weights=depths_of_spikes) / counts
+    segments, own_depths = events["segment_index"][spikes], depths[labels[spikes]]
+    return displacements_of(whitened.motion, whitened.recording, segments, samples[spikes], own_depths), depths
+
+
+def _along(displacements):
+    """Vectors along the probe, `(num_displacements, 2)`."""
+    return np.stack([np.zeros(len(displacements)), np.asarray(displacements, dtype="float64")], axis=1)
+
+
+def _nearest_channels(whitened, channels, displacements):
+    """The channel of the same shank nearest to where each channel's place at rest has moved, `(num_spikes,)`."""
+    from scipy.spatial import cKDTree
+
+    moved = whitened.positions[channels] + _along(displacements)
+    nearest = np.zeros(len(channels), dtype="int64")
+    for group in np.unique(whitened.groups[channels]):
+        own, on_shank = whitened.groups[channels] == group, np.flatnonzero(whitened.groups == group)
+        nearest[own] = on_shank[cKDTree(whitened.positions[on_shank]).query(moved[own])[1]]
+    return nearest
+
+
+def _temporal_shapes(spikes, unmoved, window, seed):
+    """Singular vectors of waveforms on their peak channels, `(num_shapes, num_samples)`."""
+    own_channel = find_neighborhoods(unmoved.positions, unmoved.groups, 1)
+    some = np.sort(np.random.default_rng(seed).permutation(len(spikes))[:NUM_SPIKES_FOR_SHAPES])
+    waveforms = np.concatenate([batch.waveforms[:, :, 0] for batch in _cut(spikes[some], unmoved, own_channel, window)])
+    return np.linalg.svd(waveforms, full_matrices=False)[2][:NUM_SHAPES]
+
+
+def _average_scores(spikes, units, bins, num_units, shapes, unmoved, neighborhoods, window):
+    """Scores averaged over spikes of a unit and bin, on each channel, and how many spikes there are.
+
+    `(num_units, num_bins, num_channels, num_shapes)` and `(num_units, num_bins, num_channels)`.
+    """
+    counts = np.zeros((num_units, bins.max(initial=0) + 1, len(unmoved.positions)), dtype="int64")
+    sums = np.zeros((*counts.shape, len(shapes)), dtype="float32")
+    for batch in _cut(spikes, unmoved, neighborhoods, window):
+        own = slice(batch.first, batch.first + len(batch.waveforms))
+        scores = np.einsum("nsc,rs->ncr", batch.waveforms, shapes, optimize=True)
+        row, place = np.nonzero(batch.mask)
+        channels = neighborhoods.channel_indices[spikes["channel_index"][own]][row, place]
+        target = (units[own][row], bins[own][row], channels)
+        np.add.at(sums, target, scores[row, place])
+        np.add.at(counts, target, 1)
+    return sums / np.maximum(counts, 1)[..., None], counts
+
+
+def _cut(spikes, unmoved, neighborhoods, window):
+    num_before, num_after = window
+    return iterate_waveforms(
+        unmoved.recording,
+        spikes,
+        neighborhoods,
+        unmoved.noise_levels,
+        num_before=num_before,
+        num_after=num_after,
+    )
+
+
+def _visible(scores, variances, shapes):
+    """Waveforms `(num_samples, num_channels)` of scores, without channels that do not stand out of their error."""
+    num_shapes = len(shapes)
+    energies = np.square(scores).sum(axis=1)
+    waveforms = scores @ shapes
+    is_kept = energies > (num_shapes + NUM_DEVIATIONS * np.sqrt(2 * num_shapes)) * variances
+    is_kept &= np.ptp(waveforms, axis=1) > MIN_PEAK_TO_PEAK
+    is_kept[energies.argmax()] = True
+    return (waveforms * is_kept[:, None]).T

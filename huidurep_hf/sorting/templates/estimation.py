@@ -1,0 +1,63 @@
+"""From spikes to the templates that others are looked for with."""
+
+import numpy as np
+
+from ...recording.motion.states import MotionStates
+from ...recording.preprocessing.noise_levels import estimate_noise_levels
+from ...recording.spikes.neighborhood import find_neighborhoods
+from .averages import MAX_SPIKES_PER_TEMPLATE, average_templates, template_window
+from .drifting import templates_in_motion
+from .shrinkage import without_noise
+from .unit_templates import MIN_PEAK_TO_PEAK, NUM_MATCHING_CHANNELS, UnitTemplates
+
+# Channels whose average stands this far out of its own noise (peak to peak, over a window of whitened noise).
+NUM_DEVIATIONS_PEAK_TO_PEAK = 4.0
+
+
+def find_templates(labels, samples, events, whitened, seed=0):
+    """Average the spikes of each unit and take noise out; in tissue that moves, for each of its states.
+
+    Args:
+        labels: `(num_spikes,)` units from 0 without gaps, -1 for none.
+        samples: `(num_spikes,)` times in samples; one alignment in each unit.
+        events: structured array of the same spikes.
+        whitened: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
+        seed: of the choice of spikes.
+
+    Returns:
+        [`~huidurep_hf.sorting.templates.unit_templates.UnitTemplates`] for the traces as recorded.
+    """
+    window = template_window(whitened.recording.get_sampling_frequency())
+    templates = average_templates(labels, samples, events, whitened, seed)
+    counts = np.bincount(labels[labels >= 0], minlength=len(templates))
+    num_averaged = np.minimum(counts, MAX_SPIKES_PER_TEMPLATE)
+    templates = without_noise(templates, num_averaged, estimate_noise_levels(whitened.recording, seed))
+    neighborhoods = find_neighborhoods(whitened.positions, whitened.groups, NUM_MATCHING_CHANNELS)
+    at_rest = UnitTemplates.at_rest(visible_part(templates, counts, neighborhoods), window[0], whitened.recording)
+    if whitened.unmoved is None:
+        return at_rest
+    states = MotionStates.of_motion(whitened.motion, whitened.recording, seed)
+    waveforms = templates_in_motion(labels, samples, events, whitened, states, window, seed)
+    return UnitTemplates(waveforms, window[0], at_rest.channels, states)
+
+
+def visible_part(templates, counts, neighborhoods):
+    """Templates without the channels on which a unit is not seen.
+
+    Args:
+        templates: `(num_units, num_samples, num_channels)` averages, SDs of the noise.
+        counts: `(num_units,)` spikes that each was averaged from.
+        neighborhoods: [`~huidurep_hf.recording.spikes.neighborhood.Neighborhoods`]: how far from its peak channel a
+            unit can be seen.
+
+    Returns:
+        The same with 0 on other channels; the peak channel stays.
+    """
+    peak_to_peak = np.ptp(templates, axis=1)
+    limit = np.maximum(MIN_PEAK_TO_PEAK, NUM_DEVIATIONS_PEAK_TO_PEAK / np.sqrt(np.maximum(counts, 1)))
+    is_kept = np.zeros(peak_to_peak.shape, dtype=bool)
+    for unit, channel in enumerate(peak_to_peak.argmax(axis=1)):
+        near = neighborhoods.channel_indices[channel][neighborhoods.mask[channel]]
+        is_kept[unit, near] = peak_to_peak[unit, near] > limit[unit]
+        is_kept[unit, channel] = True
+    return np.where(is_kept[:, None, :], templates, 0).astype("float32")

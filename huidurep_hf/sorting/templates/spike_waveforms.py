@@ -1,0 +1,229 @@
+"""Whitened waveforms of spikes on the channels around each, and their averages."""
+
+import dataclasses
+from dataclasses import dataclass
+
+import numpy as np
+
+from ...recording.spikes.neighborhood import find_neighborhoods
+from ...recording.spikes.waveforms import iterate_waveforms
+
+MS_BEFORE, MS_AFTER = 0.5, 1.2
+# A spike is moved by this much at most from where it was detected.
+MARGIN_MS = 0.5
+NUM_CHANNELS = 16
+MAX_SPIKES_PER_AVERAGE = 300
+MIN_SHARE_OF_SPIKES = 0.5
+
+
+@dataclass(frozen=True)
+class SpikeWaveforms:
+    """Waveforms that can be looked at a few samples earlier or later.
+
+    Attributes:
+        waveforms: `(num_spikes, num_samples + 2 * margin, num_neighbors)` float32, SDs of the noise, 0 where padded.
+        peak_channels: `(num_spikes,)` channel around which each was cut.
+        channels: `(num_channels, num_neighbors)` neighbours of each peak channel, -1 for padding.
+        num_before: samples of a waveform before the spike's time.
+        num_samples: of a waveform.
+        margin: samples before and after it.
+    """
+
+    waveforms: np.ndarray
+    peak_channels: np.ndarray
+    channels: np.ndarray
+    num_before: int
+    num_samples: int
+    margin: int
+
+    @classmethod
+    def cut(cls, whitened, peaks):
+        """Cut the waveforms of peaks out of whitened traces.
+
+        Args:
+            whitened: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
+            peaks: structured array, sorted by segment and sample.
+        """
+        rate = whitened.recording.get_sampling_frequency()
+        margin = max(round(MARGIN_MS * 1e-3 * rate), 1)
+        num_before, num_after = (max(round(ms * 1e-3 * rate), 2) for ms in (MS_BEFORE, MS_AFTER))
+        num_neighbors = min(NUM_CHANNELS, len(whitened.groups))
+        neighborhoods = find_neighborhoods(whitened.positions, whitened.groups, num_neighbors)
+        num_cut = num_before + num_after + 2 * margin
+        waveforms = np.empty((len(peaks), num_cut, num_neighbors), dtype="float32")
+        batches = iterate_waveforms(
+            whitened.recording,
+            peaks,
+            neighborhoods,
+            whitened.noise_levels,
+            num_before=num_before + margin,
+            num_after=num_after + margin,
+        )
+        for batch in batches:
+            waveforms[batch.first : batch.first + len(batch.waveforms)] = batch.waveforms
+        channels = neighborhoods.channel_indices
+        peak_channels = peaks["channel_index"].astype("int64")
+        return cls(waveforms, peak_channels, channels, num_before, num_before + num_after, margin)
+
+    def of(self, spikes):
+        """Waveforms of some spikes, by index."""
+        return dataclasses.replace(self, waveforms=self.waveforms[spikes], peak_channels=self.peak_channels[spikes])
+
+    def aligned(self, spikes, shifts, reach=0):
+        """Return waveforms of some spikes, `(num_chosen, num_samples + 2 * reach, num_neighbors)`.
+
+        Args:
+            spikes: `(num_chosen,)` indices.
+            shifts: `(num_chosen,)` samples by which each is looked at later; at most `margin - reach` either way.
+            reach: further samples before and after.
+        """
+        first = self.margin + np.asarray(shifts)[:, None] - reach
+        return self.waveforms[np.asarray(spikes)[:, None], first + np.arange(self.num_samples + 2 * reach)]
+
+    def aligned_on(self, spikes, shifts, channels):
+        """Return waveforms of some spikes on given channels, 0 on those that a spike was not cut on.
+
+        Args:
+            spikes, shifts: as `aligned`.
+            channels: `(num_wanted,)` channel indices.
+
+        Returns:
+            `(num_chosen, num_samples, num_wanted)` float32.
+        """
+        waveforms = self.aligned(spikes, shifts)
+        is_wanted = self.channels[self.peak_channels[spikes]][:, :, None] == np.asarray(channels)[None, None, :]
+        place = is_wanted.argmax(axis=1)
+        found = np.take_along_axis(waveforms, place[:, None, :], axis=2)
+        return np.where(is_wanted.any(axis=1)[:, None, :], found, 0)
+
+    def common(self, first, second):
+        """Channels around those that most spikes of each of two units were cut on, and the spikes cut on all of them.
+
+        Args:
+            first, second: `(num_spikes,)` indices of each unit's spikes, neither empty.
+
+        Returns:
+            `(channels, first, second)`; no channels, and no spikes, where the units are far apart.
+        """
+        near = [self.channels[np.bincount(self.peak_channels[spikes]).argmax()] for spikes in (first, second)]
+        common = np.intersect1d(*near)
+        common = common[common >= 0]
+        is_cut_on_all = (self.channels[:, :, None] == common).any(axis=1).all(axis=1) & (len(common) > 0)
+        return common, *(spikes[is_cut_on_all[self.peak_channels[spikes]]] for spikes in (first, second))
+
+    def by_state(self, states, num_before):
+        """Walk through spikes that were cut on one channel in each state of the tissue.
+
+        Args:
+            states: `(num_spikes,)`.
+            num_before: samples that templates have before a spike's time.
+
+        Yields:
+            `(state, spikes, waveforms, window)`: a state that occurs, the indices of its spikes, their
+            `(num_spikes, num_samples, num_near)` waveforms, and the index of the same samples and channels in templates
+            `(num_samples, num_channels)`.
+        """
+        start = num_before - self.num_before
+        samples = np.arange(start, start + self.num_samples)
+        for state in np.unique(states):
+            spikes = np.flatnonzero(states == state)
+            near = self.channels[self.peak_channels[spikes[0]]]
+            near = near[near >= 0]
+            waveforms = self.aligned_on(spikes, np.zeros(len(spikes), dtype="int64"), near)
+            yield state, spikes, waveforms, np.ix_(samples, near)
+
+    def average(self, labels, shifts, seed):
+        """Average at most 300 spikes of each unit.
+
+        Args:
+            labels: `(num_spikes,)` units from 0 without gaps, -1 for none.
+            shifts: `(num_spikes,)` alignment of each spike, samples.
+            seed: of the choice of spikes.
+
+        Returns:
+            `(templates, counts)`: `(num_units, num_samples, num_channels)` float32 on all channels, 0 where fewer than
+            half of the unit's spikes were cut, and `(num_units, num_channels)` int64 spikes averaged on each channel.
+        """
+        num_units, num_channels = labels.max(initial=-1) + 1, len(self.channels)
+        templates = np.zeros((num_units, self.num_samples, num_channels), dtype="float32")
+        counts = np.zeros((num_units, num_channels), dtype="int64")
+        for unit, spikes in enumerate(choose_spikes(labels, MAX_SPIKES_PER_AVERAGE, seed)):
+            for channel in np.unique(self.peak_channels[spikes]):
+                members = spikes[self.peak_channels[spikes] == channel]
+                is_there = self.channels[channel] >= 0
+                near = self.channels[channel][is_there]
+                templates[unit][:, near] += self.aligned(members, shifts[members]).sum(axis=0)[:, is_there]
+                counts[unit, near] += len(members)
+        # A channel that few of a unit's spikes were cut on would show those few, with all their noise.
+        counts[counts < MIN_SHARE_OF_SPIKES * counts.max(axis=1, keepdims=True, initial=0)] = 0
+        return np.where(counts[:, None, :] > 0, templates, 0) / np.maximum(counts, 1)[:, None, :].astype(
+            "float32"
+        ), counts
+
+
+def choose_spikes(labels, max_spikes, seed, num_units=None):
+    """Return for each unit the indices of at most `max_spikes` of its spikes, chosen at random.
+
+    Args:
+        labels: `(num_spikes,)` units from 0, -1 for none.
+        max_spikes, seed: how many, and of the choice.
+        num_units: where units may have no spikes; one more than the last label if left out.
+    """
+    rng = np.random.default_rng(seed)
+    order = np.argsort(labels, kind="stable")
+    num_units = labels.max(initial=-1) + 1 if num_units is None else num_units
+    starts = np.searchsorted(labels[order], np.arange(num_units + 1))
+    return [np.sort(rng.permutation(order[start:stop])[:max_spikes]) for start, stop in zip(starts[:-1], starts[1:])]
+
+
+def without_time_shift(difference, waveforms):
+    """Take out of a difference of waveforms what a shift in time makes of it.
+
+    Spikes that differ by a part of a sample in time are no two units.
+
+    Args:
+        difference: `(..., num_samples, num_channels)` of two waveforms.
+        waveforms: of the same shape, their sum.
+
+    Returns:
+        The difference without its share of the waveforms' slope.
+    """
+    slope = np.gradient(waveforms, axis=-2)
+    share = (difference * slope).sum(axis=(-2, -1), keepdims=True)
+    return difference - slope * share / np.maximum(np.square(slope).sum(axis=(-2, -1), keepdims=True), 1e-12)
+
+
+class TemplateCleaner:
+    """Take noise out of averages: few temporal shapes, and the channels on which a unit stands out.
+
+    An average over 20 spikes has noise of 0.2 SD in each of hundreds of samples, together far more than what two
+    neighbouring neurons differ by; most of it lies where no spike has anything.
+
+    Args:
+        waveforms: [`SpikeWaveforms`], from which the temporal shapes are found (singular vectors on peak channels).
+        seed: of the choice of spikes.
+    """
+
+    NUM_SHAPES = 10
+    NUM_SPIKES = 6000
+    # A channel is kept where its energy lies this many SDs above that of averaged noise.
+    NUM_DEVIATIONS = 4.0
+
+    def __init__(self, waveforms: SpikeWaveforms, seed: int):
+        rng = np.random.default_rng(seed)
+        spikes = rng.permutation(len(waveforms.waveforms))[: self.NUM_SPIKES]
+        # A peak channel is its own first neighbour.
+        on_peak = waveforms.aligned(spikes, np.zeros(len(spikes), dtype="int64"))[:, :, 0]
+        _, _, shapes = np.linalg.svd(on_peak, full_matrices=False)
+        self.shapes = shapes[: self.NUM_SHAPES].astype("float32")
+
+    def __call__(self, templates, counts):
+        """Clean `(num_units, num_samples, num_channels)` averages of `(num_units, num_channels)` spikes."""
+        scores = np.einsum("usc,rs->urc", templates, self.shapes, optimize=True)
+        energies = np.square(scores).sum(axis=1)
+        num_shapes = len(self.shapes)
+        limit = (num_shapes + self.NUM_DEVIATIONS * np.sqrt(2 * num_shapes)) / np.maximum(counts, 1)
+        is_kept = (energies > limit) & (counts > 0)
+        if len(templates):
+            is_kept[np.arange(len(templates)), energies.argmax(axis=1)] = True
+        return np.einsum("urc,rs->usc", scores * is_kept[:, None, :], self.shapes, optimize=True)

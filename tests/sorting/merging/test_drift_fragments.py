@@ -1,0 +1,65 @@
+import numpy as np
+import pytest
+
+from huidurep_hf.sorting.merging.drift_fragments import join_pieces, share_told
+
+RATE = 30000.0
+
+
+@pytest.fixture
+def pieces(make_spike_template):
+    """One neuron in three pieces by displacement, the third 4 samples late; a like one at all displacements."""
+    rng = np.random.default_rng(0)
+    displacements = rng.uniform(-20, 20, 1200)
+    labels = np.digitize(displacements, [-7.0, 7.0])
+    labels[:400] = 3
+    templates = np.stack([make_spike_template(10.0, 1, decay=decay) for decay in (1.3, 1.6, 2.0, 1.45)])
+    templates[2] = np.roll(templates[2], 4, axis=0)
+    return labels, displacements, templates.astype("float32")
+
+
+def test_pieces_are_joined_and_neighbours_are_not(pieces):
+    labels, displacements, templates = pieces
+    joined, shifts = join_pieces(labels, displacements, templates, RATE)
+    assert joined.max() == 1
+    assert len(set(joined[labels < 3])) == 1
+    assert set(joined[labels == 3]) != set(joined[labels < 3])
+    # The third piece's spikes are moved to where the others have theirs.
+    assert set(shifts[labels == 2] - shifts[labels == 0][0]) == {4}
+
+
+def test_pieces_of_neighbours_go_each_to_its_own(make_spike_template):
+    """Two like neurons, each in two pieces: all four replace two others, as fully."""
+    displacements = np.random.default_rng(0).uniform(-20, 20, 800)
+    is_up = displacements > 0
+    labels = np.where(np.arange(800) < 400, np.where(is_up, 0, 3), np.where(is_up, 2, 1))
+    decays = {0: 1.3, 3: 1.45, 2: 1.9, 1: 2.1}
+    templates = np.stack([make_spike_template(10.0, 1, decay=decays[unit]) for unit in range(4)])
+    joined, _ = join_pieces(labels, displacements, templates.astype("float32"), RATE)
+    assert len(set(joined[:400])) == len(set(joined[400:])) == 1
+    assert joined[0] != joined[400]
+
+
+def test_unlike_units_are_not_joined(pieces, make_spike_template):
+    labels, displacements, templates = pieces
+    templates[2] = make_spike_template(10.0, 3, width=8.0)
+    joined, _ = join_pieces(labels, displacements, templates, RATE)
+    assert joined.max() == 2
+
+
+def test_nothing_to_join():
+    labels = np.full(3, -1)
+    joined, shifts = join_pieces(labels, np.zeros(3), np.zeros((0, 90, 4)), RATE)
+    assert joined.tolist() == [-1] * 3
+    assert shifts.tolist() == [0] * 3
+
+
+def test_share_told_by_displacement():
+    assert share_told(np.array([50.0, 0]), np.array([0, 50.0])) > 0.95
+    assert share_told(np.array([50.0, 50]), np.array([20.0, 20])) == 0
+    # Chance alone, in few spikes, is not knowledge.
+    rng = np.random.default_rng(0)
+    drawn = [
+        share_told(rng.multinomial(20, [0.125] * 8) + 0.0, rng.multinomial(20, [0.125] * 8) + 0.0) for _ in range(200)
+    ]
+    assert np.mean(drawn) < 0.08

@@ -1,0 +1,70 @@
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from huidurep_hf.sorting.output import report
+from huidurep_hf.sorting.output.result import SortingResult
+
+
+def test_save_and_load(tetrode_result, tmp_path):
+    folder = tetrode_result.save(tmp_path / "deep" / "result")
+    assert [path.name for path in folder.parent.iterdir()] == ["result"]
+    loaded = SortingResult.load(folder)
+    assert loaded.sorting.to_spike_vector().tolist() == tetrode_result.sorting.to_spike_vector().tolist()
+    pd.testing.assert_frame_equal(loaded.events, tetrode_result.events)
+    pd.testing.assert_frame_equal(loaded.channels, tetrode_result.channels)
+    np.testing.assert_array_equal(loaded.embeddings, tetrode_result.embeddings)
+    np.testing.assert_array_equal(loaded.templates, tetrode_result.templates)
+    assert loaded.provenance == json.loads(json.dumps(tetrode_result.provenance))
+
+
+def test_provenance_tells_how_to_repeat_the_run(tetrode_result):
+    provenance = tetrode_result.provenance
+    assert provenance["parameters"]["seed"] == 0
+    assert provenance["model"]["name_or_path"]
+    assert provenance["versions"]["torch"]
+    assert provenance["recording"]["num_channels"] == 4
+    assert any("band-pass" in step for step in provenance["preparation"]["steps"])
+    assert provenance["counts"]["events"] == len(tetrode_result.events)
+
+
+def test_existing_output_is_refused_or_replaced(tetrode_result, tmp_path):
+    folder = tetrode_result.save(tmp_path / "result")
+    (folder / "stray").touch()
+    with pytest.raises(FileExistsError, match="--overwrite"):
+        tetrode_result.save(folder)
+    tetrode_result.save(folder, overwrite=True)
+    assert not (folder / "stray").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["result"]
+
+
+def test_what_is_no_result_is_never_replaced(tetrode_result, tmp_path):
+    (tmp_path / "thesis").mkdir()
+    (tmp_path / "thesis" / "chapter.tex").touch()
+    with pytest.raises(FileExistsError, match="not a sorting result"):
+        tetrode_result.save(tmp_path / "thesis", overwrite=True)
+    assert (tmp_path / "thesis" / "chapter.tex").exists()
+
+
+@pytest.mark.parametrize("is_earlier", [False, True])
+def test_failure_leaves_nothing_half_written(tetrode_result, tmp_path, monkeypatch, is_earlier):
+    folder = tmp_path / "result"
+    if is_earlier:
+        tetrode_result.save(folder)
+
+    def fail(*args):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(report, "write_report", fail)
+    with pytest.raises(KeyboardInterrupt):
+        tetrode_result.save(folder, overwrite=True)
+    assert [path.name for path in tmp_path.iterdir()] == (["result"] if is_earlier else [])
+    if is_earlier:
+        SortingResult.load(folder)
+
+
+def test_load_from_elsewhere_is_refused(tmp_path):
+    with pytest.raises(FileNotFoundError, match="no sorting result"):
+        SortingResult.load(tmp_path)

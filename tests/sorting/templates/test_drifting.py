@@ -1,0 +1,91 @@
+import dataclasses
+
+import numpy as np
+import pytest
+from spikeinterface.core import NumpyRecording
+
+from huidurep_hf.sorting.matching.engine import match_templates
+from huidurep_hf.sorting.matching.probabilities import spike_probabilities
+from huidurep_hf.sorting.templates.drifting import Field
+from huidurep_hf.sorting.templates.estimation import find_templates
+
+
+@pytest.fixture(scope="module")
+def templates(moving):
+    return find_templates(moving.units, moving.samples, moving.events, moving.whitened)
+
+
+def test_templates_move_with_the_tissue(moving, templates):
+    assert len(templates.states) >= 8
+    assert templates.channels.tolist() == [6, 13, 17]
+    for unit, rest in enumerate(moving.rests_um):
+        for state, displacement in enumerate(templates.states.displacements_at(rest)):
+            truth = moving.template(unit, displacement)
+            error = np.square(templates.waveforms[state, unit] - truth).sum() / np.square(truth).sum()
+            assert error < 0.05, (unit, state, error)
+
+
+def test_units_stay_on_their_shank(moving, templates):
+    """Two shanks with contacts at the same nominal places, channels in turn; the neurons are before the second."""
+    unmoved, num_channels = moving.whitened.unmoved, moving.NUM_CHANNELS
+    traces = np.zeros((unmoved.recording.get_num_samples(), 2 * num_channels), dtype="float32")
+    traces[:, 0::2] = np.random.default_rng(3).normal(size=(len(traces), num_channels))
+    traces[:, 1::2] = unmoved.recording.get_traces()
+    on_shanks = dataclasses.replace(
+        unmoved,
+        recording=NumpyRecording([traces], sampling_frequency=unmoved.recording.get_sampling_frequency()),
+        positions=np.repeat(unmoved.positions, 2, axis=0),
+        groups=np.tile([0, 1], num_channels),
+        noise_levels=np.ones(2 * num_channels, dtype="float32"),
+    )
+    whitened = dataclasses.replace(on_shanks, motion=moving.whitened.motion, unmoved=on_shanks)
+    events = moving.events.copy()
+    events["channel_index"] = 2 * events["channel_index"] + 1
+    found = find_templates(moving.units, moving.samples, events, whitened)
+    assert not found.waveforms[..., 0::2].any()
+    np.testing.assert_allclose(found.waveforms[..., 1::2], templates.waveforms, atol=1e-4)
+
+
+def test_spikes_are_found_wherever_the_tissue_is(moving, templates):
+    matched = match_templates(moving.whitened.unmoved, templates)
+    assert (np.diff(matched["sample_index"]) >= 0).all()
+    assert len(matched) < 1.03 * len(moving.samples)
+    for unit in range(3):
+        found = matched["sample_index"][matched["cluster_index"] == unit]
+        true = moving.samples[moving.units == unit]
+        assert np.mean([np.abs(found - sample).min() <= 6 for sample in true]) > 0.97
+    assert set(matched["channel_index"]) == set(templates.channels)
+
+
+def test_spikes_are_looked_at_where_they_were_recorded(moving, templates):
+    placed = templates.in_place(moving.events, moving.units)
+    nearest = np.round((moving.rests_um[moving.units] + moving.displacement_at(moving.samples)) / 20.0)
+    assert (np.abs(placed["channel_index"] - nearest) <= 1).all()
+    assert (placed["channel_index"] == nearest).mean() > 0.8
+    assert (placed["sample_index"] == moving.events["sample_index"]).all()
+
+
+def test_probabilities_are_those_of_the_templates_that_moved(moving):
+    given = moving.units.copy()
+    is_wrong = np.random.default_rng(0).random(len(given)) < 0.05
+    # Of the neuron 79 µm further on.
+    given[is_wrong & (given == 1)] = 2
+    probabilities = spike_probabilities(given, moving.samples, moving.events, moving.whitened)
+    assert (probabilities[given == moving.units] > 0.9).mean() > 0.95
+    assert (probabilities[given != moving.units] < 0.1).mean() > 0.95
+
+
+def test_a_field_is_known_where_it_was_seen():
+    rng = np.random.default_rng(0)
+    places = np.stack([np.zeros(200), rng.uniform(0, 100, 200)], axis=1)
+    value = np.stack([np.exp(-0.5 * ((places[:, 1] - 50) / 15) ** 2), np.sin(places[:, 1] / 20)], axis=1) * 5
+    field = Field(places, value + rng.normal(size=value.shape), np.ones(200))
+    inside = np.stack([np.zeros(50), np.linspace(5, 95, 50)], axis=1)
+    truth = np.stack([np.exp(-0.5 * ((inside[:, 1] - 50) / 15) ** 2), np.sin(inside[:, 1] / 20)], axis=1) * 5
+    scores, variances = field.at(inside)
+    assert np.square(scores - truth).mean() < 0.15
+    # The error is what it is said to be, and far away nothing is known.
+    assert 0.4 < np.square(scores - truth).mean() / variances.mean() < 2.5
+    far, unsure = field.at(np.array([[0.0, 1000.0]]))
+    np.testing.assert_allclose(far, 0, atol=1e-6)
+    assert unsure[0] == pytest.approx(field.prior)
