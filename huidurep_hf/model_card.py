@@ -37,9 +37,9 @@ def write_model_card(folder, results_json, training_json=None, *, benchmark_json
     from huggingface_hub import ModelCard
 
     from .card_plots import draw_card_plots
-    from .evaluation.benchmark import benchmark_table
-    from .evaluation.benchmark_lead import lead_table
-    from .evaluation.benchmark_plots import draw_benchmark
+    from .evaluation.sorters.benchmark import benchmark_table
+    from .evaluation.sorters.benchmark_lead import lead_table
+    from .evaluation.sorters.benchmark_plots import draw_benchmark
 
     folder = Path(folder)
     if not (folder / "config.json").exists():
@@ -77,7 +77,7 @@ def check_figures(results: dict, folder):
     Raises:
         ValueError: naming what is missing.
     """
-    from .evaluation.run_record import hash_weights
+    from .evaluation.records.run_record import hash_weights
     from .model.modeling_huidurep import HuiduRepModel
 
     rows = results.get("rows") or []
@@ -148,7 +148,7 @@ def card_metadata(model_id: str, results: dict, license: str):
 
 
 def _card_values(model_id, folder, results, training) -> dict:
-    from .evaluation.tables import report
+    from .evaluation.records.tables import report
     from .model.configuration_huidurep import HuiduRepConfig
     from .simulation.cells import HELD_OUT_CELLS
     from .simulation.probes import HELD_OUT_PROBES
@@ -179,7 +179,7 @@ def _card_values(model_id, folder, results, training) -> dict:
 
 def _read_benchmark(benchmark_json, results) -> list[dict]:
     """Rows of the benchmark; those of our sorter must be of the weights that the figures are of."""
-    from .evaluation.sorting_process import OUR_SORTER
+    from .evaluation.sorters.sorting_process import OUR_SORTER
 
     rows = _read(benchmark_json, "benchmark rows; make them with scripts/benchmark.py")["rows"]
     given = {row["model_sha256"] for row in rows if row["sorter"] == OUR_SORTER}

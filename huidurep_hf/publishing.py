@@ -47,7 +47,7 @@ def check_publishable(folder):
     """
     from huggingface_hub import ModelCard
 
-    from .evaluation.run_record import hash_weights
+    from .evaluation.records.run_record import hash_weights
     from .model.feature_extraction_huidurep import HuiduRepFeatureExtractor
     from .model.modeling_huidurep import HuiduRepModel
 

@@ -7,7 +7,7 @@ import argparse
 import logging
 import sys
 
-from huidurep_hf.evaluation.ablation import AblationParameters, ablate, ablation_table
+from huidurep_hf.evaluation.representation.ablation import AblationParameters, ablate, ablation_table
 
 
 def main():

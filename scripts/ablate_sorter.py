@@ -7,7 +7,7 @@ import argparse
 import logging
 import sys
 
-from huidurep_hf.evaluation.sorter_ablation import ablate_sorter, sorter_ablation_table
+from huidurep_hf.evaluation.sorters.sorter_ablation import ablate_sorter, sorter_ablation_table
 
 
 def main():

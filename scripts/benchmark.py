@@ -11,13 +11,13 @@ import logging
 import sys
 from pathlib import Path
 
-from huidurep_hf.evaluation.benchmark import benchmark, benchmark_table, current_rows
-from huidurep_hf.evaluation.benchmark_cases import condition_cases, hybrid_case
-from huidurep_hf.evaluation.benchmark_lead import lead_table
-from huidurep_hf.evaluation.benchmark_plots import draw_benchmark
-from huidurep_hf.evaluation.peers import PEERS, SORTERS
-from huidurep_hf.evaluation.sorting_process import OUR_SORTER
-from huidurep_hf.evaluation.tables import put_table
+from huidurep_hf.evaluation.records.tables import put_table
+from huidurep_hf.evaluation.sorters.benchmark import benchmark, benchmark_table, current_rows
+from huidurep_hf.evaluation.sorters.benchmark_cases import condition_cases, hybrid_case
+from huidurep_hf.evaluation.sorters.benchmark_lead import lead_table
+from huidurep_hf.evaluation.sorters.benchmark_plots import draw_benchmark
+from huidurep_hf.evaluation.sorters.peers import PEERS, SORTERS
+from huidurep_hf.evaluation.sorters.sorting_process import OUR_SORTER
 from huidurep_hf.recording.sources.reading import read_recording
 from huidurep_hf.simulation.benchmark_conditions import BENCHMARK_CONDITIONS
 

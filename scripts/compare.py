@@ -9,7 +9,7 @@ import json
 import sys
 from pathlib import Path
 
-from huidurep_hf.evaluation.tables import comparison_table
+from huidurep_hf.evaluation.records.tables import comparison_table
 
 
 def main():

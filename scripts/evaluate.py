@@ -8,8 +8,8 @@ import argparse
 import logging
 import sys
 
-from huidurep_hf.evaluation.report import EvaluationParameters, evaluate
-from huidurep_hf.evaluation.tables import report
+from huidurep_hf.evaluation.records.tables import report
+from huidurep_hf.evaluation.representation.report import EvaluationParameters, evaluate
 from huidurep_hf.model_card import write_model_card
 from huidurep_hf.pretraining.arguments import parse_overrides
 from huidurep_hf.simulation.recordings import RECORDING_CONDITIONS

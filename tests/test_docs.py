@@ -4,11 +4,11 @@ import json
 import re
 from pathlib import Path
 
-from huidurep_hf.evaluation.ablation import ablation_table
-from huidurep_hf.evaluation.adaptation import adaptation_table, around_table
-from huidurep_hf.evaluation.benchmark import benchmark_table
-from huidurep_hf.evaluation.benchmark_lead import lead_table
-from huidurep_hf.evaluation.sorter_ablation import sorter_ablation_table
+from huidurep_hf.evaluation.representation.ablation import ablation_table
+from huidurep_hf.evaluation.representation.adaptation import adaptation_table, around_table
+from huidurep_hf.evaluation.sorters.benchmark import benchmark_table
+from huidurep_hf.evaluation.sorters.benchmark_lead import lead_table
+from huidurep_hf.evaluation.sorters.sorter_ablation import sorter_ablation_table
 
 ROOT = Path(__file__).parents[1]
 

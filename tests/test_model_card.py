@@ -10,8 +10,8 @@ from huggingface_hub.repocard_data import eval_results_to_model_index, model_ind
 
 from huidurep_hf import HuiduRepModel, checkpoint_path
 from huidurep_hf.command_line import main
-from huidurep_hf.evaluation.run_record import describe_environment, hash_weights
-from huidurep_hf.evaluation.tables import comparison_table
+from huidurep_hf.evaluation.records.run_record import describe_environment, hash_weights
+from huidurep_hf.evaluation.records.tables import comparison_table
 from huidurep_hf.model_card import write_model_card
 
 CARDS = Path(__file__).parents[1] / "model_cards"

@@ -7,7 +7,7 @@ from spikeinterface.core import NumpyRecording, NumpySorting, append_recordings
 from spikeinterface.preprocessing import scale
 
 from huidurep_hf import SortingParameters, SpikeSorter
-from huidurep_hf.evaluation.ground_truth import score_sorting
+from huidurep_hf.evaluation.sorters.ground_truth import score_sorting
 
 
 def noise_recording(num_samples=30000, num_channels=4, rate=30000.0):

@@ -1,0 +1,1 @@
+"""How good embeddings and denoised waveforms are."""

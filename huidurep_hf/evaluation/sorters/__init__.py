@@ -1,0 +1,1 @@
+"""How good sorters are, ours and its peers."""

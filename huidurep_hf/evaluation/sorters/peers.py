@@ -1,0 +1,151 @@
+"""Our sorter and its peers on the same saved recording, each in its own process, with time, memory and failures."""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import psutil
+
+from .sorting_process import CHANGED_SETTINGS, OUR_SORTER, OUTCOME_FILE, SORTING_FILE
+
+PEERS = ("mountainsort5", "spykingcircus2", "tridesclous2", "lupin", "kilosort4", "herdingspikes")
+# All that can be named, as tables order them; those with changed settings are for where the peer fails without.
+SORTERS = (OUR_SORTER, *PEERS, *CHANGED_SETTINGS)
+
+MEMORY_PERIOD_S = 0.5
+LOG_TAIL = 2000
+NOT_INSTALLED = "not installed"
+
+
+@dataclass(frozen=True)
+class SorterRun:
+    """What became of one sorter on one recording.
+
+    Attributes:
+        sorting: SpikeInterface sorting, None if it failed.
+        version: of the sorter.
+        seconds: wall time of the sort, without imports; None if it failed.
+        peak_memory_mib: largest memory of the process and its children together.
+        error: what went wrong in one line, None if nothing.
+        log_tail: the end of what a failed sorter printed.
+    """
+
+    sorting: object = None
+    version: str | None = None
+    seconds: float | None = None
+    peak_memory_mib: float | None = None
+    error: str | None = None
+    log_tail: str | None = None
+
+
+def is_installed(sorter: str) -> bool:
+    """Whether a sorter, ours or one that SpikeInterface knows, can run here.
+
+    Raises:
+        ValueError: no sorter has that name.
+    """
+    if sorter == OUR_SORTER:
+        return True
+    from spikeinterface.sorters import sorter_dict
+
+    sorter, _ = CHANGED_SETTINGS.get(sorter, (sorter, {}))
+    if sorter not in sorter_dict:
+        raise ValueError(f"Unknown sorter {sorter!r}; use some of {list(SORTERS)} or another name of SpikeInterface's.")
+    return bool(sorter_dict[sorter].is_installed())
+
+
+def run_in_process(sorter: str, recording_folder, *, model: str, timeout_s: float = 3600.0) -> SorterRun:
+    """Run one sorter with its default parameters (but for `CHANGED_SETTINGS`) and the recording's own probe.
+
+    Args:
+        sorter: `"huidurep"` or a name of SpikeInterface's.
+        recording_folder: recording saved by SpikeInterface.
+        model: checkpoint of our sorter.
+        timeout_s: the sorter is stopped after this time, which is a failure.
+
+    Returns:
+        [`SorterRun`]; a sorter that is not installed, fails, or takes too long gives one with an `error`.
+    """
+    if not is_installed(sorter):
+        return SorterRun(error=NOT_INSTALLED)
+    with tempfile.TemporaryDirectory(prefix=f"benchmark_{sorter}_") as folder:
+        log_path = Path(folder) / "log.txt"
+        arguments = [sorter, str(recording_folder), folder, model]
+        with log_path.open("w") as log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "huidurep_hf.evaluation.sorters.sorting_process", *arguments],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+            )
+            peak_memory_mib, is_late = _watch(process, timeout_s)
+        log_tail = log_path.read_text(errors="replace")[-LOG_TAIL:]
+        outcome_path = Path(folder) / OUTCOME_FILE
+        if is_late:
+            outcome = {"error": f"stopped after {timeout_s:g} s"}
+        elif outcome_path.exists():
+            outcome = json.loads(outcome_path.read_text())
+        else:
+            outcome = {"error": f"the process died with exit code {process.returncode}"}
+        if "error" in outcome:
+            return SorterRun(error=outcome["error"], peak_memory_mib=peak_memory_mib, log_tail=log_tail)
+        return SorterRun(
+            sorting=_load_sorting(Path(folder) / SORTING_FILE),
+            version=outcome["version"],
+            seconds=outcome["seconds"],
+            peak_memory_mib=peak_memory_mib,
+        )
+
+
+def _load_sorting(path):
+    from spikeinterface.core import NpzSortingExtractor, NumpySorting
+
+    # Into memory: the folder is about to go.
+    return NumpySorting.from_sorting(NpzSortingExtractor(path))
+
+
+def _watch(process, timeout_s) -> tuple[float, bool]:
+    """Wait for a process; return its peak memory in MiB, children included, and whether it had to be stopped."""
+    started, peak = time.perf_counter(), 0
+    while True:
+        try:
+            process.wait(MEMORY_PERIOD_S)
+            return peak / 2**20, False
+        except subprocess.TimeoutExpired:
+            peak = max(peak, _memory_of_family(process.pid))
+        if time.perf_counter() - started > timeout_s:
+            _stop_family(process)
+            return peak / 2**20, True
+
+
+def _family(pid) -> list:
+    try:
+        parent = psutil.Process(pid)
+        return [*parent.children(recursive=True), parent]
+    except psutil.NoSuchProcess:
+        return []
+
+
+def _memory_of_family(pid) -> int:
+    total = 0
+    for member in _family(pid):
+        try:
+            memory = member.memory_full_info()
+        except psutil.Error:
+            # It ended meanwhile.
+            continue
+        # Proportional size counts what processes share once, where the system tells it.
+        total += getattr(memory, "pss", memory.rss)
+    return total
+
+
+def _stop_family(process):
+    for member in _family(process.pid):
+        try:
+            member.kill()
+        except psutil.NoSuchProcess:
+            continue
+    process.wait()
