@@ -116,7 +116,7 @@ def _sort(options):
 
 def _example(options):
     from .evaluation.sorters.ground_truth import score_sorting
-    from .simulation.examples import example_recording
+    from .simulation.recordings.examples import example_recording
     from .sorting.output.result import check_output_folder
 
     parameters = _parameters(options)

@@ -150,8 +150,8 @@ def card_metadata(model_id: str, results: dict, license: str):
 def _card_values(model_id, folder, results, training) -> dict:
     from .evaluation.records.tables import report
     from .model.configuration_huidurep import HuiduRepConfig
-    from .simulation.cells import HELD_OUT_CELLS
-    from .simulation.probes import HELD_OUT_PROBES
+    from .simulation.electrodes.probes import HELD_OUT_PROBES
+    from .simulation.neurons.cells import HELD_OUT_CELLS
 
     description = MODEL_CARDS_FOLDER / model_id.split("/")[-1] / "description.md"
     config = HuiduRepConfig.from_pretrained(folder)

@@ -19,7 +19,7 @@ from huidurep_hf.evaluation.sorters.benchmark_plots import draw_benchmark
 from huidurep_hf.evaluation.sorters.peers import PEERS, SORTERS
 from huidurep_hf.evaluation.sorters.sorting_process import OUR_SORTER
 from huidurep_hf.recording.sources.reading import read_recording
-from huidurep_hf.simulation.benchmark_conditions import BENCHMARK_CONDITIONS
+from huidurep_hf.simulation.recordings.benchmark_conditions import BENCHMARK_CONDITIONS
 
 
 def main():

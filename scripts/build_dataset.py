@@ -4,9 +4,9 @@ import argparse
 import logging
 import sys
 
-from huidurep_hf.simulation.dataset_building import build_spike_dataset
-from huidurep_hf.simulation.dataset_parameters import SOURCES, SpikeDatasetParameters
-from huidurep_hf.simulation.templates import TemplateParameters
+from huidurep_hf.simulation.dataset.building import build_spike_dataset
+from huidurep_hf.simulation.dataset.parameters import SOURCES, SpikeDatasetParameters
+from huidurep_hf.simulation.electrodes.templates import TemplateParameters
 
 
 def main() -> None:

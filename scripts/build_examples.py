@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from huidurep_hf.simulation.examples import EXAMPLE_NOISE_UV, save_templates
-from huidurep_hf.simulation.recordings import RecordingParameters, place_units
+from huidurep_hf.simulation.recordings.examples import EXAMPLE_NOISE_UV, save_templates
+from huidurep_hf.simulation.recordings.recordings import RecordingParameters, place_units
 
 EXAMPLES = {
     "silicon32": RecordingParameters("poly2_32", num_units=20, noise_level_uv=EXAMPLE_NOISE_UV, seed=32),
@@ -25,7 +25,7 @@ scripts/build_examples.py makes them.
 def main() -> None:
     """Place the units and write one file per example, and the licence."""
     parser = argparse.ArgumentParser(description=__doc__)
-    default = Path(__file__).parents[1] / "huidurep_hf" / "examples"
+    default = Path(__file__).parents[1] / "huidurep_hf" / "simulation" / "recordings" / "examples"
     parser.add_argument("--output", type=Path, default=default, help="folder (default: %(default)s)")
     output = parser.parse_args().output
 

@@ -13,8 +13,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from huidurep_hf.evaluation.sorters.detection import detection_recall, detection_table, recall_of_rows
-from huidurep_hf.simulation.benchmark_conditions import BENCHMARK_CONDITIONS
-from huidurep_hf.simulation.recordings import generate_recording
+from huidurep_hf.simulation.recordings.benchmark_conditions import BENCHMARK_CONDITIONS
+from huidurep_hf.simulation.recordings.recordings import generate_recording
 
 
 def main():

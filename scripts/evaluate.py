@@ -12,7 +12,7 @@ from huidurep_hf.evaluation.records.tables import report
 from huidurep_hf.evaluation.representation.report import EvaluationParameters, evaluate
 from huidurep_hf.model_card import write_model_card
 from huidurep_hf.pretraining.arguments import parse_overrides
-from huidurep_hf.simulation.recordings import RECORDING_CONDITIONS
+from huidurep_hf.simulation.recordings.recordings import RECORDING_CONDITIONS
 
 
 def main():

@@ -13,7 +13,7 @@ from transformers.utils.logging import disable_progress_bar as disable_bars_of_m
 
 from huidurep_hf.adaptation import AdaptationParameters
 from huidurep_hf.evaluation.representation.adaptation import adaptation_table, around_table, evaluate_adaptation
-from huidurep_hf.simulation.recordings import DEVELOPMENT_CONDITIONS, RECORDING_CONDITIONS
+from huidurep_hf.simulation.recordings.recordings import DEVELOPMENT_CONDITIONS, RECORDING_CONDITIONS
 
 
 def main() -> None:

@@ -11,8 +11,8 @@ import pandas as pd
 
 from huidurep_hf import SpikeSorter
 from huidurep_hf.evaluation.sorters.calibration import judge_spikes, reliability_table
-from huidurep_hf.simulation.benchmark_conditions import BENCHMARK_CONDITIONS
-from huidurep_hf.simulation.recordings import generate_recording
+from huidurep_hf.simulation.recordings.benchmark_conditions import BENCHMARK_CONDITIONS
+from huidurep_hf.simulation.recordings.recordings import generate_recording
 
 
 def main():

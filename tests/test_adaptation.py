@@ -14,7 +14,7 @@ from huidurep_hf.adaptation import AdaptationParameters, adapt
 from huidurep_hf.checkpoints import resolve_checkpoint
 from huidurep_hf.evaluation.representation.features import model_features
 from huidurep_hf.evaluation.representation.spikes import true_spikes
-from huidurep_hf.simulation.recordings import example_recording
+from huidurep_hf.simulation.recordings.recordings import example_recording
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "adapt.py"
 FEW = AdaptationParameters(max_spikes=400, num_steps=3, num_pairs=16)

@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 
 from huidurep_hf.evaluation.representation.spikes import true_spikes
-from huidurep_hf.simulation import recordings
-from huidurep_hf.simulation.examples import load_templates
+from huidurep_hf.simulation.recordings import recordings
+from huidurep_hf.simulation.recordings.examples import load_templates
 
 
 @pytest.fixture(scope="package")
@@ -24,7 +24,9 @@ def small_conditions(monkeypatch):
         return recordings.example_recording("tetrode", duration_s=6.0, seed=parameters.seed)
 
     def place(_):
-        with resources.as_file(resources.files("huidurep_hf") / "examples" / "tetrode.npz") as path:
+        with resources.as_file(
+            resources.files("huidurep_hf.simulation.recordings") / "examples" / "tetrode.npz"
+        ) as path:
             return load_templates(path)[0]
 
     monkeypatch.setattr(recordings, "generate_recording", generate)

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from huidurep_hf.simulation.cells import load_cells
+from huidurep_hf.simulation.neurons.cells import load_cells
 
 
 @pytest.fixture(scope="session")
@@ -36,7 +36,7 @@ def mechanism(simulation_cache):
         pytest.skip("neuron is not installed")
     if shutil.which("gcc") is None:
         pytest.skip("there is no gcc to compile the mechanism with")
-    from huidurep_hf.simulation.spiking_mechanism import load_mechanism
+    from huidurep_hf.simulation.neurons.spiking_mechanism import load_mechanism
 
     load_mechanism()
 
@@ -46,7 +46,7 @@ def made_templates():
     """Templates that need no cell: two units on four contacts of a line, each moved by -20, 0 and 20 µm."""
     from probeinterface import generate_linear_probe
 
-    from huidurep_hf.simulation.injection import UnitTemplates
+    from huidurep_hf.simulation.recordings.injection import UnitTemplates
 
     probe = generate_linear_probe(num_elec=4, ypitch=20)
     probe.set_device_channel_indices(np.arange(4))

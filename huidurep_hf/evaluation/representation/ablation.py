@@ -143,7 +143,7 @@ def plain_changes(parameters: AblationParameters, arm: str) -> dict:
 
 def measured_spikes(recordings: str, recording_seeds) -> dict[str, list[MeasuredSpikes]]:
     """Spikes of generated recordings, by condition."""
-    from ...simulation.recordings import DEVELOPMENT_CONDITIONS, RECORDING_CONDITIONS, generate_recording
+    from ...simulation.recordings.recordings import DEVELOPMENT_CONDITIONS, RECORDING_CONDITIONS, generate_recording
 
     found = {}
     conditions = DEVELOPMENT_CONDITIONS if recordings == "development" else RECORDING_CONDITIONS

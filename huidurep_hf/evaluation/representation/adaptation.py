@@ -48,7 +48,7 @@ def evaluate_adaptation(
     Raises:
         ValueError: a file of another model or of other parameters.
     """
-    from ...simulation.recordings import generate_recording
+    from ...simulation.recordings.recordings import generate_recording
 
     parameters = parameters or AdaptationParameters()
     sorter = SpikeSorter.from_pretrained(model, device="cpu")

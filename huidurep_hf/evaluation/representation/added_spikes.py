@@ -58,7 +58,7 @@ def add_spikes_at_rest(recording, recording_parameters) -> tuple[TrueSpikes, np.
         recording: the recording that was generated.
         recording_parameters: the `RecordingParameters` that it was generated from.
     """
-    from ...simulation.recordings import place_units
+    from ...simulation.recordings.recordings import place_units
 
     at_rest = place_units(dataclasses.replace(recording_parameters, drift_um=None))
     return add_spikes(recording, at_rest, seed=recording_parameters.seed)

@@ -75,7 +75,7 @@ def evaluate(
 
     from ...model.feature_extraction_huidurep import HuiduRepFeatureExtractor
     from ...model.modeling_huidurep import HuiduRepModel
-    from ...simulation.recordings import RECORDING_CONDITIONS
+    from ...simulation.recordings.recordings import RECORDING_CONDITIONS
 
     unknown = sorted(set(parameters.conditions) - set(RECORDING_CONDITIONS))
     if unknown:
@@ -100,7 +100,7 @@ def evaluate(
 
 def evaluate_recording(recording_parameters, model, feature_extractor, parameters: EvaluationParameters) -> dict:
     """Generate one recording and measure embeddings and denoiser on it; plain JSON values."""
-    from ...simulation.recordings import generate_recording
+    from ...simulation.recordings.recordings import generate_recording
 
     started = time.perf_counter()
     truth = generate_recording(recording_parameters)
@@ -138,7 +138,7 @@ def _known_fields(config_changes: dict) -> dict:
 
 def _other_rates(recording_parameters, parameters: EvaluationParameters) -> dict:
     """The same units recorded at other rates: on small probes alone, where recordings are quickly made."""
-    from ...simulation.recordings import generate_recording
+    from ...simulation.recordings.recordings import generate_recording
 
     variants = {}
     for rate in RATES_HZ if recording_parameters.num_units <= MOST_UNITS_FOR_RATES else ():

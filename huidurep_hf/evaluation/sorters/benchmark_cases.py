@@ -31,8 +31,8 @@ def condition_cases(conditions, seeds) -> list[BenchmarkCase]:
     Raises:
         ValueError: no condition has that name.
     """
-    from ...simulation.benchmark_conditions import BENCHMARK_CONDITIONS
-    from ...simulation.recordings import generate_recording
+    from ...simulation.recordings.benchmark_conditions import BENCHMARK_CONDITIONS
+    from ...simulation.recordings.recordings import generate_recording
 
     unknown = sorted(set(conditions) - set(BENCHMARK_CONDITIONS))
     if unknown:
@@ -54,7 +54,7 @@ def hybrid_case(recording, seed: int) -> BenchmarkCase:
         recording: SpikeInterface recording with a probe.
         seed: of the added units.
     """
-    from ...simulation.hybrid import HybridParameters, hybrid_recording
+    from ...simulation.recordings.hybrid import HybridParameters, hybrid_recording
 
     parameters = HybridParameters(seed=seed)
     # By what it holds and not by where it lies.

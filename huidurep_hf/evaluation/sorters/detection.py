@@ -21,7 +21,7 @@ def detection_recall(truth) -> pd.DataFrame:
     A spike is detected if a peak lies within 0.4 ms of it and 75 µm of the channel on which its unit is largest.
 
     Args:
-        truth: [`~huidurep_hf.simulation.injection.GroundTruthRecording`] of one segment, in tissue at rest.
+        truth: [`~huidurep_hf.simulation.recordings.injection.GroundTruthRecording`] of one segment, in tissue at rest.
 
     Returns:
         `pandas.DataFrame` with one row per unit: `snr`, `num_spikes`, and `detected`, a share of 1.

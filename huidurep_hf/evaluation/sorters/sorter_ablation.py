@@ -171,7 +171,11 @@ def ablate_sorter(model: str, output, *, seeds, arms=None, conditions=None, prog
     Raises:
         ValueError: an unknown arm or condition, or a file of another model.
     """
-    from ...simulation.recordings import SORTER_DEVELOPMENT_CONDITIONS, RecordingParameters, generate_recording
+    from ...simulation.recordings.recordings import (
+        SORTER_DEVELOPMENT_CONDITIONS,
+        RecordingParameters,
+        generate_recording,
+    )
 
     arms, conditions = list(arms or ARMS), list(conditions or SORTER_DEVELOPMENT_CONDITIONS)
     _refuse_unknown(arms, ARMS, "arms")

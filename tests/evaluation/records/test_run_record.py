@@ -85,8 +85,8 @@ def test_sources_have_a_hash_of_names_and_texts(tmp_path):
 def test_recordings_described_before_a_field_was_added_are_the_same():
     from dataclasses import replace
 
-    from huidurep_hf.simulation.firing import FiringPattern
-    from huidurep_hf.simulation.recordings import RECORDING_CONDITIONS
+    from huidurep_hf.simulation.recordings.firing import FiringPattern
+    from huidurep_hf.simulation.recordings.recordings import RECORDING_CONDITIONS
 
     parameters = RECORDING_CONDITIONS["tetrode"]
     assert "pattern" not in plain(parameters) and plain(parameters)["drift_um"] is None

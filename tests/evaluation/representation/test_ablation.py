@@ -9,7 +9,7 @@ from huidurep_hf.evaluation.representation import ablation
 from huidurep_hf.evaluation.representation.ablation import AblationParameters, ablate, ablation_table
 from huidurep_hf.pretraining.arguments import PretrainingArguments
 from huidurep_hf.pretraining.trainer import Pretrainer
-from huidurep_hf.simulation.recordings import RECORDING_CONDITIONS
+from huidurep_hf.simulation.recordings.recordings import RECORDING_CONDITIONS
 
 
 @pytest.fixture

@@ -12,7 +12,7 @@ from huidurep_hf.evaluation.representation.adaptation import (
     evaluate_adaptation,
     nearest_units,
 )
-from huidurep_hf.simulation.recordings import RECORDING_CONDITIONS
+from huidurep_hf.simulation.recordings.recordings import RECORDING_CONDITIONS
 
 FEW = AdaptationParameters(max_spikes=300, num_steps=2, num_pairs=16)
 CONDITIONS = {"tetrode": RECORDING_CONDITIONS["tetrode"]}

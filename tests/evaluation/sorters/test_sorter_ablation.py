@@ -8,7 +8,7 @@ from huidurep_hf.evaluation.sorters import sorter_ablation
 from huidurep_hf.evaluation.sorters.sorter_ablation import AblatedSorter, Arm, ablate_sorter, sorter_ablation_table
 from huidurep_hf.recording.preprocessing.preparation import prepare
 from huidurep_hf.recording.spikes.detection import detect
-from huidurep_hf.simulation import recordings
+from huidurep_hf.simulation.recordings import recordings
 from huidurep_hf.sorting.parameters import SortingParameters
 from huidurep_hf.sorting.sorter import SpikeSorter
 

@@ -1,0 +1,1 @@
+"""Ground-truth recordings: templates, spike trains and noise."""
