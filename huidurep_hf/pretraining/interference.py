@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from .random_draws import happens, uniform
+from .view_draws import happens, uniform
 
 if TYPE_CHECKING:
     from .view_parameters import Spikes, ViewParameters

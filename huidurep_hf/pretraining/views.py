@@ -12,10 +12,10 @@ from dataclasses import replace
 import torch
 
 from .interference import interfering_spikes
-from .noise import draw_noise
-from .random_draws import happens, uniform
+from .view_draws import happens, uniform
+from .view_noise import draw_noise
 from .view_parameters import Spikes, View, ViewParameters
-from .whitening import Whitening, draw_whitening
+from .view_whitening import Whitening, draw_whitening
 
 LONGEST_SHIFT = 23
 """Zero samples added to a waveform before it is shifted; with the dataset's 121 they make 144, a quick FFT."""

@@ -8,8 +8,9 @@ import torch
 
 from huidurep_hf import HuiduRepConfig
 from huidurep_hf.pretraining.interference import interfering_spikes
-from huidurep_hf.pretraining.noise import draw_noise, spatial_covariance
+from huidurep_hf.pretraining.view_noise import draw_noise, spatial_covariance
 from huidurep_hf.pretraining.view_parameters import Spikes, ViewParameters
+from huidurep_hf.pretraining.view_whitening import draw_whitening
 from huidurep_hf.pretraining.views import (
     SpikeViews,
     crop_channels,
@@ -19,7 +20,6 @@ from huidurep_hf.pretraining.views import (
     misplace_peak,
     shift_in_time,
 )
-from huidurep_hf.pretraining.whitening import draw_whitening
 from huidurep_hf.recording.preprocessing.whitening import prediction_error_filter, samples_per_independent_one
 
 QUIET = ViewParameters(

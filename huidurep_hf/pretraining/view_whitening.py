@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..recording.preprocessing.whitening import PREDICTION_MS, RELATIVE_FLOOR
-from .noise import noise_power
-from .random_draws import uniform
+from .view_draws import uniform
+from .view_noise import noise_power
 
 if TYPE_CHECKING:
     from .view_parameters import ViewParameters
