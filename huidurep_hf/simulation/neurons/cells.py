@@ -74,7 +74,8 @@ def _simulate_in_processes(names: list[str], cache_dir: Path, progress: bool) ->
 
 def _simulate_in_process(name: str, cache_dir: Path) -> None:
     code = (
-        "import sys; from pathlib import Path; from huidurep_hf.simulation.neurons.cell_simulation import simulate_cell; "
+        "import sys; from pathlib import Path; "
+        "from huidurep_hf.simulation.neurons.cell_simulation import simulate_cell; "
         "simulate_cell(sys.argv[1], Path(sys.argv[2])).save(Path(sys.argv[2]) / 'cells' / f'{sys.argv[1]}.npz')"
     )
     run = subprocess.run([sys.executable, "-c", code, name, str(cache_dir)], capture_output=True, text=True)
