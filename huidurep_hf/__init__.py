@@ -7,13 +7,13 @@ sorting begins.
 
 from importlib import import_module
 
-from .checkpoints import checkpoint_path, install_checkpoints, list_checkpoints, resolve_checkpoint
+from .hub.checkpoints import checkpoint_path, install_checkpoints, list_checkpoints, resolve_checkpoint
+from .integrations.registration import register
 from .model.configuration_huidurep import HuiduRepConfig
 from .model.feature_extraction_huidurep import HuiduRepFeatureExtractor
 from .model.modeling_huidurep import HuiduRepModel
 from .model.pretraining_huidurep import HuiduRepForPreTraining
 from .model.resolving_huidurep import CheckpointResolvingMixin
-from .registration import register
 
 __version__ = "0.1.0"
 

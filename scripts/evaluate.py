@@ -1,7 +1,7 @@
 """Print and save every figure of a model's card: embeddings at true spike times and denoiser, on held-out recordings.
 
 python scripts/evaluate.py --model huidurep/base --output results/base.json
-python scripts/evaluate.py --model huidurep_hf/checkpoints/base --output model_cards/base/evaluation.json --card
+python scripts/evaluate.py --model huidurep_hf/hub/checkpoints/base --output model_cards/base/evaluation.json --card
 """
 
 import argparse
@@ -10,7 +10,7 @@ import sys
 
 from huidurep_hf.evaluation.records.tables import report
 from huidurep_hf.evaluation.representation.report import EvaluationParameters, evaluate
-from huidurep_hf.model_card import write_model_card
+from huidurep_hf.hub.model_card import write_model_card
 from huidurep_hf.pretraining.arguments import parse_overrides
 from huidurep_hf.simulation.recordings.recordings import RECORDING_CONDITIONS
 

@@ -9,9 +9,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from huidurep_hf.checkpoints import list_checkpoints
+from huidurep_hf.hub.checkpoints import list_checkpoints
+from huidurep_hf.hub.publishing import gather_repository, push_repository
 from huidurep_hf.model.integrity_huidurep import hash_file
-from huidurep_hf.publishing import gather_repository, push_repository
 
 
 def main():

@@ -11,9 +11,9 @@ from spikeinterface.core import NumpySorting
 
 from huidurep_hf import HuiduRepFeatureExtractor, HuiduRepModel
 from huidurep_hf.adaptation import AdaptationParameters, adapt
-from huidurep_hf.checkpoints import resolve_checkpoint
 from huidurep_hf.evaluation.representation.features import model_features
 from huidurep_hf.evaluation.representation.spikes import true_spikes
+from huidurep_hf.hub.checkpoints import resolve_checkpoint
 from huidurep_hf.simulation.recordings.recordings import example_recording
 
 SCRIPT = Path(__file__).parents[1] / "scripts" / "adapt.py"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from transformers.utils import cached_file
 
-from ..checkpoints import resolve_checkpoint
+from ..hub.checkpoints import resolve_checkpoint
 
 TRAINING_FILE = "training.json"
 UNKNOWN_DATA = {"licenses": ["unknown"], "neurons": ["unknown"], "probes": ["unknown"]}

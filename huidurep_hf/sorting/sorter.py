@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-from ..checkpoints import resolve_checkpoint
+from ..hub.checkpoints import resolve_checkpoint
 from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
 from ..model.modeling_huidurep import HuiduRepModel
 from ..recording.motion.following import check_motion, follow_motion

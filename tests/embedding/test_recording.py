@@ -6,7 +6,7 @@ import pytest
 from spikeinterface.core import NumpyRecording, generate_ground_truth_recording
 
 from huidurep_hf import HuiduRepFeatureExtractor, HuiduRepModel
-from huidurep_hf.command_line import main
+from huidurep_hf.cli.main import main
 from huidurep_hf.embedding.recording import embed_recording
 
 

@@ -4,7 +4,7 @@ from datasets import load_dataset
 from transformers import pipeline
 
 from huidurep_hf import HuiduRepFeatureExtractor, HuiduRepModel
-from huidurep_hf.command_line import main
+from huidurep_hf.cli.main import main
 from huidurep_hf.embedding.spikes import embed_dataset
 from huidurep_hf.pretraining.dataset import load_spikes
 

@@ -10,7 +10,7 @@ import pytest
 from huggingface_hub import ModelCard
 
 from huidurep_hf import checkpoint_path
-from huidurep_hf.publishing import check_publishable, gather_repository
+from huidurep_hf.hub.publishing import check_publishable, gather_repository
 
 from ..hub_server import HubServer
 from .hub_process import run_with_hub

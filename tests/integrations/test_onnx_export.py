@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from huidurep_hf import HuiduRepModel
-from huidurep_hf.export import INPUTS, compare, export_onnx, export_program
+from huidurep_hf.integrations.onnx_export import INPUTS, compare, export_onnx, export_program
 
 KINDS = {
     "channel": {},
@@ -56,7 +56,7 @@ def test_an_onnx_file_of_any_number_of_spikes_and_channels(model, tmp_path):
 def test_a_file_that_deviates_is_not_left(build_tiny, tmp_path, monkeypatch):
     pytest.importorskip("onnxscript")
     model = build_tiny(HuiduRepModel, num_hidden_layers=1, num_decoder_layers=0)
-    monkeypatch.setattr("huidurep_hf.export.compare", lambda *_: float("nan"))
+    monkeypatch.setattr("huidurep_hf.integrations.onnx_export.compare", lambda *_: float("nan"))
     with pytest.raises(ValueError, match="deviates"):
         export_onnx(model, tmp_path / "model.onnx")
     assert not list(tmp_path.iterdir())

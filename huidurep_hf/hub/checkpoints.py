@@ -11,7 +11,7 @@ from huggingface_hub import constants, snapshot_download
 from huggingface_hub.errors import GatedRepoError, LocalEntryNotFoundError, RepositoryNotFoundError
 from huggingface_hub.file_download import repo_folder_name
 
-from .model.repository_huidurep import EXTRACTOR_CODE, MODEL_CODE, PIPELINE_CODE, name_code, write_code
+from ..model.repository_huidurep import EXTRACTOR_CODE, MODEL_CODE, PIPELINE_CODE, name_code, write_code
 
 logger = logging.getLogger(__name__)
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from .recording.sources.arguments import add_layout, open_recording
+from ..recording.sources.arguments import add_layout, open_recording
 
 SPIKE_DATASET_FILE = "dataset_infos.json"
 
@@ -47,9 +47,9 @@ def add_model_commands(commands, common, default_model):
 def _embed(options):
     import torch
 
-    from .checkpoints import resolve_checkpoint
-    from .model.feature_extraction_huidurep import HuiduRepFeatureExtractor
-    from .model.modeling_huidurep import HuiduRepModel
+    from ..hub.checkpoints import resolve_checkpoint
+    from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
+    from ..model.modeling_huidurep import HuiduRepModel
 
     if options.output.exists() and not options.overwrite:
         raise FileExistsError(f"{options.output} exists already; choose another file, or add --overwrite.")
@@ -68,8 +68,8 @@ def _embed(options):
 
 
 def _embed_dataset(options, model, feature_extractor):
-    from .embedding.spikes import embed_dataset
-    from .pretraining.dataset import load_spikes
+    from ..embedding.spikes import embed_dataset
+    from ..pretraining.dataset import load_spikes
 
     spikes, _ = load_spikes(options.source, options.split)
     spikes = embed_dataset(
@@ -82,7 +82,7 @@ def _embed_dataset(options, model, feature_extractor):
 
 
 def _embed_recording(options, model, feature_extractor):
-    from .embedding.recording import embed_recording
+    from ..embedding.recording import embed_recording
 
     return embed_recording(
         open_recording(options.source, options),
@@ -96,7 +96,7 @@ def _embed_recording(options, model, feature_extractor):
 
 
 def _card(options):
-    from .model_card import write_model_card
+    from ..hub.model_card import write_model_card
 
     card = write_model_card(
         options.folder,
@@ -109,8 +109,8 @@ def _card(options):
 
 
 def _export(options):
-    from .export import export_onnx
-    from .model.modeling_huidurep import HuiduRepModel
+    from ..integrations.onnx_export import export_onnx
+    from ..model.modeling_huidurep import HuiduRepModel
 
     model = HuiduRepModel.from_pretrained(options.model, revision=options.revision)
     deviation = export_onnx(model, options.output)

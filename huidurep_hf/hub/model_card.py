@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-MODEL_CARDS_FOLDER = Path(__file__).parents[1] / "model_cards"
+MODEL_CARDS_FOLDER = Path(__file__).parents[2] / "model_cards"
 CELL_MODEL_LICENSE = "cc-by-nc-sa-4.0"
 OPEN_LICENSE = "apache-2.0"
 TAGS = ["spike-sorting", "neuroscience", "electrophysiology", "huidurep"]
@@ -36,10 +36,10 @@ def write_model_card(folder, results_json, training_json=None, *, benchmark_json
     """
     from huggingface_hub import ModelCard
 
+    from ..evaluation.sorters.benchmark import benchmark_table
+    from ..evaluation.sorters.benchmark_lead import lead_table
+    from ..evaluation.sorters.benchmark_plots import draw_benchmark
     from .card_plots import draw_card_plots
-    from .evaluation.sorters.benchmark import benchmark_table
-    from .evaluation.sorters.benchmark_lead import lead_table
-    from .evaluation.sorters.benchmark_plots import draw_benchmark
 
     folder = Path(folder)
     if not (folder / "config.json").exists():
@@ -77,8 +77,8 @@ def check_figures(results: dict, folder):
     Raises:
         ValueError: naming what is missing.
     """
-    from .evaluation.records.run_record import hash_weights
-    from .model.modeling_huidurep import HuiduRepModel
+    from ..evaluation.records.run_record import hash_weights
+    from ..model.modeling_huidurep import HuiduRepModel
 
     rows = results.get("rows") or []
     if not rows:
@@ -148,10 +148,10 @@ def card_metadata(model_id: str, results: dict, license: str):
 
 
 def _card_values(model_id, folder, results, training) -> dict:
-    from .evaluation.records.tables import report
-    from .model.configuration_huidurep import HuiduRepConfig
-    from .simulation.electrodes.probes import HELD_OUT_PROBES
-    from .simulation.neurons.cells import HELD_OUT_CELLS
+    from ..evaluation.records.tables import report
+    from ..model.configuration_huidurep import HuiduRepConfig
+    from ..simulation.electrodes.probes import HELD_OUT_PROBES
+    from ..simulation.neurons.cells import HELD_OUT_CELLS
 
     description = MODEL_CARDS_FOLDER / model_id.split("/")[-1] / "description.md"
     config = HuiduRepConfig.from_pretrained(folder)
@@ -179,7 +179,7 @@ def _card_values(model_id, folder, results, training) -> dict:
 
 def _read_benchmark(benchmark_json, results) -> list[dict]:
     """Rows of the benchmark; those of our sorter must be of the weights that the figures are of."""
-    from .evaluation.sorters.sorting_process import OUR_SORTER
+    from ..evaluation.sorters.sorting_process import OUR_SORTER
 
     rows = _read(benchmark_json, "benchmark rows; make them with scripts/benchmark.py")["rows"]
     given = {row["model_sha256"] for row in rows if row["sorter"] == OUR_SORTER}

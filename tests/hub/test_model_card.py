@@ -9,12 +9,12 @@ from huggingface_hub import ModelCard
 from huggingface_hub.repocard_data import eval_results_to_model_index, model_index_to_eval_results
 
 from huidurep_hf import HuiduRepModel, checkpoint_path
-from huidurep_hf.command_line import main
+from huidurep_hf.cli.main import main
 from huidurep_hf.evaluation.records.run_record import describe_environment, hash_weights
 from huidurep_hf.evaluation.records.tables import comparison_table
-from huidurep_hf.model_card import write_model_card
+from huidurep_hf.hub.model_card import write_model_card
 
-CARDS = Path(__file__).parents[1] / "model_cards"
+CARDS = Path(__file__).parents[2] / "model_cards"
 METHODS = ("PCA-32", "PCA, 5 aligned channels", "model", "model + location")
 
 

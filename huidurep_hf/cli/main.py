@@ -9,8 +9,8 @@ import warnings
 from dataclasses import fields
 from pathlib import Path
 
+from ..recording.sources.arguments import add_layout, open_recording
 from .model_commands import add_model_commands
-from .recording.sources.arguments import add_layout, open_recording
 
 USER_ERRORS = (ValueError, TypeError, OSError, ImportError)
 DEFAULT_MODEL = "huidurep/base"
@@ -88,7 +88,7 @@ def _add_output(parser):
 
 
 def _add_parameters(parser):
-    from .sorting.parameters import SortingParameters
+    from ..sorting.parameters import SortingParameters
 
     group = parser.add_argument_group("method")
     for parameter in fields(SortingParameters):
@@ -105,7 +105,7 @@ def _add_parameters(parser):
 
 
 def _sort(options):
-    from .sorting.output.result import check_output_folder
+    from ..sorting.output.result import check_output_folder
 
     parameters = _parameters(options)
     check_output_folder(options.output, options.overwrite)
@@ -115,9 +115,9 @@ def _sort(options):
 
 
 def _example(options):
-    from .evaluation.sorters.ground_truth import score_sorting
-    from .simulation.recordings.examples import example_recording
-    from .sorting.output.result import check_output_folder
+    from ..evaluation.sorters.ground_truth import score_sorting
+    from ..simulation.recordings.examples import example_recording
+    from ..sorting.output.result import check_output_folder
 
     parameters = _parameters(options)
     check_output_folder(options.output, options.overwrite)
@@ -133,14 +133,14 @@ def _example(options):
 
 
 def _parameters(options):
-    from .sorting.parameters import SortingParameters
+    from ..sorting.parameters import SortingParameters
 
     names = [parameter.name for parameter in fields(SortingParameters)]
     return SortingParameters.from_dict({name: getattr(options, name) for name in names if hasattr(options, name)})
 
 
 def _run_sorter(recording, parameters, options):
-    from .sorting.sorter import SpikeSorter
+    from ..sorting.sorter import SpikeSorter
 
     start = time.perf_counter()
     sorter = SpikeSorter.from_pretrained(options.model, revision=options.revision, device=options.device)
@@ -167,14 +167,14 @@ def _print_summary(result, seconds, output):
 
 
 def _install_checkpoints(options):
-    from .checkpoints import install_checkpoints
+    from ..hub.checkpoints import install_checkpoints
 
     for name, folder in install_checkpoints(options.cache_dir).items():
         print(f"{name}  {folder}")
 
 
 def _list_checkpoints(options):
-    from .checkpoints import list_checkpoints
+    from ..hub.checkpoints import list_checkpoints
 
     for name, folder in list_checkpoints().items():
         print(f"{name}  {folder}")

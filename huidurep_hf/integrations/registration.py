@@ -8,12 +8,12 @@ from importlib.util import find_spec
 from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, AutoModelForPreTraining
 from transformers.pipelines import PIPELINE_REGISTRY
 
-from .model.configuration_huidurep import HuiduRepConfig
-from .model.embedding_pipeline_huidurep import SpikeEmbeddingPipeline
-from .model.feature_extraction_huidurep import HuiduRepFeatureExtractor
-from .model.modeling_huidurep import HuiduRepModel
-from .model.pretraining_huidurep import HuiduRepForPreTraining
-from .model.sorting_pipeline_huidurep import SpikeSortingPipeline
+from ..model.configuration_huidurep import HuiduRepConfig
+from ..model.embedding_pipeline_huidurep import SpikeEmbeddingPipeline
+from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
+from ..model.modeling_huidurep import HuiduRepModel
+from ..model.pretraining_huidurep import HuiduRepForPreTraining
+from ..model.sorting_pipeline_huidurep import SpikeSortingPipeline
 
 SORTERS_MODULE = "spikeinterface.sorters"
 PIPELINES = {"spike-sorting": SpikeSortingPipeline, "spike-embedding": SpikeEmbeddingPipeline}

@@ -3,7 +3,7 @@
 import shutil
 from pathlib import Path
 
-from .model.repository_huidurep import EXTRACTOR_CODE, MODEL_CODE, PIPELINE_CODE, name_code, write_code
+from ..model.repository_huidurep import EXTRACTOR_CODE, MODEL_CODE, PIPELINE_CODE, name_code, write_code
 
 # Nothing else of a folder is uploaded: no optimiser states, no logs, no pickles.
 PUBLISHED = ("*.safetensors", "*.safetensors.index.json", "config.json", "preprocessor_config.json", "training.json")
@@ -47,9 +47,9 @@ def check_publishable(folder):
     """
     from huggingface_hub import ModelCard
 
-    from .evaluation.records.run_record import hash_weights
-    from .model.feature_extraction_huidurep import HuiduRepFeatureExtractor
-    from .model.modeling_huidurep import HuiduRepModel
+    from ..evaluation.records.run_record import hash_weights
+    from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
+    from ..model.modeling_huidurep import HuiduRepModel
 
     folder = Path(folder)
     needed = ("config.json", "preprocessor_config.json", "README.md")

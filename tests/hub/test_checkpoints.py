@@ -4,8 +4,9 @@ import sys
 import pytest
 
 import huidurep_hf
-from huidurep_hf import checkpoints, install_checkpoints, list_checkpoints
-from huidurep_hf.checkpoints import checkpoint_path, resolve_checkpoint
+from huidurep_hf import install_checkpoints, list_checkpoints
+from huidurep_hf.hub import checkpoints
+from huidurep_hf.hub.checkpoints import checkpoint_path, resolve_checkpoint
 
 
 def run_fresh(code, **environment):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from spikeinterface.core import generate_ground_truth_recording
 
-from huidurep_hf.command_line import main
+from huidurep_hf.cli.main import main
 
 RAW_FLAGS = ["--sampling-rate", "20000", "--num-channels", "4", "--dtype", "int16", "--probe", "tetrode"]
 

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from spikeinterface.sorters import BaseSorter
 from spikeinterface.sorters.sorterlist import sorter_dict, sorter_full_list
 
-from .sorting.parameters import SortingParameters
+from ..sorting.parameters import SortingParameters
 
 RESULT_FOLDER = "result"
 
@@ -61,7 +61,7 @@ class HuiduRepSorter(BaseSorter):
 
     @classmethod
     def _run_from_folder(cls, sorter_output_folder, params, verbose):
-        from .sorting.sorter import SpikeSorter
+        from ..sorting.sorter import SpikeSorter
 
         model, parameters = _split(params)
         recording = cls.load_recording_from_folder(sorter_output_folder.parent)
@@ -72,7 +72,7 @@ class HuiduRepSorter(BaseSorter):
 
     @classmethod
     def _get_result_from_folder(cls, sorter_output_folder):
-        from .sorting.output.result import SortingResult
+        from ..sorting.output.result import SortingResult
 
         return SortingResult.load(sorter_output_folder / RESULT_FOLDER).sorting
 

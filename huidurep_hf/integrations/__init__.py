@@ -1,0 +1,1 @@
+"""The model and the sorter as other libraries know them: transformers, SpikeInterface, ONNX."""
