@@ -6,7 +6,6 @@ import os
 import sys
 import time
 import warnings
-from dataclasses import fields
 from pathlib import Path
 
 from ..recording.sources.arguments import add_layout, open_recording
@@ -85,23 +84,41 @@ def _add_output(parser):
     parser.add_argument("--model", default=DEFAULT_MODEL, help="hub name or folder (default: %(default)s)")
     parser.add_argument("--revision", help="revision of the model on the hub")
     parser.add_argument("--device", help="cpu, cuda, ... (default: a GPU where there is one)")
+    parser.add_argument("--num-workers", type=int, metavar="N", help="threads that share the work (default: all cores)")
+    parser.add_argument(
+        "--scratch-folder",
+        type=Path,
+        metavar="FOLDER",
+        help="where preprocessed traces of a long recording lie meanwhile (default: beside OUT)",
+    )
 
 
 def _add_parameters(parser):
     from ..sorting.parameters import SortingParameters
 
     group = parser.add_argument_group("method")
-    for parameter in fields(SortingParameters):
+    for parameter in SortingParameters.list_settings():
+        if parameter.metadata["expert"]:
+            continue
         kind = int if parameter.type == int | None else parameter.type
         default = "automatic" if parameter.default is None else parameter.default
+        unit = f", {parameter.metadata['unit']}" if parameter.metadata["unit"] else ""
         group.add_argument(
             "--" + parameter.name.replace("_", "-"),
             type=kind,
             choices=parameter.metadata["choices"],
             default=argparse.SUPPRESS,
             metavar=None if parameter.metadata["choices"] else kind.__name__.upper(),
-            help=f"{parameter.metadata['description']} (default: {default})".replace("%", "%%"),
+            help=f"{parameter.metadata['description']}{unit} (default: {default})".replace("%", "%%"),
         )
+    group.add_argument(
+        "--set",
+        nargs="+",
+        action="extend",
+        default=[],
+        metavar="NAME=VALUE",
+        help="any setting by its name, also those without a flag of their own",
+    )
 
 
 def _sort(options):
@@ -133,10 +150,26 @@ def _example(options):
 
 
 def _parameters(options):
+    from ..settings import refuse_unknown
     from ..sorting.parameters import SortingParameters
 
-    names = [parameter.name for parameter in fields(SortingParameters)]
-    return SortingParameters.from_dict({name: getattr(options, name) for name in names if hasattr(options, name)})
+    settings = {parameter.name: parameter for parameter in SortingParameters.list_settings()}
+    values = {name: getattr(options, name) for name in settings if hasattr(options, name)}
+    for given in options.set:
+        name, separator, text = given.partition("=")
+        if not separator:
+            raise ValueError(f"Got --set {given!r}; NAME=VALUE is needed.")
+        refuse_unknown([name], list(settings))
+        values[name] = _value(settings[name], text)
+    return SortingParameters.from_dict(values)
+
+
+def _value(parameter, text):
+    kind = int if parameter.type == int | None else parameter.type
+    try:
+        return kind(text)
+    except ValueError:
+        raise ValueError(f"Got --set {parameter.name}={text}; {kind.__name__} is needed.") from None
 
 
 def _run_sorter(recording, parameters, options):
@@ -150,6 +183,8 @@ def _run_sorter(recording, parameters, options):
         output_folder=options.output,
         overwrite=options.overwrite,
         progress=not options.quiet,
+        num_workers=options.num_workers,
+        scratch_folder=options.scratch_folder,
     )
     return result, time.perf_counter() - start
 

@@ -7,7 +7,8 @@ import torch
 
 from ..model.feature_extraction_huidurep import KERNEL_HALF_WIDTH
 from ..recording.spikes.neighborhood import find_neighborhoods
-from ..recording.spikes.waveforms import iterate_waveforms
+from ..recording.spikes.waveforms import batch_ranges, iterate_waveforms
+from ..workers import Workers
 
 
 @dataclass(frozen=True)
@@ -32,31 +33,35 @@ class EmbeddedBatch:
     locations: np.ndarray | None
 
 
-@torch.no_grad()
-def embed_peaks(model, feature_extractor, prepared, peaks, *, batch_size=512):
+def embed_peaks(model, feature_extractor, prepared, peaks, *, batch_size: int = 512, workers: Workers | None = None):
     """Yield [`EmbeddedBatch`] of consecutive peaks; computed on the model's device and in its precision.
 
     Args:
         model: HuiduRep model.
         feature_extractor: its feature extractor.
         prepared: [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
-        peaks: structured array of peaks, sorted by segment and sample.
+        peaks: table of peaks, sorted by segment and sample.
         batch_size: most spikes in one pass.
+        workers: who share the batches; this thread if left out.
     """
     if len(peaks) == 0:
         return
     rate = prepared.recording.get_sampling_frequency()
     num_before, num_after = window_around_peak(feature_extractor, rate)
-    batches = iterate_waveforms(
-        prepared.recording,
-        peaks,
-        find_neighborhoods(prepared.positions, prepared.groups, feature_extractor.num_channels),
-        prepared.noise_levels,
-        num_before=num_before,
-        num_after=num_after,
-        batch_size=batch_size,
-    )
-    for batch in batches:
+    neighborhoods = find_neighborhoods(prepared.positions, prepared.shanks, feature_extractor.num_channels)
+
+    @torch.no_grad()
+    def embed(span):
+        first, last = span
+        (batch,) = iterate_waveforms(
+            prepared.recording,
+            peaks[first:last],
+            neighborhoods,
+            prepared.noise_levels,
+            num_before=num_before,
+            num_after=num_after,
+            batch_size=batch_size,
+        )
         features = feature_extractor(
             batch.waveforms,
             sampling_rate=rate,
@@ -68,14 +73,17 @@ def embed_peaks(model, feature_extractor, prepared, peaks, *, batch_size=512):
         )
         inputs = {name: value.to(device=model.device, dtype=model.dtype) for name, value in features.items()}
         output = model(**inputs)
-        yield EmbeddedBatch(
-            rows=slice(batch.first, batch.first + len(batch.waveforms)),
+        return EmbeddedBatch(
+            rows=slice(first, last),
             embeddings=output.embeddings.float().cpu().numpy(),
             peak_to_peak=np.ptp(output.denoised_waveforms.float().cpu().numpy(), axis=1) * batch.mask,
             positions=batch.positions,
             mask=batch.mask,
             locations=None if output.locations is None else output.locations.float().cpu().numpy(),
         )
+
+    spans = batch_ranges(prepared.recording, peaks, batch_size)
+    yield from map(embed, spans) if workers is None else workers.map(embed, spans)
 
 
 def window_around_peak(feature_extractor, sampling_rate):

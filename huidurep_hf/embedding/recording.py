@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
-from ..recording.preprocessing.preparation import prepare
+from ..recording.scan import prepare
+from ..recording.settings import DetectionSettings
 from ..recording.spikes.detection import detect
 from .peaks import embed_peaks
 
@@ -38,7 +39,7 @@ def embed_recording(
 
     path = Path(path)
     prepared = prepare(recording, seed=seed)
-    peaks = detect(prepared, threshold=detect_threshold)
+    peaks = detect(prepared, DetectionSettings(detect_threshold=detect_threshold))
     schema = _schema(model.config.embedding_size)
     partial = path.with_name(path.name + ".partial")
     model.eval()

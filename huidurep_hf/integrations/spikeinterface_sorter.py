@@ -1,6 +1,5 @@
 """Our sorter as one of SpikeInterface's: `run_sorter("huidurep", recording, folder=...)`, `SorterStudy` and others."""
 
-from dataclasses import fields
 from importlib.metadata import version
 
 from spikeinterface.sorters import BaseSorter
@@ -32,7 +31,7 @@ class HuiduRepSorter(BaseSorter):
     _default_params = {"model": "huidurep/base", **SortingParameters().to_dict()}
     _params_description = {
         "model": "checkpoint: hub name or folder",
-        **{parameter.name: parameter.metadata["description"] for parameter in fields(SortingParameters)},
+        **{parameter.name: parameter.metadata["description"] for parameter in SortingParameters.list_settings()},
     }
 
     @classmethod

@@ -1,26 +1,200 @@
-"""What a user may set: one typed, described list, from which the command line takes its flags."""
+"""What a user may set: one frozen settings class a stage, in the order of the stages, and all of them together."""
 
-import difflib
-import numbers
-from dataclasses import asdict, dataclass, field, fields
+from collections.abc import Mapping
+from dataclasses import Field, dataclass, fields
+from typing import Any
+
+from ..recording.settings import DetectionSettings, MotionSettings, PreprocessingSettings
+from ..settings import Settings, refuse_unknown, setting
 
 METHODS = ("auto", "gmm", "hdbscan")
-MOTION_CHOICES = ("auto", "on", "off")
-PEAK_SIGNS = ("neg", "pos", "both")
-
-
-def _parameter(default, description, *, low=None, high=None, choices=None):
-    metadata = {"description": description, "low": low, "high": high, "choices": choices}
-    return field(default=default, metadata=metadata)
 
 
 @dataclass(frozen=True)
+class LearningSettings(Settings):
+    """How much of a recording units are learned from."""
+
+    max_learned_peaks: int = setting(
+        200_000,
+        "units are learned from at most about this many detected peaks, taken from stretches that are spread over the"
+        " recording; all other spikes find their unit by template matching",
+        low=1000,
+        expert=True,
+    )
+    max_embedded_events: int = setting(
+        300_000,
+        "spikes beyond those that units are learned from are embedded only if all of them are fewer than this; others"
+        " have no embedding, and the place of their unit",
+        low=0,
+        expert=True,
+    )
+    batch_size: int = setting(512, "most spikes in one pass of the model", low=1)
+
+
+@dataclass(frozen=True)
+class ClusteringSettings(Settings):
+    """From embedded spikes to clusters."""
+
+    clustering: str = setting(
+        "auto",
+        "first split around each contact: auto and gmm by Gaussians, hdbscan by dense regions; with num_units, auto by"
+        " k-means of all spikes, gmm by one mixture of them, as published",
+        choices=METHODS,
+    )
+    num_units: int | None = setting(None, "exact number of units; found automatically if left out", low=1)
+    min_spikes_per_unit: int = setting(20, "smallest unit", low=2)
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.num_units is not None and self.clustering == "hdbscan":
+            raise ValueError(
+                f"Got num_units={self.num_units} with clustering={self.clustering!r}, which finds the number itself;"
+                " leave clustering out, or set clustering='gmm'."
+            )
+
+
+@dataclass(frozen=True)
+class MergingSettings(Settings):
+    """Which clusters and units are one neuron."""
+
+    min_valley: float = setting(
+        0.3,
+        "merge threshold, split (0) to merged (1): depth of the valley between two clusters that keeps them apart",
+        low=0.0,
+        high=1.0,
+    )
+
+
+@dataclass(frozen=True)
+class MatchingSettings(Settings):
+    """Template matching over the whole recording."""
+
+    template_matching: str = setting("on", "find overlapped and missed spikes of the units", choices=("on", "off"))
+    min_gain: float = setting(
+        20.0,
+        "twice the log likelihood ratio that makes a spike. Twice the log odds of no spike of this unit at this sample"
+        " are about 17: a unit of 5 Hz fires in one sample of 6000. Faint neurons around it are likelier than noise."
+        " 18 to 22 are alike on development recordings, 11 and 25 worse",
+        unit="noise variances",
+        low=1.0,
+        expert=True,
+    )
+    dead_time_ms: float = setting(
+        0.33, "one template has no second spike within this time", unit="ms", low=0.0, high=2.0, expert=True
+    )
+    min_norm: float = setting(
+        2.5,
+        "a template below this is not looked for: a third of the energy that is asked for",
+        unit="noise SD",
+        low=0.0,
+        expert=True,
+    )
+    matching_margin_ms: float = setting(
+        10.0, "a block is matched with this much more at both ends", unit="ms", low=3.0, high=100.0, expert=True
+    )
+    max_rank: int = setting(5, "temporal components of a template, at most", low=1, high=20, expert=True)
+    max_lost_energy: float = setting(
+        0.3,
+        "fewer components are taken where they lose less of a template than this",
+        unit="noise variances",
+        low=0.0,
+        expert=True,
+    )
+    num_shifts: int = setting(
+        5, "sub-sample shifts at which a spike is subtracted, from -1/2 to 1/2", low=1, high=17, expert=True
+    )
+    duplicate_ms: float = setting(
+        0.3, "spikes of one unit closer than this are one spike", unit="ms", low=0.0, high=2.0
+    )
+    min_gain_in_burst: float = setting(
+        14.0,
+        "least gain of a weakened spike in a burst, which is likelier than a spike elsewhere",
+        unit="noise variances",
+        low=1.0,
+        expert=True,
+    )
+    weakened: float = setting(0.65, "size of a spike late in a burst, of the template", low=0.1, high=1.0, expert=True)
+
+
+@dataclass(frozen=True)
+class ProbabilitySettings(Settings):
+    """How likely a spike is of its unit."""
+
+    scale_low: float = setting(0.75, "a spike may be smaller than its template by this", low=0.1, high=1.0, expert=True)
+    scale_high: float = setting(1.33, "and larger by this", low=1.0, high=10.0, expert=True)
+    reach_ms: float = setting(
+        0.13, "other templates are shifted by this much at most", unit="ms", low=0.0, high=1.0, expert=True
+    )
+    likelihood_weight: float = setting(
+        0.5,
+        "share of the log likelihood that is believed: noise is not Gaussian, and neurons are not their templates",
+        low=0.0,
+        high=1.0,
+        expert=True,
+    )
+
+
+@dataclass(frozen=True)
+class RejectionSettings(Settings):
+    """Which units are no neurons."""
+
+    min_excess: float = setting(
+        0.3,
+        "median of a unit's spikes above the matching threshold along its template. The tail of Gaussian noise has 0.15,"
+        " a unit whose average is at the threshold 0.67. In twice the noise templates that found nothing had 0.1 at most,"
+        " those of one neuron 0.39 and more",
+        unit="noise SD",
+        low=0.0,
+        expert=True,
+    )
+    min_excess_under_drift: float = setting(
+        0.5,
+        "the same for drifting templates: with 0.3 six development recordings had eight wrong units in place of six",
+        unit="noise SD",
+        low=0.0,
+        expert=True,
+    )
+    max_matchings: int = setting(
+        3,
+        "matched again this often at most after units are rejected, as these took spikes of others",
+        low=1,
+        expert=True,
+    )
+    min_snr: float = setting(
+        2.0, "a unit whose template is below this is not told from noise", unit="noise SD", low=0.0, expert=True
+    )
+
+
+@dataclass(frozen=True)
+class RunSettings(Settings):
+    """What makes a run repeat."""
+
+    seed: int = setting(0, "seed of everything random", low=0)
+
+
+STAGES: dict[str, type[Settings]] = {
+    "preprocessing": PreprocessingSettings,
+    "detection": DetectionSettings,
+    "motion_correction": MotionSettings,
+    "learning": LearningSettings,
+    "cluster": ClusteringSettings,
+    "merging": MergingSettings,
+    "matching": MatchingSettings,
+    "probability": ProbabilitySettings,
+    "rejection": RejectionSettings,
+    "run": RunSettings,
+}
+
+
 class SortingParameters:
-    """Parameters of the method; every field's metadata holds its description and limits.
+    """All settings of the method, each under its own name; [`STAGES`] lists them by stage.
+
+    Attributes:
+        preprocessing, detection, ...: the settings of each stage, by the names in [`STAGES`].
 
     Raises:
         TypeError: a value of the wrong type.
-        ValueError: a value outside its limits.
+        ValueError: a value outside its limits, or an unknown name.
 
     Example:
 
@@ -29,94 +203,47 @@ class SortingParameters:
 
     >>> SortingParameters(detect_threshold=6).detect_threshold
     6.0
+    >>> SortingParameters(detect_threshold=6).detection.detect_threshold
+    6.0
 
     ```
     """
 
-    freq_min_hz: float = _parameter(300.0, "lower end of the band-pass filter, Hz", low=1.0)
-    freq_max_hz: float = _parameter(6000.0, "upper end of the band-pass filter, Hz (at most 0.45 of the rate)", low=1.0)
-    min_channels_for_reference: int = _parameter(
-        16, "common median reference where every shank has this many channels", low=2
-    )
-    artifact_threshold: float = _parameter(
-        150.0,
-        "blank what is larger than so many SDs of noise on a quarter of the channels, four at least; 0: nothing",
-        low=0.0,
-    )
-    detect_threshold: float = _parameter(4.5, "detection threshold, in SDs of each channel's noise", low=1.0)
-    peak_sign: str = _parameter("neg", "sign of the peaks", choices=PEAK_SIGNS)
-    detect_radius_um: float = _parameter(75.0, "one peak is kept within this distance, µm", low=0.0)
-    exclude_sweep_ms: float = _parameter(0.5, "and within this time, ms", low=0.0, high=10.0)
-    motion: str = _parameter(
-        "auto", "follow the probe's drift: auto where the probe can show it", choices=MOTION_CHOICES
-    )
-    clustering: str = _parameter(
-        "auto",
-        "first split around each contact: auto and gmm by Gaussians, hdbscan by dense regions; with num_units, auto by"
-        " k-means of all spikes, gmm by one mixture of them, as published",
-        choices=METHODS,
-    )
-    num_units: int | None = _parameter(None, "exact number of units; found automatically if left out", low=1)
-    min_spikes_per_unit: int = _parameter(20, "smallest unit", low=2)
-    min_valley: float = _parameter(
-        0.3, "split (0) to merged (1): valley between two clusters that keeps them apart", low=0.0, high=1.0
-    )
-    template_matching: str = _parameter("on", "find overlapped and missed spikes of the units", choices=("on", "off"))
-    duplicate_ms: float = _parameter(0.3, "spikes of one unit closer than this are one spike, ms", low=0.0, high=2.0)
-    batch_size: int = _parameter(512, "most spikes in one pass of the model", low=1)
-    seed: int = _parameter(0, "seed of everything random", low=0)
+    def __init__(self, **values):
+        refuse_unknown(values, [one.name for one in self.list_settings()])
+        for stage, settings in STAGES.items():
+            own = {one.name: values[one.name] for one in fields(settings) if one.name in values}
+            object.__setattr__(self, stage, settings(**own))
 
-    def __post_init__(self):
-        for parameter in fields(self):
-            object.__setattr__(self, parameter.name, _checked(parameter, getattr(self, parameter.name)))
-        if self.num_units is not None and self.clustering == "hdbscan":
-            raise ValueError(
-                f"Got num_units={self.num_units} with clustering={self.clustering!r}, which finds the number itself;"
-                " leave clustering out, or set clustering='gmm'."
-            )
-        if self.freq_min_hz >= self.freq_max_hz:
-            raise ValueError(
-                f"Got freq_min_hz={self.freq_min_hz:g} and freq_max_hz={self.freq_max_hz:g}; the first must be smaller."
-            )
+    @staticmethod
+    def list_settings() -> list[Field]:
+        """Every setting as a dataclass field, in the order of the stages; its metadata describes it."""
+        return [one for settings in STAGES.values() for one in fields(settings)]
 
     @classmethod
-    def from_dict(cls, values):
-        """Make parameters from names and values, refusing unknown names with the nearest known one.
-
-        Args:
-            values: `dict` of names and values.
-
-        Raises:
-            ValueError: an unknown name.
-        """
-        known = [parameter.name for parameter in fields(cls)]
-        for name in values:
-            if name not in known:
-                nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
-                raise ValueError(f"Unknown parameter {name!r}; did you mean {nearest!r}? Known: {', '.join(known)}.")
+    def from_dict(cls, values: Mapping[str, Any]) -> "SortingParameters":
+        """Make parameters from names and values; raises as the class does."""
         return cls(**values)
 
-    def to_dict(self):
-        """Return the parameters as a plain dict."""
-        return asdict(self)
+    def to_dict(self) -> dict[str, Any]:
+        """Return all names and values as one plain dict."""
+        return {name: value for stage in STAGES for name, value in getattr(self, stage).to_dict().items()}
 
+    def __getattr__(self, name: str) -> Any:
+        for stage in STAGES:
+            settings = self.__dict__.get(stage)
+            if settings is not None and name in settings.__dataclass_fields__:
+                return getattr(settings, name)
+        raise AttributeError(f"{type(self).__name__} has no setting {name!r}")
 
-def _checked(parameter, value):
-    name, kind, limits = parameter.name, parameter.type, parameter.metadata
-    if value is None and kind == int | None:
-        return None
-    # NumPy's scalars are numbers, too.
-    wanted = {float: numbers.Real, int: numbers.Integral, int | None: numbers.Integral, str: str}[kind]
-    if isinstance(value, bool) or not isinstance(value, wanted):
-        raise TypeError(f"Got {name}={value!r}, a {type(value).__name__}; {_type_name(kind)} is needed.")
-    if limits["choices"] and value not in limits["choices"]:
-        raise ValueError(f"Got {name}={value!r}; choose from {', '.join(limits['choices'])}.")
-    low, high = limits["low"], limits["high"]
-    if (low is not None and not value >= low) or (high is not None and not value <= high):
-        span = f"at least {low:g}" if high is None else f"between {low:g} and {high:g}"
-        raise ValueError(f"Got {name}={value:g}; it must be {span}.")
-    return str(value) if kind is str else float(value) if kind is float else int(value)
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"Parameters are not changed; make new ones to set {name!r}.")
 
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, SortingParameters) and self.to_dict() == other.to_dict()
 
-def _type_name(kind):
-    return {float: "a number", int: "a whole number", int | None: "a whole number or None", str: "a string"}[kind]
+    def __hash__(self) -> int:
+        return hash(tuple(self.to_dict().items()))
+
+    def __repr__(self) -> str:
+        return f"SortingParameters({', '.join(f'{name}={value!r}' for name, value in self.to_dict().items())})"

@@ -1,26 +1,21 @@
-"""The sorter: a recording goes in, sorted spike trains come out. This file reads like the path between them."""
+"""The sorter: load a model, sort a recording, save the result."""
 
-import dataclasses
+from __future__ import annotations
+
 import logging
-import time
-from contextlib import contextmanager
+import tempfile
+from pathlib import Path
 
-import numpy as np
 import torch
 
 from ..hub.checkpoints import resolve_checkpoint
 from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
 from ..model.modeling_huidurep import HuiduRepModel
-from ..recording.motion.following import check_motion, follow_motion
-from ..recording.preprocessing.preparation import prepare
-from ..recording.preprocessing.whitening import whiten
-from ..recording.spikes.detection import check_sign, detect
-from .clustering.clusters import find_clusters
-from .embedded_spikes import embed_spikes
+from ..workers import Workers
 from .output.provenance import describe_run
 from .output.result import SortingResult, check_output_folder
 from .parameters import SortingParameters
-from .units import find_units
+from .pipeline import sort_recording
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -81,9 +76,17 @@ class SpikeSorter:
         """
         return self.sort(recording, **kwargs).sorting
 
-    @torch.no_grad()
     def sort(
-        self, recording, *, parameters=None, output_folder=None, overwrite=False, progress=False, **overrides
+        self,
+        recording,
+        *,
+        parameters: SortingParameters | None = None,
+        output_folder: str | Path | None = None,
+        overwrite: bool = False,
+        progress: bool = False,
+        num_workers: int | None = None,
+        scratch_folder: str | Path | None = None,
+        **overrides,
     ) -> SortingResult:
         """Sort a recording.
 
@@ -93,6 +96,10 @@ class SpikeSorter:
             output_folder: where the result is saved; nothing is written if left out, or if anything fails.
             overwrite: replace an earlier result in that folder.
             progress: show progress bars.
+            num_workers: threads that share the work; as many as there are cores if left out. The result is the same
+                for any number.
+            scratch_folder: where preprocessed traces lie for the time of the run if they are too many for memory; beside
+                the output folder if left out, or where temporary files go.
             overrides: parameters by name, in place of `parameters`.
 
         Returns:
@@ -107,90 +114,20 @@ class SpikeSorter:
         parameters = parameters or SortingParameters.from_dict(overrides)
         if output_folder is not None:
             check_output_folder(output_folder, overwrite)
-        seconds = {}
-        prepared, peaks, spikes = self._find_spikes(recording, parameters, seconds, progress)
-        with _timed(seconds, "whiten"):
-            whitened = self._whiten(prepared, parameters) if len(peaks) else prepared
-            # From here on the traces as recorded serve whitened only.
-            prepared = dataclasses.replace(prepared, unmoved=None)
-        with _timed(seconds, "cluster"):
-            clusters = find_clusters(spikes, peaks, whitened, parameters)
-            logger.info("cluster: %d clusters", clusters.labels.max(initial=-1) + 1)
-        with _timed(seconds, "match"):
-            units = find_units(clusters, peaks, prepared, whitened, parameters)
-            logger.info("match: %d units", len(units.templates))
-        with _timed(seconds, "embed matched"):
-            is_added = units.detected < 0
-            added = self._embed(prepared, units.peaks[is_added], parameters, progress)
-            rows = np.where(is_added, len(peaks) + np.cumsum(is_added) - 1, units.detected)
-            spikes = spikes.reordered(added, rows)
-        provenance = describe_run(recording, prepared, self, parameters, seconds)
-        result = SortingResult.from_events(recording, prepared, spikes, units, provenance)
+        if scratch_folder is None and output_folder is not None and Path(output_folder).parent.is_dir():
+            scratch_folder = Path(output_folder).parent
+        with tempfile.TemporaryDirectory(prefix=".huidurep-scratch-", dir=scratch_folder) as scratch:
+            found = sort_recording(
+                recording,
+                self.model,
+                self.feature_extractor,
+                parameters,
+                workers=Workers(num_workers),
+                scratch_folder=Path(scratch),
+                progress=progress,
+            )
+        provenance = describe_run(recording, found.prepared, self, parameters, found.seconds)
+        result = SortingResult.from_events(recording, found, provenance)
         if output_folder is not None:
             result.save(output_folder, overwrite=overwrite)
         return result
-
-    def _find_spikes(self, recording, parameters, seconds, progress):
-        """The prepared recording, its motion followed; its peaks; their embeddings."""
-        with _timed(seconds, "prepare"):
-            prepared = _prepare(recording, parameters)
-            check_motion(prepared, parameters.motion)
-            check_sign(prepared, **_of_detection(parameters))
-        peaks, spikes = self._detect_and_embed(prepared, parameters, seconds, progress)
-        with _timed(seconds, "motion"):
-            prepared = self._follow_motion(prepared, peaks, spikes, parameters)
-        if prepared.motion is not None:
-            # What was found tells where the tissue was; the spikes themselves are looked for where it is at rest.
-            peaks, spikes = self._detect_and_embed(prepared, parameters, seconds, progress)
-        return prepared, peaks, spikes
-
-    def _detect_and_embed(self, prepared, parameters, seconds, progress):
-        with _timed(seconds, "detect"):
-            peaks = _detect(prepared, parameters)
-            logger.info("detect: %d peaks", len(peaks))
-        with _timed(seconds, "embed"):
-            return peaks, self._embed(prepared, peaks, parameters, progress)
-
-    def _embed(self, prepared, peaks, parameters, progress):
-        return embed_spikes(
-            self.model, self.feature_extractor, prepared, peaks, batch_size=parameters.batch_size, progress=progress
-        )
-
-    def _follow_motion(self, prepared, peaks, spikes, parameters):
-        return follow_motion(prepared, peaks, spikes.locations_um, parameters.motion, seed=parameters.seed)
-
-    def _whiten(self, prepared, parameters):
-        return whiten(prepared, seed=parameters.seed)
-
-
-def _prepare(recording, parameters):
-    return prepare(
-        recording,
-        freq_min_hz=parameters.freq_min_hz,
-        freq_max_hz=parameters.freq_max_hz,
-        min_channels_for_reference=parameters.min_channels_for_reference,
-        artifact_threshold=parameters.artifact_threshold,
-        seed=parameters.seed,
-    )
-
-
-def _detect(prepared, parameters):
-    return detect(prepared, **_of_detection(parameters))
-
-
-def _of_detection(parameters):
-    return {
-        "threshold": parameters.detect_threshold,
-        "peak_sign": parameters.peak_sign,
-        "radius_um": parameters.detect_radius_um,
-        "exclude_sweep_ms": parameters.exclude_sweep_ms,
-    }
-
-
-@contextmanager
-def _timed(seconds, stage):
-    start = time.perf_counter()
-    yield
-    # A stage that is gone through twice has one sum.
-    seconds[stage] = round(seconds.get(stage, 0.0) + time.perf_counter() - start, 3)
-    logger.info("%s: %.1f s", stage, seconds[stage])

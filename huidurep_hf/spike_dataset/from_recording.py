@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tqdm import tqdm
 
-from ..recording.preprocessing.preparation import prepare
+from ..recording.scan import prepare
+from ..recording.settings import DetectionSettings, PreprocessingSettings
 from ..recording.spikes.alignment import align_spikes, find_main_channels
 from ..recording.spikes.detection import detect
 from ..recording.spikes.neighborhood import find_neighborhoods
@@ -85,9 +86,8 @@ def spikes_from_recording(
     """
     parameters = parameters or RecordedSpikesParameters()
     _check_sorting(recording, sorting)
-    prepared = prepare(
-        recording, freq_min_hz=parameters.freq_min_hz, freq_max_hz=parameters.freq_max_hz, seed=parameters.seed
-    )
+    band = PreprocessingSettings(freq_min_hz=parameters.freq_min_hz, freq_max_hz=parameters.freq_max_hz)
+    prepared = prepare(recording, band, seed=parameters.seed)
     peaks, unit_ids = _find_spikes(prepared, sorting, parameters)
     geometry = SpikeGeometry(unit="noise_sd", labelled=sorting is not None)
     path = _write_arrow(prepared, peaks, unit_ids, geometry, _names(recording, parameters), progress)
@@ -122,7 +122,7 @@ def _find_spikes(prepared, sorting, parameters) -> tuple[np.ndarray, np.ndarray]
     """Return peaks sorted by segment and sample, and the unit id of each."""
     random = np.random.default_rng(parameters.seed)
     if sorting is None:
-        peaks = detect(prepared, threshold=parameters.detect_threshold)
+        peaks = detect(prepared, DetectionSettings(detect_threshold=parameters.detect_threshold))
         peaks = peaks[_draw(len(peaks), parameters.max_spikes, random)]
         return peaks, np.arange(len(peaks))
     spikes = sorting.to_spike_vector().copy()
@@ -135,7 +135,7 @@ def _find_spikes(prepared, sorting, parameters) -> tuple[np.ndarray, np.ndarray]
     if len(spikes) == 0:
         return spikes, np.zeros(0, dtype="int64")
     noise_levels = prepared.noise_levels
-    searched = find_neighborhoods(prepared.positions, prepared.groups, CHANNELS_SEARCHED)
+    searched = find_neighborhoods(prepared.positions, prepared.shanks, CHANNELS_SEARCHED)
     main_channels = find_main_channels(prepared.recording, spikes, len(sorting.unit_ids), noise_levels)
     peaks = align_spikes(prepared.recording, spikes, main_channels, searched, noise_levels)
     order = np.lexsort((peaks["sample_index"], peaks["segment_index"]))

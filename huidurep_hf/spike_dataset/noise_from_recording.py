@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..recording.preprocessing.preparation import prepare
+from ..recording.scan import prepare
+from ..recording.settings import DetectionSettings, PreprocessingSettings
 from ..recording.spikes.detection import detect
 from ..recording.spikes.neighborhood import find_neighborhoods
 from .geometry import SpikeGeometry
@@ -66,12 +67,11 @@ def noise_from_recording(recording, parameters: NoiseParameters | None = None) -
     """
     parameters = parameters or NoiseParameters()
     random = np.random.default_rng(parameters.seed)
-    prepared = prepare(
-        recording, freq_min_hz=parameters.freq_min_hz, freq_max_hz=parameters.freq_max_hz, seed=parameters.seed
-    )
+    band = PreprocessingSettings(freq_min_hz=parameters.freq_min_hz, freq_max_hz=parameters.freq_max_hz)
+    prepared = prepare(recording, band, seed=parameters.seed)
     if prepared.recording is None:
         return _no_snippets(parameters)
-    peaks = detect(prepared, threshold=parameters.detect_threshold, peak_sign="both")
+    peaks = detect(prepared, DetectionSettings(detect_threshold=parameters.detect_threshold, peak_sign="both"))
     # A snippet has no trough; its first sample stands for one.
     shape = parameters.num_samples, parameters.num_channels, parameters.sampling_rate
     geometry = SpikeGeometry(*shape, peak_sample=0, unit="noise_sd", labelled=False)
@@ -84,7 +84,7 @@ def noise_from_recording(recording, parameters: NoiseParameters | None = None) -
     waveforms = np.zeros((len(starts), parameters.num_samples, parameters.num_channels), dtype="float32")
     for batch in iterate_resampled(prepared, starts, geometry):
         waveforms[batch.first : batch.first + len(batch.waveforms)] = batch.waveforms
-    neighborhoods = find_neighborhoods(prepared.positions, prepared.groups, parameters.num_channels)
+    neighborhoods = find_neighborhoods(prepared.positions, prepared.shanks, parameters.num_channels)
     channels = starts["channel_index"]
     order = np.argsort(channels, kind="stable")
     return NoiseSnippets(
@@ -115,7 +115,7 @@ def _draw_starts(prepared, peaks, num_samples: int, parameters: NoiseParameters,
     chosen = []
     for place in places:
         near = np.linalg.norm(prepared.positions - prepared.positions[place], axis=1) <= parameters.radius_um
-        near &= prepared.groups == prepared.groups[place]
+        near &= prepared.shanks == prepared.shanks[place]
         disturbing = peaks[near[peaks["channel_index"]]]
         found = np.concatenate(
             [

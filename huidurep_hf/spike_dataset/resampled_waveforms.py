@@ -43,7 +43,7 @@ def iterate_resampled(prepared, peaks: np.ndarray, geometry: SpikeGeometry) -> I
     resampling = resampling_matrix(
         before + after, before, rate, geometry.num_samples, geometry.peak_sample, geometry.sampling_rate
     ).astype("float32")
-    neighborhoods = find_neighborhoods(prepared.positions, prepared.groups, geometry.num_channels)
+    neighborhoods = find_neighborhoods(prepared.positions, prepared.shanks, geometry.num_channels)
     for batch in iterate_waveforms(
         prepared.recording, peaks, neighborhoods, prepared.noise_levels, num_before=before, num_after=after
     ):

@@ -131,8 +131,8 @@ class MovingTraces:
         self.samples, self.units = self.samples[order], self.units[order]
         times = np.arange(self.SECONDS) + 0.5
         motion = Motion([self.displacement_at(times * RATE)[:, None]], [times], np.array([230.0]))
-        unmoved = prepared_white(traces)
-        self.whitened = dataclasses.replace(unmoved, motion=motion, unmoved=unmoved)
+        uncorrected = prepared_white(traces)
+        self.whitened = dataclasses.replace(uncorrected, motion=motion, uncorrected=uncorrected)
         self.events = np.zeros(len(self.samples), dtype=base_peak_dtype)
         self.events["sample_index"] = self.samples
         self.events["channel_index"] = np.round(self.rests_um / 20.0)[self.units]

@@ -4,8 +4,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from ...recording.preprocessing.preparation import prepare
 from ...recording.preprocessing.whitening import whiten
+from ...recording.scan import prepare
 from ...recording.spikes.alignment import align_spikes, find_main_channels
 from ...recording.spikes.neighborhood import find_neighborhoods
 from ...recording.spikes.waveforms import iterate_waveforms
@@ -148,7 +148,7 @@ def _prepare(recording, seed):
         )
     traces = prepared.recording.save(format="memory", progress_bar=False, n_jobs=1, verbose=False)
     num_channels = min(NUM_CHANNELS, traces.get_num_channels())
-    return prepared, traces, find_neighborhoods(prepared.positions, prepared.groups, num_channels)
+    return prepared, traces, find_neighborhoods(prepared.positions, prepared.shanks, num_channels)
 
 
 def _draw_spikes(sorting, max_spikes_per_unit, rng):

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from ...recording.preprocessing.preparation import prepare
+from ...recording.scan import prepare
 from ...recording.spikes.detection import detect
 from ...sorting.parameters import SortingParameters
 from ...sorting.templates.averages import average_templates

@@ -38,7 +38,7 @@ class Arm:
         use_embedding: or the first 32 principal components of the waveforms.
         use_locations: or the denoised spikes' centres of mass.
         use_denoiser: or location and amplitude of the waveforms as recorded.
-        evens_noise: of traces that were moved, or leaves it as interpolation makes it.
+        equalises_noise: of traces that were moved, or leaves it as interpolation makes it.
         moves_templates: and matches with the traces as recorded, or with those that were moved.
         whitens_in_time: or in space alone.
         knows_number: told the true number of units.
@@ -49,7 +49,7 @@ class Arm:
     use_embedding: bool = True
     use_locations: bool = True
     use_denoiser: bool = True
-    evens_noise: bool = True
+    equalises_noise: bool = True
     moves_templates: bool = True
     whitens_in_time: bool = True
     knows_number: bool = False
@@ -66,7 +66,7 @@ ARMS = {
     "whitened in space alone": Arm(whitens_in_time=False),
     "without template matching": Arm({"template_matching": "off"}),
     "without motion": Arm({"motion": "off"}),
-    "noise left to follow the motion": Arm(evens_noise=False),
+    "noise left to follow the motion": Arm(equalises_noise=False),
     "matched in traces that were moved": Arm(moves_templates=False),
     "told the number of units (k-means)": Arm(knows_number=True),
     "told the number of units (k-means), of PCA-32": Arm(use_embedding=False, knows_number=True),
@@ -119,10 +119,10 @@ class AblatedSorter(SpikeSorter):
             peaks,
             spikes.locations_um,
             parameters.motion,
-            even_noise=self.arm.evens_noise,
+            equalise_noise=self.arm.equalises_noise,
             seed=parameters.seed,
         )
-        return followed if self.arm.moves_templates else dataclasses.replace(followed, unmoved=None)
+        return followed if self.arm.moves_templates else dataclasses.replace(followed, uncorrected=None)
 
     def _whiten(self, prepared, parameters):
         return whiten(prepared, in_time=self.arm.whitens_in_time, seed=parameters.seed)
@@ -130,7 +130,7 @@ class AblatedSorter(SpikeSorter):
     def _waveforms(self, prepared, peaks):
         """What the model would see, in noise SDs: waveforms, positions and mask."""
         num_before, num_after = window_around_peak(self.feature_extractor, prepared.recording.get_sampling_frequency())
-        neighborhoods = find_neighborhoods(prepared.positions, prepared.groups, self.feature_extractor.num_channels)
+        neighborhoods = find_neighborhoods(prepared.positions, prepared.shanks, self.feature_extractor.num_channels)
         batches = list(
             iterate_waveforms(
                 prepared.recording,

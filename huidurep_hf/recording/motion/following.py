@@ -6,8 +6,8 @@ import logging
 import numpy as np
 from scipy.special import entr
 
-from ..preprocessing.noise_levels import estimate_noise_levels
-from ..preprocessing.preparation import PreparedRecording, keep_in_memory
+from ..preprocessing.noise_sample import estimate_noise_levels
+from ..preprocessing.preparation import PreparedRecording
 from .estimation import estimate_motion
 from .states import displacements_of
 
@@ -41,7 +41,7 @@ def follow_motion(
     locations_um: np.ndarray,
     switch: str,
     *,
-    even_noise: bool = True,
+    equalise_noise: bool = True,
     seed: int = 0,
 ) -> PreparedRecording:
     """Estimate motion and move the traces back by interpolation between contacts.
@@ -55,7 +55,7 @@ def follow_motion(
             the motion, too (on noisy recordings few others are there), and places do not lean towards the contacts.
         switch: "auto" (where probe, duration and spikes allow an estimate, it shows motion, and two halves of the
             spikes show the same), "on" (wherever an estimate is possible) or "off".
-        even_noise: keep the noise of moved traces from following the motion, or leave it as interpolation makes it
+        equalise_noise: keep the noise of moved traces from following the motion, or leave it as interpolation makes it
             (scripts/ablate_sorter.py compares).
         seed: of the halves, and of the chunks on which the noise is measured again.
 
@@ -72,7 +72,7 @@ def follow_motion(
         reason = _why_not_believed(motion, prepared, peaks, locations_um, seed) if switch == "auto" else None
     if reason is not None:
         return _with_step(prepared, f"motion not followed: {reason}")
-    moved = _moved(prepared, motion, even_noise, seed)
+    moved = _moved(prepared, motion, equalise_noise, seed)
     return _with_step(moved, f"motion of {motion_extent(motion):.1f} um followed (DREDge)")
 
 
@@ -118,18 +118,17 @@ def agreement_of_parts(first, second) -> float:
     return float(first @ second / norm) if norm > 0 else 0.0
 
 
-def _moved(prepared, motion, even_noise, seed) -> PreparedRecording:
+def _moved(prepared, motion, equalise_noise, seed) -> PreparedRecording:
     """The recording with its traces moved back, each shank by itself."""
-    from .interpolation import MovedShanksRecording
-    from .noise_equalisation import EvenNoiseRecording
+    from .interpolation import InterpolatedShanksRecording
+    from .noise_equalisation import NoiseEqualisedRecording
 
-    recording = MovedShanksRecording(prepared.recording, motion, prepared.groups)
-    if even_noise:
-        recording = EvenNoiseRecording(recording, motion, prepared.noise_levels, seed)
-    recording = keep_in_memory(recording)
+    recording = InterpolatedShanksRecording(prepared.recording, motion, prepared.shanks)
+    if equalise_noise:
+        recording = NoiseEqualisedRecording(recording, motion, prepared.noise_levels, seed)
     noise_levels = estimate_noise_levels(recording, seed)
     return dataclasses.replace(
-        prepared, recording=recording, noise_levels=noise_levels, motion=motion, unmoved=prepared
+        prepared, recording=recording, noise_levels=noise_levels, motion=motion, uncorrected=prepared
     )
 
 
@@ -151,7 +150,7 @@ def _why_not_believed(motion, prepared, peaks, locations_um, seed) -> str | None
 
 def _why_not_as_one(motion, prepared, peaks, locations_um) -> str | None:
     """Reason why shanks cannot be moved together, None where each moves as all do, or has too few spikes to tell."""
-    groups = prepared.groups[peaks["channel_index"]]
+    groups = prepared.shanks[peaks["channel_index"]]
     if groups.max() == 0:
         return None
     is_sure = np.abs(peaks["amplitude"]) >= SURE_PEAK * prepared.noise_levels[peaks["channel_index"]]
@@ -186,11 +185,11 @@ def _why_not(prepared) -> str | None:
     """Reason why motion of this probe cannot be estimated, None where it can."""
     if len(prepared.recording.get_probes()) > 1:
         return "there are several probes"
-    counts = np.bincount(prepared.groups)
+    counts = np.bincount(prepared.shanks)
     of_a_shank = " of a shank" if len(counts) > 1 else ""
     if counts.min() < MIN_CHANNELS:
         return f"{counts.min()} channels{of_a_shank} are fewer than {MIN_CHANNELS}"
-    extent = min(float(np.ptp(prepared.positions[prepared.groups == group, 1])) for group in range(len(counts)))
+    extent = min(float(np.ptp(prepared.positions[prepared.shanks == group, 1])) for group in range(len(counts)))
     if extent < MIN_EXTENT_UM:
         return f"the contacts{of_a_shank} span {extent:.0f} um along the probe, less than {MIN_EXTENT_UM:g} um"
     duration = prepared.recording.get_total_duration()

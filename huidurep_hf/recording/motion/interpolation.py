@@ -1,38 +1,42 @@
-"""Move the traces of a probe back, each shank by itself.
+"""Correct the traces of a drifting probe by interpolation between contacts, each shank by itself.
 
 SpikeInterface's interpolation takes all contacts of a recording for one shank: it would mix shanks whose contacts stand
 at the same nominal places, and take the end of a short shank for a gap that the longer one beside it fills.
 """
 
+from functools import lru_cache
+
 import numpy as np
 from spikeinterface.preprocessing.basepreprocessor import BasePreprocessor, BasePreprocessorSegment
 
 # Kriging by the squared distance over 20 um, as Kilosort has it; beyond the last contacts it goes on as it can.
-KERNEL = {"sigma_um": 20.0, "p": 2, "force_extrapolate": True}
+KERNEL = {"method": "kriging", "sigma_um": 20.0, "p": 2, "force_extrapolate": True}
+# So many kernels are kept: a pass meets those of neighbouring bins of the motion again and again.
+MAX_KERNELS = 256
 
 
-class MovedShanksRecording(BasePreprocessor):
-    """Traces moved back by interpolation between the contacts of each shank.
+class InterpolatedShanksRecording(BasePreprocessor):
+    """Traces corrected for motion by interpolation between the contacts of each shank.
 
     Args:
         recording: SpikeInterface recording.
         motion: SpikeInterface `Motion`, of all shanks.
-        groups: `(num_channels,)` shank of each channel.
+        shank_of_channel: `(num_channels,)` shank of each channel.
     """
 
-    def __init__(self, recording, motion, groups):
+    def __init__(self, recording, motion, shank_of_channel: np.ndarray):
         super().__init__(recording, dtype="float32")
         locations = recording.get_channel_locations()
-        shanks = [np.flatnonzero(groups == group) for group in np.unique(groups)]
+        shanks = [np.flatnonzero(shank_of_channel == shank) for shank in np.unique(shank_of_channel)]
         for index, parent in enumerate(recording.segments):
-            self.add_recording_segment(MovedShanksSegment(parent, motion, index, locations, shanks))
+            self.add_recording_segment(InterpolatedShanksSegment(parent, motion, index, locations, shanks))
         # A motion cannot be written as JSON.
         self._serializability["json"] = False
-        self._kwargs = {"recording": recording, "motion": motion, "groups": groups}
+        self._kwargs = {"recording": recording, "motion": motion, "shank_of_channel": shank_of_channel}
 
 
-class MovedShanksSegment(BasePreprocessorSegment):
-    """A segment of [`MovedShanksRecording`].
+class InterpolatedShanksSegment(BasePreprocessorSegment):
+    """A segment of [`InterpolatedShanksRecording`].
 
     Args:
         parent_recording_segment: of the recording as it was.
@@ -42,33 +46,37 @@ class MovedShanksSegment(BasePreprocessorSegment):
         shanks: for each shank its channels `(num_own,)`.
     """
 
-    def __init__(self, parent_recording_segment, motion, index, locations, shanks):
+    def __init__(self, parent_recording_segment, motion, index: int, locations: np.ndarray, shanks: list[np.ndarray]):
         super().__init__(parent_recording_segment)
         self.motion, self.index, self.locations, self.shanks = motion, index, locations, shanks
-        # A bin ends half-way to the next. SpikeInterface 0.105.3 leaves the edge between two bins, where there are no
-        # more, to what was in memory.
-        centers = np.asarray(motion.temporal_bins_s[index])
-        self.bins = {
-            "interpolation_time_bin_centers_s": centers,
-            "interpolation_time_bin_edges_s": np.r_[centers[0], 0.5 * (centers[1:] + centers[:-1]), centers[-1]],
-        }
+        self.centers = np.asarray(motion.temporal_bins_s[index])
+        # A bin ends half-way to the next.
+        self.edges = 0.5 * (self.centers[1:] + self.centers[:-1])
+        self._kernel = lru_cache(MAX_KERNELS)(self._compute_kernel)
 
     def get_traces(self, start_frame, end_frame, channel_indices):
-        """Return moved traces, `(num_samples, num_channels)`."""
-        from spikeinterface.sortingcomponents.motion.motion_interpolation import interpolate_motion_on_traces
-
+        """Return corrected traces, `(num_samples, num_channels)`."""
         traces = self.parent_recording_segment.get_traces(start_frame, end_frame, slice(None))
         traces = traces.astype("float32", copy=False)
         times = self.parent_recording_segment.sample_index_to_time(np.arange(start_frame, start_frame + len(traces)))
-        moved = np.empty_like(traces)
+        bins = np.searchsorted(self.edges, times, side="right")
+        starts = np.concatenate([[0], np.flatnonzero(np.diff(bins)) + 1, [len(traces)]])
+        corrected = np.empty_like(traces)
+        for start, stop in zip(starts[:-1], starts[1:]):
+            if stop > start:
+                np.matmul(traces[start:stop], self._kernel(int(bins[start])), out=corrected[start:stop])
+        return corrected if channel_indices is None else corrected[:, channel_indices]
+
+    def _compute_kernel(self, bin_):
+        """Matrix of one bin of the motion, `(num_channels, num_channels)` float32."""
+        from spikeinterface.preprocessing.preprocessing_tools import get_spatial_interpolation_kernel
+
+        kernel = np.zeros((len(self.locations), len(self.locations)), dtype="float32")
         for own in self.shanks:
-            moved[:, own] = interpolate_motion_on_traces(
-                traces[:, own],
-                times,
-                self.locations[own],
-                self.motion,
-                segment_index=self.index,
-                spatial_interpolation_kwargs=KERNEL,
-                **self.bins,
+            here, depth = self.locations[own], self.motion.dim
+            displaced = here.copy()
+            displaced[:, depth] += self.motion.get_displacement_at_time_and_depth(
+                np.full(len(own), self.centers[bin_]), here[:, depth], segment_index=self.index
             )
-        return moved if channel_indices is None else moved[:, channel_indices]
+            kernel[np.ix_(own, own)] = get_spatial_interpolation_kernel(here, displaced, **KERNEL)
+        return kernel

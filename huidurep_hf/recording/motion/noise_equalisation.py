@@ -16,11 +16,11 @@ MAX_STRETCHES = 300
 STRETCH_MS = 200.0
 
 
-class EvenNoiseRecording(BasePreprocessor):
+class NoiseEqualisedRecording(BasePreprocessor):
     """Moved traces, scaled to even noise.
 
     Args:
-        recording: [`~huidurep_hf.recording.motion.interpolation.MovedShanksRecording`].
+        recording: [`~huidurep_hf.recording.motion.interpolation.InterpolatedShanksRecording`].
         motion: SpikeInterface `Motion` by which it was moved.
         noise_levels: `(num_channels,)` SD of the noise before, in the unit of the traces.
         seed: of the choice of stretches on which the noise is measured.
@@ -36,14 +36,14 @@ class EvenNoiseRecording(BasePreprocessor):
             centers = np.asarray(motion.temporal_bins_s[segment])
             edges = 0.5 * (centers[1:] + centers[:-1])
             gains = (1 / remains(displacements[segment])).astype("float32")
-            self.add_recording_segment(EvenNoiseSegment(parent, edges, gains))
+            self.add_recording_segment(NoiseEqualisedSegment(parent, edges, gains))
         # A motion cannot be written as JSON.
         self._serializability["json"] = False
         self._kwargs = {"recording": recording, "motion": motion, "noise_levels": noise_levels, "seed": seed}
 
 
-class EvenNoiseSegment(BasePreprocessorSegment):
-    """A segment of [`EvenNoiseRecording`].
+class NoiseEqualisedSegment(BasePreprocessorSegment):
+    """A segment of [`NoiseEqualisedRecording`].
 
     Args:
         parent_recording_segment: of the moved recording.

@@ -8,13 +8,12 @@ import logging
 
 import numpy as np
 
-from ..chunks import iterate_chunks
+from ..settings import PreprocessingSettings
 
 logger = logging.getLogger("huidurep_hf")
 
 # The loudest neurons of simulated tetrodes in little noise reach 75 on all four contacts. Fewer contacts than four
 # cannot tell the two apart.
-THRESHOLD = 150.0
 MIN_CHANNELS = 4
 # The band-pass rings for about so long.
 MARGIN_MS = 10.0
@@ -22,26 +21,47 @@ MARGIN_MS = 10.0
 MAX_SHARE = 0.1
 
 
-def blank_artifacts(recording, noise_levels, threshold=THRESHOLD):
-    """Set artifacts and 10 ms around them to zero.
+def find_artifact_samples(traces: np.ndarray, noise_levels: np.ndarray, threshold: float) -> np.ndarray:
+    """Find samples that are too large, of whatever sign, on a quarter of the channels, four at least.
 
     Args:
-        recording: filtered SpikeInterface recording.
+        traces: `(num_samples, num_channels)` of one block, filtered.
         noise_levels: `(num_channels,)` SD of the noise, in the unit of the traces.
-        threshold: an artifact is a sample that is larger than this, in SDs of the noise and of whatever sign, on a
-            quarter of the channels, four at least. 0 for none.
+        threshold: in SDs of the noise; 0 for no artifacts.
 
     Returns:
-        `(recording, step)`: the recording, the given one if there is nothing to blank, and what was done in words, or
-        `None`. Where artifacts would take more than a tenth of the recording, nothing is blanked, with a warning.
+        `(num_found,)` int64 rows.
     """
-    from spikeinterface.preprocessing import silence_periods
-
+    needed = max(MIN_CHANNELS, -(-len(noise_levels) // 4))
     if threshold == 0 or len(noise_levels) < MIN_CHANNELS:
-        return recording, None
-    periods = find_artifacts(recording, noise_levels, threshold)
+        return np.zeros(0, dtype="int64")
+    is_large = np.abs(traces) > threshold * noise_levels
+    return np.flatnonzero(is_large.sum(axis=1) >= needed)
+
+
+def periods_to_blank(
+    recording, samples: list[list[np.ndarray]], settings: PreprocessingSettings
+) -> tuple[np.ndarray, str | None]:
+    """Join the samples of artifacts to periods, with 10 ms around each.
+
+    Args:
+        recording: SpikeInterface recording in which they were found.
+        samples: for each segment arrays of samples, in order.
+        settings: with the threshold.
+
+    Returns:
+        `(periods, step)`: structured array of SpikeInterface's periods (`segment_index`, `start_sample_index`,
+        `end_sample_index`), in order and apart, and what is done in words; `None` where there is nothing to blank.
+        Where artifacts would take more than a tenth of the recording, nothing is, with a warning.
+    """
+    of_segments = [
+        _periods(recording, segment, np.concatenate([np.zeros(0, dtype="int64"), *own]))
+        for segment, own in enumerate(samples)
+    ]
+    periods = np.concatenate(of_segments)
     if len(periods) == 0:
-        return recording, None
+        return periods, None
+    threshold = settings.artifact_threshold
     share = (periods["end_sample_index"] - periods["start_sample_index"]).sum() / recording.get_total_samples()
     if share > MAX_SHARE:
         logger.warning(
@@ -51,32 +71,13 @@ def blank_artifacts(recording, noise_levels, threshold=THRESHOLD):
             threshold,
             100 * share,
         )
-        return recording, None
+        return periods[:0], None
     step = (
         f"blanked {len(periods)} artifacts (above {threshold:g} SDs on a quarter of the channels, {MARGIN_MS:g} ms"
         f" around each): {100 * share:.2g} % of the recording"
     )
     logger.warning("%s", step[0].upper() + step[1:])
-    return silence_periods(recording, periods=periods, mode="zeros"), step
-
-
-def find_artifacts(recording, noise_levels, threshold):
-    """Find artifacts, reading the recording once.
-
-    Args:
-        recording, noise_levels, threshold: as for [`blank_artifacts`].
-
-    Returns:
-        Structured array of SpikeInterface's periods (`segment_index`, `start_sample_index`, `end_sample_index`), with
-        the 10 ms around, in order and apart.
-    """
-    needed = max(MIN_CHANNELS, -(-len(noise_levels) // 4))
-    samples = [[np.zeros(0, dtype="int64")] for _ in range(recording.get_num_segments())]
-    for segment, start, end in iterate_chunks(recording):
-        traces = recording.get_traces(segment_index=segment, start_frame=start, end_frame=end)
-        is_large = np.abs(traces) > threshold * noise_levels
-        samples[segment].append(start + np.flatnonzero(is_large.sum(axis=1) >= needed))
-    return np.concatenate([_periods(recording, segment, np.concatenate(own)) for segment, own in enumerate(samples)])
+    return periods, step
 
 
 def _periods(recording, segment, samples):

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ..settings import PreprocessingSettings
 from ..sources.probe import with_probe
-from .artifacts import THRESHOLD, blank_artifacts
 from .bad_channels import classify_channels_by_noise, find_non_finite_channels
-from .noise_levels import estimate_noise_levels, random_chunks, without_silence
+from .noise_sample import NoiseSample
 from .phase_shift import align_sampling_times
 
 logger = logging.getLogger("huidurep_hf")
@@ -18,8 +18,6 @@ logger = logging.getLogger("huidurep_hf")
 MIN_SEGMENT_MS = 10.0
 # Band-pass filters lose their meaning close to the Nyquist frequency.
 MAX_FREQ_TO_SAMPLING_RATE = 0.45
-# Prepared traces up to this size are kept: 10 minutes of 32 channels at 30 kHz, 50 s of 384.
-MAX_BYTES_IN_MEMORY = 2 * 2**30 + 2**28
 
 
 @dataclass(frozen=True)
@@ -31,60 +29,69 @@ class PreparedRecording:
             are none.
         noise_levels: `(num_channels,)` SD of the noise (median absolute deviation), in the unit of the traces.
         positions: `(num_channels, 2)` contact positions, µm.
-        groups: `(num_channels,)` shank of each channel, numbered from 0.
+        shanks: `(num_channels,)` shank of each channel, numbered from 0.
         channel_indices: `(num_channels,)` index of each channel in the original recording.
         segment_indices: `(num_segments,)` index of each segment in the original recording.
         unit: "uV", or "raw" where the gain is unknown.
         steps: what was done, in words and in order.
         excluded_channels: reason -> ids of the channels left out.
-        motion: SpikeInterface `Motion` that was taken out of the traces; `None` if they are as recorded.
-        unmoved: the same before it was moved; `None` if it was not.
+        motion: SpikeInterface `Motion` that the traces are corrected for; `None` if they are as recorded.
+        uncorrected: the same before the correction; `None` if there was none.
     """
 
     recording: object
     noise_levels: np.ndarray
     positions: np.ndarray
-    groups: np.ndarray
+    shanks: np.ndarray
     channel_indices: np.ndarray
     segment_indices: np.ndarray
     unit: str
     steps: list = field(default_factory=list)
     excluded_channels: dict = field(default_factory=dict)
     motion: object = None
-    unmoved: PreparedRecording | None = None
+    uncorrected: PreparedRecording | None = None
 
     @property
     def as_recorded(self):
-        """The same with the tissue's motion in it."""
-        return self if self.unmoved is None else self.unmoved
+        """The same without correction of motion."""
+        return self if self.uncorrected is None else self.uncorrected
 
 
-def prepare(
-    recording,
-    *,
-    freq_min_hz=300.0,
-    freq_max_hz=6000.0,
-    min_channels_for_reference=16,
-    artifact_threshold=THRESHOLD,
-    seed=0,
-):
+@dataclass(frozen=True)
+class PreprocessingPlan:
+    """What is to be done to each block of a recording.
+
+    Attributes:
+        filtered: lazy float32 SpikeInterface recording of the usable channels, band-passed and not referenced yet;
+            `None` if there are none.
+        noise_levels: `(num_channels,)` SD of its noise.
+        referenced_shanks: channels of each shank whose common median is subtracted; empty for no reference.
+        prepared: the recording that comes of it, lazy: each reading filters again.
+    """
+
+    filtered: object
+    noise_levels: np.ndarray
+    referenced_shanks: list[np.ndarray]
+    prepared: PreparedRecording
+
+
+def plan_preprocessing(recording, settings: PreprocessingSettings, *, seed: int = 0, workers=None) -> PreprocessingPlan:
     """Scale, centre, filter and reference a recording, leave out what cannot be used, and measure the noise.
 
     Steps: contact positions checked; channels with NaN left out; µV where gains are known; median of each channel
     removed; channels that were sampled in turns brought to one time; band-pass; silent, dead and noisy channels left
-    out; artifacts blanked; common median reference per shank, if every shank has enough channels (the median of a
-    tetrode is mostly the spike itself); noise estimated where the recording is not silent.
+    out; common median reference per shank, if every shank has enough channels (the median of a tetrode is mostly the
+    spike itself); noise estimated where the recording is not silent. Only a sample of the traces is read, but for
+    floating-point recordings, in which every sample may be NaN.
 
     Args:
         recording: SpikeInterface recording of any dtype, rate, number of segments, shanks and channels.
-        freq_min_hz, freq_max_hz: pass band; the upper limit is lowered to 0.45 of the sampling rate where needed.
-        min_channels_for_reference: smallest shank that is referenced.
-        artifact_threshold: what is larger, in SDs of the noise on a quarter of the channels, is blanked
-            ([`~huidurep_hf.recording.preprocessing.artifacts.blank_artifacts`]); 0 for nothing.
-        seed: of the random chunks on which medians and noise are estimated.
+        settings: [`~huidurep_hf.recording.settings.PreprocessingSettings`].
+        seed: of the random stretches on which medians and noise are estimated.
+        workers: [`~huidurep_hf.workers.Workers`].
 
     Returns:
-        [`PreparedRecording`]. Empty, silent and too-short recordings give one without a recording.
+        [`PreprocessingPlan`]. Empty, silent and too-short recordings give one without a recording.
 
     Raises:
         TypeError: not a SpikeInterface recording.
@@ -92,7 +99,7 @@ def prepare(
     """
     import spikeinterface.preprocessing as preprocessing
 
-    freq_max_hz = _check(recording, freq_min_hz, freq_max_hz)
+    freq_max_hz = _check(recording, settings.freq_min_hz, settings.freq_max_hz)
     recording = with_probe(recording)
     original_ids = list(recording.channel_ids)
     steps, excluded = [], {}
@@ -113,56 +120,51 @@ def prepare(
         steps.append("gain unknown: amplitudes stay in the recording's own unit")
     # Float from here on, so unsigned integers and large ADC offsets need no step of their own. The offset goes
     # before the filter, which would ring at the edges of every segment.
-    recording = preprocessing.center(recording, mode="median", dtype="float32", **random_chunks(seed))
+    medians = np.median(NoiseSample.draw(recording, seed, workers).concatenated, axis=0)
+    recording = preprocessing.scale(recording, gain=1.0, offset=-medians[None, :], dtype="float32")
     steps.append("median of each channel removed")
     aligned = align_sampling_times(recording)
     if aligned is not recording:
         steps.append("channels sampled in turns brought to one time")
-    recording = preprocessing.bandpass_filter(aligned, freq_min=freq_min_hz, freq_max=freq_max_hz, dtype="float32")
-    steps.append(f"band-pass {freq_min_hz:g}-{freq_max_hz:g} Hz")
+    recording = preprocessing.bandpass_filter(
+        aligned, freq_min=settings.freq_min_hz, freq_max=freq_max_hz, dtype="float32"
+    )
+    steps.append(f"band-pass {settings.freq_min_hz:g}-{freq_max_hz:g} Hz")
 
-    noise_levels = estimate_noise_levels(recording, seed)
-    recording, noise_levels = _without_unusable_channels(recording, noise_levels, steps, excluded)
-    if recording is None:
+    noise = NoiseSample.draw(recording, seed, workers)
+    keep = _usable_channels(recording, noise.levels, steps, excluded)
+    if not keep.any():
         return _nothing_left(segment_indices, steps, excluded)
-
-    kept = keep_in_memory(recording)
-    if without_silence(kept, seed) is not kept:
+    if not keep.all():
+        recording = recording.select_channels(recording.channel_ids[keep])
+        noise = noise.of_channels(keep)
+    if noise.is_gated:
         steps.append("noise measured without silent stretches")
         logger.warning("The recording is silent at times; its noise is measured where it is not.")
-    # Before the reference, which takes from an artifact only what all channels share.
-    recording, blanked = blank_artifacts(kept, noise_levels, artifact_threshold)
-    if blanked:
-        steps.append(blanked)
-    _, groups, group_sizes = np.unique(recording.get_channel_groups(), return_inverse=True, return_counts=True)
-    if group_sizes.min() >= min_channels_for_reference:
-        members = [list(recording.channel_ids[groups == group]) for group in range(len(group_sizes))]
-        recording = preprocessing.common_reference(recording, operator="median", groups=members)
+    _, shanks = np.unique(recording.get_channel_groups(), return_inverse=True)
+    members = [np.flatnonzero(shanks == shank) for shank in range(shanks.max() + 1)]
+    filtered, noise_levels = recording, noise.levels
+    if min(map(len, members)) >= settings.min_channels_for_reference:
+        ids = [list(recording.channel_ids[channels]) for channels in members]
+        recording = preprocessing.common_reference(recording, operator="median", groups=ids)
+        noise = noise.referenced(members)
         steps.append(f"common median reference, {len(members)} shank(s)")
-    recording = recording if recording is kept else keep_in_memory(recording)
-    if group_sizes.min() >= min_channels_for_reference:
-        noise_levels = estimate_noise_levels(recording, seed)
+    else:
+        members = []
     for step in steps:
         logger.info("prepare: %s", step)
-    return PreparedRecording(
+    prepared = PreparedRecording(
         recording=recording,
-        noise_levels=noise_levels,
+        noise_levels=noise.levels,
         positions=recording.get_channel_locations(axes="xy").astype("float32"),
-        groups=groups,
+        shanks=shanks,
         channel_indices=np.array([original_ids.index(i) for i in recording.channel_ids], dtype="int64"),
         segment_indices=segment_indices,
         unit=unit,
         steps=steps,
         excluded_channels=excluded,
     )
-
-
-def keep_in_memory(recording):
-    """Filter a short recording once instead of in each of the later passes; a long one is streamed every time."""
-    num_bytes = 4 * recording.get_num_channels() * recording.get_total_samples()
-    if num_bytes > MAX_BYTES_IN_MEMORY:
-        return recording
-    return recording.save(format="memory", sharedmem=False, n_jobs=1, chunk_duration="1s", progress_bar=False)
+    return PreprocessingPlan(filtered, noise_levels, members, prepared)
 
 
 def _check(recording, freq_min_hz, freq_max_hz):
@@ -220,15 +222,13 @@ def _without_non_finite_channels(recording, steps, excluded):
     return recording.remove_channels(ids)
 
 
-def _without_unusable_channels(recording, noise_levels, steps, excluded):
+def _usable_channels(recording, noise_levels, steps, excluded):
+    """Bool for each channel; those that are not are noted."""
     keep = np.ones(len(noise_levels), dtype=bool)
-    channel_ids = recording.channel_ids
     for reason, channels in classify_channels_by_noise(noise_levels).items():
         keep[channels] = False
-        _note_left_out(reason, channel_ids[channels], steps, excluded)
-    if not keep.any():
-        return None, noise_levels[:0]
-    return recording.select_channels(channel_ids[keep]), noise_levels[keep]
+        _note_left_out(reason, recording.channel_ids[channels], steps, excluded)
+    return keep
 
 
 def _note_left_out(reason, ids, steps, excluded):
@@ -238,14 +238,15 @@ def _note_left_out(reason, ids, steps, excluded):
 
 
 def _nothing_left(segment_indices, steps, excluded):
-    return PreparedRecording(
+    prepared = PreparedRecording(
         recording=None,
         noise_levels=np.zeros(0, dtype="float32"),
         positions=np.zeros((0, 2), dtype="float32"),
-        groups=np.zeros(0, dtype="int64"),
+        shanks=np.zeros(0, dtype="int64"),
         channel_indices=np.zeros(0, dtype="int64"),
         segment_indices=segment_indices,
         unit="raw",
         steps=steps,
         excluded_channels=excluded,
     )
+    return PreprocessingPlan(None, prepared.noise_levels, [], prepared)

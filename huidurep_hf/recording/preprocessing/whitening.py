@@ -8,12 +8,16 @@ Sorters commonly whiten in space alone; with the noise of band-passed traces, wh
 template matching by energy then confuses neighbours (see docs/sorter.md for what it is worth).
 """
 
+from __future__ import annotations
+
 import dataclasses
 
+import numba
 import numpy as np
+from spikeinterface.preprocessing.basepreprocessor import BasePreprocessor, BasePreprocessorSegment
 
-from .noise_levels import estimate_noise_levels, random_chunks, without_silence
-from .preparation import PreparedRecording, keep_in_memory
+from .noise_sample import NoiseSample
+from .preparation import PreparedRecording
 
 # Channels farther away share too little noise to be worth the estimate of their covariance.
 WHITENING_RADIUS_UM = 100.0
@@ -29,7 +33,7 @@ CORRELATION_MS = 1.0
 SPIKE_SD, SPIKE_MS = 4.0, 1.3
 
 
-def whiten(prepared: PreparedRecording, *, in_time: bool = True, seed: int = 0) -> PreparedRecording:
+def whiten(prepared: PreparedRecording, *, in_time: bool = True, seed: int = 0, workers=None) -> PreparedRecording:
     """Make the noise of a prepared recording white in space (ZCA over near channels of a shank) and in time.
 
     In time, each sample is replaced by what a linear prediction from the samples just before it leaves unexplained
@@ -38,38 +42,104 @@ def whiten(prepared: PreparedRecording, *, in_time: bool = True, seed: int = 0) 
     Args:
         prepared: recording with at least one channel.
         in_time: or in space alone, as sorters commonly do (scripts/ablate_sorter.py compares).
-        seed: of the random chunks on which covariance and prediction are estimated.
+        seed: of the random stretches on which covariance and prediction are estimated.
+        workers: [`~huidurep_hf.workers.Workers`] that read them.
 
     Returns:
         The same recording with whitened traces, in SDs of the noise in the spikes' band: of noise alone, the projection
-        on any spike of length 1 has an SD of 1. `noise_levels` are all 1. Where it was moved, the one before is
-        whitened, too, by its own noise.
+        on any spike of length 1 has an SD of 1. `noise_levels` are all 1. Where it was corrected for motion, the one
+        before is whitened, too, by its own noise.
     """
-    from spikeinterface.preprocessing import scale
-    from spikeinterface.preprocessing.filter import FilterRecording
-    from spikeinterface.preprocessing.whiten import WhitenRecording
-
-    matrix = _spatial_matrix(prepared, seed)
-    recording = WhitenRecording(prepared.recording, dtype="float32", W=matrix, M=None)
+    sample = NoiseSample.draw(prepared.recording, seed, workers)
+    rate = sample.sampling_rate
+    matrix = _spatial_matrix(sample, prepared)
+    whitened = dataclasses.replace(sample, stretches=[one @ matrix for one in sample.stretches])
+    prediction = np.ones(1)
     if in_time:
-        prediction = prediction_error_filter(_noise_chunks(recording, seed), recording.get_sampling_frequency())
-        recording = FilterRecording(
-            recording,
-            coeff=(prediction, np.ones(1)),
-            filter_mode="ba",
-            direction="forward",
-            margin_ms=1.0,
-            dtype="float32",
+        prediction = prediction_error_filter(_noise_alone(whitened), rate)
+        whitened = dataclasses.replace(
+            whitened, stretches=[_filtered(one, prediction.astype("float32")) for one in whitened.stretches]
         )
-    dependence = samples_per_independent_one(_noise_chunks(recording, seed), recording.get_sampling_frequency())
-    noise_levels = estimate_noise_levels(recording, seed) * np.sqrt(dependence)
-    recording = scale(recording, gain=1 / np.maximum(noise_levels, 1e-12)[None, :], dtype="float32")
-    recording = keep_in_memory(recording)
+    dependence = samples_per_independent_one(_noise_alone(whitened), rate)
+    levels = whitened.levels * np.sqrt(dependence)
+    # The scale goes into the matrix: the filter in time is the same for all channels.
+    matrix = matrix / np.maximum(levels, 1e-12)[None, :]
+    recording = WhitenedRecording(prepared.recording, matrix, prediction)
     time = f" and time ({PREDICTION_MS:g} ms)" if in_time else ""
     steps = [*prepared.steps, f"whitened in space (within {WHITENING_RADIUS_UM:g} um){time}"]
-    ones = np.ones(len(noise_levels), dtype="float32")
-    unmoved = None if prepared.unmoved is None else whiten(prepared.unmoved, in_time=in_time, seed=seed)
-    return dataclasses.replace(prepared, recording=recording, noise_levels=ones, steps=steps, unmoved=unmoved)
+    ones = np.ones(len(levels), dtype="float32")
+    uncorrected = prepared.uncorrected
+    if uncorrected is not None:
+        uncorrected = whiten(uncorrected, in_time=in_time, seed=seed, workers=workers)
+    # SD of one sample of the noise, in SDs of the noise in the spikes' band.
+    sample_sd = (whitened.levels / np.maximum(levels, 1e-12)).astype("float32")
+    return WhitenedTraces(
+        **{
+            **vars(prepared),
+            "recording": recording,
+            "noise_levels": ones,
+            "steps": steps,
+            "uncorrected": uncorrected,
+            "sample_sd": sample_sd,
+        }
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class WhitenedTraces(PreparedRecording):
+    """A prepared recording whose noise is white.
+
+    Attributes:
+        sample_sd: `(num_channels,)` SD of a single sample of the noise, in SDs of the noise in the spikes' band.
+    """
+
+    sample_sd: np.ndarray | None = None
+
+
+class WhitenedRecording(BasePreprocessor):
+    """Traces times a matrix over channels, then filtered in time; computed when they are read.
+
+    Args:
+        recording: SpikeInterface recording.
+        matrix: `(num_channels, num_channels)`.
+        prediction: `(order + 1,)` coefficients of a causal filter, the present sample's first.
+    """
+
+    def __init__(self, recording, matrix: np.ndarray, prediction: np.ndarray):
+        super().__init__(recording, dtype="float32")
+        for parent in recording.segments:
+            self.add_recording_segment(WhitenedSegment(parent, matrix, prediction))
+        self._kwargs = {"recording": recording, "matrix": matrix, "prediction": prediction}
+
+
+class WhitenedSegment(BasePreprocessorSegment):
+    """A segment of [`WhitenedRecording`]."""
+
+    def __init__(self, parent, matrix: np.ndarray, prediction: np.ndarray):
+        super().__init__(parent)
+        self.matrix = np.ascontiguousarray(matrix, dtype="float32")
+        self.prediction = prediction.astype("float32")
+
+    def get_traces(self, start_frame, end_frame, channel_indices):
+        """Return whitened traces, `(num_samples, num_channels)` float32."""
+        first = max(start_frame - len(self.prediction) + 1, 0)
+        traces = self.parent_recording_segment.get_traces(first, end_frame, slice(None))
+        traces = _filtered(traces.astype("float32", copy=False) @ self.matrix, self.prediction)[start_frame - first :]
+        return traces if channel_indices is None else traces[:, channel_indices]
+
+
+@numba.njit(cache=True, nogil=True)
+def _filtered(traces, coefficients):
+    """Causal filter along time; before the first sample there is nothing."""
+    filtered = np.empty_like(traces)
+    num_samples, num_channels = traces.shape
+    for sample in range(num_samples):
+        for channel in range(num_channels):
+            filtered[sample, channel] = coefficients[0] * traces[sample, channel]
+        for lag in range(1, min(len(coefficients), sample + 1)):
+            for channel in range(num_channels):
+                filtered[sample, channel] += coefficients[lag] * traces[sample - lag, channel]
+    return filtered
 
 
 def prediction_error_filter(chunks: list[np.ndarray], sampling_rate: float) -> np.ndarray:
@@ -126,34 +196,32 @@ def _autocovariance(chunks, max_lag) -> np.ndarray:
     return products / np.maximum(counts, 1)
 
 
-def _spatial_matrix(prepared, seed) -> np.ndarray:
+def _spatial_matrix(sample: NoiseSample, prepared: PreparedRecording) -> np.ndarray:
     """Whitening matrix, shank by shank: tetrodes of one file often share the same nominal positions."""
+    from spikeinterface.core import NumpyRecording
     from spikeinterface.preprocessing.whiten import compute_whitening_matrix
 
-    recording, groups = without_silence(prepared.recording, seed), prepared.groups
-    matrix = np.zeros((len(groups), len(groups)))
-    for group in np.unique(groups):
-        members = np.flatnonzero(groups == group)
-        shank = recording.select_channels(recording.channel_ids[members])
-        found, _ = compute_whitening_matrix(
-            shank, "local", random_chunks(seed), apply_mean=False, radius_um=WHITENING_RADIUS_UM
-        )
+    traces, shanks = sample.concatenated, prepared.shanks
+    matrix = np.zeros((len(shanks), len(shanks)), dtype="float32")
+    whole = {"num_chunks_per_segment": 1, "chunk_duration": None, "chunk_size": len(traces), "seed": 0}
+    for shank in np.unique(shanks):
+        members = np.flatnonzero(shanks == shank)
+        recording = NumpyRecording([traces[:, members]], sample.sampling_rate)
+        recording.set_dummy_probe_from_locations(prepared.positions[members])
+        found, _ = compute_whitening_matrix(recording, "local", whole, apply_mean=False, radius_um=WHITENING_RADIUS_UM)
         matrix[np.ix_(members, members)] = found
     return matrix
 
 
-def _noise_chunks(recording, seed) -> list[np.ndarray]:
-    """Random chunks of traces in units of each channel's SD, NaN at and around spikes."""
+def _noise_alone(sample: NoiseSample) -> list[np.ndarray]:
+    """Stretches in units of each channel's SD, NaN at and around spikes."""
     from scipy.ndimage import maximum_filter1d
-    from spikeinterface.core import get_random_data_chunks
 
-    recording = without_silence(recording, seed)
-    chunks = get_random_data_chunks(recording, return_in_uV=False, concatenated=False, **random_chunks(seed))
-    deviations = np.median(np.abs(np.concatenate(chunks)), axis=0) / 0.6745
-    width = round(2 * SPIKE_MS * 1e-3 * recording.get_sampling_frequency()) + 1
+    deviations = np.median(np.abs(sample.concatenated), axis=0) / 0.6745
+    width = round(2 * SPIKE_MS * 1e-3 * sample.sampling_rate) + 1
     noise = []
-    for chunk in chunks:
-        scaled = chunk / np.maximum(deviations, 1e-12)
+    for traces in sample.stretches:
+        scaled = traces / np.maximum(deviations, 1e-12)
         is_spike = maximum_filter1d((np.abs(scaled) > SPIKE_SD).astype("uint8"), width, axis=0, mode="nearest")
         noise.append(np.where(is_spike, np.nan, scaled))
     return noise

@@ -5,6 +5,10 @@ import logging
 
 import numpy as np
 
+from ...workers import Workers
+from ..blocks import Block, read_with_margin, split_into_blocks
+from ..settings import DetectionSettings
+
 logger = logging.getLogger("huidurep_hf")
 
 # So many seconds and peaks tell whether spikes point the way that they are looked for. A tenth to a quarter of the
@@ -13,62 +17,116 @@ SIGN_SECONDS, SIGN_PEAKS = 20.0, 30
 MAX_OTHER_SIGN = 0.6
 
 
-def detect(prepared, *, threshold=4.5, peak_sign="neg", radius_um=75.0, exclude_sweep_ms=0.5):
-    """Find peaks with SpikeInterface's locally exclusive detection, all shanks in one pass over the traces.
+class PeakDetector:
+    """SpikeInterface's locally exclusive detection, block by block.
+
+    Args:
+        prepared: [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`] with a recording.
+        settings: [`~huidurep_hf.recording.settings.DetectionSettings`].
+    """
+
+    def __init__(self, prepared, settings: DetectionSettings):
+        from spikeinterface.sortingcomponents.peak_detection.locally_exclusive import LocallyExclusivePeakDetector
+
+        self._detector = LocallyExclusivePeakDetector(
+            prepared.recording,
+            peak_sign=settings.peak_sign,
+            detect_threshold=settings.detect_threshold,
+            exclude_sweep_ms=settings.exclude_sweep_ms,
+            radius_um=settings.detect_radius_um,
+            noise_levels=prepared.noise_levels,
+        )
+        # Tetrodes of one file often share the same nominal positions.
+        self._detector.neighbours_mask &= prepared.shanks[:, None] == prepared.shanks[None, :]
+
+    @property
+    def margin(self) -> int:
+        """Samples that are needed on both sides of a block."""
+        return self._detector.get_margin()
+
+    def detect(self, traces: np.ndarray, block: Block, start: int) -> np.ndarray:
+        """Find the peaks of one block.
+
+        Args:
+            traces: `(num_samples, num_channels)` of the block with what there is of the margin.
+            block: the block.
+            start: sample of the segment that the first row is.
+
+        Returns:
+            Structured array as of [`detect`].
+        """
+        (peaks,) = self._detector.compute(traces, start, start + len(traces), block.segment, self.margin)
+        peaks["sample_index"] += start
+        return peaks[(peaks["sample_index"] >= block.start) & (peaks["sample_index"] < block.stop)]
+
+
+def detect(
+    prepared,
+    settings: DetectionSettings | None = None,
+    *,
+    blocks: list[Block] | None = None,
+    workers: Workers | None = None,
+) -> np.ndarray:
+    """Find peaks, all shanks in one pass over the traces.
 
     Args:
         prepared: [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
-        threshold: in units of each channel's noise.
-        peak_sign: "neg", "pos" or "both".
-        radius_um: of all peaks within this distance on one shank, only the largest in its time is kept.
-        exclude_sweep_ms: that time, before and after the peak. Peaks closer than this to the ends of a segment are
-            not found.
+        settings: [`~huidurep_hf.recording.settings.DetectionSettings`]; the defaults if left out.
+        blocks: where to look; everywhere if left out.
+        workers: who share the blocks; as many as there are cores if left out.
 
     Returns:
         Structured array `(num_peaks,)` with `sample_index`, `channel_index`, `amplitude` (in the unit of the traces)
-        and `segment_index`, sorted by segment, then sample; no peaks where no channel is usable.
+        and `segment_index`, sorted by segment, then sample; no peaks where no channel is usable. Peaks closer to the
+        ends of a segment than the time in which one peak is kept are not found.
     """
-    from spikeinterface.core.base import base_peak_dtype
-    from spikeinterface.core.node_pipeline import run_node_pipeline
-    from spikeinterface.sortingcomponents.peak_detection.locally_exclusive import LocallyExclusivePeakDetector
-
     if prepared.recording is None:
-        return np.zeros(0, dtype=base_peak_dtype)
-    detector = LocallyExclusivePeakDetector(
-        prepared.recording,
-        peak_sign=peak_sign,
-        detect_threshold=threshold,
-        exclude_sweep_ms=exclude_sweep_ms,
-        radius_um=radius_um,
-        noise_levels=prepared.noise_levels,
-    )
-    # Tetrodes of one file often share the same nominal positions.
-    detector.neighbours_mask = detector.neighbours_mask & (prepared.groups[:, None] == prepared.groups[None, :])
-    job = {"n_jobs": 1, "chunk_duration": "1s", "progress_bar": False}
-    peaks = run_node_pipeline(prepared.recording, [detector], job, job_name="detect peaks", squeeze_output=True)
+        return no_peaks()
+    detector = PeakDetector(prepared, settings or DetectionSettings())
+
+    def detect_in(block):
+        traces, start = read_with_margin(prepared.recording, block, detector.margin)
+        return detector.detect(traces, block, start)
+
+    blocks = split_into_blocks(prepared.recording) if blocks is None else blocks
+    return sorted_peaks(np.concatenate([no_peaks(), *(workers or Workers()).map(detect_in, blocks)]))
+
+
+def no_peaks() -> np.ndarray:
+    """An empty structured array of peaks."""
+    from spikeinterface.core.base import base_peak_dtype
+
+    return np.zeros(0, dtype=base_peak_dtype)
+
+
+def sorted_peaks(peaks: np.ndarray) -> np.ndarray:
+    """Peaks by segment, sample and channel."""
     return peaks[np.lexsort((peaks["channel_index"], peaks["sample_index"], peaks["segment_index"]))]
 
 
-def check_sign(prepared, *, peak_sign="neg", **detection):
+def check_sign(prepared, settings: DetectionSettings, workers: Workers | None = None) -> None:
     """Warn where most spikes point the other way: amplifiers may turn the sign.
 
     Args:
-        prepared, peak_sign: as for [`detect`]. 20 s in the middle of the longest segment are looked at.
-        detection: its other arguments.
+        prepared, settings, workers: as for [`detect`]. 20 s in the middle of the longest segment are looked at.
     """
-    if prepared.recording is None or peak_sign == "both":
+    if prepared.recording is None or settings.peak_sign == "both":
         return
     recording = prepared.recording
     num_samples = [recording.get_num_samples(segment) for segment in range(recording.get_num_segments())]
     longest, width = int(np.argmax(num_samples)), round(SIGN_SECONDS * recording.get_sampling_frequency())
     start = max(num_samples[longest] - width, 0) // 2
-    part = recording.select_segments([longest]).frame_slice(start, min(start + width, num_samples[longest]))
-    peaks = detect(dataclasses.replace(prepared, recording=part), peak_sign="both", **detection)
-    is_other = peaks["amplitude"] > 0 if peak_sign == "neg" else peaks["amplitude"] < 0
+    middle = [
+        block
+        for block in split_into_blocks(recording)
+        if block.segment == longest and block.start < start + width and block.stop > start
+    ]
+    peaks = detect(prepared, dataclasses.replace(settings, peak_sign="both"), blocks=middle, workers=workers)
+    is_other = peaks["amplitude"] > 0 if settings.peak_sign == "neg" else peaks["amplitude"] < 0
     if len(peaks) >= SIGN_PEAKS and is_other.mean() > MAX_OTHER_SIGN:
         logger.warning(
             "%.0f %% of the large deflections point %s, and spikes are looked for that point %s: the sign of the "
             "recording may be turned. Sort with peak_sign=%r, or turn it.",
             100 * is_other.mean(),
-            *(("up", "down", "pos") if peak_sign == "neg" else ("down", "up", "neg")),
+            *(("up", "down", "pos") if settings.peak_sign == "neg" else ("down", "up", "neg")),
         )

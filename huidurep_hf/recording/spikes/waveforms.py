@@ -33,7 +33,7 @@ def iterate_waveforms(recording, peaks, neighborhoods, noise_levels, *, num_befo
 
     Args:
         recording: prepared SpikeInterface recording.
-        peaks: structured array with `segment_index`, `sample_index`, `channel_index`, sorted by segment and sample.
+        peaks: table with `segment_index`, `sample_index`, `channel_index`, sorted by segment and sample.
         neighborhoods: [`Neighborhoods`] of the recording's channels.
         noise_levels: `(num_channels,)`, in the unit of the traces.
         num_before, num_after: samples of the recording before and from the peak on; `num_samples` is their sum and
@@ -43,11 +43,8 @@ def iterate_waveforms(recording, peaks, neighborhoods, noise_levels, *, num_befo
     Yields:
         [`WaveformBatch`] in the order of the peaks; nothing for no peaks.
     """
-    max_span = chunk_size_of(recording)
     window = np.arange(-num_before, num_after)
-    first = 0
-    while first < len(peaks):
-        last = _end_of_batch(peaks, first, batch_size, max_span)
+    for first, last in batch_ranges(recording, peaks, batch_size):
         batch = peaks[first:last]
         channels = neighborhoods.channel_indices[batch["channel_index"]]
         mask = channels >= 0
@@ -63,16 +60,29 @@ def iterate_waveforms(recording, peaks, neighborhoods, noise_levels, *, num_befo
             mask=mask,
             noise_levels=np.where(mask, noise_levels[channels], 1).astype("float32"),
         )
+
+
+def batch_ranges(recording, peaks, batch_size: int) -> list[tuple[int, int]]:
+    """Cut peaks, sorted by segment and sample, into batches: each within one segment and one chunk of traces.
+
+    Args:
+        recording: SpikeInterface recording.
+        peaks: table of peaks.
+        batch_size: most spikes in one batch.
+
+    Returns:
+        `(first, last)` of each batch.
+    """
+    max_span = chunk_size_of(recording)
+    segments, samples = peaks["segment_index"], peaks["sample_index"]
+    ranges, first = [], 0
+    while first < len(peaks):
+        stop = min(first + batch_size, len(peaks))
+        is_near = (segments[first:stop] == segments[first]) & (samples[first:stop] - samples[first] < max_span)
+        last = stop if is_near.all() else first + int(is_near.argmin())
+        ranges.append((first, last))
         first = last
-
-
-def _end_of_batch(peaks, first, batch_size, max_span):
-    """The batch stays within one segment and one chunk of traces."""
-    candidates = peaks[first : first + batch_size]
-    is_near = (candidates["segment_index"] == candidates["segment_index"][0]) & (
-        candidates["sample_index"] - candidates["sample_index"][0] < max_span
-    )
-    return first + (len(candidates) if is_near.all() else int(is_near.argmin()))
+    return ranges
 
 
 def _padded_traces(recording, segment_index, start, end):

@@ -5,6 +5,7 @@ Their embeddings describe the same contacts in the same order; those of another 
 
 import numpy as np
 
+from ...workers import Workers
 from ..merging.valley import valley_depth
 from .assignment import assign, drop_small
 from .density import cluster_density
@@ -15,31 +16,43 @@ NUM_COMPONENTS = 8
 MAX_SPLIT_DEPTH = 3
 
 
-def cluster_locally(features, peak_channels, *, method="gmm", min_cluster_size=20, min_valley=0.5, seed=0):
+def cluster_locally(
+    features: np.ndarray,
+    peak_channels: np.ndarray,
+    *,
+    method: str = "gmm",
+    min_cluster_size: int = 20,
+    min_valley: float = 0.5,
+    seed: int = 0,
+    workers: Workers | None = None,
+) -> np.ndarray:
     """Cluster the spikes of each peak channel; clusters of different channels get different labels.
 
     Args:
         features: `(num_spikes, num_features)`.
         peak_channels: `(num_spikes,)` peak channel of each spike.
-        method: "gmm" (more Gaussians than there can be neurons, to be joined later) or "hdbscan" (dense regions, split
+        method: "gmm" (more Gaussians than there can be neurons, to be merged later) or "hdbscan" (dense regions, split
             again until nothing splits).
         min_cluster_size: smallest dense region.
         min_valley: depth of the valley, 0 to 1, that keeps two dense regions apart.
         seed: of the mixture's starting points.
+        workers: who share the channels.
 
     Returns:
         `(num_spikes,)` int64 labels from 0, -1 for outliers.
     """
+
+    def cluster_channel(members):
+        if method == "gmm":
+            return split_by_mixture(features[members], seed=seed)
+        local = split_by_density(features[members], min_cluster_size, min_valley)
+        reduced = reduce_locally(features[members], NUM_COMPONENTS)
+        return assign(reduced, local, min_cluster_size=min_cluster_size)[0]
+
+    members_of = [np.flatnonzero(peak_channels == channel) for channel in np.unique(peak_channels)]
     labels = np.full(len(features), -1, dtype="int64")
     num_labels = 0
-    for channel in np.unique(peak_channels):
-        members = np.flatnonzero(peak_channels == channel)
-        if method == "gmm":
-            local = split_by_mixture(features[members], seed=seed)
-        else:
-            local = split_by_density(features[members], min_cluster_size, min_valley)
-            reduced = reduce_locally(features[members], NUM_COMPONENTS)
-            local, _ = assign(reduced, local, min_cluster_size=min_cluster_size)
+    for members, local in zip(members_of, (workers or Workers()).map(cluster_channel, members_of)):
         labels[members] = np.where(local >= 0, local + num_labels, -1)
         num_labels += local.max(initial=-1) + 1
     return labels

@@ -1,82 +1,255 @@
-"""Template matching over the whole recording, which finds overlapped and missed spikes."""
+"""Template matching, block by block: every spike of known units, also where two overlap."""
+
+from __future__ import annotations
+
+import threading
+from collections import OrderedDict
+from dataclasses import dataclass
 
 import numpy as np
+from tqdm.auto import tqdm
 
-# Twice the log likelihood ratio that makes a spike. Twice the log odds of "no spike of this unit at this sample" are
-# about 17: a unit of 5 Hz fires in one sample of 6000. Unsorted faint neurons around it are likelier than noise. On
-# development recordings 18 to 22 are alike, 20 the best of them by little, and 11 and 25 worse.
-MIN_GAIN = 20.0
-REFRACTORY_MS = 0.33
-# A unit whose template is below this, in SDs of the noise, is out of sight: a third of the energy that is asked for.
-MIN_NORM = 2.5
-# A stretch of a recording is matched with this much more at both ends.
-MARGIN_MS = 10.0
+from ...recording.blocks import Block, read_with_margin, split_into_blocks
+from ...recording.preprocessing.preparation import PreparedRecording
+from ...workers import Workers
+from ..parameters import SortingParameters
+from ..spikes import Spikes
+from ..templates.unit_templates import UnitTemplates
+from .pursuit import judge, pursue, subtract_known
+from .template_bank import TemplateBank, build_bank
+
+# Banks of so many states of the drift are kept at a time; blocks are matched state by state.
+MAX_BANKS = 4
+# A spike of another unit this close leaves a residual that a small template could take for a spike.
+APART_MS = 0.5
 
 
-def match_templates(whitened, templates, min_gain=MIN_GAIN):
-    """Find every spike of known units, also where two overlap (Wobble, after YASS, Lee et al. 2020).
+@dataclass(frozen=True)
+class Span:
+    """A part of a block in which the tissue was in one state.
+
+    Attributes:
+        block: which part.
+        state: index of the state.
+    """
+
+    block: Block
+    state: int
+
+
+class Matcher:
+    """Matches templates with whitened traces.
 
     Args:
-        whitened: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`], as recorded.
+        recorded: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`], not corrected for
+            motion.
         templates: [`~huidurep_hf.sorting.templates.unit_templates.UnitTemplates`].
-        min_gain: energy that a template must take away, in variances of the noise.
-
-    Returns:
-        Structured array sorted by segment and sample, with `sample_index`, `segment_index`, `cluster_index` (the unit)
-        and `channel_index` (the unit's peak channel at rest).
+        parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
+        unit_of_template: `(num_templates,)` templates of one unit count together in the probability of a spike; each
+            is a unit of its own if left out.
+        bursting: templates of which weakened spikes are looked for as well.
     """
-    from spikeinterface.core import append_recordings
-    from spikeinterface.sortingcomponents.matching.base import _base_matching_dtype
 
-    recording = whitened.recording
-    margin = round(MARGIN_MS * 1e-3 * recording.get_sampling_frequency())
-    found = [np.zeros(0, dtype=_base_matching_dtype)]
-    for state, waveforms in enumerate(templates.waveforms):
-        is_there = np.linalg.norm(waveforms, axis=(1, 2)) > MIN_NORM
-        spans = templates.states.spans(state)
-        if not is_there.any() or not spans:
-            continue
-        pieces, firsts = [], []
-        for segment, start, stop in spans:
-            firsts.append(max(start - margin, 0))
-            last = min(stop + margin, recording.get_num_samples(segment))
-            pieces.append(recording.select_segments([segment]).frame_slice(firsts[-1], last))
-        spikes = _match(append_recordings(pieces), waveforms[is_there], templates.num_before, min_gain)
-        spikes["cluster_index"] = np.flatnonzero(is_there)[spikes["cluster_index"]]
-        for piece, (first, (segment, start, stop)) in enumerate(zip(firsts, spans)):
-            own = spikes[spikes["segment_index"] == piece]
-            own["sample_index"] += first
-            own["segment_index"] = segment
-            found.append(own[(own["sample_index"] >= start) & (own["sample_index"] < stop)])
-    spikes = np.concatenate(found)
-    # Wobble gives the index among a unit's own channels.
-    spikes["channel_index"] = templates.channels[spikes["cluster_index"]]
-    return spikes[np.lexsort((spikes["cluster_index"], spikes["sample_index"], spikes["segment_index"]))]
+    def __init__(
+        self,
+        recorded: PreparedRecording,
+        templates: UnitTemplates,
+        parameters: SortingParameters,
+        *,
+        unit_of_template: np.ndarray | None = None,
+        bursting: np.ndarray | None = None,
+    ):
+        self.recorded, self.templates, self.parameters = recorded, templates, parameters
+        self.unit_of_template = np.arange(len(templates)) if unit_of_template is None else unit_of_template
+        self.bursting = np.zeros(0, dtype="int64") if bursting is None else bursting
+        self._banks: OrderedDict[int, tuple[np.ndarray, TemplateBank]] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def match(
+        self, blocks: list[Block] | None = None, workers: Workers | None = None, progress: bool = False
+    ) -> Spikes:
+        """Find the spikes in some blocks, or in the whole recording.
+
+        Returns:
+            [`~huidurep_hf.sorting.spikes.Spikes`] in order, with `segment_index`, `sample_index`, `unit_index` (the
+            template), `channel_index` (its peak channel at rest), `gain` (noise variances), `probability` and
+            `is_weakened`.
+        """
+        blocks = split_into_blocks(self.recorded.recording) if blocks is None else blocks
+        spans = self.split_by_state(blocks)
+        spans = sorted(spans, key=lambda span: span.state)
+        found = (workers or Workers()).map(self.match_span, spans)
+        found = tqdm(found, total=len(spans), desc="match", unit="s", disable=not progress)
+        return Spikes.concatenate([self._no_spikes(), *found]).in_order()
+
+    def split_by_state(self, blocks: list[Block]) -> list[Span]:
+        """Cut blocks where the tissue goes from one state into another."""
+        states = self.templates.states
+        spans = []
+        for block in blocks:
+            starts = states.starts[block.segment]
+            inside = starts[(starts > block.start) & (starts < block.stop)]
+            edges = [block.start, *inside.tolist(), block.stop]
+            for start, stop in zip(edges[:-1], edges[1:]):
+                state = int(states.at(np.array([block.segment]), np.array([start]))[0])
+                spans.append(Span(Block(block.segment, start, stop), state))
+        return spans
+
+    def match_span(self, span: Span) -> Spikes:
+        """Find the spikes of one span; those found in its margins belong to its neighbours."""
+        members, bank = self._bank(span.state)
+        if len(members) == 0:
+            return self._no_spikes()
+        settings, rate = self.parameters.matching, self.recorded.recording.get_sampling_frequency()
+        gains, first = self._gains(span.block, bank)
+        refractory = max(round(settings.dead_time_ms * 1e-3 * rate), 1)
+        row_arrays = bank.source, bank.factor, bank.near, bank.slot, bank.overlaps
+        num_templates = len(bank.norms)
+        with_weakened = bank.with_weakened(gains) if len(bank.source) > num_templates else None
+        # Rows of weakened spikes come last: without them the arrays are those of the templates alone.
+        alone = tuple(each[:num_templates] for each in row_arrays[:-1])
+        near = np.where(alone[2] < num_templates, alone[2], -1)
+        near, slot = _without_gaps(near, alone[3])
+        alone = alone[0], alone[1], near, slot, bank.overlaps
+        times, rows, shifts, found = pursue(gains, *alone, np.float32(settings.min_gain), refractory)
+        probabilities = self._judge(gains, bank, alone, members, times, rows, shifts)
+        spikes = self._table(span, first + times, members[rows], found, probabilities, False)
+        if with_weakened is None:
+            return _inside(spikes, span.block)
+        again = pursue(with_weakened, *row_arrays, np.float32(settings.min_gain_in_burst), refractory)
+        is_weak = again[1] >= num_templates
+        weak_rows = bank.source[again[1][is_weak]]
+        # They are judged against noise alone.
+        excess = again[3][is_weak] - settings.min_gain_in_burst
+        likely = 1 / (1 + np.exp(-0.5 * self.parameters.probability.likelihood_weight * excess))
+        weakened = self._table(span, first + again[0][is_weak], members[weak_rows], again[3][is_weak], likely, True)
+        apart = _is_apart(
+            weakened["sample_index"], weak_rows, spikes["sample_index"], rows, near, round(APART_MS * 1e-3 * rate)
+        )
+        return _inside(Spikes.concatenate([spikes, weakened[apart]]), span.block)
+
+    def judge_known(self, spikes: Spikes, workers: Workers | None = None) -> np.ndarray:
+        """Probability of spikes that were found otherwise, `(num_spikes,)` float32.
+
+        Args:
+            spikes: in order, with `unit_index` (the template).
+            workers: who share the blocks.
+        """
+
+        spans = self.split_by_state(split_into_blocks(self.recorded.recording))
+
+        def judge_span(span):
+            block = span.block
+            members, bank = self._bank(span.state)
+            own = np.flatnonzero(
+                (spikes["segment_index"] == block.segment)
+                & (spikes["sample_index"] >= block.start - self._margin)
+                & (spikes["sample_index"] < block.stop + self._margin)
+            )
+            row_of = np.full(len(self.templates), -1)
+            row_of[members] = np.arange(len(members))
+            own = own[row_of[spikes["unit_index"][own]] >= 0]
+            if len(own) == 0:
+                return own, np.zeros(0, dtype="float32")
+            gains, first = self._gains(block, bank)
+            times, rows = spikes["sample_index"][own] - first, row_of[spikes["unit_index"][own]]
+            is_inside = (times >= 0) & (times < gains.shape[1])
+            own, times, rows = own[is_inside], times[is_inside], rows[is_inside]
+            arrays = bank.source, bank.factor, bank.near, bank.slot, bank.overlaps
+            shifts = subtract_known(gains, *arrays, times, rows)
+            probabilities = self._judge(gains, bank, arrays, members, times, rows, shifts)
+            samples = spikes["sample_index"][own]
+            is_own = (samples >= block.start) & (samples < block.stop)
+            return own[is_own], probabilities[is_own]
+
+        probabilities = np.zeros(len(spikes), dtype="float32")
+        for own, judged in (workers or Workers()).map(judge_span, spans):
+            probabilities[own] = judged
+        return probabilities
+
+    @property
+    def _margin(self) -> int:
+        rate = self.recorded.recording.get_sampling_frequency()
+        return round(self.parameters.matching.matching_margin_ms * 1e-3 * rate)
+
+    def _gains(self, block, bank):
+        """Gains at each spike time around a block, and the time in its segment that the first is of."""
+        margin = self._margin
+        traces, start = read_with_margin(self.recorded.recording, block, margin)
+        # Beyond the ends of the segment there is nothing.
+        missing = margin - (block.start - start), margin - (start + len(traces) - block.stop)
+        traces = np.pad(traces, (missing, (0, 0)))
+        gains = np.ascontiguousarray(bank.objective(traces))
+        return gains, start - missing[0] + self.templates.num_before
+
+    def _bank(self, state):
+        """Templates that are in sight in a state, and their bank."""
+        with self._lock:
+            if state not in self._banks:
+                waveforms = self.templates.waveforms_of(state)
+                settings = self.parameters.matching
+                members = np.flatnonzero(np.linalg.norm(waveforms, axis=(1, 2)) > settings.min_norm)
+                weakened = np.flatnonzero(np.isin(members, self.bursting))
+                bank = build_bank(waveforms[members], settings, weakened, settings.weakened)
+                self._banks[state] = members, bank
+                while len(self._banks) > MAX_BANKS:
+                    self._banks.popitem(last=False)
+            self._banks.move_to_end(state)
+            return self._banks[state]
+
+    def _judge(self, gains, bank, arrays, members, times, rows, shifts):
+        settings, rate = self.parameters.probability, self.recorded.recording.get_sampling_frequency()
+        source, _, near, slot, overlaps = arrays
+        return judge(
+            gains,
+            source,
+            near,
+            slot,
+            overlaps,
+            bank.norms,
+            self.unit_of_template[members],
+            times,
+            rows,
+            shifts,
+            max(round(settings.reach_ms * 1e-3 * rate), 1),
+            settings.scale_low,
+            settings.scale_high,
+            self.parameters.matching.min_gain,
+            settings.likelihood_weight,
+        )
+
+    def _table(self, span, samples, units, gains, probabilities, is_weakened):
+        return Spikes(
+            segment_index=np.full(len(samples), span.block.segment, dtype="int64"),
+            sample_index=samples.astype("int64"),
+            channel_index=self.templates.channels[units].astype("int64"),
+            unit_index=units.astype("int64"),
+            gain=gains.astype("float32"),
+            probability=probabilities.astype("float32"),
+            is_weakened=np.full(len(samples), is_weakened),
+        )
+
+    def _no_spikes(self):
+        nothing = np.zeros(0, dtype="int64")
+        return self._table(Span(Block(0, 0, 0), 0), nothing, nothing, nothing, nothing, False)
 
 
-def _match(recording, waveforms, num_before, min_gain):
-    from spikeinterface.core import ChannelSparsity, Templates
-    from spikeinterface.sortingcomponents.matching import find_spikes_from_templates
+def _inside(spikes, block):
+    return spikes[(spikes["sample_index"] >= block.start) & (spikes["sample_index"] < block.stop)]
 
-    rate = recording.get_sampling_frequency()
-    unit_ids = np.arange(len(waveforms))
-    templates = Templates(
-        waveforms,
-        rate,
-        num_before,
-        is_in_uV=False,
-        channel_ids=recording.channel_ids,
-        unit_ids=unit_ids,
-    )
-    return find_spikes_from_templates(
-        recording,
-        templates.to_sparse(ChannelSparsity(waveforms.any(axis=1), unit_ids, recording.channel_ids)),
-        method="wobble",
-        method_kwargs={
-            "parameters": {
-                "threshold": min_gain,
-                "refractory_period_frames": max(round(REFRACTORY_MS * 1e-3 * rate), 1),
-            }
-        },
-        job_kwargs={"n_jobs": 1, "chunk_duration": "1s", "progress_bar": False},
+
+def _without_gaps(near, slot):
+    """Move the padding of each row to its end."""
+    order = np.argsort(near < 0, axis=1, kind="stable")
+    return np.take_along_axis(near, order, axis=1), np.take_along_axis(slot, order, axis=1)
+
+
+def _is_apart(samples, rows, other_samples, other_rows, near, max_gap):
+    """Tell which spikes have none of the others within a number of samples, of any row that shares channels."""
+    order = np.argsort(other_samples, kind="stable")
+    times, others = other_samples[order], other_rows[order]
+    starts = np.searchsorted(times, samples - max_gap, side="left")
+    stops = np.searchsorted(times, samples + max_gap, side="right")
+    return np.array(
+        [not np.isin(others[start:stop], near[row]).any() for row, start, stop in zip(rows, starts, stops)], dtype=bool
     )

@@ -5,13 +5,20 @@ spike goes to the template that explains most of it, the pairs of clusters that 
 on until every pair that is left has a valley between it, or scatters more widely than one faint neuron's spikes do.
 """
 
+from __future__ import annotations
+
 import logging
 
 import numpy as np
 
+from ...recording.chunks import on_one_time_line
+from ...recording.preprocessing.preparation import PreparedRecording
+from ...workers import Workers
 from ..clustering.assignment import drop_small
 from ..matching.template_fit import fit_templates
-from ..templates.spike_waveforms import TemplateCleaner, choose_spikes, without_time_shift
+from ..parameters import SortingParameters
+from ..spikes import Spikes
+from ..templates.spike_waveforms import SpikeWaveforms, TemplateCleaner, choose_spikes, without_time_shift
 from .refractoriness import fire_independently
 from .scatter import unexplained_share
 from .template_distance import join_pairs, template_distances
@@ -34,7 +41,53 @@ MAX_ROUNDS = 30
 NUM_FINAL_FITS = 2
 
 
-def join_clusters(labels, times, waveforms, sampling_rate, *, min_valley, min_cluster_size, is_moved=False, seed=0):
+def merge_clusters(
+    spikes: Spikes, whitened: PreparedRecording, parameters: SortingParameters, workers: Workers | None = None
+) -> Spikes:
+    """Merge clusters that are one unit and bring their spikes to one alignment.
+
+    Args:
+        spikes: in order, with `cluster`.
+        whitened: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
+        parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
+        workers: who share the work.
+
+    Returns:
+        The table, `cluster` merged, with `aligned_sample` `(num_spikes,)` int64. Clusters below the smallest unit are
+        dissolved.
+    """
+    samples = spikes["sample_index"]
+    if spikes["cluster"].max(initial=-1) < 0:
+        return spikes.with_columns(aligned_sample=samples)
+    found, shifts = merge_over_split(
+        spikes["cluster"],
+        on_one_time_line(samples, spikes["segment_index"], whitened.recording),
+        SpikeWaveforms.cut(whitened, spikes, workers),
+        whitened.recording.get_sampling_frequency(),
+        min_valley=parameters.min_valley,
+        min_cluster_size=max(3 * parameters.min_spikes_per_unit // 4, 2),
+        is_corrected=whitened.uncorrected is not None,
+        seed=parameters.seed,
+        workers=workers,
+    )
+    clusters = drop_small(found, parameters.min_spikes_per_unit)
+    num_samples = np.array([whitened.recording.get_num_samples(i) for i in range(len(whitened.segment_indices))])
+    aligned = np.clip(samples + np.where(clusters >= 0, shifts, 0), 0, num_samples[spikes["segment_index"]] - 1)
+    return spikes.with_columns(cluster=clusters, aligned_sample=aligned)
+
+
+def merge_over_split(
+    labels: np.ndarray,
+    times: np.ndarray,
+    waveforms: SpikeWaveforms,
+    sampling_rate: float,
+    *,
+    min_valley: float,
+    min_cluster_size: int,
+    is_corrected: bool = False,
+    seed: int = 0,
+    workers: Workers | None = None,
+) -> tuple[np.ndarray, np.ndarray]:
     """Join over-split clusters of one unit and bring their spikes to one alignment.
 
     Args:
@@ -45,9 +98,10 @@ def join_clusters(labels, times, waveforms, sampling_rate, *, min_valley, min_cl
         min_valley: depth of the valley, 0 to 1, that keeps two clusters apart, and share of the variance of faint ones
             that one neuron does not explain.
         min_cluster_size: clusters that fall below this size give their spikes to others.
-        is_moved: whether the traces were moved. One neuron's spikes then scatter more than by noise: what is left of
-            them depends on where the tissue was.
+        is_corrected: whether the traces were corrected for motion. One neuron's spikes then scatter more than by
+            noise: what is left of them depends on where the tissue was.
         seed: of the choice of spikes that templates and tests are made from.
+        workers: who share the work.
 
     Returns:
         `(labels, shifts)`: `(num_spikes,)` int64 units from 0 without gaps, -1 for none; `(num_spikes,)` int64 samples
@@ -57,11 +111,11 @@ def join_clusters(labels, times, waveforms, sampling_rate, *, min_valley, min_cl
     if labels.max(initial=-1) < 0:
         return labels, shifts
     cleaner = TemplateCleaner(waveforms, seed)
-    shapes = None if is_moved else cleaner.shapes
+    shapes = None if is_corrected else cleaner.shapes
 
     def fit_again(labels, shifts):
         templates = cleaner(*waveforms.average(labels, shifts, seed))
-        fit = fit_templates(waveforms, templates, shifts, sampling_rate)
+        fit = fit_templates(waveforms, templates, shifts, sampling_rate, workers)
         return drop_small(fit.labels, min_cluster_size), fit.shifts
 
     labels, shifts = fit_again(labels, shifts)
@@ -69,7 +123,7 @@ def join_clusters(labels, times, waveforms, sampling_rate, *, min_valley, min_cl
         num_clusters = labels.max(initial=-1) + 1
         if num_clusters < 2:
             break
-        pairs, pair_shifts, depths = _test_pairs(labels, shifts, waveforms, shapes, sampling_rate, seed)
+        pairs, pair_shifts, depths = _test_pairs(labels, shifts, waveforms, shapes, sampling_rate, seed, workers)
         chosen = _least_separated(pairs, depths, min_valley, labels, times, sampling_rate)
         if len(chosen) == 0:
             break
@@ -99,7 +153,7 @@ def _least_separated(pairs, depths, min_valley, labels, times, sampling_rate):
     return np.array(chosen, dtype="int64")
 
 
-def _test_pairs(labels, shifts, waveforms, shapes, sampling_rate, seed):
+def _test_pairs(labels, shifts, waveforms, shapes, sampling_rate, seed, workers):
     """How far apart similar clusters are: `(num_pairs, 2)` clusters, `(num_pairs,)` shifts and depths.
 
     By the valley between their spikes and, where temporal shapes are given, by how widely these scatter; twice that
@@ -115,12 +169,11 @@ def _test_pairs(labels, shifts, waveforms, shapes, sampling_rate, seed):
     pairs = np.argwhere(np.triu(is_near, k=1))
     pair_shifts = best_shifts[pairs[:, 0], pairs[:, 1]]
     chosen = choose_spikes(labels, MAX_SPIKES_PER_TEST, seed)
-    depths = np.array(
-        [
-            _depth(waveforms, [chosen[unit] for unit in pair], shifts, shift, shapes)
-            for pair, shift in zip(pairs, pair_shifts)
-        ]
-    )
+
+    def depth_of(pair):
+        return _depth(waveforms, [chosen[unit] for unit in pairs[pair]], shifts, pair_shifts[pair], shapes)
+
+    depths = np.array(list((workers or Workers()).map(depth_of, range(len(pairs)))), dtype="float64")
     of_pairs = energies[pairs]
     differ = of_pairs.min(axis=1) < np.square(MIN_RELATIVE_SIZE) * of_pairs.max(axis=1)
     return pairs, pair_shifts, np.where(differ, 2 * depths, depths)

@@ -5,13 +5,17 @@ come in pieces, each for a range of displacements. Two neurons fire at all displ
 do not.
 """
 
-import dataclasses
+from __future__ import annotations
+
 import logging
 
 import numpy as np
 from scipy.special import entr
 
 from ...recording.motion.states import displacements_of
+from ...recording.preprocessing.preparation import PreparedRecording
+from ...workers import Workers
+from ..spikes import Spikes
 from ..templates.averages import average_templates
 from .template_distance import join_pairs, template_distances
 
@@ -29,28 +33,30 @@ SURE_SHARE = 0.5
 MAX_MISALIGNMENT_MS = 0.3
 
 
-def with_pieces_joined(clusters, events, whitened, seed=0):
-    """Join clusters that replace each other with the tissue's motion.
+def merge_drift_fragments(
+    spikes: Spikes, whitened: PreparedRecording, seed: int = 0, workers: Workers | None = None
+) -> Spikes:
+    """Merge clusters that replace each other as the tissue moves.
 
     Args:
-        clusters: [`~huidurep_hf.sorting.clustering.clusters.Clusters`].
-        events: structured array of the clustered spikes.
-        whitened: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`] with its motion.
+        spikes: with `cluster` and `aligned_sample`.
+        whitened: whitened recording with its motion.
         seed: of the choice of spikes for templates.
+        workers: who share the blocks.
 
     Returns:
-        [`~huidurep_hf.sorting.clustering.clusters.Clusters`], of pieces joined and brought to one alignment.
+        The table, fragments merged and brought to one alignment.
     """
-    recording = whitened.recording
-    depths = whitened.positions[events["channel_index"], 1]
-    displacements = displacements_of(whitened.motion, recording, events["segment_index"], clusters.samples, depths)
-    templates = average_templates(clusters.labels, clusters.samples, events, whitened, seed)
-    joined, shifts = join_pieces(clusters.labels, displacements, templates, recording.get_sampling_frequency())
-    logger.info("match: %d clusters, %d after pieces are joined", len(templates), joined.max(initial=-1) + 1)
-    return dataclasses.replace(clusters, labels=joined, samples=clusters.samples + shifts)
+    recording, clusters, samples = whitened.recording, spikes["cluster"], spikes["aligned_sample"]
+    depths = whitened.positions[spikes["channel_index"], 1]
+    displacements = displacements_of(whitened.motion, recording, spikes["segment_index"], samples, depths)
+    templates = average_templates(clusters, samples, spikes, whitened, seed, workers)
+    merged, shifts = merge_fragments(clusters, displacements, templates, recording.get_sampling_frequency())
+    logger.info("learn: %d clusters, %d after drift fragments are merged", len(templates), merged.max(initial=-1) + 1)
+    return spikes.with_columns(cluster=merged, aligned_sample=samples + shifts)
 
 
-def join_pieces(labels, displacements, templates, sampling_rate):
+def merge_fragments(labels, displacements, templates, sampling_rate):
     """Join units that the displacement tells apart: the most alike of those it surely does, then what is left.
 
     A piece of one neuron and a piece of its neighbour replace each other as fully as two pieces of one do.

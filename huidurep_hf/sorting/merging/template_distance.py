@@ -1,9 +1,12 @@
 """One unit seen from two channels, and one spike seen twice."""
 
+from collections.abc import Iterable
+
+import numba
 import numpy as np
 
 
-def template_distances(templates, max_shift):
+def template_distances(templates: np.ndarray, max_shift: int) -> tuple[np.ndarray, np.ndarray]:
     """Compare units by their templates, at the best shift.
 
     Args:
@@ -14,21 +17,31 @@ def template_distances(templates, max_shift):
         `(distances, shifts)`: `(num_units, num_units)` energy of the difference over the larger of the two energies,
         0 for equal templates, and the samples to add to the second's spike times to align them with the first's.
     """
-    num_units, num_samples, _ = templates.shape
-    inner = slice(max_shift, num_samples - max_shift)
-    flat = templates[:, inner].reshape(num_units, -1)
-    energies = np.square(flat).sum(axis=1)
-    best = np.full((num_units, num_units), np.inf)
-    shifts = np.zeros((num_units, num_units), dtype="int64")
-    for shift in range(-max_shift, max_shift + 1):
-        moved = templates[:, inner.start + shift : inner.stop + shift].reshape(num_units, -1)
-        moved_energies = np.square(moved).sum(axis=1)
-        difference = energies[:, None] + moved_energies[None, :] - 2 * flat @ moved.T
-        largest = np.maximum(energies[:, None], moved_energies[None, :])
-        distances = np.maximum(difference, 0) / np.where(largest > 0, largest, 1)
-        shifts = np.where(distances < best, shift, shifts)
-        best = np.minimum(distances, best)
-    return best, shifts
+    return distances_over_states([(1.0, templates)], max_shift)
+
+
+def distances_over_states(states: Iterable[tuple[float, np.ndarray]], max_shift: int) -> tuple[np.ndarray, np.ndarray]:
+    """Compare units that have templates for each state of the drift, at the shift that is best in all of them.
+
+    Args:
+        states: weight of each state and its templates `(num_units, num_samples, num_channels)`.
+        max_shift: as for [`template_distances`], whose result this gives.
+    """
+    shifts = np.arange(-max_shift, max_shift + 1)
+    energies, shifted_energies, products = 0.0, 0.0, 0.0
+    for weight, templates in states:
+        num_units, num_samples, _ = templates.shape
+        inner = slice(max_shift, num_samples - max_shift)
+        flat = templates[:, inner].reshape(num_units, -1)
+        energies = energies + weight * np.square(flat).sum(axis=1)
+        shifted = [templates[:, inner.start + shift : inner.stop + shift].reshape(num_units, -1) for shift in shifts]
+        shifted_energies = shifted_energies + weight * np.stack([np.square(one).sum(axis=1) for one in shifted])
+        products = products + weight * np.stack([flat @ one.T for one in shifted])
+    differences = energies[None, :, None] + shifted_energies[:, None, :] - 2 * products
+    largest = np.maximum(energies[None, :, None], shifted_energies[:, None, :])
+    distances = np.maximum(differences, 0) / np.where(largest > 0, largest, 1)
+    best = distances.argmin(axis=0)
+    return np.take_along_axis(distances, best[None], axis=0)[0], shifts[best]
 
 
 def join_pairs(num_units, pairs, shifts):
@@ -54,11 +67,11 @@ def join_pairs(num_units, pairs, shifts):
     return np.unique(root, return_inverse=True)[1].astype("int64"), unit_shifts
 
 
-def find_duplicates(samples, labels, amplitudes, max_gap):
+def find_duplicates(samples: np.ndarray, labels: np.ndarray, amplitudes: np.ndarray, max_gap: int) -> np.ndarray:
     """Find spikes of one unit that are too close in time to be two; the larger one stays.
 
     Args:
-        samples: `(num_spikes,)` times in samples, of one segment.
+        samples: `(num_spikes,)` times in samples, on one time line.
         labels: `(num_spikes,)` units, -1 for none.
         amplitudes: `(num_spikes,)`, any unit.
         max_gap: spikes of one unit at most this many samples apart are one spike.
@@ -66,14 +79,24 @@ def find_duplicates(samples, labels, amplitudes, max_gap):
     Returns:
         `(num_spikes,)` bool, True for spikes to be left out.
     """
-    is_duplicate = np.zeros(len(samples), dtype=bool)
     order = np.lexsort((samples, labels))
     order = order[labels[order] >= 0]
-    last = None
-    for spike in order:
-        if last is not None and labels[spike] == labels[last] and samples[spike] - samples[last] <= max_gap:
-            smaller, last = (last, spike) if abs(amplitudes[spike]) > abs(amplitudes[last]) else (spike, last)
-            is_duplicate[smaller] = True
+    is_duplicate = np.zeros(len(samples), dtype=bool)
+    is_duplicate[order] = _is_duplicate(samples[order], labels[order], np.abs(amplitudes[order]), max_gap)
+    return is_duplicate
+
+
+@numba.njit(cache=True, nogil=True)
+def _is_duplicate(samples, labels, sizes, max_gap):
+    is_duplicate = np.zeros(len(samples), dtype=np.bool_)
+    last = 0
+    for spike in range(1, len(samples)):
+        if labels[spike] == labels[last] and samples[spike] - samples[last] <= max_gap:
+            if sizes[spike] > sizes[last]:
+                is_duplicate[last] = True
+                last = spike
+            else:
+                is_duplicate[spike] = True
         else:
             last = spike
     return is_duplicate

@@ -15,14 +15,14 @@ SHARE_OF_TIME = 0.5
 MIN_SPIKES_PER_TEST = 5
 
 
-def valley_in_motion(first, second, lag, spikes, matched, templates, recorded):
+def valley_under_drift(first, second, lag, spikes, matched, templates, recorded):
     """Depth of the valley between the spikes of two units, along what their templates differ by.
 
     Args:
         first, second: units.
         lag: samples to add to the second's spike times to align them with the first's.
         spikes: for each unit the indices of some of its spikes.
-        matched: structured array of matched spikes.
+        matched: [`~huidurep_hf.sorting.spikes.Spikes`] with `unit_index`.
         templates: [`~huidurep_hf.sorting.templates.unit_templates.UnitTemplates`] with which they were found.
         recorded: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`], as recorded.
 
@@ -30,18 +30,18 @@ def valley_in_motion(first, second, lag, spikes, matched, templates, recorded):
         `float`, 0 to 1, as [`~huidurep_hf.sorting.merging.valley.valley_depth_on_line`]; 1 where there are too few
         spikes to tell.
     """
-    one, other = templates.waveforms[:, first], np.roll(templates.waveforms[:, second], -lag, axis=1)
+    one, other = templates.of_unit(first), np.roll(templates.of_unit(second), -lag, axis=1)
     difference = without_time_shift(other - one, one + other)
     tells = _states_that_tell(np.square(difference).sum(axis=(1, 2)), templates.states.shares())
     peak_channels = np.ptp(one + other, axis=1).argmax(axis=1)
     lines = []
     for unit, shift in ((first, 0), (second, lag)):
         placed = matched[spikes[unit]]
-        placed["sample_index"] += shift
+        placed = placed.with_columns(sample_index=placed["sample_index"] + shift)
         states = templates.states_of(placed)
         placed, states = placed[tells[states]], states[tells[states]]
         # Both are looked at on the same channels.
-        placed["channel_index"] = peak_channels[states]
+        placed = placed.with_columns(channel_index=peak_channels[states])
         lines.append(_along(placed, states, 0.5 * (one + other), difference, templates.num_before, recorded))
     if min(len(line) for line in lines) < MIN_SPIKES_PER_TEST:
         return 1.0

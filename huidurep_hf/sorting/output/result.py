@@ -1,5 +1,7 @@
 """The result of a run: spike trains, what became of every event, and where it all came from."""
 
+from __future__ import annotations
+
 import json
 import os
 import shutil
@@ -10,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from ..pipeline import SortedSpikes
 from .unit_table import tabulate_units
 
 PROVENANCE_FILE = "provenance.json"
@@ -25,9 +28,10 @@ class SortingResult:
         events: `pandas.DataFrame`, one row per event, detected or found by template matching, in order of
             segment and time: `segment`, `sample`,
             `time_s` (from the start of the segment), `channel` (id), `x_um`, `y_um`, `amplitude` (at the peak, in
-            `provenance["preparation"]["unit"]`), `unit` (-1 for none), `probability`, `became` ("unit", "duplicate",
-            "small cluster", "noise"), `detected` (False for a spike found by template matching alone).
-        embeddings: `(num_events, embedding_size)` float32, in the order of `events`.
+            `provenance["preparation"]["unit"]`), `unit` (-1 for none), `probability`, `outcome` ("unit", "duplicate",
+            "small unit", "noise"), `detected` (False for a spike found by template matching alone).
+        embeddings: `(num_events, embedding_size)` float32, in the order of `events`; NaN for the events of a long
+            recording that were not embedded.
         templates: `(num_units, num_samples, num_channels)` float32, noise units, 1 ms before to 2 ms after the peak.
         channels: `pandas.DataFrame`, one row per channel of `templates`: `channel`, `x_um`, `y_um`, `shank`,
             `noise_level`.
@@ -42,32 +46,30 @@ class SortingResult:
     provenance: dict
 
     @classmethod
-    def from_events(cls, recording, prepared, spikes, units, provenance):
-        """Gather the stages of a run.
+    def from_events(cls, recording, found: SortedSpikes, provenance: dict) -> SortingResult:
+        """Gather what a run has found.
 
         Args:
             recording: SpikeInterface recording, as given.
-            prepared: [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
-            spikes: [`~huidurep_hf.sorting.embedded_spikes.EmbeddedSpikes`].
-            units: [`~huidurep_hf.sorting.units.Units`].
-            provenance: `dict`; counts are added.
+            found: [`~huidurep_hf.sorting.pipeline.SortedSpikes`].
+            provenance: counts are added.
         """
-        peaks = units.peaks
-        channel_indices = prepared.channel_indices[peaks["channel_index"]]
-        samples = units.samples
+        spikes, prepared = found.events, found.prepared
+        channel_indices = prepared.channel_indices[spikes["channel_index"]]
+        samples = spikes["sample_index"]
         events = pd.DataFrame(
             {
-                "segment": prepared.segment_indices[peaks["segment_index"]].astype("int64"),
+                "segment": prepared.segment_indices[spikes["segment_index"]].astype("int64"),
                 "sample": samples,
                 "time_s": samples / recording.get_sampling_frequency(),
                 "channel": np.asarray(recording.channel_ids).astype(str)[channel_indices],
-                "x_um": spikes.locations_um[:, 0],
-                "y_um": spikes.locations_um[:, 1],
-                "amplitude": peaks["amplitude"].astype("float32"),
-                "unit": units.units,
-                "probability": units.probabilities.astype("float32"),
-                "became": units.became.astype(str),
-                "detected": units.detected >= 0,
+                "x_um": spikes["location_um"][:, 0],
+                "y_um": spikes["location_um"][:, 1],
+                "amplitude": spikes["amplitude"],
+                "unit": spikes["unit_index"],
+                "probability": spikes["probability"].astype("float32"),
+                "outcome": spikes["outcome"].astype(str),
+                "detected": spikes["is_detected"],
             }
         )
         # Merging moves spikes by a few samples.
@@ -77,20 +79,20 @@ class SortingResult:
                 "channel": np.asarray(recording.channel_ids).astype(str)[prepared.channel_indices],
                 "x_um": prepared.positions[:, 0],
                 "y_um": prepared.positions[:, 1],
-                "shank": prepared.groups,
+                "shank": prepared.shanks,
                 "noise_level": prepared.noise_levels,
             }
         )
         events = events.iloc[order].reset_index(drop=True)
         counts = {
-            "units": len(units.templates),
+            "units": len(found.waveforms),
             "events": len(events),
-            **{str(name): int(count) for name, count in events["became"].value_counts().items()},
+            **{str(name): int(count) for name, count in events["outcome"].value_counts().items()},
         }
-        sorting = _sorting_from_events(events, provenance["recording"], len(units.templates))
+        sorting = _sorting_from_events(events, provenance["recording"], len(found.waveforms))
         sorting.register_recording(recording)
         provenance = {**provenance, "counts": counts}
-        result = cls(sorting, events, spikes.embeddings[order], units.templates, channels, provenance)
+        result = cls(sorting, events, spikes["embedding"][order], found.waveforms, channels, provenance)
         for name, values in tabulate_units(result).items():
             if name != "unit":
                 sorting.set_property(name, values.to_numpy())

@@ -4,13 +4,26 @@ The cluster's own spikes decide: a neuron's are explained by its template as by 
 are explained better by the neurons that collided, each at its own time, than by an average over all times.
 """
 
+from __future__ import annotations
+
+import logging
+
 import numpy as np
 
+from ...recording.preprocessing.preparation import PreparedRecording
+from ...recording.spikes.neighborhood import Neighborhoods, find_neighborhoods
 from ...recording.spikes.waveforms import iterate_waveforms
-from ..matching.engine import MIN_GAIN
+from ...workers import Workers
+from ..clustering.assignment import drop_small
 from ..matching.template_fit import AMPLITUDE_RANGE, MAX_SHIFT_MS
-from ..templates.averages import template_window
+from ..parameters import SortingParameters
+from ..spikes import Spikes
+from ..templates.averages import average_templates, template_window
+from ..templates.estimation import visible_part
 from ..templates.spike_waveforms import choose_spikes
+from ..templates.unit_templates import NUM_MATCHING_CHANNELS
+
+logger = logging.getLogger("huidurep_hf")
 
 # A cluster is a collision at most if it is so frequent, relative to a neuron that it holds, and so much of the energy
 # of its template is left when others are taken away from it.
@@ -25,40 +38,67 @@ MAX_COLLIDING = 3
 MAX_SPIKES = 60
 
 
-def find_collisions(labels, samples, events, templates, neighborhoods, whitened, seed=0):
-    """Find clusters whose spikes are explained by others that fire more often.
-
-    The others are taken away one after the other, as template matching does.
+def reject_collisions(
+    spikes: Spikes, whitened: PreparedRecording, parameters: SortingParameters, workers: Workers | None = None
+) -> Spikes:
+    """Dissolve clusters whose spikes are sums of other clusters' spikes.
 
     Args:
-        labels: `(num_spikes,)` clusters from 0 without gaps, -1 for none.
-        samples: `(num_spikes,)` times in samples; one alignment in each cluster.
-        events: structured array of the same spikes.
-        templates: `(num_clusters, num_samples, num_channels)` averages, SDs of the noise, 0 where none is seen.
-        neighborhoods: [`~huidurep_hf.recording.spikes.neighborhood.Neighborhoods`]: how far from its peak channel a
-            cluster can be seen.
+        spikes: in order, with `cluster` and `aligned_sample`.
         whitened: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
-        seed: of the choice of at most 60 spikes of each cluster.
+        parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
+        workers: who share the blocks.
+
+    Returns:
+        The table, `cluster` -1 where it was a collision, and numbered anew.
+    """
+    clusters, samples = spikes["cluster"], spikes["aligned_sample"]
+    neighborhoods = find_neighborhoods(whitened.positions, whitened.shanks, NUM_MATCHING_CHANNELS)
+    templates = average_templates(clusters, samples, spikes, whitened, parameters.seed, workers)
+    counts = np.bincount(clusters[clusters >= 0], minlength=len(templates))
+    visible = visible_part(templates, counts, neighborhoods)
+    is_collision = find_collisions(spikes, visible, neighborhoods, whitened, parameters)
+    logger.info("learn: %d of %d clusters are collisions of others", is_collision.sum(), len(templates))
+    return spikes.with_columns(cluster=drop_small(np.where(np.append(is_collision, True)[clusters], -1, clusters), 1))
+
+
+def find_collisions(
+    spikes: Spikes,
+    templates: np.ndarray,
+    neighborhoods: Neighborhoods,
+    whitened: PreparedRecording,
+    parameters: SortingParameters,
+) -> np.ndarray:
+    """Find clusters whose spikes are explained by others that fire more often.
+
+    The others are subtracted one after the other, as template matching does.
+
+    Args:
+        spikes: in order, with `cluster` (from 0 without gaps, -1 for none) and `aligned_sample`.
+        templates: `(num_clusters, num_samples, num_channels)` averages, SDs of the noise, 0 where none is seen.
+        neighborhoods: how far from its peak channel a cluster can be seen.
+        whitened: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
+        parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
 
     Returns:
         `(num_clusters,)` bool.
     """
-    rate = whitened.recording.get_sampling_frequency()
+    rate, min_gain = whitened.recording.get_sampling_frequency(), parameters.matching.min_gain
+    labels = spikes["cluster"]
     max_lag, max_shift = round(MAX_LAG_MS * 1e-3 * rate), max(round(MAX_SHIFT_MS * 1e-3 * rate), 1)
     others_of = _suspects(templates, np.bincount(labels[labels >= 0], minlength=len(templates)), max_lag)
     channels = np.ptp(templates, axis=1).argmax(axis=1) if len(templates) else np.zeros(0, dtype="int64")
-    placed = events.copy()
-    placed["sample_index"], placed["channel_index"] = samples, np.append(channels, 0)[labels]
+    placed = spikes.with_columns(sample_index=spikes["aligned_sample"], channel_index=np.append(channels, 0)[labels])
     is_collision = np.zeros(len(templates), dtype=bool)
-    for unit, waveforms in _waveforms(others_of, labels, placed, neighborhoods, whitened, max_lag, seed):
+    for unit, waveforms in _waveforms(others_of, labels, placed, neighborhoods, whitened, max_lag, parameters.seed):
         near = neighborhoods.channel_indices[channels[unit]][neighborhoods.mask[channels[unit]]]
         waveforms = waveforms[:, :, : len(near)]
         own, others = templates[unit][None][:, :, near], templates[others_of[unit]][:, :, near]
-        by_others = _take_away(waveforms, others, MAX_COLLIDING, MIN_GAIN)[0]
+        by_others = _take_away(waveforms, others, MAX_COLLIDING, min_gain)[0]
         # Others may be there as well where the cluster is a neuron.
         inner = slice(max_lag - max_shift, waveforms.shape[1] - max_lag + max_shift)
         by_itself, waveforms[:, inner] = _take_away(waveforms[:, inner], own, 1, -np.inf)
-        by_both = by_itself + _take_away(waveforms, others, MAX_COLLIDING - 1, MIN_GAIN)[0]
+        by_both = by_itself + _take_away(waveforms, others, MAX_COLLIDING - 1, min_gain)[0]
         is_collision[unit] = np.mean(by_others > by_both) > MIN_SHARE
     return is_collision
 

@@ -1,57 +1,93 @@
 """Templates: what the spikes of a unit look like on average."""
 
+from __future__ import annotations
+
 import numpy as np
+
+from ...recording.blocks import read_with_margin, split_into_blocks
+from ...recording.preprocessing.preparation import PreparedRecording
+from ...workers import Workers
 
 TEMPLATE_MS_BEFORE, TEMPLATE_MS_AFTER = 1.0, 2.0
 MAX_SPIKES_PER_TEMPLATE = 500
 
 
-def template_window(sampling_rate):
+def template_window(sampling_rate: float) -> tuple[int, int]:
     """Samples of a template before and from the peak on, `(num_before, num_after)`."""
     return int(TEMPLATE_MS_BEFORE * sampling_rate / 1000), int(TEMPLATE_MS_AFTER * sampling_rate / 1000)
 
 
-def average_templates(labels, samples, peaks, prepared, seed=0):
+def average_templates(
+    labels: np.ndarray,
+    samples: np.ndarray,
+    spikes,
+    prepared: PreparedRecording,
+    seed: int = 0,
+    workers: Workers | None = None,
+    margin: int = 0,
+) -> np.ndarray:
     """Average the traces around at most 500 spikes of each cluster.
 
     Args:
-        labels: `(num_spikes,)` from 0 without gaps, -1 for outliers.
+        labels: `(num_spikes,)` from 0 without gaps, -1 for none.
         samples: `(num_spikes,)` times in samples.
-        peaks: structured array of the same spikes.
+        spikes: table of the same spikes.
         prepared: [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
         seed: of the choice of spikes.
+        workers: who share the blocks.
+        margin: further samples on both sides.
 
     Returns:
-        `(num_units, num_samples, num_channels)` float32 on all channels, in noise units; 1 ms before to 2 ms after.
+        `(num_units, num_samples, num_channels)` float32 on all channels, in SDs of the noise; 1 ms before to 2 ms
+        after, and the margin. A unit of which every spike is cut off by the ends of the recording has zeros.
     """
-    from spikeinterface.core import estimate_templates
-    from spikeinterface.core.base import minimum_spike_dtype
-
-    if labels.max(initial=-1) < 0:
+    num_units = labels.max(initial=-1) + 1
+    if num_units == 0:
         return np.zeros((0, 0, len(prepared.noise_levels)), dtype="float32")
-    recording = prepared.recording
-    num_before, num_after = template_window(recording.get_sampling_frequency())
+    recording, segments = prepared.recording, spikes["segment_index"]
+    num_before, num_after = (num + margin for num in template_window(recording.get_sampling_frequency()))
     num_samples = np.array([recording.get_num_samples(i) for i in range(recording.get_num_segments())])
-    is_inside = (samples >= num_before) & (samples < num_samples[peaks["segment_index"]] - num_after)
-    rng = np.random.default_rng(seed)
-    chosen = []
-    for unit in range(labels.max(initial=-1) + 1):
-        members = np.flatnonzero((labels == unit) & is_inside)
-        chosen.append(rng.permutation(members)[:MAX_SPIKES_PER_TEMPLATE])
-    chosen = np.concatenate(chosen)
-    chosen = chosen[np.lexsort((samples[chosen], peaks["segment_index"][chosen]))]
-    spikes = np.zeros(len(chosen), dtype=minimum_spike_dtype)
-    spikes["sample_index"] = samples[chosen]
-    spikes["segment_index"] = peaks["segment_index"][chosen]
-    spikes["unit_index"] = labels[chosen]
-    unit_ids = np.arange(labels.max() + 1)
-    templates = estimate_templates(
-        recording, spikes, unit_ids, num_before, num_after, return_in_uV=False, n_jobs=1, progress_bar=False
-    )
-    # A unit of which every spike is cut off by the ends of the recording has no template.
-    return np.nan_to_num(templates) / prepared.noise_levels
+    is_inside = (samples >= num_before) & (samples < num_samples[segments] - num_after)
+    chosen = _choose(np.where(is_inside, labels, -1), num_units, seed)
+    chosen = chosen[np.lexsort((samples[chosen], segments[chosen]))]
+    jobs = []
+    for block in split_into_blocks(recording):
+        own = _within(block, segments[chosen], samples[chosen])
+        if own.stop > own.start:
+            jobs.append((block, chosen[own]))
+
+    def add_up(job):
+        block, members = job
+        traces, start = read_with_margin(recording, block, max(num_before, num_after))
+        units, rows = np.unique(labels[members], return_inverse=True)
+        sums = np.zeros((len(units), num_before + num_after, traces.shape[1]), dtype="float32")
+        for row, first in zip(rows, samples[members] - start - num_before):
+            sums[row] += traces[first : first + num_before + num_after]
+        return units, sums
+
+    totals = np.zeros((num_units, num_before + num_after, len(prepared.noise_levels)), dtype="float32")
+    # In the order of the blocks, so that sums are the same for any number of workers.
+    for units, sums in (workers or Workers()).map(add_up, jobs):
+        totals[units] += sums
+    counts = np.maximum(np.bincount(labels[chosen], minlength=num_units), 1).astype("float32")
+    return totals / counts[:, None, None] / prepared.noise_levels
 
 
-def signed(templates, peak_sign):
+def signed(templates: np.ndarray, peak_sign: str) -> np.ndarray:
     """Templates turned so that what detection looks for is positive: troughs ("neg"), peaks ("pos") or "both"."""
     return {"neg": -templates, "pos": templates, "both": np.abs(templates)}[peak_sign]
+
+
+def _choose(labels, num_units, seed):
+    rng = np.random.default_rng(seed)
+    order = np.argsort(labels, kind="stable")
+    starts = np.searchsorted(labels[order], np.arange(num_units + 1))
+    members = [order[start:stop] for start, stop in zip(starts[:-1], starts[1:])]
+    return np.concatenate([rng.permutation(own)[:MAX_SPIKES_PER_TEMPLATE] for own in members])
+
+
+def _within(block, segments, samples):
+    """Slice of spikes in order that lie in a block."""
+    first, last = np.searchsorted(segments, [block.segment, block.segment + 1])
+    inside = np.searchsorted(samples[first:last], [block.start, block.stop])
+    return slice(first + inside[0], first + inside[1])

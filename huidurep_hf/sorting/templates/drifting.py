@@ -9,11 +9,11 @@ process puts them together and says how surely each template is known (Rasmussen
 
 import numpy as np
 
-from ...recording.motion.states import displacements_of
+from ...recording.motion.states import MotionStates, displacements_of
 from ...recording.spikes.neighborhood import find_neighborhoods
 from ...recording.spikes.waveforms import iterate_waveforms
 from .spike_waveforms import choose_spikes
-from .unit_templates import MIN_PEAK_TO_PEAK, NUM_MATCHING_CHANNELS
+from .unit_templates import MIN_PEAK_TO_PEAK, NUM_MATCHING_CHANNELS, UnitTemplates
 
 MAX_SPIKES = 1000
 # Displacements within a bin are averaged; bins are wider where there would be more than 30 of them, as the time that a
@@ -27,7 +27,16 @@ NUM_DEVIATIONS = 4.0
 MIN_VARIANCE = 1e-3
 
 
-def templates_in_motion(labels, samples, events, whitened, states, window, seed=0):
+def drifting_templates(
+    labels: np.ndarray,
+    samples: np.ndarray,
+    events,
+    whitened,
+    states: MotionStates,
+    window: tuple[int, int],
+    channels_at_rest: np.ndarray,
+    seed: int = 0,
+) -> UnitTemplates:
     """Find what each unit looks like in each state of the tissue.
 
     Args:
@@ -38,27 +47,29 @@ def templates_in_motion(labels, samples, events, whitened, states, window, seed=
             the recording before it was moved.
         states: [`~huidurep_hf.recording.motion.states.MotionStates`].
         window: `(num_before, num_after)` samples of a template.
+        channels_at_rest: `(num_units,)` peak channel of each unit in corrected traces.
         seed: of the choice of at most 1000 spikes of each unit.
 
     Returns:
-        `(num_states, num_units, num_samples, num_channels)` float32, SDs of the noise, 0 where a unit is not seen.
+        [`~huidurep_hf.sorting.templates.unit_templates.UnitTemplates`].
     """
     num_units = labels.max(initial=-1) + 1
     spikes = np.sort(np.concatenate([[], *choose_spikes(labels, MAX_SPIKES, seed)])).astype("int64")
     spikes = spikes[np.lexsort((samples[spikes], events["segment_index"][spikes]))]
     displacements, depths = _displacements(labels, samples, events, spikes, whitened)
     channels = _nearest_channels(whitened, events["channel_index"][spikes], displacements)
-    placed = events[spikes].copy()
-    placed["sample_index"], placed["channel_index"] = samples[spikes], channels
-    neighborhoods = find_neighborhoods(whitened.positions, whitened.groups, NUM_MATCHING_CHANNELS)
-    shapes = _temporal_shapes(placed, whitened.unmoved, window, seed)
+    placed = events[spikes].with_columns(sample_index=samples[spikes], channel_index=channels)
+    neighborhoods = find_neighborhoods(whitened.positions, whitened.shanks, NUM_MATCHING_CHANNELS)
+    shapes = _temporal_shapes(placed, whitened.uncorrected, window, seed)
     bin_um = max(BIN_UM, np.ptp(displacements) / MAX_BINS) if len(displacements) else BIN_UM
     bins = np.round(displacements / bin_um).astype("int64")
     first_bin = bins.min(initial=0)
     averages, counts = _average_scores(
-        placed, labels[spikes], bins - first_bin, num_units, shapes, whitened.unmoved, neighborhoods, window
+        placed, labels[spikes], bins - first_bin, num_units, shapes, whitened.uncorrected, neighborhoods, window
     )
-    templates = np.zeros((len(states), num_units, sum(window), len(whitened.positions)), dtype="float32")
+    num_local = neighborhoods.channel_indices.shape[1]
+    waveforms = np.zeros((len(states), num_units, sum(window), num_local), dtype="float32")
+    local_channels = np.full((len(states), num_units, num_local), -1)
     for unit in range(num_units):
         at, channel = np.nonzero(counts[unit])
         if len(at) == 0:
@@ -72,8 +83,11 @@ def templates_in_motion(labels, samples, events, whitened, states, window, seed=
         for state, displacement in enumerate(displacements):
             near = neighborhoods.channel_indices[here[state]][neighborhoods.mask[here[state]]]
             scores, variances = field.at(whitened.positions[near] - _along([displacement]))
-            templates[state, unit][:, near] = _visible(scores, variances, shapes)
-    return templates
+            visible = _visible(scores, variances, shapes)
+            is_seen = visible.any(axis=0)
+            waveforms[state, unit][:, : is_seen.sum()] = visible[:, is_seen]
+            local_channels[state, unit, : is_seen.sum()] = near[is_seen]
+    return UnitTemplates(waveforms, local_channels, len(whitened.positions), window[0], channels_at_rest, states)
 
 
 class Field:
@@ -132,28 +146,30 @@ def _nearest_channels(whitened, channels, displacements):
 
     moved = whitened.positions[channels] + _along(displacements)
     nearest = np.zeros(len(channels), dtype="int64")
-    for group in np.unique(whitened.groups[channels]):
-        own, on_shank = whitened.groups[channels] == group, np.flatnonzero(whitened.groups == group)
+    for group in np.unique(whitened.shanks[channels]):
+        own, on_shank = whitened.shanks[channels] == group, np.flatnonzero(whitened.shanks == group)
         nearest[own] = on_shank[cKDTree(whitened.positions[on_shank]).query(moved[own])[1]]
     return nearest
 
 
-def _temporal_shapes(spikes, unmoved, window, seed):
+def _temporal_shapes(spikes, uncorrected, window, seed):
     """Singular vectors of waveforms on their peak channels, `(num_shapes, num_samples)`."""
-    own_channel = find_neighborhoods(unmoved.positions, unmoved.groups, 1)
+    own_channel = find_neighborhoods(uncorrected.positions, uncorrected.shanks, 1)
     some = np.sort(np.random.default_rng(seed).permutation(len(spikes))[:NUM_SPIKES_FOR_SHAPES])
-    waveforms = np.concatenate([batch.waveforms[:, :, 0] for batch in _cut(spikes[some], unmoved, own_channel, window)])
+    waveforms = np.concatenate(
+        [batch.waveforms[:, :, 0] for batch in _cut(spikes[some], uncorrected, own_channel, window)]
+    )
     return np.linalg.svd(waveforms, full_matrices=False)[2][:NUM_SHAPES]
 
 
-def _average_scores(spikes, units, bins, num_units, shapes, unmoved, neighborhoods, window):
+def _average_scores(spikes, units, bins, num_units, shapes, uncorrected, neighborhoods, window):
     """Scores averaged over spikes of a unit and bin, on each channel, and how many spikes there are.
 
     `(num_units, num_bins, num_channels, num_shapes)` and `(num_units, num_bins, num_channels)`.
     """
-    counts = np.zeros((num_units, bins.max(initial=0) + 1, len(unmoved.positions)), dtype="int64")
+    counts = np.zeros((num_units, bins.max(initial=0) + 1, len(uncorrected.positions)), dtype="int64")
     sums = np.zeros((*counts.shape, len(shapes)), dtype="float32")
-    for batch in _cut(spikes, unmoved, neighborhoods, window):
+    for batch in _cut(spikes, uncorrected, neighborhoods, window):
         own = slice(batch.first, batch.first + len(batch.waveforms))
         scores = np.einsum("nsc,rs->ncr", batch.waveforms, shapes, optimize=True)
         row, place = np.nonzero(batch.mask)
@@ -164,13 +180,13 @@ def _average_scores(spikes, units, bins, num_units, shapes, unmoved, neighborhoo
     return sums / np.maximum(counts, 1)[..., None], counts
 
 
-def _cut(spikes, unmoved, neighborhoods, window):
+def _cut(spikes, uncorrected, neighborhoods, window):
     num_before, num_after = window
     return iterate_waveforms(
-        unmoved.recording,
+        uncorrected.recording,
         spikes,
         neighborhoods,
-        unmoved.noise_levels,
+        uncorrected.noise_levels,
         num_before=num_before,
         num_after=num_after,
     )

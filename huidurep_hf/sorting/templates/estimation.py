@@ -1,12 +1,15 @@
 """From spikes to the templates that others are looked for with."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from ...recording.motion.states import MotionStates
-from ...recording.preprocessing.noise_levels import estimate_noise_levels
+from ...recording.preprocessing.whitening import WhitenedTraces
 from ...recording.spikes.neighborhood import find_neighborhoods
+from ...workers import Workers
 from .averages import MAX_SPIKES_PER_TEMPLATE, average_templates, template_window
-from .drifting import templates_in_motion
+from .drifting import drifting_templates
 from .shrinkage import without_noise
 from .unit_templates import MIN_PEAK_TO_PEAK, NUM_MATCHING_CHANNELS, UnitTemplates
 
@@ -14,31 +17,38 @@ from .unit_templates import MIN_PEAK_TO_PEAK, NUM_MATCHING_CHANNELS, UnitTemplat
 NUM_DEVIATIONS_PEAK_TO_PEAK = 4.0
 
 
-def find_templates(labels, samples, events, whitened, seed=0):
-    """Average the spikes of each unit and take noise out; in tissue that moves, for each of its states.
+def find_templates(
+    labels: np.ndarray,
+    samples: np.ndarray,
+    spikes,
+    whitened: WhitenedTraces,
+    seed: int = 0,
+    workers: Workers | None = None,
+) -> UnitTemplates:
+    """Average the spikes of each unit and take noise out; under drift, for each state of the tissue.
 
     Args:
         labels: `(num_spikes,)` units from 0 without gaps, -1 for none.
         samples: `(num_spikes,)` times in samples; one alignment in each unit.
-        events: structured array of the same spikes.
-        whitened: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
+        spikes: table of the same spikes.
+        whitened: [`~huidurep_hf.recording.preprocessing.whitening.WhitenedTraces`].
         seed: of the choice of spikes.
+        workers: who share the blocks.
 
     Returns:
         [`~huidurep_hf.sorting.templates.unit_templates.UnitTemplates`] for the traces as recorded.
     """
     window = template_window(whitened.recording.get_sampling_frequency())
-    templates = average_templates(labels, samples, events, whitened, seed)
+    templates = average_templates(labels, samples, spikes, whitened, seed, workers)
     counts = np.bincount(labels[labels >= 0], minlength=len(templates))
     num_averaged = np.minimum(counts, MAX_SPIKES_PER_TEMPLATE)
-    templates = without_noise(templates, num_averaged, estimate_noise_levels(whitened.recording, seed))
-    neighborhoods = find_neighborhoods(whitened.positions, whitened.groups, NUM_MATCHING_CHANNELS)
+    templates = without_noise(templates, num_averaged, whitened.sample_sd)
+    neighborhoods = find_neighborhoods(whitened.positions, whitened.shanks, NUM_MATCHING_CHANNELS)
     at_rest = UnitTemplates.at_rest(visible_part(templates, counts, neighborhoods), window[0], whitened.recording)
-    if whitened.unmoved is None:
+    if whitened.uncorrected is None:
         return at_rest
     states = MotionStates.of_motion(whitened.motion, whitened.recording, seed)
-    waveforms = templates_in_motion(labels, samples, events, whitened, states, window, seed)
-    return UnitTemplates(waveforms, window[0], at_rest.channels, states)
+    return drifting_templates(labels, samples, spikes, whitened, states, window, at_rest.channels, seed)
 
 
 def visible_part(templates, counts, neighborhoods):

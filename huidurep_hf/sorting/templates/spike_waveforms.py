@@ -1,17 +1,22 @@
 """Whitened waveforms of spikes on the channels around each, and their averages."""
 
+from __future__ import annotations
+
 import dataclasses
 from dataclasses import dataclass
 
 import numpy as np
 
+from ...recording.preprocessing.preparation import PreparedRecording
 from ...recording.spikes.neighborhood import find_neighborhoods
-from ...recording.spikes.waveforms import iterate_waveforms
+from ...recording.spikes.waveforms import batch_ranges, iterate_waveforms
+from ...workers import Workers
 
 MS_BEFORE, MS_AFTER = 0.5, 1.2
 # A spike is moved by this much at most from where it was detected.
 MARGIN_MS = 0.5
 NUM_CHANNELS = 16
+BATCH_SIZE = 512
 MAX_SPIKES_PER_AVERAGE = 300
 MIN_SHARE_OF_SPIKES = 0.5
 
@@ -37,32 +42,40 @@ class SpikeWaveforms:
     margin: int
 
     @classmethod
-    def cut(cls, whitened, peaks):
-        """Cut the waveforms of peaks out of whitened traces.
+    def cut(cls, whitened: PreparedRecording, spikes, workers: Workers | None = None) -> SpikeWaveforms:
+        """Cut the waveforms of spikes out of whitened traces.
 
         Args:
             whitened: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
-            peaks: structured array, sorted by segment and sample.
+            spikes: table of spikes, sorted by segment and sample.
+            workers: who share the batches; this thread if left out.
         """
         rate = whitened.recording.get_sampling_frequency()
         margin = max(round(MARGIN_MS * 1e-3 * rate), 1)
         num_before, num_after = (max(round(ms * 1e-3 * rate), 2) for ms in (MS_BEFORE, MS_AFTER))
-        num_neighbors = min(NUM_CHANNELS, len(whitened.groups))
-        neighborhoods = find_neighborhoods(whitened.positions, whitened.groups, num_neighbors)
+        num_neighbors = min(NUM_CHANNELS, len(whitened.shanks))
+        neighborhoods = find_neighborhoods(whitened.positions, whitened.shanks, num_neighbors)
         num_cut = num_before + num_after + 2 * margin
-        waveforms = np.empty((len(peaks), num_cut, num_neighbors), dtype="float32")
-        batches = iterate_waveforms(
-            whitened.recording,
-            peaks,
-            neighborhoods,
-            whitened.noise_levels,
-            num_before=num_before + margin,
-            num_after=num_after + margin,
-        )
-        for batch in batches:
-            waveforms[batch.first : batch.first + len(batch.waveforms)] = batch.waveforms
+        waveforms = np.empty((len(spikes), num_cut, num_neighbors), dtype="float32")
+
+        def cut_batch(span):
+            first, last = span
+            (batch,) = iterate_waveforms(
+                whitened.recording,
+                spikes[first:last],
+                neighborhoods,
+                whitened.noise_levels,
+                num_before=num_before + margin,
+                num_after=num_after + margin,
+                batch_size=last - first,
+            )
+            waveforms[first:last] = batch.waveforms
+
+        spans = batch_ranges(whitened.recording, spikes, BATCH_SIZE)
+        for _ in map(cut_batch, spans) if workers is None else workers.map(cut_batch, spans):
+            pass
         channels = neighborhoods.channel_indices
-        peak_channels = peaks["channel_index"].astype("int64")
+        peak_channels = spikes["channel_index"].astype("int64")
         return cls(waveforms, peak_channels, channels, num_before, num_before + num_after, margin)
 
     def of(self, spikes):

@@ -53,25 +53,25 @@ def test_an_arm_without_whitening_in_time(tiny_checkpoint, generated):
     assert "and time" in steps[0] and "and time" not in steps[1]
 
 
-@pytest.mark.parametrize("evens_noise", [True, False])
-def test_an_arm_that_leaves_the_noise_of_moved_traces(tiny_checkpoint, monkeypatch, evens_noise):
+@pytest.mark.parametrize("equalises_noise", [True, False])
+def test_an_arm_that_leaves_the_noise_of_moved_traces(tiny_checkpoint, monkeypatch, equalises_noise):
     asked = {}
     monkeypatch.setattr(sorter_ablation, "follow_motion", lambda *args, **kwargs: asked.update(kwargs))
     whole = SpikeSorter.from_pretrained(tiny_checkpoint, device="cpu")
-    sorter = AblatedSorter(whole.model, whole.feature_extractor, Arm(evens_noise=evens_noise))
+    sorter = AblatedSorter(whole.model, whole.feature_extractor, Arm(equalises_noise=equalises_noise))
     sorter._follow_motion(None, None, SimpleNamespace(locations_um=None), SortingParameters(seed=4))
-    assert asked == {"even_noise": evens_noise, "seed": 4}
+    assert asked == {"equalise_noise": equalises_noise, "seed": 4}
 
 
 @pytest.mark.parametrize("moves_templates", [True, False])
 def test_an_arm_that_matches_in_moved_traces(tiny_checkpoint, generated, moves_templates, monkeypatch):
     before = prepare(generated[0])
-    moved = dataclasses.replace(before, unmoved=before)
+    moved = dataclasses.replace(before, uncorrected=before)
     monkeypatch.setattr(sorter_ablation, "follow_motion", lambda *args, **kwargs: moved)
     whole = SpikeSorter.from_pretrained(tiny_checkpoint, device="cpu")
     sorter = AblatedSorter(whole.model, whole.feature_extractor, Arm(moves_templates=moves_templates))
     followed = sorter._follow_motion(before, None, SimpleNamespace(locations_um=None), SortingParameters())
-    assert (sorter._whiten(followed, SortingParameters()).unmoved is not None) == moves_templates
+    assert (sorter._whiten(followed, SortingParameters()).uncorrected is not None) == moves_templates
 
 
 def test_rows_are_kept_and_the_table_compares_only_whole_arms(tiny_checkpoint, generated, tmp_path, monkeypatch):

@@ -9,7 +9,7 @@ from spikeinterface.sortingcomponents.peak_localization import localize_peaks
 
 from huidurep_hf.recording.motion.estimation import estimate_motion
 from huidurep_hf.recording.motion.following import agreement_of_parts, check_motion, follow_motion
-from huidurep_hf.recording.motion.interpolation import KERNEL, MovedShanksRecording
+from huidurep_hf.recording.motion.interpolation import KERNEL, InterpolatedShanksRecording
 from huidurep_hf.recording.preprocessing.preparation import prepare
 from huidurep_hf.recording.spikes.detection import detect
 
@@ -98,7 +98,7 @@ def test_a_drifting_probe_is_followed():
     assert abs(moved_by["recorded"]) >= 20
     assert moved_by["followed"] == 0
     # Contacts are 20 um apart, so the tissue comes between them on its way; its noise shall not tell.
-    uneven = follow_motion(prepared, peaks, places, "auto", even_noise=False)
+    uneven = follow_motion(prepared, peaks, places, "auto", equalise_noise=False)
     assert spread_of_noise(uneven) > 0.03
     assert spread_of_noise(followed) < 0.4 * spread_of_noise(uneven)
 
@@ -120,11 +120,11 @@ def test_shanks_are_moved_each_by_itself(second_is_higher_by_um):
     recording = two_shanks(second_is_higher_by_um)
     groups = recording.get_channel_groups()
     motion = Motion([np.linspace(0, 30, 4)[:, None]], [np.arange(4) + 0.5], np.array([300.0]))
-    moved = MovedShanksRecording(recording, motion, groups)
+    moved = InterpolatedShanksRecording(recording, motion, groups)
     assert list(moved.channel_ids) == list(recording.channel_ids)
     for shank in (0, 1):
         own = recording.channel_ids[groups == shank]
-        alone = MovedShanksRecording(recording.select_channels(own), motion, np.zeros(32, dtype=int))
+        alone = InterpolatedShanksRecording(recording.select_channels(own), motion, np.zeros(32, dtype=int))
         np.testing.assert_array_equal(moved.get_traces(channel_ids=own), alone.get_traces())
     assert not np.allclose(moved.get_traces(), recording.get_traces(), atol=0.5)
 
@@ -139,7 +139,7 @@ def test_traces_are_moved_by_the_displacement_of_their_bin_in_each_segment():
         [100.0 + np.arange(num) + 0.5 for num in num_seconds],
         np.array([300.0]),
     )
-    moved = MovedShanksRecording(recording, motion, np.zeros(32, dtype=int))
+    moved = InterpolatedShanksRecording(recording, motion, np.zeros(32, dtype=int))
     locations = recording.get_channel_locations()
     for segment, of_bins in enumerate(displacements):
         for second, displacement in enumerate(of_bins):
@@ -174,7 +174,7 @@ def test_shanks_are_followed_where_none_moves_otherwise(second_moves_by, is_hash
     followed = follow_motion(prepared, peaks, np.stack([0 * depths, depths], axis=1), "auto")
     if follows:
         assert "followed (DREDge)" in followed.steps[-1]
-        np.testing.assert_array_equal(followed.groups, np.tile([0, 1], 32))
+        np.testing.assert_array_equal(followed.shanks, np.tile([0, 1], 32))
     else:
         assert "moves otherwise than all shanks together" in followed.steps[-1]
         assert followed.recording is prepared.recording

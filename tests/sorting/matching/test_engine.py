@@ -37,7 +37,7 @@ def test_spikes_are_found_also_where_two_overlap(two_neurons, matched):
 
 
 def test_channels_without_the_unit_are_left_out(two_neurons):
-    neighborhoods = find_neighborhoods(two_neurons.prepared.positions, two_neurons.prepared.groups, 2)
+    neighborhoods = find_neighborhoods(two_neurons.prepared.positions, two_neurons.prepared.shanks, 2)
     rng = np.random.default_rng(0)
     noisy = two_neurons.templates + rng.normal(size=two_neurons.templates.shape) / np.sqrt(20)
     # Of two channels, the peak's own and its neighbour.

@@ -16,7 +16,7 @@ def neighbours(make_moving_traces):
 
 def matched_with(labels, moving):
     templates = find_templates(labels, moving.samples, moving.events, moving.whitened)
-    return match_templates(moving.whitened.unmoved, templates), templates
+    return match_templates(moving.whitened.uncorrected, templates), templates
 
 
 def test_a_neuron_in_two_parts_is_one_unit(moving):
@@ -26,8 +26,8 @@ def test_a_neuron_in_two_parts_is_one_unit(moving):
     # The parts are aligned on different samples of the spike.
     moved = moving.samples + np.where(labels == 3, 4, 0)
     templates = find_templates(labels, moved, moving.events, moving.whitened)
-    matched = match_templates(moving.whitened.unmoved, templates)
-    joined = join_matched(matched, templates, moving.whitened.unmoved, min_valley=0.3)
+    matched = match_templates(moving.whitened.uncorrected, templates)
+    joined = join_matched(matched, templates, moving.whitened.uncorrected, min_valley=0.3)
     assert len(np.unique(matched["cluster_index"])) == 4
     assert np.unique(joined["cluster_index"]).tolist() == [0, 1, 2]
     assert len(joined) == len(matched)
@@ -40,13 +40,13 @@ def test_a_neuron_in_two_parts_is_one_unit(moving):
 
 def test_neighbours_stay_two(neighbours):
     matched, templates = matched_with(neighbours.units, neighbours)
-    joined = join_matched(matched, templates, neighbours.whitened.unmoved, min_valley=0.3)
+    joined = join_matched(matched, templates, neighbours.whitened.uncorrected, min_valley=0.3)
     np.testing.assert_array_equal(joined, matched)
 
 
 def test_the_dial_joins_neighbours(neighbours):
     matched, templates = matched_with(neighbours.units, neighbours)
-    joined = join_matched(matched, templates, neighbours.whitened.unmoved, min_valley=1.01)
+    joined = join_matched(matched, templates, neighbours.whitened.uncorrected, min_valley=1.01)
     assert np.unique(joined["cluster_index"]).tolist() == [0, 2]
 
 
@@ -62,7 +62,7 @@ def test_neighbours_that_replace_each_other_are_one(neighbours, min_valley, unit
     is_up = neighbours.displacement_at(neighbours.samples) > 0
     matched, templates = matched_with(neighbours.units, neighbours)
     kept = where(matched, neighbours, is_up == (neighbours.units == 1))
-    joined = join_matched(kept, templates, neighbours.whitened.unmoved, min_valley=min_valley)
+    joined = join_matched(kept, templates, neighbours.whitened.uncorrected, min_valley=min_valley)
     assert np.unique(joined["cluster_index"]).tolist() == units
 
 
@@ -73,14 +73,14 @@ def test_a_neuron_that_is_active_at_times_is_no_part_of_another(neighbours):
     kept = where(matched, neighbours, (neighbours.units != 1) | is_active)
     counts = count_in_states(kept, kept["cluster_index"], 3, templates.states).sum(axis=2)
     assert share_told(counts[0], counts[1]) > 0.3
-    joined = join_matched(kept, templates, neighbours.whitened.unmoved, min_valley=0.3)
+    joined = join_matched(kept, templates, neighbours.whitened.uncorrected, min_valley=0.3)
     np.testing.assert_array_equal(joined, kept)
 
 
 def test_a_unit_without_spikes_is_joined_with_none(neighbours):
     matched, templates = matched_with(neighbours.units, neighbours)
     kept = matched[matched["cluster_index"] != 1]
-    joined = join_matched(kept, templates, neighbours.whitened.unmoved, min_valley=1.01)
+    joined = join_matched(kept, templates, neighbours.whitened.uncorrected, min_valley=1.01)
     np.testing.assert_array_equal(joined, kept)
 
 
@@ -88,7 +88,7 @@ def test_two_that_fire_as_two_are_not_joined(make_moving_traces):
     # At any time within each other's refractory period.
     independent = make_moving_traces((120.0, 132.0), (9.0, 9.0), num_spikes=700, delay=30)
     matched, templates = matched_with(independent.units, independent)
-    joined = join_matched(matched, templates, independent.whitened.unmoved, min_valley=1.01)
+    joined = join_matched(matched, templates, independent.whitened.uncorrected, min_valley=1.01)
     np.testing.assert_array_equal(joined, matched)
 
 

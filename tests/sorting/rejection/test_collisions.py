@@ -28,7 +28,7 @@ def found(labels, traces):
         templates[unit] = np.mean(
             [recording[sample - 30 : sample + 60] for sample in traces.samples[labels == unit]], axis=0
         )
-    neighborhoods = find_neighborhoods(traces.prepared.positions, traces.prepared.groups, 4)
+    neighborhoods = find_neighborhoods(traces.prepared.positions, traces.prepared.shanks, 4)
     return find_collisions(labels, traces.samples, traces.peaks, templates, neighborhoods, traces.prepared).tolist()
 
 

@@ -27,18 +27,18 @@ def test_templates_move_with_the_tissue(moving, templates):
 
 def test_units_stay_on_their_shank(moving, templates):
     """Two shanks with contacts at the same nominal places, channels in turn; the neurons are before the second."""
-    unmoved, num_channels = moving.whitened.unmoved, moving.NUM_CHANNELS
-    traces = np.zeros((unmoved.recording.get_num_samples(), 2 * num_channels), dtype="float32")
+    uncorrected, num_channels = moving.whitened.uncorrected, moving.NUM_CHANNELS
+    traces = np.zeros((uncorrected.recording.get_num_samples(), 2 * num_channels), dtype="float32")
     traces[:, 0::2] = np.random.default_rng(3).normal(size=(len(traces), num_channels))
-    traces[:, 1::2] = unmoved.recording.get_traces()
+    traces[:, 1::2] = uncorrected.recording.get_traces()
     on_shanks = dataclasses.replace(
-        unmoved,
-        recording=NumpyRecording([traces], sampling_frequency=unmoved.recording.get_sampling_frequency()),
-        positions=np.repeat(unmoved.positions, 2, axis=0),
+        uncorrected,
+        recording=NumpyRecording([traces], sampling_frequency=uncorrected.recording.get_sampling_frequency()),
+        positions=np.repeat(uncorrected.positions, 2, axis=0),
         groups=np.tile([0, 1], num_channels),
         noise_levels=np.ones(2 * num_channels, dtype="float32"),
     )
-    whitened = dataclasses.replace(on_shanks, motion=moving.whitened.motion, unmoved=on_shanks)
+    whitened = dataclasses.replace(on_shanks, motion=moving.whitened.motion, uncorrected=on_shanks)
     events = moving.events.copy()
     events["channel_index"] = 2 * events["channel_index"] + 1
     found = find_templates(moving.units, moving.samples, events, whitened)
@@ -47,7 +47,7 @@ def test_units_stay_on_their_shank(moving, templates):
 
 
 def test_spikes_are_found_wherever_the_tissue_is(moving, templates):
-    matched = match_templates(moving.whitened.unmoved, templates)
+    matched = match_templates(moving.whitened.uncorrected, templates)
     assert (np.diff(matched["sample_index"]) >= 0).all()
     assert len(matched) < 1.03 * len(moving.samples)
     for unit in range(3):

@@ -1,0 +1,38 @@
+"""The fixed grid on which every pass reads a recording.
+
+A pass computes each block by itself, so that its result does not depend on how many workers share the blocks.
+"""
+
+from typing import NamedTuple
+
+BLOCK_S = 1.0
+
+
+class Block(NamedTuple):
+    """One stretch of one segment, samples `start` to `stop`."""
+
+    segment: int
+    start: int
+    stop: int
+
+
+def split_into_blocks(recording, seconds: float = BLOCK_S) -> list[Block]:
+    """Cut every segment of a SpikeInterface recording into blocks of the same length; the last may be shorter."""
+    size = max(round(seconds * recording.get_sampling_frequency()), 1)
+    return [
+        Block(segment, start, min(start + size, num_samples))
+        for segment in range(recording.get_num_segments())
+        for num_samples in [recording.get_num_samples(segment)]
+        for start in range(0, num_samples, size)
+    ]
+
+
+def read_with_margin(recording, block: Block, margin: int):
+    """Read a block and what there is of `margin` samples on both sides.
+
+    Returns:
+        `(traces, start)`: `(num_samples, num_channels)`, and the sample of the segment that the first row is.
+    """
+    start = max(block.start - margin, 0)
+    stop = min(block.stop + margin, recording.get_num_samples(block.segment))
+    return recording.get_traces(segment_index=block.segment, start_frame=start, end_frame=stop), start

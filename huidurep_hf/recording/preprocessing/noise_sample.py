@@ -1,0 +1,125 @@
+"""A few seconds of traces, spread over the recording, from which all that is to be known of its noise is estimated."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from ..blocks import Block
+
+NUM_STRETCHES, STRETCH_S = 20, 0.5
+# Traces that stay this long below this share of what they usually reach, on all channels, are no noise: a headstage
+# that was off, a stretch that someone blanked.
+SILENCE_MS = 10.0
+SILENT_SHARE = 1e-3
+# A recording that is silent for longer than this share of its time is taken as it is: its noise may be nearly nothing.
+MAX_SILENCE = 0.9
+# Of a Gaussian: its SD over its median absolute deviation.
+SD_PER_MAD = 1 / 0.6744897501960817
+
+
+@dataclass(frozen=True)
+class NoiseSample:
+    """Stretches of traces.
+
+    Attributes:
+        stretches: each `(num_samples, num_channels)` float32.
+        sampling_rate: Hz.
+        is_gated: whether silent stretches were left out.
+    """
+
+    stretches: list[np.ndarray]
+    sampling_rate: float
+    is_gated: bool = False
+
+    @classmethod
+    def draw(cls, recording, seed: int, workers=None) -> NoiseSample:
+        """Read 20 random stretches of 0.5 s, over all segments together, without what is silent.
+
+        Args:
+            recording: filtered SpikeInterface recording.
+            seed: of the stretches' positions.
+            workers: [`~huidurep_hf.workers.Workers`] that read them; this thread if left out.
+        """
+
+        def read(stretch):
+            return recording.get_traces(
+                segment_index=stretch.segment, start_frame=stretch.start, end_frame=stretch.stop
+            )
+
+        stretches = random_stretches(recording, seed)
+        read_ones = list(map(read, stretches) if workers is None else workers.map(read, stretches))
+        return cls(read_ones, recording.get_sampling_frequency())._without_silence()
+
+    def _without_silence(self) -> NoiseSample:
+        """The same without silent stretches of 10 ms, if there are any and not all of it is silent."""
+        from scipy.ndimage import binary_opening
+
+        largest = [np.abs(traces).max(axis=1, initial=0) for traces in self.stretches]
+        if sum(map(len, largest)) == 0:
+            return self
+        usual = np.quantile(np.concatenate(largest), MAX_SILENCE)
+        width = max(round(SILENCE_MS * 1e-3 * self.sampling_rate), 1)
+        is_silent = [binary_opening(each < SILENT_SHARE * usual, np.ones(width)) for each in largest]
+        if usual == 0 or not np.concatenate(is_silent).any():
+            return self
+        kept = [traces[~silent] for traces, silent in zip(self.stretches, is_silent)]
+        return dataclasses.replace(self, stretches=[traces for traces in kept if len(traces)], is_gated=True)
+
+    def referenced(self, shanks: list[np.ndarray]) -> NoiseSample:
+        """The same less the median over the channels of each shank."""
+        return dataclasses.replace(self, stretches=[subtract_median(traces, shanks) for traces in self.stretches])
+
+    def of_channels(self, channels: np.ndarray) -> NoiseSample:
+        """The same of some channels, by index or bool."""
+        return dataclasses.replace(self, stretches=[traces[:, channels] for traces in self.stretches])
+
+    @cached_property
+    def levels(self) -> np.ndarray:
+        """SD of each channel's noise `(num_channels,)` float32: median absolute deviations, averaged over stretches."""
+        deviations = [np.median(np.abs(one - np.median(one, axis=0)), axis=0) for one in self.stretches]
+        return (SD_PER_MAD * np.mean(deviations, axis=0)).astype("float32")
+
+    @property
+    def concatenated(self) -> np.ndarray:
+        """All stretches, one after the other, `(num_samples, num_channels)`."""
+        return np.concatenate(self.stretches)
+
+
+def estimate_noise_levels(recording, seed: int) -> np.ndarray:
+    """SD of each channel's noise `(num_channels,)` float32, in the unit of the traces; of [`NoiseSample.draw`]."""
+    return NoiseSample.draw(recording, seed).levels
+
+
+def random_stretches(recording, seed: int) -> list[Block]:
+    """Choose 20 stretches of 0.5 s, every place in any segment alike; a shorter segment is one stretch.
+
+    Args:
+        recording: SpikeInterface recording.
+        seed: of the choice.
+    """
+    num_samples = [recording.get_num_samples(segment) for segment in range(recording.get_num_segments())]
+    size = round(STRETCH_S * recording.get_sampling_frequency())
+    # As many places as a stretch may begin at.
+    num_places = np.array([max(length - size, 0) + 1 for length in num_samples])
+    ends = np.cumsum(num_places)
+    places = np.random.default_rng(seed).integers(0, ends[-1] - 1, NUM_STRETCHES, endpoint=True)
+    if ends[-1] <= NUM_STRETCHES:
+        places = np.arange(ends[-1])
+    stretches = []
+    for place in np.sort(places):
+        segment = int(np.searchsorted(ends, place, side="right"))
+        start = int(place - (ends[segment] - num_places[segment]))
+        stretches.append(Block(segment, start, min(start + size, num_samples[segment])))
+    return stretches
+
+
+def subtract_median(traces: np.ndarray, shanks: list[np.ndarray]) -> np.ndarray:
+    """Subtract the common median of each shank's channels, sample by sample; a copy of `(num_samples, num_channels)`."""
+    referenced = np.empty_like(traces)
+    for channels in shanks:
+        referenced[:, channels] = traces[:, channels] - np.median(traces[:, channels], axis=1, keepdims=True)
+    return referenced

@@ -1,0 +1,123 @@
+"""The first pass over a recording: each block is read once, preprocessed, copied, and its peaks are detected."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+from tqdm.auto import tqdm
+
+from ..workers import Workers
+from .blocks import Block, read_with_margin, split_into_blocks
+from .preprocessing.artifacts import find_artifact_samples, periods_to_blank
+from .preprocessing.noise_sample import subtract_median
+from .preprocessing.preparation import PreparedRecording, PreprocessingPlan, plan_preprocessing
+from .settings import DetectionSettings, PreprocessingSettings
+from .spikes.detection import PeakDetector, no_peaks, sorted_peaks
+from .trace_copy import make_copy
+
+logger = logging.getLogger("huidurep_hf")
+
+
+def scan(
+    recording,
+    preprocessing: PreprocessingSettings,
+    detection: DetectionSettings | None,
+    *,
+    seed: int = 0,
+    workers: Workers | None = None,
+    scratch_folder: Path | None = None,
+    progress: bool = False,
+) -> tuple[PreparedRecording, np.ndarray]:
+    """Preprocess a recording and detect its peaks, reading each block once.
+
+    Args:
+        recording: SpikeInterface recording of any dtype, rate, number of segments, shanks and channels.
+        preprocessing, detection: settings; without the latter no peaks are looked for.
+        seed: of the random stretches on which noise is estimated.
+        workers: who share the blocks; as many as there are cores if left out.
+        scratch_folder: where preprocessed traces that are too many for memory are kept; they are filtered again in
+            each later pass if left out.
+        progress: show a progress bar.
+
+    Returns:
+        `(prepared, peaks)`: [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`] with artifacts
+        blanked, and a structured array as of [`~huidurep_hf.recording.spikes.detection.detect`].
+
+    Raises:
+        TypeError, ValueError: as [`~huidurep_hf.recording.preprocessing.preparation.plan_preprocessing`].
+    """
+    workers = workers or Workers()
+    plan = plan_preprocessing(recording, preprocessing, seed=seed, workers=workers)
+    prepared = plan.prepared
+    if prepared.recording is None:
+        return prepared, no_peaks()
+    copy = make_copy(prepared.recording, prepared.noise_levels, scratch_folder)
+    detector = None if detection is None else PeakDetector(prepared, detection)
+    looks_for_artifacts = preprocessing.artifact_threshold > 0
+    if copy is None and detector is None and not looks_for_artifacts:
+        return prepared, no_peaks()
+    blocks = split_into_blocks(prepared.recording)
+    job = partial(_scan_block, plan=plan, copy=copy, detector=detector, threshold=preprocessing.artifact_threshold)
+    peaks, samples = [no_peaks()], [[] for _ in range(prepared.recording.get_num_segments())]
+    found = zip(blocks, workers.map(job, blocks))
+    for block, (own_peaks, artifact_samples) in tqdm(
+        found, total=len(blocks), desc="scan", unit="s", disable=not progress
+    ):
+        peaks.append(own_peaks)
+        samples[block.segment].append(artifact_samples)
+    if copy is not None:
+        prepared = dataclasses.replace(prepared, recording=copy.recording())
+    periods, step = periods_to_blank(prepared.recording, samples, preprocessing)
+    return _blanked(prepared, sorted_peaks(np.concatenate(peaks)), periods, step)
+
+
+def prepare(
+    recording,
+    settings: PreprocessingSettings | None = None,
+    *,
+    seed: int = 0,
+    workers: Workers | None = None,
+    scratch_folder: Path | None = None,
+) -> PreparedRecording:
+    """Preprocess a recording; as [`scan`], without detection and with the default settings if left out."""
+    settings = settings or PreprocessingSettings()
+    return scan(recording, settings, None, seed=seed, workers=workers, scratch_folder=scratch_folder)[0]
+
+
+def _scan_block(
+    block: Block, *, plan: PreprocessingPlan, copy, detector: PeakDetector | None, threshold: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Copy one block; its peaks, and the samples of its artifacts."""
+    margin = 0 if detector is None else detector.margin
+    traces, start = read_with_margin(plan.filtered, block, margin)
+    own = slice(block.start - start, block.stop - start)
+    # Before the reference, which takes from an artifact only what all channels share.
+    artifact_samples = block.start + find_artifact_samples(traces[own], plan.noise_levels, threshold)
+    if plan.referenced_shanks:
+        traces = subtract_median(traces, plan.referenced_shanks)
+    if copy is not None:
+        copy.write(block, traces[own])
+    peaks = no_peaks() if detector is None else detector.detect(traces, block, start)
+    return peaks, artifact_samples
+
+
+def _blanked(prepared, peaks, periods, step):
+    """Traces with artifacts set to zero, and the peaks outside them."""
+    if step is None:
+        return prepared, peaks
+    from spikeinterface.preprocessing import silence_periods
+
+    is_blanked = np.zeros(len(peaks), dtype=bool)
+    for period in periods:
+        is_blanked |= (
+            (peaks["segment_index"] == period["segment_index"])
+            & (peaks["sample_index"] >= period["start_sample_index"])
+            & (peaks["sample_index"] < period["end_sample_index"])
+        )
+    recording = silence_periods(prepared.recording, periods=periods, mode="zeros")
+    logger.info("prepare: %s", step)
+    return dataclasses.replace(prepared, recording=recording, steps=[*prepared.steps, step]), peaks[~is_blanked]

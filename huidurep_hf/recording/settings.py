@@ -1,0 +1,51 @@
+"""Settings of what happens to a recording before its spikes are embedded."""
+
+from dataclasses import dataclass
+
+from ..settings import Settings, setting
+
+PEAK_SIGNS = ("neg", "pos", "both")
+MOTION_CHOICES = ("auto", "on", "off")
+
+
+@dataclass(frozen=True)
+class PreprocessingSettings(Settings):
+    """Filter, reference, artifacts."""
+
+    freq_min_hz: float = setting(300.0, "lower end of the band-pass filter", unit="Hz", low=1.0)
+    freq_max_hz: float = setting(
+        6000.0, "upper end of the band-pass filter, at most 0.45 of the sampling rate", unit="Hz", low=1.0
+    )
+    min_channels_for_reference: int = setting(
+        16, "common median reference where every shank has this many channels", low=2
+    )
+    artifact_threshold: float = setting(
+        150.0,
+        "blank what is larger than this on a quarter of the channels, four at least; 0: nothing",
+        unit="noise SD",
+        low=0.0,
+    )
+
+    def __post_init__(self):
+        super().__post_init__()
+        if self.freq_min_hz >= self.freq_max_hz:
+            raise ValueError(
+                f"Got freq_min_hz={self.freq_min_hz:g} and freq_max_hz={self.freq_max_hz:g}; the first must be smaller."
+            )
+
+
+@dataclass(frozen=True)
+class DetectionSettings(Settings):
+    """Threshold crossings."""
+
+    detect_threshold: float = setting(4.5, "detection threshold", unit="noise SD", low=1.0)
+    peak_sign: str = setting("neg", "sign of the peaks", choices=PEAK_SIGNS)
+    detect_radius_um: float = setting(75.0, "one peak is kept within this distance", unit="µm", low=0.0)
+    exclude_sweep_ms: float = setting(0.5, "and within this time", unit="ms", low=0.0, high=10.0)
+
+
+@dataclass(frozen=True)
+class MotionSettings(Settings):
+    """Drift of the probe."""
+
+    motion: str = setting("auto", "follow the probe's drift: auto where the probe can show it", choices=MOTION_CHOICES)

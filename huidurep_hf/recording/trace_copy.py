@@ -1,0 +1,155 @@
+"""A copy of preprocessed traces, so that they are filtered once: in memory if they are few, else in a scratch folder."""
+
+from __future__ import annotations
+
+import dataclasses
+import logging
+import shutil
+import uuid
+from pathlib import Path
+
+import numpy as np
+
+from ..workers import Workers
+from .blocks import Block, read_with_margin
+
+logger = logging.getLogger("huidurep_hf")
+
+# float32 traces of up to this size are held in memory: 140 s of 32 channels at 30 kHz.
+MAX_BYTES_IN_MEMORY = 2**29
+# Of the free room of a disk, a copy takes at most this share.
+MAX_SHARE_OF_DISK = 0.8
+# Of a block that is copied alone, so much on both sides: waveforms and filters reach less far.
+MARGIN_S = 0.05
+
+
+class MemoryCopy:
+    """Traces in memory, float32."""
+
+    def __init__(self, recording):
+        self.original = recording
+        num_channels = recording.get_num_channels()
+        self.traces = [
+            np.zeros((recording.get_num_samples(segment), num_channels), dtype="float32")
+            for segment in range(recording.get_num_segments())
+        ]
+
+    def write(self, block: Block, traces: np.ndarray) -> None:
+        """Put `(num_samples, num_channels)` traces of a block in their place."""
+        self.traces[block.segment][block.start : block.stop] = traces
+
+    def recording(self):
+        """The traces as a SpikeInterface recording with the channels, probe and times of the original."""
+        from spikeinterface.core import NumpyRecording
+
+        copied = NumpyRecording(
+            self.traces,
+            self.original.get_sampling_frequency(),
+            t_starts=self.original.get_segment_t_starts(),
+            channel_ids=self.original.channel_ids,
+        )
+        return _with_metadata(copied, self.original)
+
+
+class DiskCopy:
+    """Traces in files of a folder: float16, in SDs of each channel's noise, so that little is lost by rounding.
+
+    Spikes of 100 SDs are rounded by 0.03 SD, noise by 0.0005.
+    """
+
+    def __init__(self, recording, noise_levels: np.ndarray, folder: Path):
+        self.original = recording
+        self.gains = np.maximum(noise_levels, 1e-12).astype("float32")
+        self.paths = [
+            folder / f"{uuid.uuid4().hex}_{segment}.float16" for segment in range(recording.get_num_segments())
+        ]
+        num_channels = recording.get_num_channels()
+        self.traces = [
+            np.memmap(path, "float16", "w+", shape=(recording.get_num_samples(segment), num_channels))
+            for segment, path in enumerate(self.paths)
+        ]
+
+    def write(self, block: Block, traces: np.ndarray) -> None:
+        """Put `(num_samples, num_channels)` traces of a block in their place."""
+        self.traces[block.segment][block.start : block.stop] = traces / self.gains
+
+    def recording(self):
+        """The traces as a lazy float32 SpikeInterface recording with the channels, probe and times of the original."""
+        from spikeinterface.core import BinaryRecordingExtractor
+        from spikeinterface.preprocessing import scale
+
+        for traces in self.traces:
+            traces.flush()
+        rounded = BinaryRecordingExtractor(
+            self.paths,
+            self.original.get_sampling_frequency(),
+            dtype="float16",
+            t_starts=self.original.get_segment_t_starts(),
+            num_channels=self.original.get_num_channels(),
+            channel_ids=self.original.channel_ids,
+        )
+        return scale(_with_metadata(rounded, self.original), gain=self.gains[None, :], dtype="float32")
+
+
+def make_copy(recording, noise_levels: np.ndarray, folder: Path | None) -> MemoryCopy | DiskCopy | None:
+    """Choose where preprocessed traces are kept.
+
+    Args:
+        recording: SpikeInterface recording of the preprocessed traces.
+        noise_levels: `(num_channels,)` SD of the noise, in the unit of the traces.
+        folder: scratch folder on a disk; without one only what is small enough for memory is copied.
+
+    Returns:
+        Where to write; None where there is no room: the traces are then filtered again in each pass.
+    """
+    num_values = recording.get_num_channels() * recording.get_total_samples()
+    if 4 * num_values <= MAX_BYTES_IN_MEMORY:
+        return MemoryCopy(recording)
+    if folder is None:
+        return None
+    free = shutil.disk_usage(folder).free
+    if 2 * num_values > MAX_SHARE_OF_DISK * free:
+        logger.warning(
+            "A copy of the preprocessed traces takes %.1f GB, and %s has %.1f GB left: they are filtered anew in each "
+            "pass, which takes longer.",
+            2e-9 * num_values,
+            folder,
+            1e-9 * free,
+        )
+        return None
+    logger.info("prepare: preprocessed traces go to %s for the time of the run (%.1f GB)", folder, 2e-9 * num_values)
+    return DiskCopy(recording, noise_levels, folder)
+
+
+def copy_blocks(prepared, blocks: list[Block], folder: Path | None, workers: Workers):
+    """Keep the traces of some blocks, so that what it takes to compute them is done once.
+
+    Args:
+        prepared: [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
+        blocks: which are read from now on, with a margin of 50 ms.
+        folder: scratch folder; as for [`make_copy`].
+        workers: who share the blocks.
+
+    Returns:
+        The same recording, its traces there in the blocks and 0 elsewhere; or as given where there is no room.
+    """
+    copy = make_copy(prepared.recording, prepared.noise_levels, folder)
+    if copy is None:
+        return prepared
+    margin = round(MARGIN_S * prepared.recording.get_sampling_frequency())
+
+    def copy_block(block):
+        traces, start = read_with_margin(prepared.recording, block, margin)
+        copy.write(Block(block.segment, start, start + len(traces)), traces)
+
+    for _ in workers.map(copy_block, blocks):
+        pass
+    return dataclasses.replace(prepared, recording=copy.recording())
+
+
+def _with_metadata(copied, original):
+    original.copy_metadata(copied)
+    for segment in range(original.get_num_segments()):
+        if original.has_time_vector(segment):
+            copied.set_times(original.get_times(segment), segment_index=segment)
+    return copied

@@ -1,0 +1,190 @@
+"""The second pass over a recording: every spike of the units that were learned, and what became of every peak."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+
+from ..recording.blocks import split_into_blocks
+from ..recording.preprocessing.preparation import PreparedRecording
+from ..recording.preprocessing.whitening import WhitenedTraces
+from ..recording.spikes.neighborhood import find_neighborhoods
+from ..workers import Workers
+from .learning import LearnedUnits, align, aligned_averages, mark_duplicates, order_along_probe
+from .matching.bursts import without_isolated
+from .matching.engine import Matcher
+from .matching.pairing import SAME_EVENT_MS, pair_with_peaks
+from .parameters import SortingParameters
+from .spikes import Spikes
+from .templates.estimation import find_templates
+from .templates.unit_templates import NUM_MATCHING_CHANNELS
+
+logger = logging.getLogger("huidurep_hf")
+
+
+def assign_spikes(
+    learned: LearnedUnits,
+    peaks: Spikes,
+    prepared: PreparedRecording,
+    whitened: WhitenedTraces,
+    parameters: SortingParameters,
+    workers: Workers,
+    progress: bool = False,
+) -> tuple[Spikes, np.ndarray]:
+    """Match the templates with the whole recording, and pair the spikes with the detected peaks.
+
+    Args:
+        learned: units and their templates.
+        peaks: every detected peak, in order.
+        prepared: traces in which peaks were detected.
+        whitened: whitened traces; those not corrected for motion are matched.
+        parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
+        workers: who share the blocks.
+        progress: show a progress bar.
+
+    Returns:
+        `(events, waveforms)`: peaks and spikes that matching found beside them, in order, with `unit_index` (-1 for
+        none), `probability`, `outcome` ("unit", "duplicate", "small unit" or "noise"), `is_detected` and `peak`
+        (`(num_events,)` index of the peak, -1 for none); and `(num_units, num_samples, num_channels)` float32 average
+        of each unit, SDs of the noise.
+    """
+    rate = prepared.recording.get_sampling_frequency()
+    # Spikes of templates of no unit are each of something else.
+    num_templates = len(learned.templates)
+    units = learned.unit_of_template
+    apart = np.where(units >= 0, units, learned.num_units + np.arange(num_templates))
+    matcher = Matcher(
+        whitened.as_recorded, learned.templates, parameters, unit_of_template=apart, bursting=learned.bursting
+    )
+    matched = without_isolated(matcher.match(workers=workers, progress=progress), rate)
+    channels = learned.templates.channels_in_place[learned.templates.states_of(matched), matched["unit_index"]]
+    matched = align(matched.with_columns(channel_index=channels), units, learned.shift_of_template, prepared)
+    logger.info("assign: %d spikes of %d units", np.sum(matched["unit_index"] >= 0), learned.num_units)
+    is_duplicate = mark_duplicates(matched, parameters.duplicate_ms, rate)
+    outcome = np.where(is_duplicate, "duplicate", np.where(matched["unit_index"] >= 0, "unit", "noise"))
+    unit = np.where(is_duplicate, -1, matched["unit_index"])
+    unit, outcome, waveforms = _without_small(unit, outcome, learned.waveforms, parameters)
+    neighborhoods = find_neighborhoods(prepared.positions, prepared.shanks, NUM_MATCHING_CHANNELS)
+    max_gap = round(SAME_EVENT_MS * 1e-3 * rate)
+    peak = pair_with_peaks(matched, peaks, peaks["sample_index"], neighborhoods, max_gap)
+    matched = matched.with_columns(
+        unit_index=unit, outcome=outcome, probability=np.where(unit >= 0, matched["probability"], 0), peak=peak
+    )
+    return _events(peaks, matched, prepared, workers), waveforms
+
+
+def keep_clusters(
+    spikes: Spikes,
+    prepared: PreparedRecording,
+    whitened: WhitenedTraces,
+    parameters: SortingParameters,
+    workers: Workers,
+) -> tuple[Spikes, np.ndarray]:
+    """Take clusters as they are for units, without matching; gives what [`assign_spikes`] does.
+
+    Args:
+        spikes: in order, with `cluster` and `aligned_sample`.
+        prepared, whitened: the traces, corrected for motion where there is any.
+        parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
+        workers: who share the blocks.
+    """
+    rate, seed = prepared.recording.get_sampling_frequency(), parameters.seed
+    placed = spikes.with_columns(sample_index=spikes["aligned_sample"], unit_index=spikes["cluster"])
+    is_duplicate = mark_duplicates(placed, parameters.duplicate_ms, rate)
+    unit = np.where(is_duplicate, -1, spikes["cluster"])
+    outcome = np.where(is_duplicate, "duplicate", np.where(unit >= 0, "unit", "noise"))
+    num_units = unit.max(initial=-1) + 1
+    # Of no samples yet: only how many units there are.
+    unit, outcome, kept = _without_small(unit, outcome, np.zeros((num_units, 0, 0)), parameters)
+    order = order_along_probe(unit, spikes["channel_index"], prepared)
+    rank = np.full(len(kept) + 1, -1)
+    rank[order] = np.arange(len(order))
+    unit = rank[unit]
+    samples = spikes["aligned_sample"]
+    waveforms, shifts = aligned_averages(unit, samples, spikes, prepared, parameters, workers)
+    samples = samples + np.append(shifts, 0)[unit]
+    num_samples = np.array([prepared.recording.get_num_samples(i) for i in range(len(prepared.segment_indices))])
+    samples = np.clip(samples, 0, num_samples[spikes["segment_index"]] - 1)
+    probability = np.zeros(len(spikes), dtype="float32")
+    own = np.flatnonzero(unit >= 0)
+    if len(own):
+        own = own[np.lexsort((samples[own], spikes["segment_index"][own]))]
+        templates = find_templates(unit, samples, spikes, whitened, seed, workers)
+        known = spikes[own].with_columns(sample_index=samples[own], unit_index=unit[own])
+        probability[own] = Matcher(whitened.as_recorded, templates, parameters).judge_known(known, workers)
+    events = spikes.with_columns(
+        sample_index=samples,
+        unit_index=unit,
+        probability=probability,
+        outcome=outcome,
+        is_detected=np.ones(len(spikes), dtype=bool),
+    )
+    return events.in_order(), waveforms
+
+
+def _without_small(unit, outcome, waveforms, parameters):
+    """Units of too few spikes are none; the others are numbered anew."""
+    if parameters.num_units is not None:
+        return unit, outcome, waveforms
+    counts = np.bincount(unit[unit >= 0], minlength=len(waveforms))
+    is_kept = counts >= parameters.min_spikes_per_unit
+    rank = np.full(len(counts) + 1, -1)
+    rank[np.flatnonzero(is_kept)] = np.arange(is_kept.sum())
+    is_small = (unit >= 0) & (rank[unit] < 0)
+    return rank[unit], np.where(is_small, "small unit", outcome), waveforms[is_kept]
+
+
+def _events(peaks, matched, prepared, workers):
+    """Detected peaks with what was matched with them, and the spikes that were found beside them."""
+    is_paired = matched["peak"] >= 0
+    of_peak = matched["peak"][is_paired]
+    sample, unit = peaks["sample_index"].copy(), np.full(len(peaks), -1)
+    probability, outcome = np.zeros(len(peaks), dtype="float32"), np.full(len(peaks), "noise", dtype="<U10")
+    sample[of_peak] = matched["sample_index"][is_paired]
+    unit[of_peak] = matched["unit_index"][is_paired]
+    probability[of_peak] = matched["probability"][is_paired]
+    outcome[of_peak] = matched["outcome"][is_paired]
+    detected = Spikes(
+        segment_index=peaks["segment_index"],
+        sample_index=sample,
+        channel_index=peaks["channel_index"],
+        amplitude=peaks["amplitude"],
+        unit_index=unit,
+        probability=probability,
+        outcome=outcome,
+        is_detected=np.ones(len(peaks), dtype=bool),
+        peak=np.arange(len(peaks)),
+    )
+    alone = matched[~is_paired]
+    added = Spikes(
+        segment_index=alone["segment_index"],
+        sample_index=alone["sample_index"],
+        channel_index=alone["channel_index"],
+        amplitude=read_amplitudes(alone, prepared, workers),
+        unit_index=alone["unit_index"],
+        probability=alone["probability"].astype("float32"),
+        outcome=alone["outcome"],
+        is_detected=np.zeros(len(alone), dtype=bool),
+        peak=np.full(len(alone), -1),
+    )
+    return Spikes.concatenate([detected, added]).in_order()
+
+
+def read_amplitudes(spikes: Spikes, prepared: PreparedRecording, workers: Workers) -> np.ndarray:
+    """Traces at the sample and channel of each spike, `(num_spikes,)` float32, in their unit; read block by block."""
+    amplitudes = np.zeros(len(spikes), dtype="float32")
+
+    def read(block):
+        own = np.flatnonzero(
+            (spikes["segment_index"] == block.segment)
+            & (spikes["sample_index"] >= block.start)
+            & (spikes["sample_index"] < block.stop)
+        )
+        if len(own):
+            traces = prepared.recording.get_traces(block.segment, block.start, block.stop)
+            amplitudes[own] = traces[spikes["sample_index"][own] - block.start, spikes["channel_index"][own]]
+
+    for _ in workers.map(read, split_into_blocks(prepared.recording)):
+        pass
+    return amplitudes

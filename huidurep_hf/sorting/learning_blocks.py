@@ -1,0 +1,73 @@
+"""Where in a recording units are learned: everywhere if it is short, else in blocks that hold something of everything."""
+
+import numpy as np
+
+from ..recording.blocks import Block
+from .spikes import Spikes
+
+# Peaks of one channel and of one size, in steps of so many SDs of the noise times their size, are one stratum.
+LOG_SIZE_STEP = 0.2
+# Half of the blocks are spread evenly over time; the others hold the rarest peaks.
+SHARE_EVEN = 0.5
+
+
+def choose_learning_blocks(peaks: Spikes, noise_levels: np.ndarray, blocks: list[Block], max_peaks: int) -> list[Block]:
+    """Choose blocks that hold at most about a given number of peaks.
+
+    Units that fire all the time are in any block. A unit that fires in one stretch is met by blocks that are spread
+    evenly, and one that fires rarely by blocks that are chosen for the rarest peaks: of a channel and size that few
+    have.
+
+    Args:
+        peaks: all detected peaks, in order.
+        noise_levels: `(num_channels,)` SD of the noise, in the unit of the amplitudes.
+        blocks: of the whole recording.
+        max_peaks: how many.
+
+    Returns:
+        Blocks in order; all of them where there are no more peaks than asked for.
+    """
+    if len(peaks) <= max_peaks:
+        return blocks
+    of_peak = _block_of(peaks, blocks)
+    counts = np.bincount(of_peak, minlength=len(blocks))
+    size = np.abs(peaks["amplitude"]) / noise_levels[peaks["channel_index"]]
+    level = np.floor(np.log(np.maximum(size, 1e-6)) / LOG_SIZE_STEP).astype("int64")
+    stratum = np.unique(np.stack([peaks["channel_index"], level]), axis=1, return_inverse=True)[1].ravel()
+    rarity = 1 / np.sqrt(np.bincount(stratum)[stratum])
+    value = np.bincount(of_peak, weights=rarity, minlength=len(blocks)) / np.maximum(counts, 1)
+    num_even = max(round(SHARE_EVEN * max_peaks / len(peaks) * len(blocks)), 1)
+    is_chosen = np.zeros(len(blocks), dtype=bool)
+    is_chosen[np.unique(np.floor((np.arange(num_even) + 0.5) * len(blocks) / num_even).astype("int64"))] = True
+    taken = counts[is_chosen].sum()
+    for block in np.argsort(-value, kind="stable"):
+        if not is_chosen[block] and taken + counts[block] <= max_peaks:
+            is_chosen[block] = True
+            taken += counts[block]
+    return [block for block, chosen in zip(blocks, is_chosen) if chosen]
+
+
+def in_blocks(spikes: Spikes, blocks: list[Block]) -> np.ndarray:
+    """Tell which spikes lie in some of the blocks, `(num_spikes,)` bool.
+
+    Args:
+        spikes: in order.
+        blocks: in order.
+    """
+    found = np.zeros(len(spikes), dtype=bool)
+    for block in blocks:
+        first, last = np.searchsorted(spikes["segment_index"], [block.segment, block.segment + 1])
+        inside = first + np.searchsorted(spikes["sample_index"][first:last], [block.start, block.stop])
+        found[inside[0] : inside[1]] = True
+    return found
+
+
+def _block_of(spikes, blocks):
+    """Index of the block that each spike lies in."""
+    starts = np.array([(block.segment, block.start) for block in blocks])
+    of_spike = np.zeros(len(spikes), dtype="int64")
+    for segment in np.unique(starts[:, 0]):
+        own = np.flatnonzero(starts[:, 0] == segment)
+        rows = np.flatnonzero(spikes["segment_index"] == segment)
+        of_spike[rows] = own[np.searchsorted(starts[own, 1], spikes["sample_index"][rows], side="right") - 1]
+    return of_spike

@@ -1,0 +1,218 @@
+"""Templates in the form in which matching uses them: few temporal components, local channels, known overlaps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ..parameters import MatchingSettings
+
+# A matrix product gives so many samples of a template's gain at once. Longer stretches waste more of it on zeros,
+# shorter ones make the products small.
+STRETCH = 32
+# Templates near each other on the probe are computed together.
+GROUP_SIZE = 32
+
+
+@dataclass(frozen=True)
+class TemplateGroup:
+    """Neighbouring templates, compressed by singular values: time times space.
+
+    Attributes:
+        templates: `(num_templates,)` their indices.
+        channels: `(num_channels,)` on which any of them is seen.
+        spatial: `(num_templates * rank, num_channels)`.
+        temporal: `(num_templates, rank * (STRETCH + num_samples - 1), STRETCH)`: each component shifted by each sample
+            of a stretch, as one matrix.
+    """
+
+    templates: np.ndarray
+    channels: np.ndarray
+    spatial: torch.Tensor
+    temporal: torch.Tensor
+
+
+@dataclass(frozen=True)
+class TemplateBank:
+    """Templates for one state of the probe's drift.
+
+    A weakened copy of a template, such as the later spikes of a burst need, is a row of its own with a factor: it costs
+    no further product with the traces.
+
+    Attributes:
+        groups: the templates themselves.
+        num_samples: of a template.
+        norms: `(num_templates,)` energy of each, in variances of the noise.
+        overlaps: `(num_templates, num_shifts, num_near, 2 * num_samples - 1)` float32: products of a template, delayed
+            by -1/2 to 1/2 sample, with each that shares channels with it, at each lag of the other.
+        source: `(num_rows,)` template of each row; rows from `num_templates` on are weakened copies.
+        factor: `(num_rows,)` float32 by which it is scaled.
+        near: `(num_rows, num_near_rows)` rows that share channels with each, -1 for padding.
+        slot: `(num_rows, num_near_rows)` where these stand in `overlaps`.
+    """
+
+    groups: list[TemplateGroup]
+    num_samples: int
+    norms: np.ndarray
+    overlaps: np.ndarray
+    source: np.ndarray
+    factor: np.ndarray
+    near: np.ndarray
+    slot: np.ndarray
+
+    @property
+    def row_norms(self) -> np.ndarray:
+        """Energy of each row, `(num_rows,)`."""
+        return self.norms[self.source] * np.square(self.factor)
+
+    def objective(self, traces: np.ndarray) -> np.ndarray:
+        """Gain of each template at each time: the energy that subtracting it takes from the traces.
+
+        Args:
+            traces: `(num_trace_samples, num_channels)` float32, whitened.
+
+        Returns:
+            `(num_templates, num_trace_samples - num_samples + 1)` float32: twice the log likelihood ratio against
+            noise of a spike whose template begins at that sample.
+        """
+        num_times = len(traces) - self.num_samples + 1
+        num_stretches = -(-num_times // STRETCH)
+        num_needed = num_stretches * STRETCH + self.num_samples - 1
+        gains = np.empty((len(self.norms), num_stretches * STRETCH), dtype="float32")
+        padded = np.zeros((traces.shape[1], num_needed), dtype="float32")
+        padded[:, : len(traces)] = traces.T
+        padded = torch.from_numpy(padded)
+        for group in self.groups:
+            num_templates = len(group.templates)
+            in_space = (group.spatial @ padded[group.channels]).view(num_templates, -1, num_needed)
+            stretches = in_space.unfold(2, STRETCH + self.num_samples - 1, STRETCH).transpose(1, 2)
+            products = torch.bmm(stretches.reshape(num_templates, num_stretches, -1), group.temporal)
+            gains[group.templates] = products.view(num_templates, -1).numpy()
+        gains *= 2
+        gains -= self.norms[:, None]
+        return gains[:, :num_times]
+
+    def with_weakened(self, gains: np.ndarray) -> np.ndarray:
+        """Gains of all rows, `(num_rows, num_times)`, from those of the templates; a copy."""
+        rows = self.factor[:, None] * (gains + self.norms[:, None])[self.source]
+        rows -= self.row_norms[:, None]
+        return rows
+
+
+def build_bank(
+    waveforms: np.ndarray, settings: MatchingSettings, weakened: np.ndarray | None = None, factor: float = 1.0
+) -> TemplateBank:
+    """Compress templates and compute their overlaps.
+
+    Args:
+        waveforms: `(num_templates, num_samples, num_channels)` float32, SDs of the noise; 0 where one is not seen.
+        settings: [`~huidurep_hf.sorting.parameters.MatchingSettings`].
+        weakened: templates that get a weakened copy; none if left out.
+        factor: of these copies.
+    """
+    num_templates, num_samples, _ = waveforms.shape
+    weakened = np.zeros(0, dtype="int64") if weakened is None else weakened
+    is_seen = waveforms.any(axis=1)
+    meets = (is_seen.astype("float32") @ is_seen.T.astype("float32")) > 0
+    np.fill_diagonal(meets, True)
+    temporal, spatial = _compress(waveforms, is_seen, settings)
+    near = _padded_rows(meets)
+    source = np.concatenate([np.arange(num_templates), weakened])
+    row_near = _padded_rows(meets[np.ix_(source, source)])
+    slot_of = np.zeros(meets.shape, dtype="int64")
+    for template, row in enumerate(near):
+        slot_of[template, row[row >= 0]] = np.arange(np.count_nonzero(row >= 0))
+    return TemplateBank(
+        groups=_groups(waveforms, is_seen, temporal, spatial),
+        num_samples=num_samples,
+        norms=np.square(waveforms).sum(axis=(1, 2)).astype("float32"),
+        overlaps=_overlaps(waveforms, is_seen, temporal, spatial, near, slot_of, settings.num_shifts),
+        source=source,
+        factor=np.repeat(np.array([1, factor], dtype="float32"), [num_templates, len(weakened)]),
+        near=row_near,
+        slot=slot_of[source[:, None], source[row_near]],
+    )
+
+
+def delayed(waveforms: np.ndarray, delay: float) -> np.ndarray:
+    """Delay `(..., num_samples, num_channels)` waveforms by a part of a sample, as band-limited signals."""
+    num_samples, padding = waveforms.shape[-2], 16
+    widths = [(0, 0)] * (waveforms.ndim - 2) + [(padding, padding), (0, 0)]
+    padded = np.pad(waveforms, widths)
+    phases = np.exp(-2j * np.pi * delay * np.fft.rfftfreq(padded.shape[-2]))[:, None]
+    moved = np.fft.irfft(np.fft.rfft(padded, axis=-2) * phases, padded.shape[-2], axis=-2)
+    return moved[..., padding : padding + num_samples, :].astype("float32")
+
+
+def _compress(waveforms, is_seen, settings):
+    """Temporal `(num_samples, rank)` and spatial `(rank, num_seen)` components of each template, on its channels."""
+    temporal, spatial = [], []
+    for waveform, seen in zip(waveforms, is_seen):
+        left, sizes, right = np.linalg.svd(waveform[:, seen], full_matrices=False)
+        energy_left = np.cumsum(np.square(sizes)[::-1])[::-1]
+        rank = np.count_nonzero(energy_left[: settings.max_rank] > settings.max_lost_energy)
+        rank = min(max(rank, 1), len(sizes)) if len(sizes) else 0
+        temporal.append((left[:, :rank] * sizes[:rank]).astype("float32"))
+        spatial.append(right[:rank].astype("float32"))
+    return temporal, spatial
+
+
+def _groups(waveforms, is_seen, temporal, spatial):
+    num_samples = waveforms.shape[1]
+    ranks = np.array([one.shape[1] for one in temporal], dtype="int64")
+    channels = np.ptp(waveforms, axis=1).argmax(axis=1) if len(waveforms) else ranks
+    order = np.argsort(channels, kind="stable")
+    lags = np.arange(STRETCH + num_samples - 1)[:, None] - np.arange(STRETCH)[None, :]
+    is_inside = (lags >= 0) & (lags < num_samples)
+    groups = []
+    for first in range(0, len(order), GROUP_SIZE):
+        members = order[first : first + GROUP_SIZE]
+        # Those of one rank together, so that none pays for another's components.
+        for rank in np.unique(ranks[members]):
+            own = members[ranks[members] == rank]
+            seen = np.flatnonzero(is_seen[own].any(axis=0))
+            in_space = np.zeros((len(own), rank, len(seen)), dtype="float32")
+            for row, template in enumerate(own):
+                in_space[row][:, is_seen[template][seen]] = spatial[template]
+            in_time = np.stack([temporal[template].T for template in own])
+            shifted = np.where(is_inside, in_time[:, :, np.clip(lags, 0, num_samples - 1)], 0)
+            groups.append(
+                TemplateGroup(
+                    own,
+                    seen,
+                    torch.from_numpy(in_space.reshape(-1, len(seen))),
+                    torch.from_numpy(shifted.reshape(len(own), -1, STRETCH).astype("float32")),
+                )
+            )
+    return groups
+
+
+def _overlaps(waveforms, is_seen, temporal, spatial, near, slot_of, num_shifts):
+    num_templates, num_samples, _ = waveforms.shape
+    overlaps = np.zeros((num_templates, num_shifts, near.shape[1], 2 * num_samples - 1), dtype="float32")
+    delays = np.linspace(-0.5, 0.5, num_shifts)
+    size = 2 * num_samples
+    for template in range(num_templates):
+        others = near[template][near[template] >= 0]
+        seen = is_seen[template]
+        in_space = waveforms[others][:, :, seen] @ spatial[template].T
+        spectrum = np.fft.rfft(temporal[template], size, axis=0).conj()
+        for shift, delay in enumerate(delays):
+            # What a delayed other leaves in this template's product, at each lag of this one.
+            product = np.fft.irfft(
+                (np.fft.rfft(delayed(in_space, delay), size, axis=1) * spectrum).sum(axis=2), size, axis=1
+            )
+            lagged = np.concatenate([product[:, size - num_samples + 1 :], product[:, :num_samples]], axis=1)
+            overlaps[others, shift, slot_of[others, template]] = lagged
+    return overlaps
+
+
+def _padded_rows(is_near):
+    """Column indices of each row's true values, padded by -1."""
+    counts = is_near.sum(axis=1)
+    rows = np.full((len(is_near), counts.max(initial=1)), -1, dtype="int64")
+    for row, near in enumerate(is_near):
+        rows[row, : counts[row]] = np.flatnonzero(near)
+    return rows

@@ -1,0 +1,194 @@
+"""The method, from a recording to its spikes: scan, learn, assign."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from ..recording.blocks import split_into_blocks
+from ..recording.motion.following import check_motion, follow_motion
+from ..recording.preprocessing.preparation import PreparedRecording
+from ..recording.preprocessing.whitening import whiten
+from ..recording.scan import scan
+from ..recording.spikes.detection import check_sign, detect
+from ..recording.trace_copy import copy_blocks
+from ..workers import Workers
+from .assignment import assign_spikes, keep_clusters
+from .embedded_spikes import embed_spikes
+from .learning import learn_clusters, learn_units
+from .learning_blocks import choose_learning_blocks, in_blocks
+from .parameters import SortingParameters
+from .spikes import Spikes
+
+logger = logging.getLogger("huidurep_hf")
+
+
+@dataclass(frozen=True)
+class SortedSpikes:
+    """What a sort gives.
+
+    Attributes:
+        events: table of every event, see [`~huidurep_hf.sorting.assignment.assign_spikes`], with `embedding` and
+            `location_um`.
+        waveforms: `(num_units, num_samples, num_channels)` float32 average of each unit, SDs of the noise.
+        prepared: the preprocessed recording.
+        seconds: stage -> wall time, s.
+    """
+
+    events: Spikes
+    waveforms: np.ndarray
+    prepared: PreparedRecording
+    seconds: dict[str, float]
+
+
+def sort_recording(
+    recording,
+    model,
+    feature_extractor,
+    parameters: SortingParameters,
+    *,
+    workers: Workers,
+    scratch_folder: Path | None = None,
+    progress: bool = False,
+) -> SortedSpikes:
+    """Sort a recording.
+
+    Args:
+        recording: SpikeInterface recording.
+        model, feature_extractor: HuiduRep model and its feature extractor.
+        parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
+        workers: who share the blocks.
+        scratch_folder: for preprocessed traces that are too many for memory.
+        progress: show progress bars.
+
+    Raises:
+        TypeError, ValueError: a recording that cannot work; the message says what to do.
+    """
+    run = _Run(model, feature_extractor, parameters, workers, progress, {})
+
+    with run.timed("scan"):
+        prepared, peaks = scan(
+            recording,
+            parameters.preprocessing,
+            parameters.detection,
+            seed=parameters.seed,
+            workers=workers,
+            scratch_folder=scratch_folder,
+            progress=progress,
+        )
+        peaks = Spikes.from_peaks(peaks)
+        logger.info("scan: %d peaks", len(peaks))
+        check_motion(prepared, parameters.motion)
+        check_sign(prepared, parameters.detection, workers)
+    if len(peaks) == 0:
+        return run.nothing_found(prepared, peaks)
+
+    with run.timed("embed"):
+        blocks = choose_learning_blocks(
+            peaks,
+            prepared.noise_levels,
+            split_into_blocks(prepared.recording),
+            parameters.learning.max_learned_peaks,
+        )
+        learned_from = np.flatnonzero(in_blocks(peaks, blocks))
+        spikes = run.embed(prepared, peaks[learned_from])
+    with run.timed("motion"):
+        corrected = follow_motion(
+            prepared, spikes.to_peaks(), spikes["location_um"], parameters.motion, seed=parameters.seed
+        )
+    if corrected.motion is not None:
+        with run.timed("motion"):
+            corrected = copy_blocks(corrected, blocks, scratch_folder, workers)
+        with run.timed("embed"):
+            found = Spikes.from_peaks(detect(corrected, parameters.detection, blocks=blocks, workers=workers))
+            spikes = run.embed(corrected, found)
+
+    with run.timed("learn clusters"):
+        whitened = whiten(corrected, seed=parameters.seed, workers=workers)
+        spikes = learn_clusters(spikes, whitened, parameters, workers)
+        logger.info("learn: %d clusters", spikes["cluster"].max(initial=-1) + 1)
+    with run.timed("learn units"):
+        units = learn_units(spikes, blocks, corrected, whitened, parameters, workers)
+
+    with run.timed("assign"):
+        if units is None:
+            events, waveforms = keep_clusters(spikes, corrected, whitened, parameters, workers)
+        else:
+            events, waveforms = assign_spikes(units, peaks, prepared, whitened, parameters, workers, progress)
+        logger.info("assign: %d units", len(waveforms))
+    with run.timed("embed events"):
+        events = run.embed_events(events, spikes, learned_from, corrected)
+    return SortedSpikes(events, waveforms, corrected, run.seconds)
+
+
+@dataclass(frozen=True)
+class _Run:
+    """What all stages of a run share."""
+
+    model: object
+    feature_extractor: object
+    parameters: SortingParameters
+    workers: Workers
+    progress: bool
+    seconds: dict[str, float]
+
+    def embed(self, prepared: PreparedRecording, spikes: Spikes) -> Spikes:
+        return embed_spikes(
+            self.model,
+            self.feature_extractor,
+            prepared,
+            spikes,
+            batch_size=self.parameters.learning.batch_size,
+            workers=self.workers,
+            progress=self.progress,
+        )
+
+    def embed_events(
+        self, events: Spikes, spikes: Spikes, learned_from: np.ndarray, corrected: PreparedRecording
+    ) -> Spikes:
+        """Events with `embedding` and `location_um`: those of the spikes that were learned from, and of others."""
+        if "embedding" in events.names:
+            return events
+        num_features = self.model.config.embedding_size
+        embedding = np.full((len(events), num_features), np.nan, dtype="float32")
+        location = corrected.positions[events["channel_index"]].astype("float32")
+        row_of_peak = np.full(max(events["peak"].max(initial=-1), learned_from.max(initial=-1)) + 2, -1)
+        if corrected.motion is None:
+            row_of_peak[learned_from] = np.arange(len(learned_from))
+        row = row_of_peak[events["peak"]]
+        is_known = row >= 0
+        embedding[is_known], location[is_known] = (
+            spikes["embedding"][row[is_known]],
+            spikes["location_um"][row[is_known]],
+        )
+        missing = np.flatnonzero(~is_known)
+        if 0 < len(missing) <= self.parameters.learning.max_embedded_events:
+            embedded = self.embed(corrected, events[missing])
+            embedding[missing], location[missing] = embedded["embedding"], embedded["location_um"]
+        return events.with_columns(embedding=embedding, location_um=location)
+
+    def nothing_found(self, prepared: PreparedRecording, peaks: Spikes) -> SortedSpikes:
+        nothing = peaks.with_columns(
+            unit_index=np.zeros(0, dtype="int64"),
+            probability=np.zeros(0, dtype="float32"),
+            outcome=np.zeros(0, dtype="<U10"),
+            is_detected=np.zeros(0, dtype=bool),
+            peak=np.zeros(0, dtype="int64"),
+            embedding=np.zeros((0, self.model.config.embedding_size), dtype="float32"),
+            location_um=np.zeros((0, 2), dtype="float32"),
+        )
+        return SortedSpikes(nothing, np.zeros((0, 0, len(prepared.noise_levels)), "float32"), prepared, self.seconds)
+
+    @contextmanager
+    def timed(self, stage: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        # A stage that is gone through twice has one sum.
+        self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - start, 3)
+        logger.info("%s: %.1f s", stage, self.seconds[stage])
