@@ -1,4 +1,4 @@
-"""Settings as data: a value, its unit, its limits and a sentence that explains it, from which flags and docs are made."""
+"""Settings as data: a value, its unit, its limits and a sentence, from which flags and docs are made."""
 
 import difflib
 import math

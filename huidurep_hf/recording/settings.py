@@ -6,6 +6,7 @@ from ..settings import Settings, setting
 
 PEAK_SIGNS = ("neg", "pos", "both")
 MOTION_CHOICES = ("auto", "on", "off")
+SWITCH = ("on", "off")
 
 
 @dataclass(frozen=True)
@@ -49,3 +50,24 @@ class MotionSettings(Settings):
     """Drift of the probe."""
 
     motion: str = setting("auto", "follow the probe's drift: auto where the probe can show it", choices=MOTION_CHOICES)
+    equalise_noise: str = setting(
+        "on",
+        "keep the noise of corrected traces from following the motion, as interpolation makes it",
+        choices=SWITCH,
+        expert=True,
+    )
+    drifting_templates: str = setting(
+        "on",
+        "match traces as recorded with templates that drift, or corrected traces with templates at rest",
+        choices=SWITCH,
+        expert=True,
+    )
+
+
+@dataclass(frozen=True)
+class WhiteningSettings(Settings):
+    """Noise that is independent between channels and samples."""
+
+    whiten_in_time: str = setting(
+        "on", "whiten in space and time, or in space alone, as sorters commonly do", choices=SWITCH, expert=True
+    )

@@ -1,4 +1,4 @@
-"""A copy of preprocessed traces, so that they are filtered once: in memory if they are few, else in a scratch folder."""
+"""A copy of preprocessed traces, which are then filtered once: in memory if they are few, else in a scratch folder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where in a recording units are learned: everywhere if it is short, else in blocks that hold something of everything."""
+"""Where in a recording units are learned: everywhere if it is short, else in blocks with something of everything."""
 
 import numpy as np
 

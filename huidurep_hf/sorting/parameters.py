@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import Field, dataclass, fields
 from typing import Any
 
-from ..recording.settings import DetectionSettings, MotionSettings, PreprocessingSettings
+from ..recording.settings import DetectionSettings, MotionSettings, PreprocessingSettings, WhiteningSettings
 from ..settings import Settings, refuse_unknown, setting
 
 METHODS = ("auto", "gmm", "hdbscan")
@@ -140,9 +140,8 @@ class RejectionSettings(Settings):
 
     min_excess: float = setting(
         0.3,
-        "median of a unit's spikes above the matching threshold along its template. The tail of Gaussian noise has 0.15,"
-        " a unit whose average is at the threshold 0.67. In twice the noise templates that found nothing had 0.1 at most,"
-        " those of one neuron 0.39 and more",
+        "median of a unit's spikes above the matching threshold along its template. The tail of Gaussian noise has"
+        " 0.15, a unit whose average is at the threshold 0.67",
         unit="noise SD",
         low=0.0,
         expert=True,
@@ -176,6 +175,7 @@ STAGES: dict[str, type[Settings]] = {
     "preprocessing": PreprocessingSettings,
     "detection": DetectionSettings,
     "motion_correction": MotionSettings,
+    "whitening": WhiteningSettings,
     "learning": LearningSettings,
     "cluster": ClusteringSettings,
     "merging": MergingSettings,

@@ -20,7 +20,7 @@ from ..recording.spikes.detection import check_sign, detect
 from ..recording.trace_copy import copy_blocks
 from ..workers import Workers
 from .assignment import assign_spikes, keep_clusters
-from .embedded_spikes import embed_spikes
+from .encoder import SpikeEncoder
 from .learning import learn_clusters, learn_units
 from .learning_blocks import choose_learning_blocks, in_blocks
 from .parameters import SortingParameters
@@ -49,8 +49,7 @@ class SortedSpikes:
 
 def sort_recording(
     recording,
-    model,
-    feature_extractor,
+    encoder: SpikeEncoder,
     parameters: SortingParameters,
     *,
     workers: Workers,
@@ -61,7 +60,7 @@ def sort_recording(
 
     Args:
         recording: SpikeInterface recording.
-        model, feature_extractor: HuiduRep model and its feature extractor.
+        encoder: what embeds the spikes.
         parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
         workers: who share the blocks.
         scratch_folder: for preprocessed traces that are too many for memory.
@@ -70,7 +69,7 @@ def sort_recording(
     Raises:
         TypeError, ValueError: a recording that cannot work; the message says what to do.
     """
-    run = _Run(model, feature_extractor, parameters, workers, progress, {})
+    run = _Run(encoder, parameters, workers, progress, {})
 
     with run.timed("scan"):
         prepared, peaks = scan(
@@ -100,7 +99,7 @@ def sort_recording(
         spikes = run.embed(prepared, peaks[learned_from])
     with run.timed("motion"):
         corrected = follow_motion(
-            prepared, spikes.to_peaks(), spikes["location_um"], parameters.motion, seed=parameters.seed
+            prepared, spikes.to_peaks(), spikes["location_um"], parameters.motion_correction, seed=parameters.seed
         )
     if corrected.motion is not None:
         with run.timed("motion"):
@@ -110,7 +109,7 @@ def sort_recording(
             spikes = run.embed(corrected, found)
 
     with run.timed("learn clusters"):
-        whitened = whiten(corrected, seed=parameters.seed, workers=workers)
+        whitened = whiten(corrected, parameters.whitening, seed=parameters.seed, workers=workers)
         spikes = learn_clusters(spikes, whitened, parameters, workers)
         logger.info("learn: %d clusters", spikes["cluster"].max(initial=-1) + 1)
     with run.timed("learn units"):
@@ -131,17 +130,14 @@ def sort_recording(
 class _Run:
     """What all stages of a run share."""
 
-    model: object
-    feature_extractor: object
+    encoder: SpikeEncoder
     parameters: SortingParameters
     workers: Workers
     progress: bool
     seconds: dict[str, float]
 
     def embed(self, prepared: PreparedRecording, spikes: Spikes) -> Spikes:
-        return embed_spikes(
-            self.model,
-            self.feature_extractor,
+        return self.encoder(
             prepared,
             spikes,
             batch_size=self.parameters.learning.batch_size,
@@ -155,8 +151,7 @@ class _Run:
         """Events with `embedding` and `location_um`: those of the spikes that were learned from, and of others."""
         if "embedding" in events.names:
             return events
-        num_features = self.model.config.embedding_size
-        embedding = np.full((len(events), num_features), np.nan, dtype="float32")
+        embedding = np.full((len(events), self.encoder.embedding_size), np.nan, dtype="float32")
         location = corrected.positions[events["channel_index"]].astype("float32")
         row_of_peak = np.full(max(events["peak"].max(initial=-1), learned_from.max(initial=-1)) + 2, -1)
         if corrected.motion is None:
@@ -180,7 +175,7 @@ class _Run:
             outcome=np.zeros(0, dtype="<U10"),
             is_detected=np.zeros(0, dtype=bool),
             peak=np.zeros(0, dtype="int64"),
-            embedding=np.zeros((0, self.model.config.embedding_size), dtype="float32"),
+            embedding=np.zeros((0, self.encoder.embedding_size), dtype="float32"),
             location_um=np.zeros((0, 2), dtype="float32"),
         )
         return SortedSpikes(nothing, np.zeros((0, 0, len(prepared.noise_levels)), "float32"), prepared, self.seconds)

@@ -12,6 +12,7 @@ from ..hub.checkpoints import resolve_checkpoint
 from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
 from ..model.modeling_huidurep import HuiduRepModel
 from ..workers import Workers
+from .encoder import SpikeEncoder
 from .output.provenance import describe_run
 from .output.result import SortingResult, check_output_folder
 from .parameters import SortingParameters
@@ -98,8 +99,8 @@ class SpikeSorter:
             progress: show progress bars.
             num_workers: threads that share the work; as many as there are cores if left out. The result is the same
                 for any number.
-            scratch_folder: where preprocessed traces lie for the time of the run if they are too many for memory; beside
-                the output folder if left out, or where temporary files go.
+            scratch_folder: where preprocessed traces lie for the time of the run if they are too many for memory;
+                beside the output folder if left out, or where temporary files go.
             overrides: parameters by name, in place of `parameters`.
 
         Returns:
@@ -119,8 +120,7 @@ class SpikeSorter:
         with tempfile.TemporaryDirectory(prefix=".huidurep-scratch-", dir=scratch_folder) as scratch:
             found = sort_recording(
                 recording,
-                self.model,
-                self.feature_extractor,
+                SpikeEncoder(self.model, self.feature_extractor),
                 parameters,
                 workers=Workers(num_workers),
                 scratch_folder=Path(scratch),

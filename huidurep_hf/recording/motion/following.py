@@ -8,6 +8,7 @@ from scipy.special import entr
 
 from ..preprocessing.noise_sample import estimate_noise_levels
 from ..preprocessing.preparation import PreparedRecording
+from ..settings import MotionSettings
 from .estimation import estimate_motion
 from .states import displacements_of
 
@@ -39,25 +40,23 @@ def follow_motion(
     prepared: PreparedRecording,
     peaks: np.ndarray,
     locations_um: np.ndarray,
-    switch: str,
+    settings: MotionSettings,
     *,
-    equalise_noise: bool = True,
     seed: int = 0,
 ) -> PreparedRecording:
-    """Estimate motion and move the traces back by interpolation between contacts.
+    """Estimate motion and correct the traces by interpolation between contacts.
 
     The shanks of a probe move as one; each must be one that can show it.
 
     Args:
         prepared: recording that [`check_motion`] allows; one without usable channels is given back as it is.
         peaks: structured array of peaks in it, sorted by segment and sample.
-        locations_um: `(num_peaks, 2)` where the spikes are, µm on the probe. By the model, so that faint spikes tell of
+        locations_um: `(num_peaks, 2)` where the spikes are, µm on the probe. By the model, so that faint spikes show
             the motion, too (on noisy recordings few others are there), and places do not lean towards the contacts.
-        switch: "auto" (where probe, duration and spikes allow an estimate, it shows motion, and two halves of the
-            spikes show the same), "on" (wherever an estimate is possible) or "off".
-        equalise_noise: keep the noise of moved traces from following the motion, or leave it as interpolation makes it
-            (scripts/ablate_sorter.py compares).
-        seed: of the halves, and of the chunks on which the noise is measured again.
+        settings: [`~huidurep_hf.recording.settings.MotionSettings`]; "auto" where probe, duration and spikes allow an
+            estimate, it shows motion, and two halves of the spikes show the same; "on" wherever an estimate is
+            possible.
+        seed: of the halves, and of the stretches on which the noise is measured again.
 
     Returns:
         The recording, corrected or as given; where it is corrected, peaks and locations are to be found again, and the
@@ -65,15 +64,15 @@ def follow_motion(
     """
     if prepared.recording is None:
         return prepared
-    motion = None
+    switch, motion = settings.motion, None
     reason = "switched off" if switch == "off" else _why_not(prepared) or _why_too_few(prepared, len(peaks))
     if reason is None:
         motion = estimate_motion(prepared, peaks, locations_um)
         reason = _why_not_believed(motion, prepared, peaks, locations_um, seed) if switch == "auto" else None
     if reason is not None:
         return _with_step(prepared, f"motion not followed: {reason}")
-    moved = _moved(prepared, motion, equalise_noise, seed)
-    return _with_step(moved, f"motion of {motion_extent(motion):.1f} um followed (DREDge)")
+    corrected = _corrected(prepared, motion, settings, seed)
+    return _with_step(corrected, f"motion of {motion_extent(motion):.1f} um followed (DREDge)")
 
 
 def check_motion(prepared: PreparedRecording, switch: str) -> None:
@@ -118,17 +117,21 @@ def agreement_of_parts(first, second) -> float:
     return float(first @ second / norm) if norm > 0 else 0.0
 
 
-def _moved(prepared, motion, equalise_noise, seed) -> PreparedRecording:
-    """The recording with its traces moved back, each shank by itself."""
+def _corrected(prepared, motion, settings, seed) -> PreparedRecording:
+    """The recording with its traces corrected, each shank by itself."""
     from .interpolation import InterpolatedShanksRecording
     from .noise_equalisation import NoiseEqualisedRecording
 
     recording = InterpolatedShanksRecording(prepared.recording, motion, prepared.shanks)
-    if equalise_noise:
+    if settings.equalise_noise == "on":
         recording = NoiseEqualisedRecording(recording, motion, prepared.noise_levels, seed)
     noise_levels = estimate_noise_levels(recording, seed)
     return dataclasses.replace(
-        prepared, recording=recording, noise_levels=noise_levels, motion=motion, uncorrected=prepared
+        prepared,
+        recording=recording,
+        noise_levels=noise_levels,
+        motion=motion,
+        uncorrected=prepared if settings.drifting_templates == "on" else None,
     )
 
 

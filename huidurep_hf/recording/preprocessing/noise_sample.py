@@ -118,7 +118,7 @@ def random_stretches(recording, seed: int) -> list[Block]:
 
 
 def subtract_median(traces: np.ndarray, shanks: list[np.ndarray]) -> np.ndarray:
-    """Subtract the common median of each shank's channels, sample by sample; a copy of `(num_samples, num_channels)`."""
+    """Subtract the common median of each shank's channels, sample by sample; `(num_samples, num_channels)`."""
     referenced = np.empty_like(traces)
     for channels in shanks:
         referenced[:, channels] = traces[:, channels] - np.median(traces[:, channels], axis=1, keepdims=True)

@@ -16,6 +16,7 @@ import numba
 import numpy as np
 from spikeinterface.preprocessing.basepreprocessor import BasePreprocessor, BasePreprocessorSegment
 
+from ..settings import WhiteningSettings
 from .noise_sample import NoiseSample
 from .preparation import PreparedRecording
 
@@ -33,7 +34,9 @@ CORRELATION_MS = 1.0
 SPIKE_SD, SPIKE_MS = 4.0, 1.3
 
 
-def whiten(prepared: PreparedRecording, *, in_time: bool = True, seed: int = 0, workers=None) -> PreparedRecording:
+def whiten(
+    prepared: PreparedRecording, settings: WhiteningSettings | None = None, *, seed: int = 0, workers=None
+) -> WhitenedTraces:
     """Make the noise of a prepared recording white in space (ZCA over near channels of a shank) and in time.
 
     In time, each sample is replaced by what a linear prediction from the samples just before it leaves unexplained
@@ -41,7 +44,7 @@ def whiten(prepared: PreparedRecording, *, in_time: bool = True, seed: int = 0, 
 
     Args:
         prepared: recording with at least one channel.
-        in_time: or in space alone, as sorters commonly do (scripts/ablate_sorter.py compares).
+        settings: [`~huidurep_hf.recording.settings.WhiteningSettings`]; the defaults if left out.
         seed: of the random stretches on which covariance and prediction are estimated.
         workers: [`~huidurep_hf.workers.Workers`] that read them.
 
@@ -50,6 +53,8 @@ def whiten(prepared: PreparedRecording, *, in_time: bool = True, seed: int = 0, 
         on any spike of length 1 has an SD of 1. `noise_levels` are all 1. Where it was corrected for motion, the one
         before is whitened, too, by its own noise.
     """
+    settings = settings or WhiteningSettings()
+    in_time = settings.whiten_in_time == "on"
     sample = NoiseSample.draw(prepared.recording, seed, workers)
     rate = sample.sampling_rate
     matrix = _spatial_matrix(sample, prepared)
@@ -70,7 +75,7 @@ def whiten(prepared: PreparedRecording, *, in_time: bool = True, seed: int = 0, 
     ones = np.ones(len(levels), dtype="float32")
     uncorrected = prepared.uncorrected
     if uncorrected is not None:
-        uncorrected = whiten(uncorrected, in_time=in_time, seed=seed, workers=workers)
+        uncorrected = whiten(uncorrected, settings, seed=seed, workers=workers)
     # SD of one sample of the noise, in SDs of the noise in the spikes' band.
     sample_sd = (whitened.levels / np.maximum(levels, 1e-12)).astype("float32")
     return WhitenedTraces(
