@@ -139,7 +139,7 @@ class RejectionSettings(Settings):
     """Which units are no neurons."""
 
     min_excess: float = setting(
-        0.3,
+        0.45,
         "median of a unit's spikes above the matching threshold along its template. The tail of Gaussian noise has"
         " 0.15, a unit whose average is at the threshold 0.67",
         unit="noise SD",
