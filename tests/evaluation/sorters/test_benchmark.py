@@ -96,7 +96,7 @@ def test_settings_reach_the_peer(sorter, name, settings, generated, monkeypatch,
 def test_dartsort_has_our_setting():
     from spikeinterface.sorters import get_default_sorter_params
 
-    # A whole sort trains a network for minutes: too long for a test.
+    # A whole sort trains a network for many minutes on a CPU: too long for a test.
     assert get_default_sorter_params("dartsort")["already_preprocessed"] == "assume_yes_if_float"
 
 
