@@ -14,7 +14,7 @@ from .sorting_process import OUR_SORTER
 
 logger = logging.getLogger("huidurep_hf")
 
-BENCHMARK_PACKAGES = ("mountainsort5", "kilosort", "herdingspikes", "numba")
+BENCHMARK_PACKAGES = ("mountainsort5", "kilosort", "herdingspikes", "spikesift", "dartsort", "numba")
 OUR_SOURCES = ("recording", "model", "sorting")
 
 

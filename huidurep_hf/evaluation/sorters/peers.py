@@ -1,5 +1,6 @@
 """Our sorter and its peers on the same saved recording, each in its own process, with time, memory and failures."""
 
+import importlib.util
 import json
 import subprocess
 import sys
@@ -10,9 +11,18 @@ from pathlib import Path
 
 import psutil
 
-from .sorting_process import CHANGED_SETTINGS, OUR_SORTER, OUTCOME_FILE, SORTING_FILE
+from .sorting_process import CHANGED_SETTINGS, OUR_SORTER, OUTCOME_FILE, SORTING_FILE, SPIKESIFT
 
-PEERS = ("mountainsort5", "spykingcircus2", "tridesclous2", "lupin", "kilosort4", "herdingspikes")
+PEERS = (
+    "mountainsort5",
+    "spykingcircus2",
+    "tridesclous2",
+    "lupin",
+    "kilosort4",
+    "herdingspikes",
+    "spikesift",
+    "dartsort",
+)
 # All that can be named, as tables order them; those with changed settings are for where the peer fails without.
 SORTERS = (OUR_SORTER, *PEERS, *CHANGED_SETTINGS)
 
@@ -43,13 +53,15 @@ class SorterRun:
 
 
 def is_installed(sorter: str) -> bool:
-    """Whether a sorter, ours or one that SpikeInterface knows, can run here.
+    """Whether a sorter, ours, SpikeSift or one that SpikeInterface knows, can run here.
 
     Raises:
         ValueError: no sorter has that name.
     """
     if sorter == OUR_SORTER:
         return True
+    if sorter == SPIKESIFT:
+        return importlib.util.find_spec(SPIKESIFT) is not None
     from spikeinterface.sorters import sorter_dict
 
     sorter, _ = CHANGED_SETTINGS.get(sorter, (sorter, {}))
@@ -59,10 +71,10 @@ def is_installed(sorter: str) -> bool:
 
 
 def run_in_process(sorter: str, recording_folder, *, model: str, timeout_s: float = 3600.0) -> SorterRun:
-    """Run one sorter with its default parameters (but for `CHANGED_SETTINGS`) and the recording's own probe.
+    """Run one sorter with its default parameters (but for `sorting_process`'s settings) and the recording's own probe.
 
     Args:
-        sorter: `"huidurep"` or a name of SpikeInterface's.
+        sorter: `"huidurep"`, `"spikesift"` or a name of SpikeInterface's.
         recording_folder: recording saved by SpikeInterface.
         model: checkpoint of our sorter.
         timeout_s: the sorter is stopped after this time, which is a failure.

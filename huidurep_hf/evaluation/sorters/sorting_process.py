@@ -9,6 +9,7 @@ import json
 import os
 import time
 import traceback
+from importlib.metadata import version
 from pathlib import Path
 
 OUR_SORTER = "huidurep"
@@ -18,20 +19,45 @@ SPIKEINTERFACE_HINT = "Spike sorting failed. You can inspect"
 # What the users of a peer change where it fails at its defaults: on tetrodes Kilosort4 finds no spikes to begin with
 # unless the common reference and the drift correction, which so few channels do not allow, are off.
 CHANGED_SETTINGS = {"kilosort4_few_channels": ("kilosort4", {"do_CAR": False, "nblocks": 0})}
+# What a peer has to be told about our traces, which are wide-band and in µV: DARTsort takes traces of a floating point
+# type for filtered and standardised, and would leave out its own preprocessing.
+TRACE_SETTINGS = {"dartsort": {"already_preprocessed": "no"}}
+# Has no SpikeInterface wrapper: `_sort_with_spikesift` is called in its place.
+SPIKESIFT = "spikesift"
 
 
 def sort(sorter: str, recording, folder: Path, model: str):
-    """Run one sorter with its default parameters, but for `CHANGED_SETTINGS`; return its sorting and its version."""
+    """Run one sorter with its default parameters, but for the settings above; return its sorting and its version."""
+    if sorter == SPIKESIFT:
+        return _sort_with_spikesift(recording)
     # Importing it makes ours known to SpikeInterface.
     from spikeinterface.sorters import run_sorter, sorter_dict
 
     import huidurep_hf  # noqa: F401
 
-    name, settings = CHANGED_SETTINGS.get(sorter, (sorter, {"model": model} if sorter == OUR_SORTER else {}))
+    settings = {"model": model} if sorter == OUR_SORTER else TRACE_SETTINGS.get(sorter, {})
+    name, settings = CHANGED_SETTINGS.get(sorter, (sorter, settings))
     sorting = run_sorter(
         name, recording, folder=folder / "sorter", remove_existing_folder=True, verbose=False, **settings
     )
     return sorting, str(sorter_dict[name].get_sorter_version())
+
+
+def _sort_with_spikesift(recording):
+    """Run SpikeSift on the recording's own file: it reads wide-band traces of any scale and filters them itself."""
+    from spikeinterface.core import NumpySorting
+    from spikesift import Recording, perform_spike_sorting
+
+    file = recording.get_binary_description()
+    traces = Recording(
+        binary_file=str(file["file_paths"][0]),
+        data_type=file["dtype"],
+        probe_geometry=recording.get_channel_locations(),
+        sampling_frequency=recording.sampling_frequency,
+        header=file["file_offset"],
+    )
+    trains = perform_spike_sorting(traces, verbose=False).all_spikes()
+    return NumpySorting.from_unit_dict(trains, recording.sampling_frequency), version(SPIKESIFT)
 
 
 def main(arguments=None):
@@ -50,12 +76,12 @@ def main(arguments=None):
     recording = load(options.recording)
     started = time.perf_counter()
     try:
-        sorting, version = sort(options.sorter, recording, options.folder, options.model)
+        sorting, sorter_version = sort(options.sorter, recording, options.folder, options.model)
         seconds = time.perf_counter() - started
         # Lazily loaded sortings refer to the sorter's own folder.
         sorting = NumpySorting.from_sorting(sorting)
         NpzSortingExtractor.write_sorting(sorting, options.folder / SORTING_FILE)
-        outcome = {"seconds": seconds, "version": version}
+        outcome = {"seconds": seconds, "version": sorter_version}
     # Whatever goes wrong inside a peer is a result of the benchmark.
     except Exception as error:  # noqa: BLE001
         traceback.print_exc()

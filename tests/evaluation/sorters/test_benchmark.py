@@ -10,6 +10,7 @@ from huidurep_hf.evaluation.sorters import benchmark as benchmark_module
 from huidurep_hf.evaluation.sorters import sorting_process
 from huidurep_hf.evaluation.sorters.benchmark import benchmark, benchmark_table
 from huidurep_hf.evaluation.sorters.benchmark_cases import BenchmarkCase, hybrid_case
+from huidurep_hf.evaluation.sorters.ground_truth import score_sorting
 from huidurep_hf.evaluation.sorters.peers import SorterRun, is_installed, run_in_process
 
 
@@ -67,7 +68,14 @@ def test_a_failure_on_several_recordings_is_told_once(case, fake_sorters, tmp_pa
     assert "- eight channels, seed 7, 8, broken: ZeroDivisionError" in benchmark_table(rows)
 
 
-def test_changed_settings_reach_the_peer(generated, monkeypatch, tmp_path):
+@pytest.mark.parametrize(
+    ("sorter", "name", "settings"),
+    [
+        ("kilosort4_few_channels", "kilosort4", {"do_CAR": False, "nblocks": 0}),
+        ("dartsort", "dartsort", {"already_preprocessed": "no"}),
+    ],
+)
+def test_settings_reach_the_peer(sorter, name, settings, generated, monkeypatch, tmp_path):
     import spikeinterface.sorters
 
     called = {}
@@ -78,12 +86,29 @@ def test_changed_settings_reach_the_peer(generated, monkeypatch, tmp_path):
 
     monkeypatch.setattr(spikeinterface.sorters, "run_sorter", run_sorter)
     # It need not be installed.
-    kilosort = types.SimpleNamespace(get_sorter_version=lambda: "4.1.7")
-    monkeypatch.setitem(spikeinterface.sorters.sorter_dict, "kilosort4", kilosort)
-    made = sorting_process.sort("kilosort4_few_channels", generated[0], tmp_path, model="unused")
-    assert made == (generated[1], "4.1.7")
-    settings = {name: called[name] for name in ("name", "do_CAR", "nblocks")}
-    assert settings == {"name": "kilosort4", "do_CAR": False, "nblocks": 0} and "model" not in called
+    peer = types.SimpleNamespace(get_sorter_version=lambda: "4.1.7")
+    monkeypatch.setitem(spikeinterface.sorters.sorter_dict, name, peer)
+    assert sorting_process.sort(sorter, generated[0], tmp_path, model="unused") == (generated[1], "4.1.7")
+    assert called["name"] == name and settings.items() <= called.items() and "model" not in called
+
+
+@pytest.mark.skipif(not is_installed("dartsort"), reason="DARTsort is not installed")
+def test_dartsort_has_our_setting():
+    from spikeinterface.sorters import get_default_sorter_params
+
+    # A whole sort trains a network for many minutes on a CPU: too long for a test.
+    assert get_default_sorter_params("dartsort")["already_preprocessed"] == "assume_yes_if_float"
+
+
+@pytest.mark.skipif(not is_installed("spikesift"), reason="SpikeSift is not installed")
+def test_spikesift_finds_the_units_in_its_own_process(generated, tmp_path):
+    recording, truth = generated
+    recording.save(folder=tmp_path / "recording", progress_bar=False)
+    run = run_in_process("spikesift", tmp_path / "recording", model="unused")
+    assert run.error is None, run.log_tail
+    assert run.version and run.seconds > 0 and run.sorting.sampling_frequency == 30000.0
+    _, scores = score_sorting(run.sorting, truth, np.full(4, 10.0))
+    assert scores["num_well_detected_units"] == 4
 
 
 def test_a_second_run_does_only_what_is_missing(case, fake_sorters, tmp_path):
@@ -107,6 +132,7 @@ def test_failures_are_results(tmp_path, monkeypatch):
     assert run_in_process("huidurep", tmp_path, model="none", timeout_s=0.0).error == "stopped after 0 s"
     monkeypatch.setattr("huidurep_hf.evaluation.sorters.peers.is_installed", lambda sorter: False)
     assert run_in_process("kilosort4", tmp_path, model="none").error == "not installed"
+    assert run_in_process("spikesift", tmp_path, model="none").error == "not installed"
     with pytest.raises(ValueError, match="Unknown sorter"):
         is_installed("no such sorter")
 
