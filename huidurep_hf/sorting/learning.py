@@ -13,6 +13,7 @@ from ..recording.preprocessing.whitening import WhitenedTraces
 from ..recording.spikes.neighborhood import find_neighborhoods
 from ..workers import Workers
 from .clustering.clusters import split_by_embedding
+from .learning_blocks import choose_trial_blocks, in_blocks
 from .matching.bursts import find_bursting_units, without_isolated
 from .matching.engine import Matcher
 from .matching.pairing import SAME_EVENT_MS, pair_with_peaks
@@ -91,7 +92,7 @@ def learn_units(
 
     Args:
         spikes: in order, with `cluster` and `aligned_sample`.
-        blocks: in which templates are tried.
+        blocks: that hold the spikes; templates are tried in some of them.
         prepared, whitened: the traces, corrected for motion where there is any.
         parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
         workers: who share the blocks.
@@ -106,11 +107,13 @@ def learn_units(
     if automatic:
         spikes = reject_collisions(spikes, whitened, parameters, workers)
     labels, samples = spikes["cluster"], spikes["aligned_sample"]
+    learning = parameters.learning
+    blocks = choose_trial_blocks(spikes, blocks, learning.max_trial_blocks, learning.min_trial_spikes)
     templates = find_templates(labels, samples, spikes, whitened, parameters.seed, workers)
     recorded, rate = whitened.as_recorded, whitened.recording.get_sampling_frequency()
     matched = Matcher(recorded, templates, parameters).match(blocks, workers)
     if automatic:
-        is_detected = _PeakPairing(spikes, prepared)
+        is_detected = _PeakPairing(spikes[in_blocks(spikes, blocks)], prepared)
         templates, matched = _reject(templates, matched, is_detected, blocks, prepared, recorded, parameters, workers)
         num_samples = sum(block.stop - block.start for block in blocks)
         bursting = find_bursting_units(matched, len(templates), num_samples, rate)
@@ -125,7 +128,7 @@ def learn_units(
         logger.info("learn: not every unit asked for is found by its template; clusters are left as they are")
         return None
     else:
-        bursting, is_detected = np.zeros(0, dtype="int64"), _PeakPairing(spikes, prepared)
+        bursting, is_detected = np.zeros(0, dtype="int64"), _PeakPairing(spikes[in_blocks(spikes, blocks)], prepared)
         merged, shifts = np.arange(len(templates)), np.zeros(len(templates), dtype="int64")
     matched = matched.with_columns(is_detected=is_detected(matched))
     return _final_units(templates, merged, shifts, bursting, matched, prepared, parameters, workers)

@@ -71,3 +71,33 @@ def _block_of(spikes, blocks):
         rows = np.flatnonzero(spikes["segment_index"] == segment)
         of_spike[rows] = own[np.searchsorted(starts[own, 1], spikes["sample_index"][rows], side="right") - 1]
     return of_spike
+
+
+def choose_trial_blocks(spikes: Spikes, blocks: list[Block], max_blocks: int, min_spikes: int) -> list[Block]:
+    """Choose blocks in which templates are tried: some spread evenly, and others that hold enough of every cluster.
+
+    Args:
+        spikes: in order, with `cluster` (-1 for none), all of them in the blocks.
+        blocks: in order.
+        max_blocks: how many are spread evenly; at most as many again are added for clusters of which they hold few.
+        min_spikes: so many spikes of a cluster are wanted, or all that there are.
+
+    Returns:
+        Blocks in order; all of them where there are no more than asked for.
+    """
+    if len(blocks) <= max_blocks:
+        return blocks
+    clusters = spikes["cluster"]
+    own = clusters >= 0
+    counts = np.zeros((len(blocks), clusters.max(initial=-1) + 1), dtype="int64")
+    np.add.at(counts, (_block_of(spikes, blocks)[own], clusters[own]), 1)
+    is_chosen = np.zeros(len(blocks), dtype=bool)
+    is_chosen[np.floor((np.arange(max_blocks) + 0.5) * len(blocks) / max_blocks).astype("int64")] = True
+    for _ in range(max_blocks):
+        wanted = np.minimum(counts.sum(axis=0), min_spikes) - counts[is_chosen].sum(axis=0)
+        missing = np.minimum(counts, np.maximum(wanted, 0)).sum(axis=1)
+        missing[is_chosen] = 0
+        if missing.max(initial=0) == 0:
+            break
+        is_chosen[missing.argmax()] = True
+    return [block for block, chosen in zip(blocks, is_chosen) if chosen]

@@ -15,11 +15,23 @@ class LearningSettings(Settings):
     """How much of a recording units are learned from."""
 
     max_learned_peaks: int = setting(
-        200_000,
+        100_000,
         "units are learned from at most about this many detected peaks, taken from stretches that are spread over the"
         " recording; all other spikes find their unit by template matching",
         low=1000,
         expert=True,
+    )
+    learned_peaks_per_channel: int = setting(
+        400, "or from this many for each channel, where that is more", low=10, expert=True
+    )
+    max_trial_blocks: int = setting(
+        120,
+        "templates are tried in this many blocks of one second, and as many again where rare units need it",
+        low=1,
+        expert=True,
+    )
+    min_trial_spikes: int = setting(
+        60, "so many spikes of each cluster are wanted in these blocks, or all that there are", low=1, expert=True
     )
     max_embedded_events: int = setting(
         300_000,

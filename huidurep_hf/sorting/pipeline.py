@@ -93,7 +93,10 @@ def sort_recording(
             peaks,
             prepared.noise_levels,
             split_into_blocks(prepared.recording),
-            parameters.learning.max_learned_peaks,
+            max(
+                parameters.learning.max_learned_peaks,
+                parameters.learning.learned_peaks_per_channel * len(prepared.noise_levels),
+            ),
         )
         learned_from = np.flatnonzero(in_blocks(peaks, blocks))
         spikes = run.embed(prepared, peaks[learned_from])

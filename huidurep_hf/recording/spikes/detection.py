@@ -26,9 +26,11 @@ class PeakDetector:
     """
 
     def __init__(self, prepared, settings: DetectionSettings):
-        from spikeinterface.sortingcomponents.peak_detection.locally_exclusive import LocallyExclusivePeakDetector
+        from spikeinterface.sortingcomponents.peak_detection import locally_exclusive
 
-        self._detector = LocallyExclusivePeakDetector(
+        # Compiled once for all runs, and not once for each.
+        locally_exclusive.detect_peaks_numba_locally_exclusive_on_chunk.enable_caching()
+        self._detector = locally_exclusive.LocallyExclusivePeakDetector(
             prepared.recording,
             peak_sign=settings.peak_sign,
             detect_threshold=settings.detect_threshold,

@@ -21,7 +21,7 @@ from ..spikes import Spikes
 from ..templates.spike_waveforms import SpikeWaveforms, TemplateCleaner, choose_spikes, without_time_shift
 from .refractoriness import fire_independently
 from .scatter import unexplained_share
-from .template_distance import join_pairs, template_distances
+from .template_distance import distances_of_pairs, join_pairs
 from .valley import valley_depth_on_line
 
 logger = logging.getLogger("huidurep_hf")
@@ -140,13 +140,16 @@ def merge_over_split(
 def _least_separated(pairs, depths, min_valley, labels, times, sampling_rate):
     """Indices of the pairs to be joined in one round, the surest first, no cluster twice, no two neurons."""
     taken, chosen = set(), []
+    order = np.argsort(labels, kind="stable")
+    starts = np.searchsorted(labels[order], np.arange(labels.max(initial=-1) + 2))
+    trains = [times[order[start:stop]] for start, stop in zip(starts[:-1], starts[1:])]
     for pair in np.argsort(depths, kind="stable"):
         if depths[pair] >= min_valley:
             break
         first, second = pairs[pair]
         if {first, second} & taken:
             continue
-        if fire_independently(times[labels == first], times[labels == second], sampling_rate):
+        if fire_independently(trains[first], trains[second], sampling_rate):
             continue
         taken |= {first, second}
         chosen.append(pair)
@@ -161,13 +164,17 @@ def _test_pairs(labels, shifts, waveforms, shapes, sampling_rate, seed, workers)
     """
     templates, counts = waveforms.average(labels, shifts, seed)
     max_shift = min(round(MAX_MISALIGNMENT_MS * 1e-3 * sampling_rate), waveforms.num_samples // 4)
-    distances, best_shifts = template_distances(templates, max_shift)
     energies = np.square(templates).sum(axis=(1, 2))
-    absolute = distances * np.maximum(energies[:, None], energies[None, :])
-    is_near = (distances < MAX_RELATIVE_DISTANCE) | (absolute < MAX_DISTANCE)
-    is_near &= (counts @ counts.T) > 0
-    pairs = np.argwhere(np.triu(is_near, k=1))
-    pair_shifts = best_shifts[pairs[:, 0], pairs[:, 1]]
+    is_cut = (counts > 0).astype("float32")
+    pairs = np.argwhere(np.triu(is_cut @ is_cut.T > 0, k=1))
+    # Templates that are on each other's channels; others have nothing in common but noise.
+    peak_channels, neighbors = np.ptp(templates, axis=1).argmax(axis=1), waveforms.channels
+    first, second = peak_channels[pairs].T
+    is_near = (neighbors[first] == second[:, None]).any(axis=1) | (neighbors[second] == first[:, None]).any(axis=1)
+    pairs = pairs[is_near]
+    distances, pair_shifts = distances_of_pairs(templates, pairs, max_shift)
+    is_similar = (distances < MAX_RELATIVE_DISTANCE) | (distances * energies[pairs].max(axis=1) < MAX_DISTANCE)
+    pairs, pair_shifts = pairs[is_similar], pair_shifts[is_similar]
     chosen = choose_spikes(labels, MAX_SPIKES_PER_TEST, seed)
 
     def depth_of(pair):

@@ -44,6 +44,32 @@ def distances_over_states(states: Iterable[tuple[float, np.ndarray]], max_shift:
     return np.take_along_axis(distances, best[None], axis=0)[0], shifts[best]
 
 
+def distances_of_pairs(templates: np.ndarray, pairs: np.ndarray, max_shift: int) -> tuple[np.ndarray, np.ndarray]:
+    """Compare some pairs of units by their templates, at the best shift; cheap where these are near each other.
+
+    Args:
+        templates, max_shift: as for [`template_distances`], whose values for these pairs this gives.
+        pairs: `(num_pairs, 2)` units.
+
+    Returns:
+        `(distances, shifts)`, each `(num_pairs,)`.
+    """
+    distances, shifts = np.zeros(len(pairs)), np.zeros(len(pairs), dtype="int64")
+    if len(pairs) == 0:
+        return distances, shifts
+    is_seen = templates.any(axis=1)
+    # Those whose first units are largest on one channel are compared together, on the channels of all of them.
+    channel = np.ptp(templates, axis=1).argmax(axis=1)[pairs[:, 0]]
+    for own_channel in np.unique(channel):
+        own = np.flatnonzero(channel == own_channel)
+        units, index = np.unique(pairs[own], return_inverse=True)
+        index = index.reshape(-1, 2)
+        seen = is_seen[units].any(axis=0)
+        found, at = template_distances(templates[units][:, :, seen], max_shift)
+        distances[own], shifts[own] = found[index[:, 0], index[:, 1]], at[index[:, 0], index[:, 1]]
+    return distances, shifts
+
+
 def join_pairs(num_units, pairs, shifts):
     """Join units linked by pairs, also over several links, and align their spikes.
 
