@@ -89,40 +89,41 @@ def sort_recording(
         return run.nothing_found(prepared, peaks)
 
     with run.timed("embed"):
-        blocks = choose_learning_blocks(
-            peaks,
-            prepared.noise_levels,
-            split_into_blocks(prepared.recording),
-            parameters.learning.max_learned_peaks,
-        )
+        all_blocks = split_into_blocks(prepared.recording)
+        blocks = choose_learning_blocks(peaks, prepared.noise_levels, all_blocks, parameters.learning.max_learned_peaks)
         learned_from = np.flatnonzero(in_blocks(peaks, blocks))
         spikes = run.embed(prepared, peaks[learned_from])
     with run.timed("motion"):
         corrected = follow_motion(
             prepared, spikes.to_peaks(), spikes["location_um"], parameters.motion_correction, seed=parameters.seed
         )
+    # Of the corrected traces, those in the blocks.
+    learned = corrected
     if corrected.motion is not None:
         with run.timed("motion"):
-            corrected = copy_blocks(corrected, blocks, scratch_folder, workers)
+            learned = copy_blocks(corrected, blocks, scratch_folder, workers)
         with run.timed("embed"):
-            found = Spikes.from_peaks(detect(corrected, parameters.detection, blocks=blocks, workers=workers))
-            spikes = run.embed(corrected, found)
+            found = Spikes.from_peaks(detect(learned, parameters.detection, blocks=blocks, workers=workers))
+            spikes = run.embed(learned, found)
 
     with run.timed("learn clusters"):
-        whitened = whiten(corrected, parameters.whitening, seed=parameters.seed, workers=workers)
+        whitened = whiten(
+            learned, parameters.whitening, seed=parameters.seed, workers=workers, noise_from=corrected.recording
+        )
         spikes = learn_clusters(spikes, whitened, parameters, workers)
         logger.info("learn: %d clusters", spikes["cluster"].max(initial=-1) + 1)
     with run.timed("learn units"):
-        units = learn_units(spikes, blocks, corrected, whitened, parameters, workers)
+        units = learn_units(spikes, blocks, learned, whitened, parameters, workers)
 
     with run.timed("assign"):
         if units is None:
-            events, waveforms = keep_clusters(spikes, corrected, whitened, parameters, workers)
+            events, waveforms = keep_clusters(spikes, learned, whitened, parameters, workers)
         else:
             events, waveforms = assign_spikes(units, peaks, prepared, whitened, parameters, workers, progress)
         logger.info("assign: %d units", len(waveforms))
     with run.timed("embed events"):
-        events = run.embed_events(events, spikes, learned_from, corrected)
+        in_whole = learned if len(blocks) == len(all_blocks) else corrected
+        events = run.embed_events(events, spikes, learned_from, in_whole)
     return SortedSpikes(events, waveforms, corrected, run.seconds)
 
 
