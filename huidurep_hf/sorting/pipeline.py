@@ -97,14 +97,19 @@ def sort_recording(
         corrected = follow_motion(
             prepared, spikes.to_peaks(), spikes["location_um"], parameters.motion_correction, seed=parameters.seed
         )
-    # Of the corrected traces, those in the blocks.
-    learned = corrected
+    # The corrected traces of some blocks.
+    learned, copied = corrected, all_blocks
     if corrected.motion is not None:
+        is_matched = corrected.uncorrected is None
+        copied = all_blocks if is_matched else blocks
         with run.timed("motion"):
-            learned = copy_blocks(corrected, blocks, scratch_folder, workers)
+            learned = copy_blocks(corrected, copied, scratch_folder, workers)
         with run.timed("embed"):
-            found = Spikes.from_peaks(detect(learned, parameters.detection, blocks=blocks, workers=workers))
-            spikes = run.embed(learned, found)
+            found = Spikes.from_peaks(detect(learned, parameters.detection, blocks=copied, workers=workers))
+            spikes = run.embed(learned, found[in_blocks(found, blocks)])
+        if is_matched:
+            # Templates at rest are matched with the corrected traces, and these have other peaks.
+            prepared, peaks = learned, found
 
     with run.timed("learn clusters"):
         whitened = whiten(
@@ -122,7 +127,7 @@ def sort_recording(
             events, waveforms = assign_spikes(units, peaks, prepared, whitened, parameters, workers, progress)
         logger.info("assign: %d units", len(waveforms))
     with run.timed("embed events"):
-        in_whole = learned if len(blocks) == len(all_blocks) else corrected
+        in_whole = learned if len(copied) == len(all_blocks) else corrected
         events = run.embed_events(events, spikes, learned_from, in_whole)
     return SortedSpikes(events, waveforms, corrected, run.seconds)
 
