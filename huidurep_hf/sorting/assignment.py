@@ -45,9 +45,9 @@ def assign_spikes(
 
     Returns:
         `(events, waveforms)`: peaks and spikes that matching found beside them, in order, with `unit_index` (-1 for
-        none), `probability`, `outcome` ("unit", "duplicate", "small unit" or "noise"), `is_detected` and `peak`
-        (`(num_events,)` index of the peak, -1 for none); and `(num_units, num_samples, num_channels)` float32 average
-        of each unit, SDs of the noise.
+        none), `probability`, `outcome` ("unit", "duplicate", "small unit" or "noise"), `is_detected`, `peak`
+        (`(num_events,)` index of the peak, -1 for none) and `rest_channel_index` (where it would be without drift); and
+        `(num_units, num_samples, num_channels)` float32 average of each unit, SDs of the noise.
     """
     rate = prepared.recording.get_sampling_frequency()
     # Spikes of templates of no unit are each of something else.
@@ -59,7 +59,8 @@ def assign_spikes(
     )
     matched = without_isolated(matcher.match(workers=workers, progress=progress), rate)
     channels = learned.templates.channels_in_place[learned.templates.states_of(matched), matched["unit_index"]]
-    matched = align(matched.with_columns(channel_index=channels), units, learned.shift_of_template, prepared)
+    matched = matched.with_columns(rest_channel_index=matched["channel_index"], channel_index=channels)
+    matched = align(matched, units, learned.shift_of_template, prepared)
     logger.info("assign: %d spikes of %d units", np.sum(matched["unit_index"] >= 0), learned.num_units)
     is_duplicate = mark_duplicates(matched, parameters.duplicate_ms, rate)
     outcome = np.where(is_duplicate, "duplicate", np.where(matched["unit_index"] >= 0, "unit", "noise"))
@@ -141,7 +142,9 @@ def _events(peaks, matched, prepared, workers):
     of_peak = matched["peak"][is_paired]
     sample, unit = peaks["sample_index"].copy(), np.full(len(peaks), -1)
     probability, outcome = np.zeros(len(peaks), dtype="float32"), np.full(len(peaks), "noise", dtype="<U10")
+    rest_channel = peaks["channel_index"].copy()
     sample[of_peak] = matched["sample_index"][is_paired]
+    rest_channel[of_peak] = matched["rest_channel_index"][is_paired]
     unit[of_peak] = matched["unit_index"][is_paired]
     probability[of_peak] = matched["probability"][is_paired]
     outcome[of_peak] = matched["outcome"][is_paired]
@@ -149,6 +152,7 @@ def _events(peaks, matched, prepared, workers):
         segment_index=peaks["segment_index"],
         sample_index=sample,
         channel_index=peaks["channel_index"],
+        rest_channel_index=rest_channel,
         amplitude=peaks["amplitude"],
         unit_index=unit,
         probability=probability,
@@ -161,6 +165,7 @@ def _events(peaks, matched, prepared, workers):
         segment_index=alone["segment_index"],
         sample_index=alone["sample_index"],
         channel_index=alone["channel_index"],
+        rest_channel_index=alone["rest_channel_index"],
         amplitude=read_amplitudes(alone, prepared, workers),
         unit_index=alone["unit_index"],
         probability=alone["probability"].astype("float32"),

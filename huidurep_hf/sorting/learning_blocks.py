@@ -3,6 +3,8 @@
 import numpy as np
 
 from ..recording.blocks import Block
+from ..recording.preprocessing.preparation import PreparedRecording
+from .parameters import SortingParameters
 from .spikes import Spikes
 
 # Peaks of one channel and of one size, in steps of so many SDs of the noise times their size, are one stratum.
@@ -11,8 +13,10 @@ LOG_SIZE_STEP = 0.2
 SHARE_EVEN = 0.5
 
 
-def choose_learning_blocks(peaks: Spikes, noise_levels: np.ndarray, blocks: list[Block], max_peaks: int) -> list[Block]:
-    """Choose blocks that hold at most about a given number of peaks.
+def choose_learning_blocks(
+    peaks: Spikes, noise_levels: np.ndarray, blocks: list[Block], parameters: SortingParameters
+) -> list[Block]:
+    """Choose blocks that hold at most about as many peaks as the settings say.
 
     Units that fire all the time are in any block. A unit that fires in one stretch is met by blocks that are spread
     evenly, and one that fires rarely by blocks that are chosen for the rarest peaks: of a channel and size that few
@@ -22,11 +26,16 @@ def choose_learning_blocks(peaks: Spikes, noise_levels: np.ndarray, blocks: list
         peaks: all detected peaks, in order.
         noise_levels: `(num_channels,)` SD of the noise, in the unit of the amplitudes.
         blocks: of the whole recording.
-        max_peaks: how many.
+        parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
 
     Returns:
-        Blocks in order; all of them where there are no more peaks than asked for.
+        Blocks in order; all of them where there are no more peaks than asked for, or where clusters are to be taken as
+        they are, so that every peak must be in one.
     """
+    if parameters.template_matching == "off" or parameters.num_units is not None:
+        return blocks
+    learning = parameters.learning
+    max_peaks = max(learning.max_learned_peaks, learning.learned_peaks_per_channel * len(noise_levels))
     if len(peaks) <= max_peaks:
         return blocks
     of_peak = _block_of(peaks, blocks)
@@ -45,6 +54,19 @@ def choose_learning_blocks(peaks: Spikes, noise_levels: np.ndarray, blocks: list
             is_chosen[block] = True
             taken += counts[block]
     return [block for block, chosen in zip(blocks, is_chosen) if chosen]
+
+
+def draw_over_time(peaks: Spikes, prepared: PreparedRecording, parameters: SortingParameters) -> Spikes:
+    """Draw peaks of which motion is estimated, from the whole recording alike.
+
+    Args:
+        peaks: all detected peaks, in order.
+        prepared: the recording.
+        parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
+    """
+    rate = parameters.learning.motion_peaks_per_s * prepared.recording.get_total_duration()
+    rng = np.random.default_rng(parameters.seed)
+    return peaks[np.sort(rng.permutation(len(peaks))[: round(rate)])]
 
 
 def in_blocks(spikes: Spikes, blocks: list[Block]) -> np.ndarray:

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from ..recording.blocks import split_into_blocks
-from ..recording.motion.following import check_motion, follow_motion
+from ..recording.motion.following import can_follow_motion, check_motion, follow_motion
 from ..recording.preprocessing.preparation import PreparedRecording
 from ..recording.preprocessing.whitening import whiten
 from ..recording.scan import scan
@@ -22,7 +22,7 @@ from ..workers import Workers
 from .assignment import assign_spikes, keep_clusters
 from .encoder import SpikeEncoder
 from .learning import learn_clusters, learn_units
-from .learning_blocks import choose_learning_blocks, in_blocks
+from .learning_blocks import choose_learning_blocks, draw_over_time, in_blocks
 from .parameters import SortingParameters
 from .spikes import Spikes
 
@@ -89,43 +89,54 @@ def sort_recording(
         return run.nothing_found(prepared, peaks)
 
     with run.timed("embed"):
-        blocks = choose_learning_blocks(
-            peaks,
-            prepared.noise_levels,
-            split_into_blocks(prepared.recording),
-            max(
-                parameters.learning.max_learned_peaks,
-                parameters.learning.learned_peaks_per_channel * len(prepared.noise_levels),
-            ),
-        )
+        all_blocks = split_into_blocks(prepared.recording)
+        blocks = choose_learning_blocks(peaks, prepared.noise_levels, all_blocks, parameters)
         learned_from = np.flatnonzero(in_blocks(peaks, blocks))
         spikes = run.embed(prepared, peaks[learned_from])
     with run.timed("motion"):
+        motion_spikes = spikes
+        if len(spikes) < len(peaks) and can_follow_motion(prepared, parameters.motion_correction):
+            # Of the whole recording, and not of some blocks.
+            motion_spikes = run.embed(prepared, draw_over_time(peaks, prepared, parameters))
         corrected = follow_motion(
-            prepared, spikes.to_peaks(), spikes["location_um"], parameters.motion_correction, seed=parameters.seed
+            prepared,
+            motion_spikes.to_peaks(),
+            motion_spikes["location_um"],
+            parameters.motion_correction,
+            seed=parameters.seed,
         )
+    # The corrected traces of some blocks.
+    learned, copied = corrected, all_blocks
     if corrected.motion is not None:
+        is_matched = corrected.uncorrected is None
+        copied = all_blocks if is_matched else blocks
         with run.timed("motion"):
-            corrected = copy_blocks(corrected, blocks, scratch_folder, workers)
+            learned = copy_blocks(corrected, copied, scratch_folder, workers)
         with run.timed("embed"):
-            found = Spikes.from_peaks(detect(corrected, parameters.detection, blocks=blocks, workers=workers))
-            spikes = run.embed(corrected, found)
+            found = Spikes.from_peaks(detect(learned, parameters.detection, blocks=copied, workers=workers))
+            spikes = run.embed(learned, found[in_blocks(found, blocks)])
+        if is_matched:
+            # Templates at rest are matched with the corrected traces, and these have other peaks.
+            prepared, peaks = learned, found
 
     with run.timed("learn clusters"):
-        whitened = whiten(corrected, parameters.whitening, seed=parameters.seed, workers=workers)
+        whitened = whiten(
+            learned, parameters.whitening, seed=parameters.seed, workers=workers, noise_from=corrected.recording
+        )
         spikes = learn_clusters(spikes, whitened, parameters, workers)
         logger.info("learn: %d clusters", spikes["cluster"].max(initial=-1) + 1)
     with run.timed("learn units"):
-        units = learn_units(spikes, blocks, corrected, whitened, parameters, workers)
+        units = learn_units(spikes, blocks, learned, whitened, parameters, workers)
 
     with run.timed("assign"):
         if units is None:
-            events, waveforms = keep_clusters(spikes, corrected, whitened, parameters, workers)
+            events, waveforms = keep_clusters(spikes, learned, whitened, parameters, workers)
         else:
             events, waveforms = assign_spikes(units, peaks, prepared, whitened, parameters, workers, progress)
         logger.info("assign: %d units", len(waveforms))
     with run.timed("embed events"):
-        events = run.embed_events(events, spikes, learned_from, corrected)
+        in_whole = learned if len(copied) == len(all_blocks) else corrected
+        events = run.embed_events(events, spikes, learned_from, in_whole)
     return SortedSpikes(events, waveforms, corrected, run.seconds)
 
 
@@ -161,13 +172,13 @@ class _Run:
             row_of_peak[learned_from] = np.arange(len(learned_from))
         row = row_of_peak[events["peak"]]
         is_known = row >= 0
-        embedding[is_known], location[is_known] = (
-            spikes["embedding"][row[is_known]],
-            spikes["location_um"][row[is_known]],
-        )
+        embedding[is_known] = spikes["embedding"][row[is_known]]
+        location[is_known] = spikes["location_um"][row[is_known]]
         missing = np.flatnonzero(~is_known)
         if 0 < len(missing) <= self.parameters.learning.max_embedded_events:
-            embedded = self.embed(corrected, events[missing])
+            own = events[missing]
+            # In corrected traces a spike is at the channel where it would be without drift.
+            embedded = self.embed(corrected, own.with_columns(channel_index=own["rest_channel_index"]))
             embedding[missing], location[missing] = embedded["embedding"], embedded["location_um"]
         return events.with_columns(embedding=embedding, location_um=location)
 

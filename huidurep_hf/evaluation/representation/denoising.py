@@ -1,4 +1,4 @@
-"""How much nearer a denoiser brings a spike to its clean truth."""
+"""How much nearer a denoiser brings a spike to its clean waveform."""
 
 import numpy as np
 

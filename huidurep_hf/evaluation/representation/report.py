@@ -23,7 +23,7 @@ from .embedding import (
 from .features import compared_features, model_features
 from .robustness import RATES_HZ, compare_variants, cut_window, mask_channels
 from .spikes import true_spikes
-from .template_oracle import ceiling_labels
+from .template_oracle import template_oracle_labels
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -209,14 +209,14 @@ def evaluate_spikes(spikes, model, feature_extractor, *, num_seeds: int = 10) ->
                 "density_ari": agreement(labels, density[None, chosen])[0],
             }
         methods[name] = scores
-    nearest = ceiling_labels(spikes)
+    nearest = template_oracle_labels(spikes)
     return {
         "num_units": len(spikes.unit_ids),
         "num_spikes": len(spikes.labels),
         "unit_snr": [round(float(snr), 2) for snr in spikes.unit_snr],
         "spikes_per_s": round(output.spikes_per_s),
         "methods": methods,
-        "ceiling": {
+        "template_oracle": {
             subset: agreement(spikes.labels[chosen], nearest[None, chosen])[0] for subset, chosen in in_subset.items()
         },
     }

@@ -12,12 +12,12 @@ NUM_FOLDS = 2
 MIN_PEAK_TO_PEAK = 6.0
 
 
-def ceiling_labels(spikes: TrueSpikes, seed: int = 0) -> np.ndarray:
+def template_oracle_labels(spikes: TrueSpikes, seed: int = 0) -> np.ndarray:
     """Name each spike's unit by the nearest template, where the templates are those of the true units.
 
     In whitened traces the noise is the same in all directions, so that the nearest template, at the best of a few
     shifts, is the most likely unit (Lewicki 1998, section 3). Templates are means over the true spikes of the other
-    fold: a spike is no part of its own template. They stand still, so under drift this is no ceiling. Overlapping
+    fold: a spike is no part of its own template. They stand still, so under drift this is no upper bound. Overlapping
     spikes are named as one.
 
     Args:

@@ -1,15 +1,24 @@
 """Whether the sorter's probabilities are true: of spikes given 0.9, nine in ten should be of the unit's neuron."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
 from ..records.tables import markdown_table
 from .ground_truth import DELTA_TIME_MS
 
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseSorting
+
+    from ...sorting.output.result import SortingResult
+
 EDGES = (0.0, 0.5, 0.7, 0.8, 0.9, 0.95, 0.99, 1.0)
 
 
-def judge_spikes(result, truth):
+def judge_spikes(result: SortingResult, truth: BaseSorting) -> pd.DataFrame:
     """Tell of each spike of a result whether a spike of its unit's neuron is there.
 
     A unit's neuron is the one that it agrees with most. A unit of no neuron has no right spikes.
@@ -41,7 +50,7 @@ def judge_spikes(result, truth):
     return pd.concat(judged, ignore_index=True)
 
 
-def reliability_table(judged: pd.DataFrame) -> str:
+def calibration_table(judged: pd.DataFrame) -> str:
     """Markdown: spikes by their probability, with its mean and the share of them that are right."""
     bins = np.clip(np.digitize(judged["probability"], EDGES[1:-1]), 0, len(EDGES) - 2)
     lines = []

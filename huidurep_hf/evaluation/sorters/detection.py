@@ -1,21 +1,27 @@
 """How many of a neuron's spikes detection sees, by how large they are."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
-from ...recording.scan import prepare
-from ...recording.spikes.detection import detect
-from ...sorting.parameters import SortingParameters
+from ...recording.scan import scan
+from ...recording.settings import DetectionSettings, PreprocessingSettings
 from ...sorting.templates.averages import average_templates
 from ..records.tables import markdown_table, mean_and_sd
 from .ground_truth import DELTA_TIME_MS
 
+if TYPE_CHECKING:
+    from ...simulation.recordings.injection import GroundTruthRecording
+
 SNR_EDGES = (0.0, 3.0, 4.0, 5.0, 6.0, 8.0, 12.0, np.inf)
 # A peak farther from the unit's own channel than detection keeps peaks apart is another neuron's.
-RADIUS_UM = SortingParameters().detect_radius_um
+RADIUS_UM = DetectionSettings().detect_radius_um
 
 
-def detection_recall(truth) -> pd.DataFrame:
+def detection_recall(truth: GroundTruthRecording) -> pd.DataFrame:
     """Prepare a recording and detect its peaks as the sorter does, and look for the true spikes among them.
 
     A spike is detected if a peak lies within 0.4 ms of it and 75 µm of the channel on which its unit is largest.
@@ -26,8 +32,7 @@ def detection_recall(truth) -> pd.DataFrame:
     Returns:
         `pandas.DataFrame` with one row per unit: `snr`, `num_spikes`, and `detected`, a share of 1.
     """
-    prepared = prepare(truth.recording)
-    peaks = detect(prepared)
+    prepared, peaks = scan(truth.recording, PreprocessingSettings(), DetectionSettings())
     spikes = truth.sorting.to_spike_vector()
     labels, samples = spikes["unit_index"].astype("int64"), spikes["sample_index"].astype("int64")
     channels = np.ptp(average_templates(labels, samples, spikes, prepared), axis=1).argmax(axis=1)

@@ -1,24 +1,33 @@
 """What each piece of the sorter is worth: the same sorter without it, on the same development recordings."""
 
+from __future__ import annotations
+
 import dataclasses
 import time
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from spikeinterface.core import NumpySorting
 from tqdm import tqdm
 
-from ...embedding.peaks import embed_peaks, window_around_peak
-from ...recording.motion.following import follow_motion
-from ...recording.preprocessing.whitening import whiten
-from ...recording.spikes.neighborhood import find_neighborhoods
-from ...recording.spikes.waveforms import iterate_waveforms
-from ...sorting.clustering.features import centers_of_mass
+from ...sorting.encoder import SpikeEncoder
 from ...sorting.parameters import SortingParameters
+from ...sorting.pipeline import sort_recording
 from ...sorting.sorter import SpikeSorter
+from ...sorting.spikes import Spikes
+from ...workers import Workers
 from ..records.run_record import ResultFile, describe_environment, hash_weights
 from ..records.tables import markdown_table, mean_and_sd
-from ..representation.baselines import pca_features
+from .encoder_variants import EncoderVariant, Replacement, denoised_centers_of_mass, pca_embedding, without_denoiser
 from .ground_truth import score_sorting
 from .true_clusters import sort_true_clusters
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording
+
+    from ...simulation.recordings.injection import GroundTruthRecording
 
 DURATION_S = 120.0
 # In the usual noise; where there is more of it, the same units are accepted at a lower SNR.
@@ -35,124 +44,52 @@ class Arm:
 
     Attributes:
         parameters: in place of the defaults.
-        use_embedding: or the first 32 principal components of the waveforms.
-        use_locations: or the denoised spikes' centres of mass.
-        use_denoiser: or location and amplitude of the waveforms as recorded.
-        equalises_noise: of traces that were moved, or leaves it as interpolation makes it.
-        moves_templates: and matches with the traces as recorded, or with those that were moved.
-        whitens_in_time: or in space alone.
+        replacements: what takes the place of some of what the encoder says.
         knows_number: told the true number of units.
         knows_spikes: given the true units' spikes as its clusters.
     """
 
-    parameters: dict = dataclasses.field(default_factory=dict)
-    use_embedding: bool = True
-    use_locations: bool = True
-    use_denoiser: bool = True
-    equalises_noise: bool = True
-    moves_templates: bool = True
-    whitens_in_time: bool = True
+    parameters: dict[str, Any] = dataclasses.field(default_factory=dict)
+    replacements: tuple[Replacement, ...] = ()
     knows_number: bool = False
     knows_spikes: bool = False
 
 
 ARMS = {
     "the sorter": Arm(),
-    "PCA-32 in place of the embedding": Arm(use_embedding=False),
-    "centres of mass in place of the model's locations": Arm(use_locations=False),
-    "without denoiser": Arm(use_denoiser=False),
-    "neither embedding nor denoiser": Arm(use_embedding=False, use_denoiser=False),
+    "PCA-32 in place of the embedding": Arm(replacements=(pca_embedding,)),
+    "centres of mass in place of the model's locations": Arm(replacements=(denoised_centers_of_mass,)),
+    "without denoiser": Arm(replacements=(without_denoiser,)),
+    "neither embedding nor denoiser": Arm(replacements=(pca_embedding, without_denoiser)),
     "first split by HDBSCAN": Arm({"clustering": "hdbscan"}),
-    "whitened in space alone": Arm(whitens_in_time=False),
+    "whitened in space alone": Arm({"whiten_in_time": "off"}),
     "without template matching": Arm({"template_matching": "off"}),
-    "without motion": Arm({"motion": "off"}),
-    "noise left to follow the motion": Arm(equalises_noise=False),
-    "matched in traces that were moved": Arm(moves_templates=False),
+    "without motion correction": Arm({"motion": "off"}),
+    "without noise equalisation": Arm({"equalise_noise": "off"}),
+    "templates at rest, matched in corrected traces": Arm({"drifting_templates": "off"}),
     "told the number of units (k-means)": Arm(knows_number=True),
-    "told the number of units (k-means), of PCA-32": Arm(use_embedding=False, knows_number=True),
+    "told the number of units (k-means), of PCA-32": Arm(replacements=(pca_embedding,), knows_number=True),
     "one mixture of the true number of units, as published": Arm(AS_PUBLISHED, knows_number=True),
-    "one mixture of the true number of units, of PCA-32": Arm(AS_PUBLISHED, use_embedding=False, knows_number=True),
+    "one mixture of the true number of units, of PCA-32": Arm(AS_PUBLISHED, (pca_embedding,), knows_number=True),
     "true spikes as clusters": Arm(knows_spikes=True),
 }
+FORMER_NAMES = {
+    "without motion": "without motion correction",
+    "noise left to follow the motion": "without noise equalisation",
+    "matched in traces that were moved": "templates at rest, matched in corrected traces",
+}
+"""Of arms, in rows that were written earlier."""
 
 
-class AblatedSorter(SpikeSorter):
-    """The sorter with features of the recorded waveforms in place of some of the model's.
-
-    Args:
-        model, feature_extractor: as for [`~huidurep_hf.sorting.sorter.SpikeSorter`].
-        arm: [`Arm`].
-    """
-
-    def __init__(self, model, feature_extractor, arm: Arm):
-        super().__init__(model, feature_extractor)
-        self.arm = arm
-
-    def _embed(self, prepared, peaks, parameters, progress):
-        spikes = super()._embed(prepared, peaks, parameters, progress)
-        if len(peaks) == 0:
-            return spikes
-        if not self.arm.use_locations:
-            batches = embed_peaks(self.model, self.feature_extractor, prepared, peaks)
-            centers = np.concatenate(
-                [centers_of_mass(each.peak_to_peak, each.positions, each.mask) for each in batches]
-            )
-            spikes = dataclasses.replace(spikes, locations_um=_on_probe(prepared, peaks, centers))
-        if self.arm.use_embedding and self.arm.use_denoiser:
-            return spikes
-        waveforms, positions, mask = self._waveforms(prepared, peaks)
-        if not self.arm.use_embedding:
-            components = pca_features(waveforms, spikes.embeddings.shape[1], parameters.seed)
-            embeddings = np.zeros_like(spikes.embeddings)
-            embeddings[:, : components.shape[1]] = components
-            spikes = dataclasses.replace(spikes, embeddings=embeddings)
-        if not self.arm.use_denoiser:
-            peak_to_peak = np.ptp(waveforms, axis=1) * mask
-            centers = centers_of_mass(peak_to_peak, positions, mask)
-            locations = _on_probe(prepared, peaks, centers)
-            spikes = dataclasses.replace(spikes, locations_um=locations, amplitudes=peak_to_peak.max(axis=1))
-        return spikes
-
-    def _follow_motion(self, prepared, peaks, spikes, parameters):
-        followed = follow_motion(
-            prepared,
-            peaks,
-            spikes.locations_um,
-            parameters.motion,
-            equalise_noise=self.arm.equalises_noise,
-            seed=parameters.seed,
-        )
-        return followed if self.arm.moves_templates else dataclasses.replace(followed, uncorrected=None)
-
-    def _whiten(self, prepared, parameters):
-        return whiten(prepared, in_time=self.arm.whitens_in_time, seed=parameters.seed)
-
-    def _waveforms(self, prepared, peaks):
-        """What the model would see, in noise SDs: waveforms, positions and mask."""
-        num_before, num_after = window_around_peak(self.feature_extractor, prepared.recording.get_sampling_frequency())
-        neighborhoods = find_neighborhoods(prepared.positions, prepared.shanks, self.feature_extractor.num_channels)
-        batches = list(
-            iterate_waveforms(
-                prepared.recording,
-                peaks,
-                neighborhoods,
-                prepared.noise_levels,
-                num_before=num_before,
-                num_after=num_after,
-            )
-        )
-        waveforms = np.concatenate([batch.waveforms / batch.noise_levels[:, None, :] for batch in batches])
-        return waveforms, *(
-            np.concatenate([getattr(batch, name) for batch in batches]) for name in ("positions", "mask")
-        )
-
-
-def _on_probe(prepared, peaks, from_peak_channel):
-    """Places relative to the peak channels as places on the probe, `(num_peaks, 2)` float32 µm."""
-    return (prepared.positions[peaks["channel_index"]] + from_peak_channel).astype("float32")
-
-
-def ablate_sorter(model: str, output, *, seeds, arms=None, conditions=None, progress: bool = True) -> dict:
+def ablate_sorter(
+    model: str | Path,
+    output: str | Path,
+    *,
+    seeds: Sequence[int],
+    arms: Sequence[str] | None = None,
+    conditions: Sequence[str] | None = None,
+    progress: bool = True,
+) -> dict:
     """Run the arms on development recordings, 120 s; go on where a run was cut short.
 
     Units have an SNR of 5 to 30, and half of that in twice the noise.
@@ -183,7 +120,9 @@ def ablate_sorter(model: str, output, *, seeds, arms=None, conditions=None, prog
     whole = SpikeSorter.from_pretrained(model, device="cpu")
     identity = {"figures": "sorter ablation", "model_sha256": hash_weights(whole.model)}
     results = ResultFile(output, {**identity, "snr_range": list(SNR_RANGE), "duration_s": DURATION_S})
+    results.content["rows"] = _with_present_names(results.rows)
     results.add_run(describe_environment())
+    encoder = SpikeEncoder(whole.model, whole.feature_extractor)
     with tqdm(total=len(arms) * len(conditions) * len(seeds), desc="ablate", disable=not progress) as bar:
         for condition in conditions:
             for seed in seeds:
@@ -198,14 +137,14 @@ def ablate_sorter(model: str, output, *, seeds, arms=None, conditions=None, prog
                 chosen = {"snr_range": snr_range, "duration_s": DURATION_S, "seed": seed}
                 truth = generate_recording(dataclasses.replace(parameters, **chosen))
                 for key in missing:
-                    results.add_row({**key, **_run(whole, ARMS[key["arm"]], truth)})
+                    results.add_row({**key, **_run(encoder, ARMS[key["arm"]], truth)})
                     bar.update()
     return results.content
 
 
 def sorter_ablation_table(content: dict) -> str:
     """Markdown: an arm per line, mean accuracy of each condition (± SD over recordings), then means over all."""
-    rows = content["rows"]
+    rows = _with_present_names(content["rows"])
     if not rows:
         return "No figures."
     conditions = list(dict.fromkeys(row["condition"] for row in rows))
@@ -225,21 +164,49 @@ def sorter_ablation_table(content: dict) -> str:
     return markdown_table(header, lines)
 
 
-def _run(whole, arm, truth) -> dict:
-    sorter = AblatedSorter(whole.model, whole.feature_extractor, arm)
+def sort_arm(arm: Arm, encoder: SpikeEncoder, truth: GroundTruthRecording, workers: Workers) -> Spikes:
+    """Sort a recording with a variant of the sorter; gives the table of every event.
+
+    Args:
+        arm: [`Arm`].
+        encoder: of the whole sorter.
+        truth: [`~huidurep_hf.simulation.recordings.injection.GroundTruthRecording`].
+        workers: who share the blocks.
+    """
     number = {"num_units": len(truth.sorting.unit_ids)} if arm.knows_number else {}
-    started = time.perf_counter()
+    parameters = SortingParameters(**arm.parameters, **number)
+    variant = EncoderVariant(encoder, arm.replacements)
     if arm.knows_spikes:
-        prepared, _, _ = sorter._find_spikes(truth.recording, SortingParameters(), {}, progress=False)
-        sorting = sort_true_clusters(prepared, truth.sorting)
-    else:
-        sorting = sorter(truth.recording, **arm.parameters, **number)
+        return sort_true_clusters(truth.recording, truth.sorting, variant, parameters, workers=workers)
+    return sort_recording(truth.recording, variant, parameters, workers=workers).events
+
+
+def _run(encoder: SpikeEncoder, arm: Arm, truth: GroundTruthRecording) -> dict:
+    started = time.perf_counter()
+    events = sort_arm(arm, encoder, truth, Workers())
     seconds = time.perf_counter() - started
-    _, scores = score_sorting(sorting, truth.sorting, truth.unit_snr)
+    _, scores = score_sorting(_sorting_of(events, truth.recording), truth.sorting, truth.unit_snr)
     return {"scores": scores, "seconds": round(seconds, 1)}
 
 
-def _refuse_unknown(names, known, what):
+def _sorting_of(events: Spikes, recording: BaseRecording) -> NumpySorting:
+    """Spike trains of the units; every segment of the recording was used."""
+    spikes = events[events["unit_index"] >= 0]
+    segments = [spikes[spikes["segment_index"] == segment] for segment in range(recording.get_num_segments())]
+    return NumpySorting.from_samples_and_labels(
+        [segment["sample_index"] for segment in segments],
+        [segment["unit_index"] for segment in segments],
+        recording.get_sampling_frequency(),
+        unit_ids=np.unique(spikes["unit_index"]),
+    )
+
+
+def _with_present_names(rows: list[dict]) -> list[dict]:
+    """Rows, an arm that has been renamed under its present name."""
+    return [{**row, "arm": FORMER_NAMES.get(row["arm"], row["arm"])} for row in rows]
+
+
+def _refuse_unknown(names: Sequence[str], known: Sequence[str], what: str) -> None:
     unknown = sorted(set(names) - set(known))
     if unknown:
         raise ValueError(f"Unknown {what} {unknown}; there are {list(known)}.")

@@ -86,6 +86,11 @@ def check_motion(prepared: PreparedRecording, switch: str) -> None:
         raise ValueError(f"Motion cannot be followed: {reason}. Set motion='auto' or motion='off'.")
 
 
+def can_follow_motion(prepared: PreparedRecording, settings: MotionSettings) -> bool:
+    """Tell whether the probe and the duration allow an estimate of motion, and it is not switched off."""
+    return settings.motion != "off" and prepared.recording is not None and _why_not(prepared) is None
+
+
 def motion_extent(motion) -> float:
     """Return how far an estimated motion goes, µm: the 5th to 95th percentile of its running median.
 

@@ -35,7 +35,12 @@ SPIKE_SD, SPIKE_MS = 4.0, 1.3
 
 
 def whiten(
-    prepared: PreparedRecording, settings: WhiteningSettings | None = None, *, seed: int = 0, workers=None
+    prepared: PreparedRecording,
+    settings: WhiteningSettings | None = None,
+    *,
+    seed: int = 0,
+    workers=None,
+    noise_from=None,
 ) -> WhitenedTraces:
     """Make the noise of a prepared recording white in space (ZCA over near channels of a shank) and in time.
 
@@ -47,6 +52,8 @@ def whiten(
         settings: [`~huidurep_hf.recording.settings.WhiteningSettings`]; the defaults if left out.
         seed: of the random stretches on which covariance and prediction are estimated.
         workers: [`~huidurep_hf.workers.Workers`] that read them.
+        noise_from: SpikeInterface recording of the same traces in which all of them are there, where `prepared` has
+            only some blocks; its own if left out.
 
     Returns:
         The same recording with whitened traces, in SDs of the noise in the spikes' band: of noise alone, the projection
@@ -55,7 +62,7 @@ def whiten(
     """
     settings = settings or WhiteningSettings()
     in_time = settings.whiten_in_time == "on"
-    sample = NoiseSample.draw(prepared.recording, seed, workers)
+    sample = NoiseSample.draw(prepared.recording if noise_from is None else noise_from, seed, workers)
     rate = sample.sampling_rate
     matrix = _spatial_matrix(sample, prepared)
     whitened = dataclasses.replace(sample, stretches=[one @ matrix for one in sample.stretches])

@@ -66,7 +66,7 @@ def merge_clusters(
         whitened.recording.get_sampling_frequency(),
         min_valley=parameters.min_valley,
         min_cluster_size=max(3 * parameters.min_spikes_per_unit // 4, 2),
-        is_corrected=whitened.uncorrected is not None,
+        is_corrected=whitened.motion is not None,
         seed=parameters.seed,
         workers=workers,
     )

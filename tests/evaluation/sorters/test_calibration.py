@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from spikeinterface.core import NumpySorting
 
-from huidurep_hf.evaluation.sorters.calibration import judge_spikes, reliability_table
+from huidurep_hf.evaluation.sorters.calibration import calibration_table, judge_spikes
 
 RATE = 30000.0
 
@@ -32,7 +32,7 @@ def test_spikes_are_judged_by_the_neuron_that_their_unit_agrees_with_most():
 
 def test_table_says_what_share_is_right():
     judged = pd.DataFrame({"probability": [0.85] * 10 + [1.0] * 4, "is_right": [True] * 8 + [False] * 2 + [True] * 4})
-    lines = reliability_table(judged).splitlines()
+    lines = calibration_table(judged).splitlines()
     assert lines[2] == "| 0.8 to 0.9 | 0.850 | 0.800 | 10 |"
     assert lines[3] == "| 0.99 to 1 | 1.000 | 1.000 | 4 |"
 

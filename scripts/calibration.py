@@ -1,6 +1,6 @@
 """Sort ground-truth recordings and print how often spikes of each probability are right.
 
-python scripts/reliability.py --conditions tetrode_clear silicon32_clear --recording-seeds 100
+python scripts/calibration.py --conditions tetrode_clear silicon32_clear --recording-seeds 100
 """
 
 import argparse
@@ -10,7 +10,7 @@ import sys
 import pandas as pd
 
 from huidurep_hf import SpikeSorter
-from huidurep_hf.evaluation.sorters.calibration import judge_spikes, reliability_table
+from huidurep_hf.evaluation.sorters.calibration import calibration_table, judge_spikes
 from huidurep_hf.simulation.recordings.benchmark_conditions import BENCHMARK_CONDITIONS
 from huidurep_hf.simulation.recordings.recordings import generate_recording
 
@@ -24,14 +24,14 @@ def main():
     options = parser.parse_args()
     unknown = sorted(set(options.conditions) - set(BENCHMARK_CONDITIONS))
     if unknown:
-        sys.exit(f"reliability.py: unknown conditions {unknown}; there are {sorted(BENCHMARK_CONDITIONS)}.")
+        sys.exit(f"calibration.py: unknown conditions {unknown}; there are {sorted(BENCHMARK_CONDITIONS)}.")
     sorter = SpikeSorter.from_pretrained(options.model)
     judged = []
     for condition in options.conditions:
         for seed in options.recording_seeds:
             truth = generate_recording(dataclasses.replace(BENCHMARK_CONDITIONS[condition], seed=seed))
             judged.append(judge_spikes(sorter.sort(truth.recording), truth.sorting))
-    print(reliability_table(pd.concat(judged)))
+    print(calibration_table(pd.concat(judged)))
 
 
 if __name__ == "__main__":
