@@ -121,9 +121,7 @@ def learn_units(
             matched = Matcher(recorded, templates, parameters, bursting=bursting).match(blocks, workers)
             matched = without_isolated(matched, rate)
             logger.info("learn: %d weakened spikes of %d bursting units", matched["is_weakened"].sum(), len(bursting))
-        merged, shifts = merge_units(
-            matched, templates, recorded, min_valley=parameters.min_valley, seed=parameters.seed
-        )
+        merged, shifts = merge_units(matched, templates, recorded, min_valley=parameters.min_valley)
     elif len(np.unique(matched["unit_index"])) < len(templates):
         logger.info("learn: not every unit asked for is found by its template; clusters are left as they are")
         return None

@@ -6,6 +6,9 @@ import numpy as np
 
 from ..chunks import chunk_size_of
 
+# Reading a window by itself takes as long as reading so many windows' length on.
+MAX_GAP_IN_WINDOWS = 20
+
 
 @dataclass(frozen=True)
 class WaveformBatch:
@@ -48,14 +51,18 @@ def iterate_waveforms(recording, peaks, neighborhoods, noise_levels, *, num_befo
         batch = peaks[first:last]
         channels = neighborhoods.channel_indices[batch["channel_index"]]
         mask = channels >= 0
-        start = int(batch["sample_index"][0]) - num_before
-        end = int(batch["sample_index"][-1]) + num_after
-        traces = _padded_traces(recording, int(batch["segment_index"][0]), start, end)
-        samples = batch["sample_index"][:, None] - start + window[None, :]
-        waveforms = traces[samples[:, :, None], channels[:, None, :]] * mask[:, None, :]
+        times, segment = batch["sample_index"].astype("int64"), int(batch["segment_index"][0])
+        waveforms = np.empty((last - first, len(window), channels.shape[1]), dtype="float32")
+        # Where spikes are far apart, what lies between them is not read.
+        breaks = np.flatnonzero(np.diff(times) > MAX_GAP_IN_WINDOWS * len(window)) + 1
+        for run in np.split(np.arange(last - first), breaks):
+            start = times[run[0]] - num_before
+            traces = _padded_traces(recording, segment, int(start), int(times[run[-1]]) + num_after)
+            samples = times[run, None] - start + window[None, :]
+            waveforms[run] = traces[samples[:, :, None], channels[run, None, :]] * mask[run, None, :]
         yield WaveformBatch(
             first=first,
-            waveforms=waveforms.astype("float32", copy=False),
+            waveforms=waveforms,
             positions=neighborhoods.positions[batch["channel_index"]],
             mask=mask,
             noise_levels=np.where(mask, noise_levels[channels], 1).astype("float32"),

@@ -192,20 +192,20 @@ def _groups(waveforms, is_seen, temporal, spatial):
 def _overlaps(waveforms, is_seen, temporal, spatial, near, slot_of, num_shifts):
     num_templates, num_samples, _ = waveforms.shape
     overlaps = np.zeros((num_templates, num_shifts, near.shape[1], 2 * num_samples - 1), dtype="float32")
+    # Room for what a delay by a part of a sample moves beyond the ends.
+    size = 2 * num_samples + 32
     delays = np.linspace(-0.5, 0.5, num_shifts)
-    size = 2 * num_samples
+    phases = np.exp(-2j * np.pi * delays[:, None] * np.fft.rfftfreq(size))
     for template in range(num_templates):
         others = near[template][near[template] >= 0]
         seen = is_seen[template]
         in_space = waveforms[others][:, :, seen] @ spatial[template].T
         spectrum = np.fft.rfft(temporal[template], size, axis=0).conj()
-        for shift, delay in enumerate(delays):
-            # What a delayed other leaves in this template's product, at each lag of this one.
-            product = np.fft.irfft(
-                (np.fft.rfft(delayed(in_space, delay), size, axis=1) * spectrum).sum(axis=2), size, axis=1
-            )
-            lagged = np.concatenate([product[:, size - num_samples + 1 :], product[:, :num_samples]], axis=1)
-            overlaps[others, shift, slot_of[others, template]] = lagged
+        products = np.einsum("ofr,fr->of", np.fft.rfft(in_space, size, axis=1), spectrum, optimize=True)
+        # What a delayed other leaves in this template's product, at each lag of this one.
+        lagged = np.fft.irfft(products[:, None] * phases[None], size, axis=2)
+        lagged = np.concatenate([lagged[:, :, size - num_samples + 1 :], lagged[:, :, :num_samples]], axis=2)
+        overlaps[others, :, slot_of[others, template]] = lagged
     return overlaps
 
 

@@ -37,6 +37,7 @@ def fit_templates(
     shifts: np.ndarray,
     sampling_rate: float,
     workers: Workers | None = None,
+    known: dict | None = None,
 ) -> TemplateFit:
     """Fit every template near a spike's channel to it, scaled, shifted and on a grid of half samples.
 
@@ -48,7 +49,10 @@ def fit_templates(
         shifts: `(num_spikes,)` present alignment of the spikes, samples; the result's are near these.
         sampling_rate: Hz.
         workers: who share the channels.
+        known: fits of an earlier call for the same waveforms, by channel; they are taken where nothing has changed, and
+            brought up to date.
     """
+    known = {} if known is None else known
     num_spikes, num_units = len(waveforms.waveforms), len(templates)
     labels = np.full(num_spikes, -1, dtype="int64")
     best_shifts = np.array(shifts, dtype="int64")
@@ -69,6 +73,14 @@ def fit_templates(
             return
         spikes = np.flatnonzero(waveforms.peak_channels == channel)
         start = np.clip(shifts[spikes], -allowed, allowed)
+        key = templates[candidates][:, :, near], energies[candidates], start
+        before = known.get(channel)
+        if before is None or not all(np.array_equal(old, new) for old, new in zip(before[0], key)):
+            known[channel] = key, best_fit(spikes, start, candidates, near)
+        best, best_shift, gain = known[channel][1]
+        labels[spikes], best_shifts[spikes], gains[spikes] = candidates[best], best_shift, gain
+
+    def best_fit(spikes, start, candidates, near):
         cut = waveforms.aligned(spikes, start, reach=max_shift)[:, :, : len(near)]
         found = np.full((len(spikes), len(candidates)), -np.inf, dtype="float32")
         found_shifts = np.zeros((len(spikes), len(candidates)), dtype="int64")
@@ -81,8 +93,7 @@ def fit_templates(
                 found = np.maximum(gain, found)
         rows = np.arange(len(spikes))
         best = found.argmax(axis=1)
-        labels[spikes], best_shifts[spikes] = candidates[best], start + found_shifts[rows, best]
-        gains[spikes] = found[rows, best]
+        return best, start + found_shifts[rows, best], found[rows, best]
 
     for _ in (workers or Workers()).map(fit_channel, np.unique(waveforms.peak_channels)):
         pass

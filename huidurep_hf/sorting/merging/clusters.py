@@ -100,7 +100,7 @@ def merge_over_split(
         min_cluster_size: clusters that fall below this size give their spikes to others.
         is_corrected: whether the traces were corrected for motion. One neuron's spikes then scatter more than by
             noise: what is left of them depends on where the tissue was.
-        seed: of the choice of spikes that templates and tests are made from.
+        seed: of the choice of spikes that temporal shapes are made from.
         workers: who share the work.
 
     Returns:
@@ -111,11 +111,12 @@ def merge_over_split(
     if labels.max(initial=-1) < 0:
         return labels, shifts
     cleaner = TemplateCleaner(waveforms, seed)
+    known_fits, known_depths = {}, {}
     shapes = None if is_corrected else cleaner.shapes
 
     def fit_again(labels, shifts):
-        templates = cleaner(*waveforms.average(labels, shifts, seed))
-        fit = fit_templates(waveforms, templates, shifts, sampling_rate, workers)
+        templates = cleaner(*waveforms.average(labels, shifts))
+        fit = fit_templates(waveforms, templates, shifts, sampling_rate, workers, known_fits)
         return drop_small(fit.labels, min_cluster_size), fit.shifts
 
     labels, shifts = fit_again(labels, shifts)
@@ -123,7 +124,9 @@ def merge_over_split(
         num_clusters = labels.max(initial=-1) + 1
         if num_clusters < 2:
             break
-        pairs, pair_shifts, depths = _test_pairs(labels, shifts, waveforms, shapes, sampling_rate, seed, workers)
+        pairs, pair_shifts, depths = _test_pairs(
+            labels, shifts, waveforms, shapes, sampling_rate, workers, known_depths
+        )
         chosen = _least_separated(pairs, depths, min_valley, labels, times, sampling_rate)
         if len(chosen) == 0:
             break
@@ -156,13 +159,13 @@ def _least_separated(pairs, depths, min_valley, labels, times, sampling_rate):
     return np.array(chosen, dtype="int64")
 
 
-def _test_pairs(labels, shifts, waveforms, shapes, sampling_rate, seed, workers):
+def _test_pairs(labels, shifts, waveforms, shapes, sampling_rate, workers, known):
     """How far apart similar clusters are: `(num_pairs, 2)` clusters, `(num_pairs,)` shifts and depths.
 
     By the valley between their spikes and, where temporal shapes are given, by how widely these scatter; twice that
     where they differ much in size.
     """
-    templates, counts = waveforms.average(labels, shifts, seed)
+    templates, counts = waveforms.average(labels, shifts)
     max_shift = min(round(MAX_MISALIGNMENT_MS * 1e-3 * sampling_rate), waveforms.num_samples // 4)
     energies = np.square(templates).sum(axis=(1, 2))
     is_cut = (counts > 0).astype("float32")
@@ -175,10 +178,16 @@ def _test_pairs(labels, shifts, waveforms, shapes, sampling_rate, seed, workers)
     distances, pair_shifts = distances_of_pairs(templates, pairs, max_shift)
     is_similar = (distances < MAX_RELATIVE_DISTANCE) | (distances * energies[pairs].max(axis=1) < MAX_DISTANCE)
     pairs, pair_shifts = pairs[is_similar], pair_shifts[is_similar]
-    chosen = choose_spikes(labels, MAX_SPIKES_PER_TEST, seed)
+    chosen = choose_spikes(labels, MAX_SPIKES_PER_TEST)
+
+    # Few clusters change from round to round.
+    of_unit = [(own.tobytes(), shifts[own].tobytes()) for own in chosen]
 
     def depth_of(pair):
-        return _depth(waveforms, [chosen[unit] for unit in pairs[pair]], shifts, pair_shifts[pair], shapes)
+        key = (*(of_unit[unit] for unit in pairs[pair]), pair_shifts[pair])
+        if key not in known:
+            known[key] = _depth(waveforms, [chosen[unit] for unit in pairs[pair]], shifts, pair_shifts[pair], shapes)
+        return known[key]
 
     depths = np.array(list((workers or Workers()).map(depth_of, range(len(pairs)))), dtype="float64")
     of_pairs = energies[pairs]

@@ -32,7 +32,7 @@ MAX_SPIKES_PER_TEST = 200
 
 
 def merge_units(
-    matched: Spikes, templates: UnitTemplates, recorded: PreparedRecording, *, min_valley: float, seed: int = 0
+    matched: Spikes, templates: UnitTemplates, recorded: PreparedRecording, *, min_valley: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find which templates are of one neuron: similar ones that fire as one, or that drift alone keeps apart.
 
@@ -42,7 +42,6 @@ def merge_units(
         recorded: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`], as recorded.
         min_valley: merge threshold, split (0) to merged (1): depth of the valley that keeps two units apart, three
             times the share of the coincidences of two neurons that does, and how little they need replace each other.
-        seed: of the choice of spikes.
 
     Returns:
         `(unit_of_template, shift_of_template)`: `(num_templates,)` int64 units from 0 without gaps, and samples to add
@@ -60,7 +59,7 @@ def merge_units(
     is_near = (distances < MAX_RELATIVE_DISTANCE) & has_spikes[:, None] & has_spikes[None, :]
     pairs = np.argwhere(np.triu(is_near, k=1))
     pairs = pairs[np.argsort(distances[pairs[:, 0], pairs[:, 1]], kind="stable")]
-    spikes = choose_spikes(units, MAX_SPIKES_PER_TEST, seed, num_templates)
+    spikes = choose_spikes(units, MAX_SPIKES_PER_TEST, num_templates)
     times = on_one_time_line(matched["sample_index"], matched["segment_index"], recorded.recording)
     drifts = len(templates.states) > 1
     if drifts:

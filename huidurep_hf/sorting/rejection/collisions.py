@@ -90,7 +90,7 @@ def find_collisions(
     channels = np.ptp(templates, axis=1).argmax(axis=1) if len(templates) else np.zeros(0, dtype="int64")
     placed = spikes.with_columns(sample_index=spikes["aligned_sample"], channel_index=np.append(channels, 0)[labels])
     is_collision = np.zeros(len(templates), dtype=bool)
-    for unit, waveforms in _waveforms(others_of, labels, placed, neighborhoods, whitened, max_lag, parameters.seed):
+    for unit, waveforms in _waveforms(others_of, labels, placed, neighborhoods, whitened, max_lag):
         near = neighborhoods.channel_indices[channels[unit]][neighborhoods.mask[channels[unit]]]
         waveforms = waveforms[:, :, : len(near)]
         own, others = templates[unit][None][:, :, near], templates[others_of[unit]][:, :, near]
@@ -119,14 +119,14 @@ def _suspects(templates, counts, max_lag):
     return others_of
 
 
-def _waveforms(units, labels, placed, neighborhoods, whitened, max_lag, seed):
+def _waveforms(units, labels, placed, neighborhoods, whitened, max_lag):
     """Walk through units and waveforms of some of their spikes around the channel they are placed at, with margins.
 
     Yields:
         `(unit, waveforms)`: `(num_spikes, num_samples + 2 * max_lag, num_neighbors)` float32, SDs of the noise.
     """
     num_before, num_after = template_window(whitened.recording.get_sampling_frequency())
-    chosen = choose_spikes(labels, MAX_SPIKES, seed)
+    chosen = choose_spikes(labels, MAX_SPIKES)
     spikes = np.concatenate([np.zeros(0, dtype="int64"), *(chosen[unit] for unit in units)])
     spikes = spikes[np.lexsort((placed["sample_index"][spikes], placed["segment_index"][spikes]))]
     batches = iterate_waveforms(

@@ -12,6 +12,7 @@ import numpy as np
 from ...recording.motion.states import MotionStates, displacements_of
 from ...recording.spikes.neighborhood import find_neighborhoods
 from ...recording.spikes.waveforms import iterate_waveforms
+from ...workers import Workers
 from .spike_waveforms import choose_spikes
 from .unit_templates import MIN_PEAK_TO_PEAK, NUM_MATCHING_CHANNELS, UnitTemplates
 
@@ -36,6 +37,7 @@ def drifting_templates(
     window: tuple[int, int],
     channels_at_rest: np.ndarray,
     seed: int = 0,
+    workers: Workers | None = None,
 ) -> UnitTemplates:
     """Find what each unit looks like in each state of the tissue.
 
@@ -48,13 +50,14 @@ def drifting_templates(
         states: [`~huidurep_hf.recording.motion.states.MotionStates`].
         window: `(num_before, num_after)` samples of a template.
         channels_at_rest: `(num_units,)` peak channel of each unit in corrected traces.
-        seed: of the choice of at most 1000 spikes of each unit.
+        seed: of the spikes that temporal shapes are made from.
+        workers: who share the units.
 
     Returns:
         [`~huidurep_hf.sorting.templates.unit_templates.UnitTemplates`].
     """
     num_units = labels.max(initial=-1) + 1
-    spikes = np.sort(np.concatenate([[], *choose_spikes(labels, MAX_SPIKES, seed)])).astype("int64")
+    spikes = np.sort(np.concatenate([[], *choose_spikes(labels, MAX_SPIKES)])).astype("int64")
     spikes = spikes[np.lexsort((samples[spikes], events["segment_index"][spikes]))]
     displacements, depths = _displacements(labels, samples, events, spikes, whitened)
     channels = _nearest_channels(whitened, events["channel_index"][spikes], displacements)
@@ -70,10 +73,11 @@ def drifting_templates(
     num_local = neighborhoods.channel_indices.shape[1]
     waveforms = np.zeros((len(states), num_units, sum(window), num_local), dtype="float32")
     local_channels = np.full((len(states), num_units, num_local), -1)
-    for unit in range(num_units):
+
+    def find_unit(unit):
         at, channel = np.nonzero(counts[unit])
         if len(at) == 0:
-            continue
+            return
         seen_from = whitened.positions[channel] - _along((at + first_bin) * bin_um)
         field = Field(seen_from, averages[unit, at, channel], 1 / counts[unit, at, channel])
         # Most spikes of a unit are detected on its peak channel at rest.
@@ -87,6 +91,9 @@ def drifting_templates(
             is_seen = visible.any(axis=0)
             waveforms[state, unit][:, : is_seen.sum()] = visible[:, is_seen]
             local_channels[state, unit, : is_seen.sum()] = near[is_seen]
+
+    for _ in (workers or Workers()).map(find_unit, range(num_units)):
+        pass
     return UnitTemplates(waveforms, local_channels, len(whitened.positions), window[0], channels_at_rest, states)
 
 

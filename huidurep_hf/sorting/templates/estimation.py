@@ -48,7 +48,7 @@ def find_templates(
     if whitened.uncorrected is None:
         return at_rest
     states = MotionStates.of_motion(whitened.motion, whitened.recording, seed)
-    return drifting_templates(labels, samples, spikes, whitened, states, window, at_rest.channels, seed)
+    return drifting_templates(labels, samples, spikes, whitened, states, window, at_rest.channels, seed, workers)
 
 
 def visible_part(templates, counts, neighborhoods):

@@ -145,13 +145,12 @@ class SpikeWaveforms:
             waveforms = self.aligned_on(spikes, np.zeros(len(spikes), dtype="int64"), near)
             yield state, spikes, waveforms, np.ix_(samples, near)
 
-    def average(self, labels, shifts, seed):
+    def average(self, labels: np.ndarray, shifts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Average at most 300 spikes of each unit.
 
         Args:
             labels: `(num_spikes,)` units from 0 without gaps, -1 for none.
             shifts: `(num_spikes,)` alignment of each spike, samples.
-            seed: of the choice of spikes.
 
         Returns:
             `(templates, counts)`: `(num_units, num_samples, num_channels)` float32 on all channels, 0 where fewer than
@@ -160,7 +159,7 @@ class SpikeWaveforms:
         num_units, num_channels = labels.max(initial=-1) + 1, len(self.channels)
         templates = np.zeros((num_units, self.num_samples, num_channels), dtype="float32")
         counts = np.zeros((num_units, num_channels), dtype="int64")
-        for unit, spikes in enumerate(choose_spikes(labels, MAX_SPIKES_PER_AVERAGE, seed)):
+        for unit, spikes in enumerate(choose_spikes(labels, MAX_SPIKES_PER_AVERAGE)):
             for channel in np.unique(self.peak_channels[spikes]):
                 members = spikes[self.peak_channels[spikes] == channel]
                 is_there = self.channels[channel] >= 0
@@ -174,19 +173,25 @@ class SpikeWaveforms:
         ), counts
 
 
-def choose_spikes(labels, max_spikes, seed, num_units=None):
-    """Return for each unit the indices of at most `max_spikes` of its spikes, chosen at random.
+def choose_spikes(labels: np.ndarray, max_spikes: int, num_units: int | None = None) -> list[np.ndarray]:
+    """Return for each unit the indices of at most `max_spikes` of its spikes, spread evenly over them.
+
+    The choice for a unit does not depend on other units.
 
     Args:
         labels: `(num_spikes,)` units from 0, -1 for none.
-        max_spikes, seed: how many, and of the choice.
+        max_spikes: how many.
         num_units: where units may have no spikes; one more than the last label if left out.
     """
-    rng = np.random.default_rng(seed)
     order = np.argsort(labels, kind="stable")
     num_units = labels.max(initial=-1) + 1 if num_units is None else num_units
     starts = np.searchsorted(labels[order], np.arange(num_units + 1))
-    return [np.sort(rng.permutation(order[start:stop])[:max_spikes]) for start, stop in zip(starts[:-1], starts[1:])]
+    chosen = []
+    for start, stop in zip(starts[:-1], starts[1:]):
+        num_chosen = min(stop - start, max_spikes)
+        places = np.floor((np.arange(num_chosen) + 0.5) * (stop - start) / max(num_chosen, 1)).astype("int64")
+        chosen.append(order[start + places])
+    return chosen
 
 
 def without_time_shift(difference, waveforms):
