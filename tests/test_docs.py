@@ -1,4 +1,4 @@
-"""docs/hub.md names tests; they are there. Tables of other pages are what their files of rows, or the settings, give."""
+"""docs/hub.md names tests; they are there. Tables of other pages are what their rows, or the settings, give."""
 
 import json
 import re
@@ -29,14 +29,14 @@ def test_tables_are_what_their_rows_give():
     def rows(name):
         return json.loads((ROOT / "model_cards" / "base" / name).read_text())
 
-    ablation, sorter, benchmark = (
-        (ROOT / "docs" / name).read_text() for name in ("ablation.md", "sorter.md", "benchmark.md")
+    ablation, experiments, benchmark = (
+        (ROOT / "docs" / name).read_text() for name in ("ablation.md", "experiments.md", "benchmark.md")
     )
     assert ablation_table(rows("ablation.json")) in ablation
     assert ablation_table(rows("sources.json")) in ablation
     adapted = rows("adaptation.json")["rows"]
     assert adaptation_table(adapted) in ablation and around_table(adapted) in ablation
-    assert sorter_ablation_table(rows("sorter_ablation.json")) in sorter
+    assert sorter_ablation_table(rows("sorter_ablation.json")) in experiments
     sorts = rows("benchmark.json")["rows"]
     assert benchmark_table(sorts) in benchmark
     assert lead_table(sorts) in benchmark and lead_table(sorts) in (ROOT / "README.md").read_text()
