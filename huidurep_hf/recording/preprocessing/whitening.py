@@ -5,7 +5,7 @@ so that the nearest template is the most likely one and a threshold on a templat
 For that, noise counts by what it is in the band that spikes are in: above the band-pass there is next to none, and its
 SD per sample would say that there is less noise than a template meets (2.5 times less energy at 30 kHz, 4 at 48 kHz).
 Sorters commonly whiten in space alone; with the noise of band-passed traces, which is correlated over about 0.3 ms,
-template matching by energy then confuses neighbours (see docs/sorter.md for what it is worth).
+template matching by energy then confuses neighbours (see docs/experiments.md for what it is worth).
 """
 
 from __future__ import annotations
