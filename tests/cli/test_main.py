@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from spikeinterface.core import generate_ground_truth_recording
 
+from huidurep_hf import SortingParameters
 from huidurep_hf.cli.main import main
 
 RAW_FLAGS = ["--sampling-rate", "20000", "--num-channels", "4", "--dtype", "int16", "--probe", "tetrode"]
@@ -19,6 +20,7 @@ def raw_file(tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_sort_a_raw_file(raw_file, tiny_checkpoint, tmp_path, capsys):
     out = tmp_path / "result"
     arguments = ["sort", str(raw_file), str(out), "--model", str(tiny_checkpoint), *RAW_FLAGS, "--quiet"]
@@ -38,9 +40,31 @@ def test_sort_a_raw_file(raw_file, tiny_checkpoint, tmp_path, capsys):
     assert "gain is unknown" not in capsys.readouterr().out
 
 
+def test_any_setting_is_set_by_its_name(raw_file, tiny_checkpoint, tmp_path):
+    out = tmp_path / "result"
+    arguments = ["sort", str(raw_file), str(out), "--model", str(tiny_checkpoint), *RAW_FLAGS, "--quiet"]
+    given = ["--set", "min_gain=18", "whiten_in_time=off", "--set", "seed=3", "num_units=2", "--num-workers", "2"]
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    assert main([*arguments, *given, "--seed", "1", "--scratch-folder", str(scratch)]) == 0
+    provenance = json.loads((out / "provenance.json").read_text())
+    parameters = {"min_gain": 18.0, "whiten_in_time": "off", "seed": 3, "num_units": 2}
+    assert {name: provenance["parameters"][name] for name in parameters} == parameters
+    assert provenance["counts"]["units"] == 2
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["result", "scratch"] and not list(scratch.iterdir())
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (["--set", "min_gian=18"], "'min_gian'; did you mean 'min_gain'"),
+        (["--set", "min_gain"], "--set 'min_gain'; NAME=VALUE is needed"),
+        (["--set", "min_gain=much"], "--set min_gain=much; float is needed"),
+        (["--set", "num_units=2.5"], "--set num_units=2.5; int is needed"),
+        (["--set", "min_gain=0.5"], "min_gain=0.5; it must be at least 1"),
+        (["--set", "whiten_in_time=no"], "choose from on, off"),
+        (["--num-workers", "0"], "num_workers=0; at least 1"),
+        (["--scratch-folder", "absent/folder"], "absent/folder"),
         (["--probe", "linear:8:20"], "8 contacts but the recording has 4 channels"),
         (["--num-channels", "7"], "no multiple of 14"),
         (["--clustering", "hdbscan", "--num-units", "3"], "clustering='gmm'"),
@@ -87,4 +111,8 @@ def test_checkpoints(tmp_path, capsys):
 def test_help_lists_every_parameter(capsys):
     with pytest.raises(SystemExit):
         main(["sort", "--help"])
-    assert "--min-valley" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    for parameter in SortingParameters.list_settings():
+        flag = f"--{parameter.name.replace('_', '-')} "
+        assert (flag in printed) != parameter.metadata["expert"], parameter.name
+    assert "--set NAME=VALUE" in printed and "--num-workers N" in printed and "--scratch-folder FOLDER" in printed

@@ -35,6 +35,7 @@ def two_segments(make_saved):
     return make_saved([4.0, 3.0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "imports", [("huidurep_hf", "spikeinterface.sorters"), ("spikeinterface.sorters", "huidurep_hf")]
 )
@@ -74,6 +75,7 @@ def test_wrong_values_are_told_before_anything_runs(two_segments, tiny_checkpoin
         run_sorter("huidurep", two_segments[0], folder=tmp_path / "c", model="no/such")
 
 
+@pytest.mark.slow
 def test_a_sorter_study(make_saved, tiny_checkpoint, tmp_path):
     from spikeinterface.benchmark import SorterStudy
 

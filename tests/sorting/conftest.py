@@ -4,10 +4,10 @@ import numpy as np
 import pytest
 from spikeinterface.core import NumpyRecording, generate_ground_truth_recording
 from spikeinterface.core.motion import Motion
-from spikeinterface.core.node_pipeline import base_peak_dtype
 
-from huidurep_hf.recording.preprocessing.preparation import PreparedRecording
+from huidurep_hf.recording.preprocessing.whitening import WhitenedTraces
 from huidurep_hf.sorting.sorter import SpikeSorter
+from huidurep_hf.sorting.spikes import Spikes
 from huidurep_hf.sorting.templates.unit_templates import UnitTemplates
 
 RATE = 30000.0
@@ -53,14 +53,25 @@ def prepared_white(traces):
     recording = NumpyRecording([traces], sampling_frequency=RATE)
     positions = np.stack([np.zeros(num_channels), 20.0 * np.arange(num_channels)], axis=1)
     recording.set_dummy_probe_from_locations(positions)
-    return PreparedRecording(
+    return WhitenedTraces(
         recording=recording,
         noise_levels=np.ones(num_channels, dtype="float32"),
         positions=positions,
-        groups=np.zeros(num_channels, dtype="int64"),
+        shanks=np.zeros(num_channels, dtype="int64"),
         channel_indices=np.arange(num_channels),
         segment_indices=np.array([0]),
         unit="raw",
+        sample_sd=np.ones(num_channels, dtype="float32"),
+    )
+
+
+def table_of(samples, channels, amplitudes):
+    """`Spikes` of one segment."""
+    return Spikes(
+        segment_index=np.zeros(len(samples), dtype="int64"),
+        sample_index=samples.astype("int64"),
+        channel_index=channels.astype("int64"),
+        amplitude=amplitudes.astype("float32"),
     )
 
 
@@ -72,7 +83,7 @@ class WhiteTraces:
         samples, units: `(num_spikes,)`, sorted by time.
         is_alone: `(num_spikes,)` bool, no other spike within 100 samples.
         prepared: the recording, as preparation and whitening would leave it.
-        peaks: structured array of the spikes, each at its unit's largest channel.
+        peaks: table of the spikes, each at its unit's largest channel.
     """
 
     def __init__(self, templates, trains, num_samples):
@@ -88,10 +99,8 @@ class WhiteTraces:
         for sample, unit in zip(self.samples, self.units):
             traces[sample - 30 : sample + 60] += templates[unit]
         self.prepared = prepared_white(traces)
-        self.peaks = np.zeros(len(self.samples), dtype=base_peak_dtype)
-        self.peaks["sample_index"] = self.samples
-        self.peaks["channel_index"] = np.ptp(templates, axis=1).argmax(axis=1)[self.units]
-        self.peaks["amplitude"] = traces[self.samples, self.peaks["channel_index"]]
+        channels = np.ptp(templates, axis=1).argmax(axis=1)[self.units]
+        self.peaks = table_of(self.samples, channels, traces[self.samples, channels])
 
     def unit_templates(self, waveforms=None):
         """`UnitTemplates` of the spikes' own templates, or of others."""
@@ -111,7 +120,7 @@ class MovingTraces:
     Attributes:
         samples, units: `(num_spikes,)`, sorted by time.
         whitened: the recording with its motion, as preparation and whitening would leave it (not moved back).
-        events: structured array of the spikes, each at the channel nearest to its neuron at rest.
+        events: table of the spikes, each at the channel nearest to its neuron at rest.
     """
 
     SECONDS, NUM_CHANNELS, WIDTH_UM = 60, 24, 14.0
@@ -133,9 +142,8 @@ class MovingTraces:
         motion = Motion([self.displacement_at(times * RATE)[:, None]], [times], np.array([230.0]))
         uncorrected = prepared_white(traces)
         self.whitened = dataclasses.replace(uncorrected, motion=motion, uncorrected=uncorrected)
-        self.events = np.zeros(len(self.samples), dtype=base_peak_dtype)
-        self.events["sample_index"] = self.samples
-        self.events["channel_index"] = np.round(self.rests_um / 20.0)[self.units]
+        channels = np.round(self.rests_um / 20.0).astype("int64")[self.units]
+        self.events = table_of(self.samples, channels, traces[self.samples, channels])
 
     def displacement_at(self, samples):
         """Of the tissue, um."""
@@ -159,6 +167,11 @@ def spike_template(size, channel, num_channels=4, width=4.0, decay=1.5):
 @pytest.fixture(scope="session")
 def make_spike_template():
     return spike_template
+
+
+@pytest.fixture(scope="session")
+def make_prepared():
+    return prepared_white
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from huidurep_hf.sorting.sorter import SpikeSorter
 from ..drifting import drifting_recording
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_segments", [1, 3])
 def test_units_are_followed_as_the_probe_drifts(num_segments):
     """By 80 um in 40 s: each neuron passes four contacts."""

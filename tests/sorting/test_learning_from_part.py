@@ -13,11 +13,13 @@ from huidurep_hf.workers import Workers
 from ..drifting import drifting_recording
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("drifting_templates", ["on", "off"])
 def test_all_of_a_drifting_recording_is_sorted_though_units_are_learned_from_a_part(drifting_templates):
     recording, truth = drifting_recording(num_neurons=8, seconds=30.0, rate_hz=8.0, drift_um=80.0)
     sorter = SpikeSorter.from_pretrained("huidurep/base", device="cpu")
-    result = sorter.sort(recording, max_learned_peaks=1000, drifting_templates=drifting_templates)
+    part = {"max_learned_peaks": 1000, "learned_peaks_per_channel": 10}
+    result = sorter.sort(recording, **part, drifting_templates=drifting_templates)
     assert "followed (DREDge)" in result.provenance["preparation"]["steps"][-1]
     comparison = compare_sorter_to_ground_truth(truth, result.sorting, exhaustive_gt=True)
     accuracy = comparison.get_performance(method="by_unit")["accuracy"].astype(float)

@@ -1,14 +1,45 @@
-from dataclasses import fields
+import copy
+import pickle
+from dataclasses import FrozenInstanceError
 
 import numpy as np
 import pytest
 
 from huidurep_hf import SortingParameters
+from huidurep_hf.recording.settings import DetectionSettings
+from huidurep_hf.sorting.parameters import STAGES
 
 
 def test_every_parameter_is_described():
-    for parameter in fields(SortingParameters):
+    settings = SortingParameters.list_settings()
+    for parameter in settings:
         assert len(parameter.metadata["description"]) > 8, parameter.name
+    # One name, one setting: the command line and SpikeInterface know them by their names alone.
+    names = [parameter.name for parameter in settings]
+    assert len(set(names)) == len(names) > 20
+    assert list(SortingParameters().to_dict()) == names
+
+
+def test_settings_are_there_by_their_stage_and_by_their_name():
+    parameters = SortingParameters(detect_threshold=6, motion="off", min_gain=18)
+    assert parameters.detection == DetectionSettings(detect_threshold=6.0)
+    assert parameters.motion_correction.motion == parameters.motion == "off"
+    assert parameters.matching.min_gain == parameters.min_gain == 18.0
+    assert set(STAGES) <= set(vars(parameters))
+    with pytest.raises(AttributeError, match="no setting 'detect_treshold'"):
+        _ = parameters.detect_treshold
+
+
+def test_parameters_are_values():
+    parameters = SortingParameters(seed=3)
+    assert parameters == SortingParameters(seed=np.int64(3)) != SortingParameters(seed=4)
+    assert hash(parameters) == hash(SortingParameters(seed=3))
+    assert "seed=3" in repr(parameters)
+    assert pickle.loads(pickle.dumps(parameters)) == copy.deepcopy(parameters) == parameters
+    with pytest.raises(AttributeError, match="to set 'seed'"):
+        parameters.seed = 4
+    with pytest.raises(FrozenInstanceError):
+        parameters.run.seed = 4
 
 
 def test_numbers_become_their_type_and_survive_a_dict():
@@ -23,7 +54,9 @@ def test_numbers_become_their_type_and_survive_a_dict():
         ({"detect_treshold": 4}, ValueError, "did you mean 'detect_threshold'"),
         ({"detect_threshold": 0.1}, ValueError, "detect_threshold=0.1; it must be at least 1"),
         ({"min_valley": 1.5}, ValueError, "between 0 and 1"),
-        ({"detect_threshold": float("nan")}, ValueError, "at least"),
+        ({"detect_threshold": float("nan")}, ValueError, "a finite number is needed"),
+        ({"min_gain": float("inf")}, ValueError, "a finite number is needed"),
+        ({"whiten_in_time": "yes"}, ValueError, "choose from on, off"),
         ({"detect_threshold": "5"}, TypeError, "a str; a number is needed"),
         ({"seed": 1.5}, TypeError, "a whole number is needed"),
         ({"batch_size": True}, TypeError, "bool"),

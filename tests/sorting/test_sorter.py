@@ -32,7 +32,7 @@ def test_call_returns_the_sorting_and_repeats(sorter, tetrode, tetrode_result):
 def test_result_does_not_depend_on_the_batch(sorter, tetrode, tetrode_result, batch_size):
     result = sorter.sort(tetrode[0], batch_size=batch_size)
     np.testing.assert_allclose(result.embeddings, tetrode_result.embeddings, atol=1e-4)
-    assert result.events["became"].tolist() == tetrode_result.events["became"].tolist()
+    assert result.events["outcome"].tolist() == tetrode_result.events["outcome"].tolist()
 
 
 def test_events_agree_with_the_sorting(tetrode, tetrode_result):
@@ -42,7 +42,7 @@ def test_events_agree_with_the_sorting(tetrode, tetrode_result):
     for unit in sorting.unit_ids:
         times = sorted_events.loc[sorted_events["unit"] == unit, "sample"]
         assert times.tolist() == sorting.get_unit_spike_train(unit, segment_index=0).tolist()
-    assert set(events["became"]) <= {"unit", "duplicate", "small cluster", "noise"}
+    assert set(events["outcome"]) <= {"unit", "duplicate", "small unit", "noise"}
     assert (events.loc[events["unit"] < 0, "probability"] == 0).all()
     assert set(events["channel"]) <= set(tetrode[0].channel_ids)
     assert len(tetrode_result.embeddings) == len(events)

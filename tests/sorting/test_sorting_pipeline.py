@@ -67,7 +67,7 @@ def test_a_dict_of_traces_and_a_path(sort, arrays, tetrode, tetrode_result, tmp_
 
 
 def test_a_table_of_recordings(sort, arrays, tetrode, tmp_path):
-    short = {**arrays, "traces": arrays["traces"][:30000]}
+    short = {**arrays, "traces": arrays["traces"][:90000]}
     expected = spikes_of(sort(short))
     assert len(expected) > 0
     row = {name: np.asarray(value).tolist() for name, value in short.items()}
@@ -75,7 +75,7 @@ def test_a_table_of_recordings(sort, arrays, tetrode, tmp_path):
     assert [spikes_of(sorting) for sorting in sort(table.with_format("numpy"))] == [expected, expected]
     nested = Dataset.from_list([{"recording": row}])
     assert [spikes_of(sorting) for sorting in sort(KeyDataset(nested, "recording"))] == [expected]
-    tetrode[0].frame_slice(0, 30000).save(folder=tmp_path / "recording", progress_bar=False)
+    tetrode[0].frame_slice(0, 90000).save(folder=tmp_path / "recording", progress_bar=False)
     stream = Dataset.from_list([{"path": str(tmp_path / "recording")}]).to_iterable_dataset()
     assert [spikes_of(sorting) for sorting in sort(stream)] == [expected]
 

@@ -8,19 +8,22 @@ from spikeinterface.preprocessing import get_spatial_interpolation_kernel
 from spikeinterface.sortingcomponents.peak_localization import localize_peaks
 
 from huidurep_hf.recording.motion.estimation import estimate_motion
-from huidurep_hf.recording.motion.following import agreement_of_parts, check_motion, follow_motion
+from huidurep_hf.recording.motion.following import agreement_of_parts, can_follow_motion, check_motion, follow_motion
 from huidurep_hf.recording.motion.interpolation import KERNEL, InterpolatedShanksRecording
-from huidurep_hf.recording.preprocessing.preparation import prepare
+from huidurep_hf.recording.scan import prepare
+from huidurep_hf.recording.settings import MotionSettings, PreprocessingSettings
 from huidurep_hf.recording.spikes.detection import detect
 
 from ...drifting import drifting_recording
 
+RATE = 3000.0
+AUTO = MotionSettings(motion="auto")
 NOTHING = np.zeros(0, dtype=base_peak_dtype), np.zeros((0, 2))
 
 
 def noise(num_channels=32, seconds=2.0, groups=None, pitch_um=20.0, num_probes=1):
-    traces = np.random.default_rng(0).normal(size=(int(30000 * seconds), num_channels)).astype("float32")
-    recording = NumpyRecording([traces], sampling_frequency=30000.0)
+    traces = np.random.default_rng(0).normal(size=(int(RATE * seconds), num_channels)).astype("float32")
+    recording = NumpyRecording([traces], sampling_frequency=RATE)
     recording.set_dummy_probe_from_locations(
         np.stack([np.zeros(num_channels), pitch_um * np.arange(num_channels)], axis=1)
     )
@@ -51,7 +54,7 @@ def noise(num_channels=32, seconds=2.0, groups=None, pitch_um=20.0, num_probes=1
 )
 def test_the_reason_not_to_follow_is_told(kwargs, switch, reason):
     prepared = noise(**kwargs)
-    given = follow_motion(prepared, *NOTHING, switch)
+    given = follow_motion(prepared, *NOTHING, MotionSettings(motion=switch))
     assert given.recording is prepared.recording
     assert reason in given.steps[-1]
 
@@ -61,6 +64,15 @@ def test_what_cannot_be_followed_is_refused_when_asked_for():
         check_motion(noise(num_channels=4), "on")
 
 
+def test_what_can_be_followed_is_known_before_there_are_spikes():
+    long = noise(seconds=21.0)
+    assert can_follow_motion(long, AUTO)
+    assert not can_follow_motion(long, MotionSettings(motion="off"))
+    assert not can_follow_motion(noise(seconds=2.0), AUTO)
+    assert not can_follow_motion(noise(num_channels=4), MotionSettings(motion="on"))
+
+
+@pytest.mark.slow
 def test_segments_are_followed_as_one_recording_is():
     recording, _ = drifting_recording()
     # The last is shorter than a bin of the motion.
@@ -68,7 +80,7 @@ def test_segments_are_followed_as_one_recording_is():
     pieces = [recording.frame_slice(int(start), int(stop)) for start, stop in zip(edges[:-1], edges[1:])]
     prepared = prepare(append_recordings(pieces))
     peaks = detect(prepared)
-    followed = follow_motion(prepared, peaks, localized(prepared, peaks), "auto")
+    followed = follow_motion(prepared, peaks, localized(prepared, peaks), AUTO)
     assert "followed (DREDge)" in followed.steps[-1]
     assert followed.recording.get_num_segments() == 4
     whole = prepare(recording)
@@ -82,11 +94,12 @@ def test_segments_are_followed_as_one_recording_is():
     np.testing.assert_allclose(found - found.mean(), expected - expected.mean(), atol=3.0)
 
 
+@pytest.mark.slow
 def test_a_drifting_probe_is_followed():
     prepared = prepare(drifting_recording()[0])
     peaks = detect(prepared)
     places = localized(prepared, peaks)
-    followed = follow_motion(prepared, peaks, places, "auto")
+    followed = follow_motion(prepared, peaks, places, AUTO)
     assert "followed (DREDge)" in followed.steps[-1]
     assert followed.recording.get_num_samples() == prepared.recording.get_num_samples()
     # The neuron's largest channel at the beginning and at the end: 40 um apart as recorded, which neurons of many sizes
@@ -98,7 +111,7 @@ def test_a_drifting_probe_is_followed():
     assert abs(moved_by["recorded"]) >= 20
     assert moved_by["followed"] == 0
     # Contacts are 20 um apart, so the tissue comes between them on its way; its noise shall not tell.
-    uneven = follow_motion(prepared, peaks, places, "auto", equalise_noise=False)
+    uneven = follow_motion(prepared, peaks, places, MotionSettings(equalise_noise="off"))
     assert spread_of_noise(uneven) > 0.03
     assert spread_of_noise(followed) < 0.4 * spread_of_noise(uneven)
 
@@ -155,7 +168,7 @@ def test_traces_are_moved_by_the_displacement_of_their_bin_in_each_segment():
 )
 def test_shanks_are_followed_where_none_moves_otherwise(second_moves_by, is_hash, follows):
     rng, seconds, num_spikes = np.random.default_rng(1), 60, 3000
-    prepared = prepare(two_shanks(seconds=seconds), freq_max_hz=1300.0)
+    prepared = prepare(two_shanks(seconds=seconds), PreprocessingSettings(freq_max_hz=1300.0))
     peaks = np.zeros(num_spikes, dtype=base_peak_dtype)
     peaks["sample_index"] = np.sort(rng.integers(0, 3000 * seconds, num_spikes))
     neurons = rng.integers(0, 20, num_spikes)
@@ -171,7 +184,7 @@ def test_shanks_are_followed_where_none_moves_otherwise(second_moves_by, is_hash
     peaks["amplitude"] = -sizes * prepared.noise_levels[shanks]
     drift = 20 * np.sin(2 * np.pi * peaks["sample_index"] / (3000 * seconds))
     depths += np.array([1.0, second_moves_by])[shanks] * drift
-    followed = follow_motion(prepared, peaks, np.stack([0 * depths, depths], axis=1), "auto")
+    followed = follow_motion(prepared, peaks, np.stack([0 * depths, depths], axis=1), AUTO)
     if follows:
         assert "followed (DREDge)" in followed.steps[-1]
         np.testing.assert_array_equal(followed.shanks, np.tile([0, 1], 32))
@@ -207,13 +220,13 @@ def test_spikes_that_tell_of_no_motion_move_nothing():
     """DREDge finds a motion of tens of µm in spikes anywhere at any time; another half of them says another thing."""
     prepared, rng = noise(seconds=40.0), np.random.default_rng(1)
     peaks = np.zeros(300, dtype=base_peak_dtype)
-    peaks["sample_index"] = np.sort(rng.integers(0, 40 * 30000, 300))
+    peaks["sample_index"] = np.sort(rng.integers(0, 40 * RATE, 300))
     peaks["amplitude"] = -rng.uniform(5, 30, 300)
     locations = np.stack([np.zeros(300), rng.uniform(0, 620, 300)], axis=1)
-    given = follow_motion(prepared, peaks, locations, "auto")
+    given = follow_motion(prepared, peaks, locations, AUTO)
     assert "two halves of the spikes show different ones" in given.steps[-1]
     assert given.recording is prepared.recording and given.motion is None
-    assert follow_motion(prepared, peaks, locations, "on").motion is not None
+    assert follow_motion(prepared, peaks, locations, MotionSettings(motion="on")).motion is not None
 
 
 def test_agreement_of_parts():

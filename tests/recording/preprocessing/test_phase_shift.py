@@ -3,7 +3,7 @@ import pytest
 import spikeinterface.preprocessing as preprocessing
 
 from huidurep_hf.recording.preprocessing.phase_shift import align_sampling_times
-from huidurep_hf.recording.preprocessing.preparation import prepare
+from huidurep_hf.recording.scan import prepare
 
 RATE = 30_000.0
 SHIFTS = np.tile(np.arange(12) / 13, 3)[:32]

@@ -1,16 +1,19 @@
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.linalg import toeplitz
 from scipy.signal import firwin, lfilter, welch
 from spikeinterface.core import NumpyRecording
 
-from huidurep_hf.recording.preprocessing.preparation import prepare
 from huidurep_hf.recording.preprocessing.whitening import (
     RELATIVE_FLOOR,
     prediction_error_filter,
     samples_per_independent_one,
     whiten,
 )
+from huidurep_hf.recording.scan import prepare
+from huidurep_hf.recording.settings import WhiteningSettings
 
 RATE = 30000.0
 
@@ -60,7 +63,7 @@ def test_noise_becomes_white_in_space_and_time():
 
 
 def test_in_space_alone():
-    whitened = whiten(prepare(as_recording(correlated_noise())), in_time=False)
+    whitened = whiten(prepare(as_recording(correlated_noise())), WhiteningSettings(whiten_in_time="off"))
     traces = whitened.recording.get_traces()
     assert correlation_between_channels(traces) < 0.05
     assert slope_of_spectrum(traces) > 2.5
@@ -83,11 +86,48 @@ def test_shanks_do_not_mix():
     assert around[4:].max() < 6
 
 
-def test_segments_give_the_same_as_chunks():
+def test_a_part_of_the_traces_is_that_part_of_the_whole():
     traces = correlated_noise()
     whitened = whiten(prepare(as_recording(traces))).recording
+    whole = whitened.get_traces()
     part = whitened.get_traces(start_frame=12345, end_frame=12400)
-    np.testing.assert_array_equal(part, whitened.get_traces()[12345:12400])
+    np.testing.assert_array_equal(part, whole[12345:12400])
+    # Chunks of any size, also smaller than the filter, which has nothing before the first sample.
+    edges = np.unique(np.r_[0, 1, 3, 4, 9, np.random.default_rng(0).integers(10, len(whole), 40), len(whole)])
+    chunks = [whitened.get_traces(start_frame=int(a), end_frame=int(b)) for a, b in zip(edges[:-1], edges[1:])]
+    # A chunk of one sample is multiplied as a vector, which rounds otherwise.
+    np.testing.assert_allclose(np.concatenate(chunks), whole, atol=1e-6)
+    large = [chunk for chunk in zip(edges[:-1], edges[1:]) if chunk[1] - chunk[0] > 5]
+    for start, end in large:
+        np.testing.assert_array_equal(whitened.get_traces(start_frame=int(start), end_frame=int(end)), whole[start:end])
+    some = whitened.get_traces(start_frame=500, end_frame=900, channel_ids=whitened.channel_ids[[2, 0]])
+    np.testing.assert_array_equal(some, whole[500:900][:, [2, 0]])
+
+
+def test_segments_are_filtered_each_from_its_start():
+    traces = correlated_noise()
+    both = NumpyRecording([traces[:40000].astype("float32"), traces[40000:].astype("float32")], RATE)
+    both.set_dummy_probe_from_locations(np.stack([np.zeros(4), 25.0 * np.arange(4)], axis=1))
+    whitened = whiten(prepare(both)).recording
+    assert [whitened.get_num_samples(segment) for segment in range(2)] == [40000, 20000]
+    plain = whitened.get_parent()
+    segment = whitened.segments[1]
+    expected = lfilter(
+        segment.prediction.astype("float64"), 1.0, plain.get_traces(segment_index=1) @ segment.matrix, axis=0
+    )
+    np.testing.assert_allclose(whitened.get_traces(segment_index=1), expected, atol=1e-4)
+
+
+def test_the_recording_as_recorded_is_whitened_by_its_own_noise():
+    prepared = prepare(as_recording(correlated_noise()))
+    louder = NumpyRecording([3 * prepared.recording.get_traces()], sampling_frequency=RATE)
+    prepared.recording.copy_metadata(louder)
+    corrected = dataclasses.replace(prepared, uncorrected=dataclasses.replace(prepared, recording=louder))
+    whitened = whiten(corrected)
+    for one in (whitened, whitened.as_recorded):
+        np.testing.assert_allclose(one.recording.get_traces().std(axis=0), one.sample_sd, rtol=0.02)
+    assert whitened.as_recorded is whitened.uncorrected
+    np.testing.assert_allclose(whitened.sample_sd, whitened.uncorrected.sample_sd, rtol=1e-3)
 
 
 def test_prediction_of_a_known_process():

@@ -1,8 +1,10 @@
 import numpy as np
 import pytest
 
-from huidurep_hf.sorting.matching.bursts import add_weakened_spikes, find_bursting_units
-from huidurep_hf.sorting.matching.engine import match_templates
+from huidurep_hf.sorting.matching.bursts import find_bursting_units, without_isolated
+from huidurep_hf.sorting.matching.engine import Matcher
+from huidurep_hf.sorting.parameters import SortingParameters
+from huidurep_hf.sorting.spikes import Spikes
 
 RATE = 30000.0
 NUM_SAMPLES = 600_000
@@ -22,28 +24,52 @@ def bursting(make_spike_template, make_white_traces):
 
 
 def share_found(matched, samples):
-    times = matched["sample_index"][matched["cluster_index"] == 0]
+    times = matched["sample_index"][matched["unit_index"] == 0]
     return np.mean([np.abs(times - sample).min() <= 6 for sample in samples])
+
+
+def places_of(spikes):
+    return set(zip(spikes["sample_index"].tolist(), spikes["unit_index"].tolist()))
 
 
 def test_spikes_that_a_burst_weakened_are_found(bursting):
     traces, templates, weak = bursting
-    matched = match_templates(traces.prepared, templates)
-    more = add_weakened_spikes(matched, templates, traces.prepared)
+    matched = Matcher(traces.prepared, templates, SortingParameters()).match()
+    found = find_bursting_units(matched, 2, NUM_SAMPLES, RATE)
+    assert found.tolist() == [0]
+    more = Matcher(traces.prepared, templates, SortingParameters(), bursting=found).match()
+    more = without_isolated(more, RATE)
     assert share_found(more, weak) > share_found(matched, weak) + 0.1
     assert share_found(more, weak) > 0.97
     # What was found before stays as it was; what is new is a burst's and nothing else.
-    new = np.setdiff1d(more, matched)
+    assert places_of(matched) == places_of(more[~more["is_weakened"]])
+    np.testing.assert_allclose(more["gain"][~more["is_weakened"]], matched["gain"], rtol=1e-5)
+    new = more[more["is_weakened"]]
     assert len(more) == len(matched) + len(new)
-    assert set(new["cluster_index"]) == {0}
+    assert set(new["unit_index"]) == {0}
     assert np.mean([np.abs(weak - sample).min() <= 6 for sample in new["sample_index"]]) > 0.97
     assert (np.diff(more["sample_index"]) >= 0).all()
+    assert ((new["probability"] > 0.5) & (new["probability"] <= 1)).all()
+    assert (new["gain"] > SortingParameters().min_gain_in_burst).all()
 
 
 def test_without_bursts_nothing_is_looked_for(two_neurons):
     templates = two_neurons.unit_templates()
-    matched = match_templates(two_neurons.prepared, templates)
-    assert add_weakened_spikes(matched, templates, two_neurons.prepared) is matched
+    matched = Matcher(two_neurons.prepared, templates, SortingParameters()).match()
+    found = find_bursting_units(matched, 2, NUM_SAMPLES, RATE)
+    assert found.tolist() == []
+    again = Matcher(two_neurons.prepared, templates, SortingParameters(), bursting=found).match()
+    assert places_of(again) == places_of(matched) and not again["is_weakened"].any()
+
+
+def table(samples, units, is_weakened=False, segments=0):
+    samples = np.asarray(samples)
+    return Spikes(
+        segment_index=np.broadcast_to(segments, samples.shape).astype("int64"),
+        sample_index=samples.astype("int64"),
+        unit_index=np.broadcast_to(units, samples.shape).astype("int64"),
+        is_weakened=np.broadcast_to(is_weakened, samples.shape).astype(bool),
+    ).in_order()
 
 
 def test_chance_intervals_are_no_bursts():
@@ -51,12 +77,25 @@ def test_chance_intervals_are_no_bursts():
     fast = np.unique(rng.integers(0, NUM_SAMPLES, 1000))  # 50 spikes/s: a third of its intervals are below 12 ms
     starts = np.arange(0, NUM_SAMPLES - 500, 10_000)
     doublets = np.sort(np.concatenate([starts, starts + 150]))
-    spikes = np.zeros(len(fast) + len(doublets), dtype=[(name, "int64") for name in ("sample_index", "cluster_index")])
-    spikes["sample_index"] = np.concatenate([fast, doublets])
-    spikes["cluster_index"] = np.repeat([0, 1], [len(fast), len(doublets)])
-    matched = np.zeros(len(spikes), dtype=[*spikes.dtype.descr, ("segment_index", "int64")])
-    for name in spikes.dtype.names:
-        matched[name] = spikes[name]
-    matched = matched[np.argsort(matched["sample_index"])]
-    assert find_bursting_units(matched, 3, [NUM_SAMPLES], RATE).tolist() == [1]
-    assert find_bursting_units(matched[:0], 1, [NUM_SAMPLES], RATE).tolist() == []
+    matched = table(np.concatenate([fast, doublets]), np.repeat([0, 1], [len(fast), len(doublets)]))
+    assert find_bursting_units(matched, 3, NUM_SAMPLES, RATE).tolist() == [1]
+    assert find_bursting_units(matched[:0], 1, NUM_SAMPLES, RATE).tolist() == []
+
+
+def test_intervals_do_not_cross_segments():
+    segments = np.arange(200)
+    matched = table(np.tile([599_900, 150], 200), 0, segments=np.repeat(segments, 2) + np.tile([0, 1], 200))
+    assert find_bursting_units(matched, 1, 200 * NUM_SAMPLES, RATE).tolist() == []
+
+
+def test_a_weakened_spike_follows_one_that_stays():
+    # 1.5 to 12 ms are 45 to 360 samples.
+    times = np.array([1000, 1200, 1500, 1900, 2000, 2040, 3000, 3100, 5000])
+    weak = np.array([False, True, True, True, False, True, True, True, False])
+    # 1900 comes 13 ms after the last that stays, 2040 within the dead time, 3000 after nothing, and 3100 after 3000.
+    kept = without_isolated(table(times, 0, weak), RATE)
+    assert kept["sample_index"].tolist() == [1000, 1200, 1500, 2000, 5000]
+    # A spike of another unit, and of the segment before, is none to follow.
+    assert without_isolated(table([1000, 1200], [1, 0], [False, True]), RATE)["sample_index"].tolist() == [1000]
+    assert len(without_isolated(table([1000, 1200], 0, [False, True], [0, 1]), RATE)) == 1
+    assert len(without_isolated(table(np.zeros(0), 0), RATE)) == 0

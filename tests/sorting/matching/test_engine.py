@@ -1,26 +1,27 @@
-import dataclasses
-
 import numpy as np
 import pytest
 
-from huidurep_hf.recording.spikes.neighborhood import find_neighborhoods
-from huidurep_hf.sorting.clustering.clusters import Clusters
-from huidurep_hf.sorting.matching.engine import match_templates
-from huidurep_hf.sorting.matching.matched_events import pair_events
+from huidurep_hf.recording.blocks import Block, split_into_blocks
+from huidurep_hf.sorting.matching.engine import Matcher
 from huidurep_hf.sorting.parameters import SortingParameters
-from huidurep_hf.sorting.rejection.noise_units import is_supported
-from huidurep_hf.sorting.templates.estimation import visible_part
-from huidurep_hf.sorting.units import find_units, to_extremum
+from huidurep_hf.workers import Workers
+
+PARAMETERS = SortingParameters()
 
 
 @pytest.fixture(scope="module")
-def matched(two_neurons):
-    return match_templates(two_neurons.prepared, two_neurons.unit_templates())
+def matcher(two_neurons):
+    return Matcher(two_neurons.prepared, two_neurons.unit_templates(), PARAMETERS)
+
+
+@pytest.fixture(scope="module")
+def matched(matcher):
+    return matcher.match()
 
 
 def share_found(matched, unit, samples):
     """Share of the given spikes of a unit that were matched with it within 0.2 ms."""
-    times = matched["sample_index"][matched["cluster_index"] == unit]
+    times = matched["sample_index"][matched["unit_index"] == unit]
     return np.mean([np.abs(times - sample).min() <= 6 for sample in samples])
 
 
@@ -32,88 +33,116 @@ def test_spikes_are_found_also_where_two_overlap(two_neurons, matched):
     assert len(overlapping) == 80
     assert share_found(matched, 1, overlapping) > 0.95
     assert len(matched) < 1.02 * len(two_neurons.samples)
-    assert matched["channel_index"].tolist() == np.array([0, 2])[matched["cluster_index"]].tolist()
+    assert matched["channel_index"].tolist() == np.array([0, 2])[matched["unit_index"]].tolist()
     assert (np.diff(matched["sample_index"]) >= 0).all()
+    assert (matched["gain"] > PARAMETERS.min_gain).all()
+    assert not matched["is_weakened"].any()
 
 
-def test_channels_without_the_unit_are_left_out(two_neurons):
-    neighborhoods = find_neighborhoods(two_neurons.prepared.positions, two_neurons.prepared.shanks, 2)
-    rng = np.random.default_rng(0)
-    noisy = two_neurons.templates + rng.normal(size=two_neurons.templates.shape) / np.sqrt(20)
-    # Of two channels, the peak's own and its neighbour.
-    kept = visible_part(noisy, np.array([20, 20]), neighborhoods)
-    assert kept.any(axis=1).sum(axis=1).tolist() == [2, 2]
-    assert visible_part(0.01 * noisy, np.array([20, 20]), neighborhoods).any(axis=1).sum(axis=1).tolist() == [1, 1]
-
-
-def test_clusters_whose_templates_match_nothing_are_no_units(make_white_traces):
-    noise = make_white_traces(np.zeros((1, 90, 4), dtype="float32"), [np.arange(200, 100_000, 300)], 110_000)
-    clusters = Clusters(noise.units, noise.samples)
-    units = find_units(clusters, noise.peaks, noise.prepared, noise.prepared, SortingParameters())
-    assert len(units.templates) == 0
-    assert (units.units == -1).all() and len(units.units) == len(noise.peaks)
-
-
-def test_a_template_that_finds_noise_is_told(two_neurons, matched):
-    assert is_supported(matched, two_neurons.unit_templates(), two_neurons.prepared).tolist() == [True, True]
-    # The average of the few noise samples that look most like a spike of 5 SD: an average of selected noise.
-    traces = two_neurons.prepared.recording.get_traces()[:, 3]
-    deepest = np.flatnonzero((traces < -3.8) & (np.arange(len(traces)) > 100) & (np.arange(len(traces)) < 590_000))
-    far = deepest[[np.abs(two_neurons.samples - sample).min() > 100 for sample in deepest]]
-    noise = np.zeros((1, 90, 4), dtype="float32")
-    noise[0, :, 3] = np.mean([traces[sample - 30 : sample + 60] for sample in far], axis=0)
-    noise[0, 31:35, 3] = -1.8
-    templates = two_neurons.unit_templates(np.concatenate([two_neurons.templates, noise]))
-    found = match_templates(two_neurons.prepared, templates)
-    assert is_supported(found, templates, two_neurons.prepared).tolist() == [True, True, False]
-
-
-def test_units_of_clusters_that_miss_half_of_the_spikes(two_neurons):
-    rng = np.random.default_rng(0)
-    detected = np.flatnonzero(rng.random(len(two_neurons.samples)) < 0.5)
-    clusters = Clusters(two_neurons.units[detected], two_neurons.samples[detected])
-    prepared, peaks = two_neurons.prepared, two_neurons.peaks[detected]
-    units = find_units(clusters, peaks, prepared, prepared, SortingParameters())
-    assert len(units.templates) == 2
+def test_times_are_those_of_the_spikes(two_neurons, matched):
     for unit in (0, 1):
-        truth = two_neurons.samples[two_neurons.units == unit]
-        times = units.samples[units.units == unit]
-        assert np.mean([np.abs(times - sample).min() <= 6 for sample in truth]) > 0.97
-    assert (units.detected == -1).sum() > 300
-    assert sorted(units.detected[units.detected >= 0]) == list(range(len(peaks)))
-    is_alone = np.isin(units.samples, two_neurons.samples[two_neurons.is_alone])
-    assert (units.probabilities[is_alone] > 0.9).mean() > 0.97
-    assert (np.diff(units.peaks["sample_index"]) >= 0).all()
+        times = matched["sample_index"][matched["unit_index"] == unit]
+        alone = two_neurons.samples[(two_neurons.units == unit) & two_neurons.is_alone]
+        gaps = [times[np.abs(times - sample).argmin()] - sample for sample in alone]
+        assert np.mean(np.abs(gaps) <= 1) > 0.97 and np.median(gaps) == 0
 
 
-def test_without_matching_clusters_are_units(two_neurons):
-    clusters = Clusters(two_neurons.units, two_neurons.samples)
-    prepared = two_neurons.prepared
-    units = find_units(clusters, two_neurons.peaks, prepared, prepared, SortingParameters(template_matching="off"))
-    assert len(units.peaks) == len(two_neurons.peaks)
-    assert (units.units == two_neurons.units).all()
+@pytest.mark.parametrize(("seconds", "num_workers"), [(1.0, 3), (0.37, 1), (100.0, 1)])
+def test_blocks_and_workers_change_nothing(two_neurons, matcher, matched, seconds, num_workers):
+    blocks = split_into_blocks(two_neurons.prepared.recording, seconds)
+    again = matcher.match(blocks, Workers(num_workers))
+    for name in ("segment_index", "sample_index", "unit_index", "is_weakened"):
+        np.testing.assert_array_equal(again[name], matched[name])
+    # Matrix products of other sizes round otherwise.
+    np.testing.assert_allclose(again["gain"], matched["gain"], rtol=1e-4)
+    np.testing.assert_allclose(again["probability"], matched["probability"], atol=1e-3)
+    if seconds == 1.0:
+        np.testing.assert_array_equal(again["gain"], matched["gain"])
+        np.testing.assert_array_equal(again["probability"], matched["probability"])
 
 
-@pytest.mark.parametrize(("sign", "sample"), [("neg", 0), ("pos", 12), ("both", 0)])
-def test_times_are_at_the_extremum(two_neurons, sign, sample):
-    late = two_neurons.samples + 5
-    parameters = SortingParameters(peak_sign=sign)
-    moved = to_extremum(
-        late, np.where(two_neurons.units == 0, 0, -1), two_neurons.peaks, two_neurons.prepared, parameters
+def test_some_blocks_have_their_own_spikes(matcher, matched):
+    blocks = [Block(0, 30_000, 60_000), Block(0, 590_000, 600_000)]
+    found = matcher.match(blocks)
+    is_inside = np.any(
+        [(matched["sample_index"] >= b.start) & (matched["sample_index"] < b.stop) for b in blocks], axis=0
     )
-    of_unit = two_neurons.units == 0
-    assert np.abs(moved[of_unit] - two_neurons.samples[of_unit] - sample).max() <= 2
-    assert (moved[~of_unit] == late[~of_unit]).all()
+    np.testing.assert_array_equal(found["sample_index"], matched["sample_index"][is_inside])
+    assert matcher.match([])["sample_index"].tolist() == []
 
 
-def test_each_peak_is_paired_once_and_only_nearby(two_neurons):
-    neighborhoods = find_neighborhoods(np.array([[0.0, 0], [0, 20], [0, 900]]), np.zeros(3, dtype=int), 2)
-    peaks = two_neurons.peaks[:4].copy()
-    peaks["sample_index"], peaks["channel_index"] = [100, 108, 300, 500], [0, 0, 0, 2]
-    matched = np.zeros(4, dtype=[(name, "int64") for name in ("sample_index", "segment_index", "channel_index")])
-    # The nearest of two; the other one of the two; too late; the channel of another place.
-    matched["sample_index"], matched["channel_index"] = [103, 109, 320, 500], [1, 0, 0, 0]
-    found = pair_events(peaks, peaks["sample_index"].astype("int64"), matched, neighborhoods, max_gap=12)
-    assert found.tolist() == [0, 1, -1, -1]
-    later = dataclasses.replace(neighborhoods)
-    assert pair_events(peaks[:0], np.zeros(0, dtype="int64"), matched, later, 12).tolist() == [-1] * 4
+def test_spikes_at_the_ends_of_a_segment_are_found(make_spike_template, make_white_traces):
+    template = make_spike_template(15.0, 1).astype("float32")
+    traces = make_white_traces(template[None], [np.array([32, 5000, 29_936])], 30_000)
+    matched = Matcher(traces.prepared, traces.unit_templates(), PARAMETERS).match()
+    assert np.abs(matched["sample_index"] - traces.samples).max() <= 1
+    # Cut off by the end of the segment.
+    cut = traces.prepared.recording.frame_slice(20, 29_950)
+    prepared = traces.prepared.__class__(**{**vars(traces.prepared), "recording": cut})
+    matched = Matcher(prepared, traces.unit_templates(), PARAMETERS).match()
+    assert np.abs(matched["sample_index"] + 20 - traces.samples).max() <= 1
+
+
+def test_templates_below_the_least_norm_and_no_templates(two_neurons):
+    faint = two_neurons.templates * np.array([1.0, 0.02])[:, None, None]
+    matched = Matcher(two_neurons.prepared, two_neurons.unit_templates(faint), PARAMETERS).match()
+    assert set(matched["unit_index"]) == {0}
+    none = Matcher(two_neurons.prepared, two_neurons.unit_templates(two_neurons.templates[:0]), PARAMETERS).match()
+    assert len(none) == 0 and none.names == matched.names
+
+
+def test_the_least_gain_is_a_setting(two_neurons, matched):
+    loud = Matcher(two_neurons.prepared, two_neurons.unit_templates(), SortingParameters(min_gain=300)).match()
+    assert (loud["gain"] > 300).all() and 0 < len(loud) < len(matched)
+
+
+def test_spikes_of_known_units_are_probable_and_of_others_not(two_neurons, matcher):
+    alone, units = two_neurons.is_alone, two_neurons.units
+    known = two_neurons.peaks.with_columns(unit_index=units)
+    assert matcher.judge_known(known)[alone].mean() > 0.97
+    # Judged one by one, so that none is subtracted from another that is not there.
+    few = np.flatnonzero(alone)[::5]
+    wrong = known[few].with_columns(unit_index=1 - units[few])
+    assert matcher.judge_known(wrong).mean() < 0.03
+    np.testing.assert_array_equal(matcher.judge_known(known, Workers(3)), matcher.judge_known(known, Workers(1)))
+    assert len(matcher.judge_known(known[:0])) == 0
+
+
+def test_the_more_probable_the_more_often_right(make_spike_template, make_white_traces):
+    # Two neurons too alike to be told apart in every spike.
+    alike = [make_spike_template(7.0, 1, decay=decay) for decay in (1.5, 2.0)]
+    rng = np.random.default_rng(0)
+    times = rng.permutation(np.arange(200, 590_000, 250))[:2000]
+    traces = make_white_traces(np.stack(alike).astype("float32"), [times[:1000], times[1000:]], 600_000)
+    matched = Matcher(traces.prepared, traces.unit_templates(), PARAMETERS).match()
+    nearest = np.abs(matched["sample_index"][:, None] - traces.samples[None]).argmin(axis=1)
+    assert np.abs(matched["sample_index"] - traces.samples[nearest]).max() <= 6
+    assert len(matched) == len(np.unique(nearest)) > 1950
+    is_right, probabilities = matched["unit_index"] == traces.units[nearest], matched["probability"]
+    assert 0.7 < is_right.mean() < 0.99
+    shares = []
+    for low, high in ((0.5, 0.65), (0.65, 0.8), (0.8, 1.01)):
+        inside = (probabilities >= low) & (probabilities < high)
+        shares.append(is_right[inside].mean())
+        # In noise that is all Gaussian, spikes are right more often than the part of the evidence that is used says.
+        assert shares[-1] > probabilities[inside].mean() - 0.03
+    assert shares == sorted(shares) and shares[-1] > shares[0] + 0.1
+    # Taken for one unit, they are told from noise alone.
+    as_one = Matcher(traces.prepared, traces.unit_templates(), PARAMETERS, unit_of_template=np.zeros(2, dtype="int64"))
+    assert as_one.match()["probability"].mean() > 0.97
+
+
+def test_overlapping_spikes_are_judged_without_each_other(two_neurons, matcher):
+    units, overlapped = two_neurons.units, ~two_neurons.is_alone
+    assert overlapped.sum() == 160
+    known = two_neurons.peaks.with_columns(unit_index=units)
+    before = np.zeros(len(units))
+    for unit in (0, 1):
+        # Of spikes whose neighbours in time nobody knows of.
+        own = np.flatnonzero(overlapped & (units == unit))
+        before[own] = matcher.judge_known(known[own])
+    after = matcher.judge_known(known)
+    assert before[overlapped].mean() < 0.6
+    assert after[overlapped].mean() > 0.97
+    alone = np.flatnonzero(~overlapped)
+    np.testing.assert_allclose(after[alone], matcher.judge_known(known[alone]), atol=0.05)

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from huidurep_hf.sorting.merging.drift_fragments import join_pieces, share_told
+from huidurep_hf.sorting.merging.drift_fragments import merge_fragments, share_told
 
 RATE = 30000.0
 
@@ -20,7 +20,7 @@ def pieces(make_spike_template):
 
 def test_pieces_are_joined_and_neighbours_are_not(pieces):
     labels, displacements, templates = pieces
-    joined, shifts = join_pieces(labels, displacements, templates, RATE)
+    joined, shifts = merge_fragments(labels, displacements, templates, RATE)
     assert joined.max() == 1
     assert len(set(joined[labels < 3])) == 1
     assert set(joined[labels == 3]) != set(joined[labels < 3])
@@ -35,7 +35,7 @@ def test_pieces_of_neighbours_go_each_to_its_own(make_spike_template):
     labels = np.where(np.arange(800) < 400, np.where(is_up, 0, 3), np.where(is_up, 2, 1))
     decays = {0: 1.3, 3: 1.45, 2: 1.9, 1: 2.1}
     templates = np.stack([make_spike_template(10.0, 1, decay=decays[unit]) for unit in range(4)])
-    joined, _ = join_pieces(labels, displacements, templates.astype("float32"), RATE)
+    joined, _ = merge_fragments(labels, displacements, templates.astype("float32"), RATE)
     assert len(set(joined[:400])) == len(set(joined[400:])) == 1
     assert joined[0] != joined[400]
 
@@ -43,13 +43,13 @@ def test_pieces_of_neighbours_go_each_to_its_own(make_spike_template):
 def test_unlike_units_are_not_joined(pieces, make_spike_template):
     labels, displacements, templates = pieces
     templates[2] = make_spike_template(10.0, 3, width=8.0)
-    joined, _ = join_pieces(labels, displacements, templates, RATE)
+    joined, _ = merge_fragments(labels, displacements, templates, RATE)
     assert joined.max() == 2
 
 
 def test_nothing_to_join():
     labels = np.full(3, -1)
-    joined, shifts = join_pieces(labels, np.zeros(3), np.zeros((0, 90, 4)), RATE)
+    joined, shifts = merge_fragments(labels, np.zeros(3), np.zeros((0, 90, 4)), RATE)
     assert joined.tolist() == [-1] * 3
     assert shifts.tolist() == [0] * 3
 

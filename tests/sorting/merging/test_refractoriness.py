@@ -1,6 +1,6 @@
 import numpy as np
 
-from huidurep_hf.sorting.merging.clusters import join_clusters
+from huidurep_hf.sorting.merging.clusters import merge_over_split
 from huidurep_hf.sorting.merging.refractoriness import fire_as_one, fire_independently
 from huidurep_hf.sorting.templates.spike_waveforms import SpikeWaveforms
 
@@ -52,7 +52,7 @@ def test_alike_neurons_stay_apart_where_both_fire_at_once(make_spike_template, m
     def number_of_units(trains):
         traces = make_white_traces(templates, trains, 600_000)
         waveforms = SpikeWaveforms.cut(traces.prepared, traces.peaks)
-        found, _ = join_clusters(traces.units, traces.samples, waveforms, RATE, min_valley=0.3, min_cluster_size=10)
+        found, _ = merge_over_split(traces.units, traces.samples, waveforms, RATE, min_valley=0.3, min_cluster_size=10)
         return found.max() + 1
 
     first, second = (times[(times > 200) & (times < 590_000)] for times in (train(40.0, 20.0, 5), train(40.0, 20.0, 6)))

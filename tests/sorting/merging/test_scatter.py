@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from huidurep_hf.sorting.merging.clusters import join_clusters
+from huidurep_hf.sorting.merging.clusters import merge_over_split
 from huidurep_hf.sorting.merging.scatter import unexplained_share
 from huidurep_hf.sorting.merging.valley import valley_depth_on_line
 from huidurep_hf.sorting.templates.spike_waveforms import SpikeWaveforms
@@ -101,7 +101,7 @@ def test_faint_neurons_stay_two_and_the_dial_joins_them(seed):
     neighbors = np.tile(np.arange(NUM_CHANNELS), (NUM_CHANNELS, 1))
     cut = SpikeWaveforms(waveforms, np.zeros(len(units), dtype="int64"), neighbors, 15, NUM_SAMPLES, margin)
     times = np.sort(rng.permutation(1_000_000)[: len(units)])
-    apart, _ = join_clusters(units, times, cut, RATE, min_valley=0.3, min_cluster_size=10)
+    apart, _ = merge_over_split(units, times, cut, RATE, min_valley=0.3, min_cluster_size=10)
     assert (apart == units).mean() > 0.85
-    joined, _ = join_clusters(units, times, cut, RATE, min_valley=1.0, min_cluster_size=10)
+    joined, _ = merge_over_split(units, times, cut, RATE, min_valley=1.0, min_cluster_size=10)
     assert joined.max() == 0

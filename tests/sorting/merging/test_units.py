@@ -1,10 +1,12 @@
 import numpy as np
 import pytest
 
-from huidurep_hf.sorting.matching.engine import match_templates
+from huidurep_hf.sorting.learning import align
+from huidurep_hf.sorting.matching.engine import Matcher
 from huidurep_hf.sorting.merging.drift_exclusivity import count_in_states
 from huidurep_hf.sorting.merging.drift_fragments import share_told
-from huidurep_hf.sorting.merging.units import join_matched, link_pairs
+from huidurep_hf.sorting.merging.units import link_pairs, merge_units
+from huidurep_hf.sorting.parameters import SortingParameters
 from huidurep_hf.sorting.templates.estimation import find_templates
 
 
@@ -14,9 +16,21 @@ def neighbours(make_moving_traces):
     return make_moving_traces((120.0, 132.0, 341.0), (9.0, 9.0, 9.0))
 
 
+def match(recorded, templates):
+    return Matcher(recorded, templates, SortingParameters()).match()
+
+
 def matched_with(labels, moving):
     templates = find_templates(labels, moving.samples, moving.events, moving.whitened)
-    return match_templates(moving.whitened.uncorrected, templates), templates
+    return match(moving.whitened.uncorrected, templates), templates
+
+
+def merged_units(matched, templates, recorded, min_valley=0.3):
+    """Unit of each template; none is shifted that is merged with none."""
+    units, shifts = merge_units(matched, templates, recorded, min_valley=min_valley)
+    assert sorted(set(units.tolist())) == list(range(len(set(units.tolist()))))
+    assert not shifts[np.bincount(units, minlength=len(units))[units] == 1].any()
+    return units.tolist()
 
 
 def test_a_neuron_in_two_parts_is_one_unit(moving):
@@ -26,44 +40,43 @@ def test_a_neuron_in_two_parts_is_one_unit(moving):
     # The parts are aligned on different samples of the spike.
     moved = moving.samples + np.where(labels == 3, 4, 0)
     templates = find_templates(labels, moved, moving.events, moving.whitened)
-    matched = match_templates(moving.whitened.uncorrected, templates)
-    joined = join_matched(matched, templates, moving.whitened.uncorrected, min_valley=0.3)
-    assert len(np.unique(matched["cluster_index"])) == 4
-    assert np.unique(joined["cluster_index"]).tolist() == [0, 1, 2]
-    assert len(joined) == len(matched)
-    assert (np.diff(joined["sample_index"]) >= 0).all()
-    assert (joined["channel_index"] == templates.channels[joined["cluster_index"]]).all()
-    found = joined["sample_index"][joined["cluster_index"] == 1]
+    recorded = moving.whitened.uncorrected
+    matched = match(recorded, templates)
+    units, shifts = merge_units(matched, templates, recorded, min_valley=0.3)
+    assert len(np.unique(matched["unit_index"])) == 4
+    assert units.tolist() == [0, 1, 2, 1]
+    assert shifts[[0, 1, 2]].tolist() == [0, 0, 0] and abs(shifts[3] + 4) <= 1
+    merged = align(matched, units, shifts, recorded)
+    assert len(merged) == len(matched)
+    assert (np.diff(merged["sample_index"]) >= 0).all()
+    found = merged["sample_index"][merged["unit_index"] == 1]
     gaps = np.array([found[np.abs(found - sample).argmin()] - sample for sample in moving.samples[moving.units == 1]])
     assert (np.abs(gaps) <= 2).mean() > 0.95
 
 
 def test_neighbours_stay_two(neighbours):
     matched, templates = matched_with(neighbours.units, neighbours)
-    joined = join_matched(matched, templates, neighbours.whitened.uncorrected, min_valley=0.3)
-    np.testing.assert_array_equal(joined, matched)
+    assert merged_units(matched, templates, neighbours.whitened.uncorrected) == [0, 1, 2]
 
 
-def test_the_dial_joins_neighbours(neighbours):
+def test_the_dial_merges_neighbours(neighbours):
     matched, templates = matched_with(neighbours.units, neighbours)
-    joined = join_matched(matched, templates, neighbours.whitened.uncorrected, min_valley=1.01)
-    assert np.unique(joined["cluster_index"]).tolist() == [0, 2]
+    assert merged_units(matched, templates, neighbours.whitened.uncorrected, min_valley=1.01) == [0, 0, 1]
 
 
 def where(matched, moving, is_there):
     """Matched spikes of the neurons' spikes that are there, and all of the third neuron."""
     gaps = np.abs(matched["sample_index"][:, None] - moving.samples[~is_there][None]).min(axis=1)
-    return matched[(matched["cluster_index"] == 2) | (gaps > 10)]
+    return matched[(matched["unit_index"] == 2) | (gaps > 10)]
 
 
-@pytest.mark.parametrize(("min_valley", "units"), [(0.3, [0, 2]), (0.05, [0, 1, 2])])
+@pytest.mark.parametrize(("min_valley", "units"), [(0.3, [0, 0, 1]), (0.05, [0, 1, 2])])
 def test_neighbours_that_replace_each_other_are_one(neighbours, min_valley, units):
     # One at some displacements, the other at others: a neuron that looks like two on its way past the contacts.
     is_up = neighbours.displacement_at(neighbours.samples) > 0
     matched, templates = matched_with(neighbours.units, neighbours)
     kept = where(matched, neighbours, is_up == (neighbours.units == 1))
-    joined = join_matched(kept, templates, neighbours.whitened.uncorrected, min_valley=min_valley)
-    assert np.unique(joined["cluster_index"]).tolist() == units
+    assert merged_units(kept, templates, neighbours.whitened.uncorrected, min_valley=min_valley) == units
 
 
 def test_a_neuron_that_is_active_at_times_is_no_part_of_another(neighbours):
@@ -71,25 +84,22 @@ def test_a_neuron_that_is_active_at_times_is_no_part_of_another(neighbours):
     is_active = (neighbours.samples > 20 * 30000) & (neighbours.samples < 30 * 30000)
     matched, templates = matched_with(neighbours.units, neighbours)
     kept = where(matched, neighbours, (neighbours.units != 1) | is_active)
-    counts = count_in_states(kept, kept["cluster_index"], 3, templates.states).sum(axis=2)
+    counts = count_in_states(kept, kept["unit_index"], 3, templates.states).sum(axis=2)
     assert share_told(counts[0], counts[1]) > 0.3
-    joined = join_matched(kept, templates, neighbours.whitened.uncorrected, min_valley=0.3)
-    np.testing.assert_array_equal(joined, kept)
+    assert merged_units(kept, templates, neighbours.whitened.uncorrected) == [0, 1, 2]
 
 
-def test_a_unit_without_spikes_is_joined_with_none(neighbours):
+def test_a_unit_without_spikes_is_merged_with_none(neighbours):
     matched, templates = matched_with(neighbours.units, neighbours)
-    kept = matched[matched["cluster_index"] != 1]
-    joined = join_matched(kept, templates, neighbours.whitened.uncorrected, min_valley=1.01)
-    np.testing.assert_array_equal(joined, kept)
+    kept = matched[matched["unit_index"] != 1]
+    assert merged_units(kept, templates, neighbours.whitened.uncorrected, min_valley=1.01) == [0, 1, 2]
 
 
-def test_two_that_fire_as_two_are_not_joined(make_moving_traces):
+def test_two_that_fire_as_two_are_not_merged(make_moving_traces):
     # At any time within each other's refractory period.
     independent = make_moving_traces((120.0, 132.0), (9.0, 9.0), num_spikes=700, delay=30)
     matched, templates = matched_with(independent.units, independent)
-    joined = join_matched(matched, templates, independent.whitened.uncorrected, min_valley=1.01)
-    np.testing.assert_array_equal(joined, matched)
+    assert merged_units(matched, templates, independent.whitened.uncorrected, min_valley=1.01) == [0, 1]
 
 
 def test_at_rest_the_times_tell(make_spike_template, make_white_traces):
@@ -103,10 +113,9 @@ def test_at_rest_the_times_tell(make_spike_template, make_white_traces):
     def number_of_units(trains, min_valley=0.3):
         traces = make_white_traces(alike, trains, 600_000)
         templates = traces.unit_templates()
-        matched = match_templates(traces.prepared, templates)
-        joined = join_matched(matched, templates, traces.prepared, min_valley=min_valley)
-        assert len(np.unique(matched["cluster_index"])) == 2
-        return len(np.unique(joined["cluster_index"]))
+        matched = match(traces.prepared, templates)
+        assert len(np.unique(matched["unit_index"])) == 2
+        return max(merged_units(matched, templates, traces.prepared, min_valley)) + 1
 
     whole, other = train(1_200, 400), train(600, 800)
     is_first = rng.random(len(whole)) < 0.5
@@ -119,9 +128,8 @@ def test_at_rest_the_times_tell(make_spike_template, make_white_traces):
 @pytest.mark.parametrize("num_units", [0, 1])
 def test_fewer_than_two_units_stay(two_neurons, num_units):
     templates = two_neurons.unit_templates(two_neurons.templates[:num_units])
-    matched = match_templates(two_neurons.prepared, templates)
-    joined = join_matched(matched, templates, two_neurons.prepared, min_valley=0.3)
-    np.testing.assert_array_equal(joined, matched)
+    matched = match(two_neurons.prepared, templates)
+    assert merged_units(matched, templates, two_neurons.prepared) == list(range(num_units))
 
 
 def test_groups_hold_only_units_of_which_each_two_are_one():

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 
 from huidurep_hf.recording.spikes.neighborhood import find_neighborhoods
-from huidurep_hf.sorting.rejection.collisions import find_collisions
+from huidurep_hf.sorting.parameters import SortingParameters
+from huidurep_hf.sorting.rejection.collisions import find_collisions, reject_collisions
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +30,15 @@ def found(labels, traces):
             [recording[sample - 30 : sample + 60] for sample in traces.samples[labels == unit]], axis=0
         )
     neighborhoods = find_neighborhoods(traces.prepared.positions, traces.prepared.shanks, 4)
-    return find_collisions(labels, traces.samples, traces.peaks, templates, neighborhoods, traces.prepared).tolist()
+    spikes = traces.peaks.with_columns(cluster=labels, aligned_sample=traces.samples)
+    is_collision = find_collisions(spikes, templates, neighborhoods, traces.prepared, SortingParameters()).tolist()
+    if not is_collision:
+        return is_collision
+    # What finds the templates itself dissolves the same.
+    rejected = reject_collisions(spikes, traces.prepared, SortingParameters())
+    rank = np.append(np.where(is_collision, -1, np.cumsum(~np.array(is_collision)) - 1), -1)
+    np.testing.assert_array_equal(rejected["cluster"], rank[labels])
+    return is_collision
 
 
 def follows(traces, unit):

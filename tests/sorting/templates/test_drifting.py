@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from spikeinterface.core import NumpyRecording
 
-from huidurep_hf.sorting.matching.engine import match_templates
-from huidurep_hf.sorting.matching.probabilities import spike_probabilities
+from huidurep_hf.sorting.matching.engine import Matcher
+from huidurep_hf.sorting.parameters import SortingParameters
 from huidurep_hf.sorting.templates.drifting import Field
 from huidurep_hf.sorting.templates.estimation import find_templates
 
@@ -21,7 +21,7 @@ def test_templates_move_with_the_tissue(moving, templates):
     for unit, rest in enumerate(moving.rests_um):
         for state, displacement in enumerate(templates.states.displacements_at(rest)):
             truth = moving.template(unit, displacement)
-            error = np.square(templates.waveforms[state, unit] - truth).sum() / np.square(truth).sum()
+            error = np.square(templates.waveforms_of(state)[unit] - truth).sum() / np.square(truth).sum()
             assert error < 0.05, (unit, state, error)
 
 
@@ -35,34 +35,35 @@ def test_units_stay_on_their_shank(moving, templates):
         uncorrected,
         recording=NumpyRecording([traces], sampling_frequency=uncorrected.recording.get_sampling_frequency()),
         positions=np.repeat(uncorrected.positions, 2, axis=0),
-        groups=np.tile([0, 1], num_channels),
+        shanks=np.tile([0, 1], num_channels),
         noise_levels=np.ones(2 * num_channels, dtype="float32"),
+        sample_sd=np.ones(2 * num_channels, dtype="float32"),
     )
     whitened = dataclasses.replace(on_shanks, motion=moving.whitened.motion, uncorrected=on_shanks)
-    events = moving.events.copy()
-    events["channel_index"] = 2 * events["channel_index"] + 1
+    events = moving.events.with_columns(channel_index=2 * moving.events["channel_index"] + 1)
     found = find_templates(moving.units, moving.samples, events, whitened)
-    assert not found.waveforms[..., 0::2].any()
-    np.testing.assert_allclose(found.waveforms[..., 1::2], templates.waveforms, atol=1e-4)
+    assert len(found.states) == len(templates.states)
+    for state in range(len(templates.states)):
+        assert not found.waveforms_of(state)[..., 0::2].any()
+        np.testing.assert_allclose(found.waveforms_of(state)[..., 1::2], templates.waveforms_of(state), atol=1e-4)
 
 
 def test_spikes_are_found_wherever_the_tissue_is(moving, templates):
-    matched = match_templates(moving.whitened.uncorrected, templates)
+    matched = Matcher(moving.whitened.uncorrected, templates, SortingParameters()).match()
     assert (np.diff(matched["sample_index"]) >= 0).all()
     assert len(matched) < 1.03 * len(moving.samples)
     for unit in range(3):
-        found = matched["sample_index"][matched["cluster_index"] == unit]
+        found = matched["sample_index"][matched["unit_index"] == unit]
         true = moving.samples[moving.units == unit]
         assert np.mean([np.abs(found - sample).min() <= 6 for sample in true]) > 0.97
     assert set(matched["channel_index"]) == set(templates.channels)
 
 
 def test_spikes_are_looked_at_where_they_were_recorded(moving, templates):
-    placed = templates.in_place(moving.events, moving.units)
+    placed = templates.channels_in_place[templates.states_of(moving.events), moving.units]
     nearest = np.round((moving.rests_um[moving.units] + moving.displacement_at(moving.samples)) / 20.0)
-    assert (np.abs(placed["channel_index"] - nearest) <= 1).all()
-    assert (placed["channel_index"] == nearest).mean() > 0.8
-    assert (placed["sample_index"] == moving.events["sample_index"]).all()
+    assert (np.abs(placed - nearest) <= 1).all()
+    assert (placed == nearest).mean() > 0.8
 
 
 def test_probabilities_are_those_of_the_templates_that_moved(moving):
@@ -70,7 +71,9 @@ def test_probabilities_are_those_of_the_templates_that_moved(moving):
     is_wrong = np.random.default_rng(0).random(len(given)) < 0.05
     # Of the neuron 79 µm further on.
     given[is_wrong & (given == 1)] = 2
-    probabilities = spike_probabilities(given, moving.samples, moving.events, moving.whitened)
+    templates = find_templates(given, moving.samples, moving.events, moving.whitened)
+    spikes = moving.events.with_columns(unit_index=given)
+    probabilities = Matcher(moving.whitened.uncorrected, templates, SortingParameters()).judge_known(spikes)
     assert (probabilities[given == moving.units] > 0.9).mean() > 0.95
     assert (probabilities[given != moving.units] < 0.1).mean() > 0.95
 

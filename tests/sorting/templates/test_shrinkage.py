@@ -84,7 +84,7 @@ def test_templates_found_of_few_spikes_are_nearer_to_the_neurons_than_averages(m
     trains = [np.arange(200 + 150 * unit, 36_000, 1000) for unit in range(len(units))]
     traces = make_white_traces(spikes.astype("float32"), trains, 37_000)
     arguments = traces.units, traces.samples, traces.peaks, traces.prepared
-    averages, found = average_templates(*arguments), find_templates(*arguments).waveforms[0]
+    averages, found = average_templates(*arguments), find_templates(*arguments).waveforms_of(0)
     is_seen = found.any(axis=1)
     assert is_seen.sum(axis=1).min() >= 3
     off = [(np.square(each - spikes).sum(axis=1) * is_seen).sum(axis=1) for each in (found, averages)]

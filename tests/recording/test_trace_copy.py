@@ -1,0 +1,100 @@
+import logging
+from collections import namedtuple
+
+import numpy as np
+import pytest
+
+from huidurep_hf.recording import trace_copy
+from huidurep_hf.recording.blocks import Block, split_into_blocks
+from huidurep_hf.recording.scan import prepare
+from huidurep_hf.recording.trace_copy import DiskCopy, MemoryCopy, copy_blocks, make_copy
+from huidurep_hf.workers import Workers
+
+
+@pytest.fixture
+def recording(make_recording):
+    rng = np.random.default_rng(0)
+    traces = [rng.normal(size=(n, 4)).astype("float32") * [1, 10, 100, 1000] for n in (40_000, 25_000)]
+    recording = make_recording(traces=[each.astype("float32") for each in traces])
+    recording.set_property("group", np.array([0, 0, 1, 1]))
+    recording.set_property("colour", np.array(["red", "green", "blue", "grey"]))
+    recording.annotate(session="yesterday")
+    recording.set_times(5.0 + np.arange(25_000) / 30_000, segment_index=1)
+    return recording
+
+
+LEVELS = np.array([1, 10, 100, 1000], dtype="float32")
+
+
+def fill(copy, recording):
+    for block in split_into_blocks(recording):
+        copy.write(block, recording.get_traces(block.segment, block.start, block.stop))
+    return copy.recording()
+
+
+@pytest.mark.parametrize("kind", ["memory", "disk"])
+def test_a_copy_is_the_recording(recording, tmp_path, kind):
+    copied = fill(MemoryCopy(recording) if kind == "memory" else DiskCopy(recording, LEVELS, tmp_path), recording)
+    assert copied.get_dtype() == np.float32
+    assert list(copied.channel_ids) == list(recording.channel_ids)
+    np.testing.assert_array_equal(copied.get_channel_locations(), recording.get_channel_locations())
+    assert copied.get_channel_groups().tolist() == [0, 0, 1, 1]
+    assert copied.get_property("colour").tolist() == ["red", "green", "blue", "grey"]
+    assert copied.get_annotation("session") == "yesterday"
+    for segment in range(2):
+        np.testing.assert_allclose(copied.get_times(segment), recording.get_times(segment), rtol=0, atol=1e-9)
+        found, given = (each.get_traces(segment_index=segment) for each in (copied, recording))
+        assert found.dtype == np.float32
+        if kind == "memory":
+            np.testing.assert_array_equal(found, given)
+        else:
+            # Half precision of SDs: 11 bits.
+            np.testing.assert_allclose(found / LEVELS, given / LEVELS, rtol=2**-11, atol=1e-6)
+    part = copied.get_traces(segment_index=1, start_frame=700, end_frame=900, channel_ids=copied.channel_ids[[3, 1]])
+    np.testing.assert_array_equal(part, copied.get_traces(segment_index=1)[700:900][:, [3, 1]])
+
+
+def test_large_spikes_and_channels_of_no_noise_survive(make_recording, tmp_path):
+    traces = np.zeros((3000, 4), dtype="float32")
+    traces[1000, :3] = [-100.03, 1500.0, 20_000.0]
+    recording = make_recording(traces=[traces])
+    copied = fill(DiskCopy(recording, np.array([1.0, 1.0, 1.0, 0.0]), tmp_path), recording).get_traces()
+    assert np.isfinite(copied).all()
+    np.testing.assert_allclose(copied, traces, rtol=2**-11)
+
+
+def test_where_traces_go(recording, tmp_path, monkeypatch, caplog):
+    assert isinstance(make_copy(recording, LEVELS, None), MemoryCopy)
+    assert isinstance(make_copy(recording, LEVELS, tmp_path), MemoryCopy)
+    monkeypatch.setattr(trace_copy, "MAX_BYTES_IN_MEMORY", 0)
+    assert make_copy(recording, LEVELS, None) is None
+    assert isinstance(make_copy(recording, LEVELS, tmp_path), DiskCopy)
+    assert sum(path.stat().st_size for path in tmp_path.iterdir()) == 2 * 4 * 65_000
+    usage = namedtuple("usage", "free")
+    monkeypatch.setattr(trace_copy.shutil, "disk_usage", lambda folder: usage(free=600_000))
+    with caplog.at_level(logging.WARNING, logger="huidurep_hf"):
+        assert make_copy(recording, LEVELS, tmp_path) is None
+    assert "are filtered anew in each pass" in caplog.text
+
+
+@pytest.mark.parametrize("max_bytes", [2**29, 0])
+def test_blocks_are_copied_with_their_margins(recording, tmp_path, monkeypatch, max_bytes):
+    prepared = prepare(recording)
+    monkeypatch.setattr(trace_copy, "MAX_BYTES_IN_MEMORY", max_bytes)
+    # The first two share a margin.
+    blocks = [Block(0, 0, 9_000), Block(0, 11_000, 20_000), Block(0, 30_000, 33_000), Block(1, 5_000, 10_000)]
+    copied = copy_blocks(prepared, blocks, tmp_path, Workers(2))
+    is_copied = [np.zeros(num_samples, dtype=bool) for num_samples in (40_000, 25_000)]
+    for block in blocks:
+        is_copied[block.segment][max(block.start - 1500, 0) : block.stop + 1500] = True
+    for segment, inside in enumerate(is_copied):
+        found, given = (each.recording.get_traces(segment_index=segment) for each in (copied, prepared))
+        assert not found[~inside].any()
+        np.testing.assert_allclose(found[inside], given[inside], rtol=0 if max_bytes else 2**-11, atol=1e-3)
+        np.testing.assert_array_equal(copied.recording.get_times(segment), prepared.recording.get_times(segment))
+
+
+def test_without_room_blocks_are_not_copied(recording, monkeypatch):
+    prepared = prepare(recording)
+    monkeypatch.setattr(trace_copy, "MAX_BYTES_IN_MEMORY", 0)
+    assert copy_blocks(prepared, [Block(0, 0, 10_000)], None, Workers(2)) is prepared
