@@ -21,6 +21,7 @@ MAX_BYTES_IN_MEMORY = 2**29
 MAX_SHARE_OF_DISK = 0.8
 # Of a block that is copied alone, so much on both sides: waveforms and filters reach less far.
 MARGIN_S = 0.05
+MAX_FLOAT16 = float(np.finfo("float16").max)
 
 
 class MemoryCopy:
@@ -71,7 +72,9 @@ class DiskCopy:
 
     def write(self, block: Block, traces: np.ndarray) -> None:
         """Put `(num_samples, num_channels)` traces of a block in their place."""
-        self.traces[block.segment][block.start : block.stop] = traces / self.gains
+        # Beyond the range of float16 a value would become infinite.
+        scaled = np.clip(traces / self.gains, -MAX_FLOAT16, MAX_FLOAT16)
+        self.traces[block.segment][block.start : block.stop] = scaled
 
     def recording(self):
         """The traces as a lazy float32 SpikeInterface recording with the channels, probe and times of the original."""
