@@ -43,6 +43,7 @@ def test_a_folder_in_use_is_refused_before_the_work(generated, tiny_checkpoint, 
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 
+@pytest.mark.slow
 def test_the_script_adapts_a_saved_recording(generated, tiny_checkpoint, tmp_path):
     recording, sorting = generated
     recording.save(folder=tmp_path / "recording", progress_bar=False, verbose=False)
@@ -62,6 +63,7 @@ def test_the_script_adapts_a_saved_recording(generated, tiny_checkpoint, tmp_pat
     assert again.returncode == 1 and "adapt.py: " in again.stderr and "is not empty" in again.stderr
 
 
+@pytest.mark.slow
 def test_units_lie_tighter_after(tmp_path):
     truth = example_recording("tetrode", duration_s=20.0, seed=3)
     spikes = true_spikes(truth.recording, truth.sorting, truth.unit_snr, max_spikes_per_unit=100)

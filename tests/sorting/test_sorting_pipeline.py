@@ -58,6 +58,7 @@ def test_by_name_of_a_folder_on_a_device_in_a_precision(tiny_checkpoint, tetrode
     assert len(sort(tetrode[0]).unit_ids) > 0
 
 
+@pytest.mark.slow
 def test_a_dict_of_traces_and_a_path(sort, arrays, tetrode, tetrode_result, tmp_path):
     assert spikes_of(sort(arrays)) == spikes_of(tetrode_result.sorting)
     tetrode[0].save(folder=tmp_path / "recording", progress_bar=False)

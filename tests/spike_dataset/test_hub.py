@@ -48,6 +48,7 @@ def run(hub, home, code):
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_pushed_and_read_back(tmp_path, labelled_spikes):
     folder = write_spikes(labelled_spikes, tmp_path / "spikes")
     with HubServer() as hub:
@@ -66,6 +67,7 @@ def test_pushed_and_read_back(tmp_path, labelled_spikes):
         assert told["sum"] == pytest.approx(float(np.sum(rows, dtype="float64")), abs=0.1)
 
 
+@pytest.mark.slow
 def test_a_smaller_dataset_replaces_a_larger_one(tmp_path, labelled_spikes):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("huidurep_hf.spike_dataset.writing.ROWS_PER_SHARD", 200)
@@ -78,6 +80,7 @@ def test_a_smaller_dataset_replaces_a_larger_one(tmp_path, labelled_spikes):
         assert shards == ["data/train-00000-of-00001.parquet"]
 
 
+@pytest.mark.slow
 def test_a_hub_that_refuses_is_one_line(tmp_path, generated):
     generated[0].save(folder=tmp_path / "recording", progress_bar=False, verbose=False)
     script, folder = Path(__file__).parents[2] / "scripts" / "spikes_from_recording.py", str(tmp_path / "spikes")

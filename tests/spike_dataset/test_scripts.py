@@ -33,6 +33,7 @@ def run(script, *options):
     return subprocess.run([sys.executable, SCRIPTS / script, *options], capture_output=True, text=True)
 
 
+@pytest.mark.slow
 def test_spikes_with_and_without_a_sorting(saved, tmp_path):
     of_other_tests = temporary_folders()
     options = ["--recording", saved / "recording", "--quiet"]
@@ -49,6 +50,7 @@ def test_spikes_with_and_without_a_sorting(saved, tmp_path):
     assert temporary_folders() == of_other_tests
 
 
+@pytest.mark.slow
 def test_raw_file_and_the_result_of_a_sort(generated, saved, tmp_path):
     recording, _ = generated
     traces = recording.get_traces()
@@ -77,6 +79,7 @@ def test_a_recording_without_spikes_makes_no_dataset(saved, tmp_path):
     assert not (tmp_path / "none").exists()
 
 
+@pytest.mark.slow
 def test_noise(saved, tmp_path):
     options = ["--recording", saved / "recording", "--output", tmp_path / "noise.npz", "--num-snippets", "50"]
     done = run("noise_from_recording.py", *options)
