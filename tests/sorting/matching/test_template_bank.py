@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter1d
 
 from huidurep_hf.sorting.matching.template_bank import GROUP_SIZE, build_bank, delayed
 from huidurep_hf.sorting.parameters import MatchingSettings
@@ -16,7 +17,8 @@ def templates(make_spike_template):
     for channel in np.linspace(2, 37, GROUP_SIZE + 7):
         waveform = make_spike_template(rng.uniform(5, 15), channel, 40, width=rng.uniform(3, 6))
         waveform[:, np.abs(np.arange(40) - channel) > 3] = 0
-        waveforms.append(waveform + 0.1 * rng.normal(size=waveform.shape) * (waveform != 0))
+        details = gaussian_filter1d(rng.normal(size=waveform.shape), 1.5, axis=0)
+        waveforms.append(waveform + 0.2 * details * (waveform != 0))
     return np.stack(waveforms).astype("float32")
 
 
@@ -63,14 +65,14 @@ def test_overlaps_are_products_with_a_delayed_template_at_each_lag(templates):
         shares = (some.any(axis=1) & some[template].any(axis=0)).any(axis=1)
         assert near.tolist() == np.flatnonzero(shares).tolist()
         for shift, delay in enumerate(delays):
-            moved = delayed(some[template], delay)
+            # With what a delay moves beyond the ends.
+            moved = delayed(np.pad(some[template], ((90, 90), (0, 0))), delay)
             for place, other in enumerate(near):
                 found = bank.overlaps[template, shift, bank.slot[template, place]]
                 expected = np.zeros(2 * num_samples - 1)
                 for lag in range(-num_samples + 1, num_samples):
                     # The other begins `lag` samples after this one.
-                    first, last = max(0, lag), min(num_samples, num_samples + lag)
-                    expected[lag + num_samples - 1] = (moved[first:last] * some[other][first - lag : last - lag]).sum()
+                    expected[lag + num_samples - 1] = (moved[90 + lag : 180 + lag] * some[other]).sum()
                 np.testing.assert_allclose(found, expected, atol=0.02)
 
 

@@ -34,3 +34,16 @@ def test_spikes_go_to_their_template_at_their_time(two_neurons, waveforms):
 def test_without_templates_there_is_no_label(two_neurons, waveforms):
     fit = fit_templates(waveforms, two_neurons.templates[:0, INNER], np.ones(len(two_neurons.units), int), RATE)
     assert set(fit.labels) == {-1} and set(fit.shifts) == {1} and not fit.gains.any()
+
+
+def test_known_fits_are_taken_where_nothing_has_changed(two_neurons, waveforms):
+    templates, no_shift = two_neurons.templates[:, INNER], np.zeros(len(two_neurons.units), dtype="int64")
+    known = {}
+    first = fit_templates(waveforms, templates, no_shift, RATE, known=known)
+    moved = np.stack([templates[0], np.roll(templates[1], 2, axis=0)])
+    for given, shifts in ((templates, no_shift), (moved, no_shift), (moved, no_shift + 2), (templates[:1], no_shift)):
+        found, anew = (fit_templates(waveforms, given, shifts, RATE, known=each) for each in (known, None))
+        for name in ("labels", "shifts", "gains"):
+            np.testing.assert_array_equal(getattr(found, name), getattr(anew, name))
+    again = fit_templates(waveforms, templates, no_shift, RATE, known=known)
+    np.testing.assert_array_equal(again.gains, first.gains)
