@@ -2,14 +2,16 @@
 
 import os
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
 Item, Result = TypeVar("Item"), TypeVar("Result")
+Arrays = dict[str, np.ndarray]
 
 # Results that wait for an earlier one to be taken, per worker: enough to keep all busy, few enough to bound memory.
 QUEUED_PER_WORKER = 2
@@ -34,6 +36,11 @@ class Workers:
         if self.num_workers < 1:
             raise ValueError(f"Got num_workers={num_workers}; at least 1 is needed.")
 
+    @property
+    def is_remote(self) -> bool:
+        """Whether other processes share the passes: they see the same files, and not the same memory."""
+        return False
+
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Yield `function(item)` for each item, in their order; an exception of a worker is raised here.
 
@@ -43,7 +50,7 @@ class Workers:
         """
         with (
             threadpool_limits(1, user_api="blas"),
-            ThreadPoolExecutor(self.num_workers, thread_name_prefix="huidurep", initializer=_use_one_thread) as pool,
+            ThreadPoolExecutor(self.num_workers, thread_name_prefix="huidurep", initializer=use_one_thread) as pool,
         ):
             waiting = deque()
             try:
@@ -57,6 +64,14 @@ class Workers:
                 for future in waiting:
                     future.cancel()
 
+    def run(self, name: str, function: Callable[[Item], Arrays], items: Sequence[Item]) -> Iterator[Arrays]:
+        """Go through a pass: as [`map`], and it may be kept ([`~huidurep_hf.resumable.ResumableWorkers`])."""
+        return self.map(function, items)
+
+    def once(self, name: str, function: Callable[[], Arrays]) -> Arrays:
+        """Do something that may be kept."""
+        return function()
+
 
 def num_available_cores() -> int:
     """Cores that this process may use."""
@@ -65,6 +80,7 @@ def num_available_cores() -> int:
     return os.cpu_count() or 1
 
 
-def _use_one_thread():
+def use_one_thread() -> None:
+    """Let torch use one thread in this thread."""
     # Of this thread alone: others keep theirs.
     torch.set_num_threads(1)

@@ -86,6 +86,9 @@ def _add_output(parser):
     parser.add_argument("--device", help="cpu, cuda, ... (default: a GPU where there is one)")
     parser.add_argument("--num-workers", type=int, metavar="N", help="threads that share the work (default: all cores)")
     parser.add_argument(
+        "--dask-scheduler", metavar="ADDRESS", help="scheduler of a Dask cluster whose processes share the work"
+    )
+    parser.add_argument(
         "--scratch-folder",
         type=Path,
         metavar="FOLDER",
@@ -185,6 +188,7 @@ def _run_sorter(recording, parameters, options):
         progress=not options.quiet,
         num_workers=options.num_workers,
         scratch_folder=options.scratch_folder,
+        dask_scheduler=options.dask_scheduler,
     )
     return result, time.perf_counter() - start
 

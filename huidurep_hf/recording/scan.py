@@ -17,7 +17,7 @@ from .preprocessing.noise_sample import subtract_median
 from .preprocessing.preparation import PreparedRecording, PreprocessingPlan, plan_preprocessing
 from .settings import DetectionSettings, PreprocessingSettings
 from .spikes.detection import PeakDetector, no_peaks, sorted_peaks
-from .trace_copy import make_copy
+from .trace_copy import MemoryCopy, make_copy
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -55,7 +55,9 @@ def scan(
     prepared = plan.prepared
     if prepared.recording is None:
         return prepared, no_peaks()
-    copy = make_copy(prepared.recording, prepared.noise_levels, scratch_folder)
+    copy = make_copy(prepared.recording, prepared.noise_levels, scratch_folder, "prepared", workers.is_remote)
+    # A copy in memory is lost with the process, and soon made again.
+    share = workers.map if isinstance(copy, MemoryCopy) else partial(workers.run, "scan")
     detector = None if detection is None else PeakDetector(prepared, detection)
     looks_for_artifacts = preprocessing.artifact_threshold > 0
     if copy is None and detector is None and not looks_for_artifacts:
@@ -63,12 +65,10 @@ def scan(
     blocks = split_into_blocks(prepared.recording)
     job = partial(_scan_block, plan=plan, copy=copy, detector=detector, threshold=preprocessing.artifact_threshold)
     peaks, samples = [no_peaks()], [[] for _ in range(prepared.recording.get_num_segments())]
-    found = zip(blocks, workers.map(job, blocks))
-    for block, (own_peaks, artifact_samples) in tqdm(
-        found, total=len(blocks), desc="scan", unit="s", disable=not progress
-    ):
-        peaks.append(own_peaks)
-        samples[block.segment].append(artifact_samples)
+    found = zip(blocks, share(job, blocks))
+    for block, arrays in tqdm(found, total=len(blocks), desc="scan", unit="s", disable=not progress):
+        peaks.append(arrays["peaks"])
+        samples[block.segment].append(arrays["artifact_samples"])
     if copy is not None:
         prepared = dataclasses.replace(prepared, recording=copy.recording())
     periods, step = periods_to_blank(prepared.recording, samples, preprocessing)
@@ -90,7 +90,7 @@ def prepare(
 
 def _scan_block(
     block: Block, *, plan: PreprocessingPlan, copy, detector: PeakDetector | None, threshold: float
-) -> tuple[np.ndarray, np.ndarray]:
+) -> dict[str, np.ndarray]:
     """Copy one block; its peaks, and the samples of its artifacts."""
     margin = 0 if detector is None else detector.margin
     traces, start = read_with_margin(plan.filtered, block, margin)
@@ -102,7 +102,7 @@ def _scan_block(
     if copy is not None:
         copy.write(block, traces[own])
     peaks = no_peaks() if detector is None else detector.detect(traces, block, start)
-    return peaks, artifact_samples
+    return {"peaks": peaks, "artifact_samples": artifact_samples}
 
 
 def _blanked(prepared, peaks, periods, step):

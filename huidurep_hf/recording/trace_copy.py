@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import logging
 import shutil
-import uuid
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -58,17 +58,28 @@ class DiskCopy:
     Spikes of 100 SDs are rounded by 0.03 SD, noise by 0.0005.
     """
 
-    def __init__(self, recording, noise_levels: np.ndarray, folder: Path):
+    def __init__(self, recording, noise_levels: np.ndarray, folder: Path, name: str):
         self.original = recording
         self.gains = np.maximum(noise_levels, 1e-12).astype("float32")
-        self.paths = [
-            folder / f"{uuid.uuid4().hex}_{segment}.float16" for segment in range(recording.get_num_segments())
-        ]
-        num_channels = recording.get_num_channels()
-        self.traces = [
-            np.memmap(path, "float16", "w+", shape=(recording.get_num_samples(segment), num_channels))
-            for segment, path in enumerate(self.paths)
-        ]
+        num_segments, num_channels = recording.get_num_segments(), recording.get_num_channels()
+        self.paths = [folder / f"{name}_{segment}.float16" for segment in range(num_segments)]
+        self.shapes = [(recording.get_num_samples(segment), num_channels) for segment in range(num_segments)]
+        for path, shape in zip(self.paths, self.shapes):
+            # What a stopped run has written stays.
+            with open(path, "ab") as file:
+                file.truncate(2 * shape[0] * shape[1])
+        self.traces = self._map()
+
+    def _map(self):
+        return [np.memmap(path, "float16", "r+", shape=shape) for path, shape in zip(self.paths, self.shapes)]
+
+    def __getstate__(self):
+        # Another process opens the files itself.
+        return {name: value for name, value in vars(self).items() if name != "traces"}
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self.traces = self._map()
 
     def write(self, block: Block, traces: np.ndarray) -> None:
         """Put `(num_samples, num_channels)` traces of a block in their place."""
@@ -94,19 +105,23 @@ class DiskCopy:
         return scale(_with_metadata(rounded, self.original), gain=self.gains[None, :], dtype="float32")
 
 
-def make_copy(recording, noise_levels: np.ndarray, folder: Path | None) -> MemoryCopy | DiskCopy | None:
+def make_copy(
+    recording, noise_levels: np.ndarray, folder: Path | None, name: str, is_shared: bool = False
+) -> MemoryCopy | DiskCopy | None:
     """Choose where preprocessed traces are kept.
 
     Args:
         recording: SpikeInterface recording of the preprocessed traces.
         noise_levels: `(num_channels,)` SD of the noise, in the unit of the traces.
         folder: scratch folder on a disk; without one only what is small enough for memory is copied.
+        name: of the copy's files.
+        is_shared: other processes write to it and read from it, so that it cannot be in memory.
 
     Returns:
         Where to write; None where there is no room: the traces are then filtered again in each pass.
     """
     num_values = recording.get_num_channels() * recording.get_total_samples()
-    if 4 * num_values <= MAX_BYTES_IN_MEMORY:
+    if 4 * num_values <= MAX_BYTES_IN_MEMORY and not is_shared:
         return MemoryCopy(recording)
     if folder is None:
         return None
@@ -121,7 +136,7 @@ def make_copy(recording, noise_levels: np.ndarray, folder: Path | None) -> Memor
         )
         return None
     logger.info("prepare: preprocessed traces go to %s for the time of the run (%.1f GB)", folder, 2e-9 * num_values)
-    return DiskCopy(recording, noise_levels, folder)
+    return DiskCopy(recording, noise_levels, folder, name)
 
 
 def copy_blocks(prepared, blocks: list[Block], folder: Path | None, workers: Workers):
@@ -136,18 +151,20 @@ def copy_blocks(prepared, blocks: list[Block], folder: Path | None, workers: Wor
     Returns:
         The same recording, its traces there in the blocks and 0 elsewhere; or as given where there is no room.
     """
-    copy = make_copy(prepared.recording, prepared.noise_levels, folder)
+    copy = make_copy(prepared.recording, prepared.noise_levels, folder, "corrected", workers.is_remote)
     if copy is None:
         return prepared
     margin = round(MARGIN_S * prepared.recording.get_sampling_frequency())
 
-    def copy_block(block):
-        traces, start = read_with_margin(prepared.recording, block, margin)
-        copy.write(Block(block.segment, start, start + len(traces)), traces)
-
-    for _ in workers.map(copy_block, blocks):
+    job = partial(_copy_block, recording=prepared.recording, copy=copy, margin=margin)
+    for _ in workers.map(job, blocks):
         pass
     return dataclasses.replace(prepared, recording=copy.recording())
+
+
+def _copy_block(block: Block, *, recording, copy: MemoryCopy | DiskCopy, margin: int) -> None:
+    traces, start = read_with_margin(recording, block, margin)
+    copy.write(Block(block.segment, start, start + len(traces)), traces)
 
 
 def _with_metadata(copied, original):

@@ -57,7 +57,7 @@ def assign_spikes(
     matcher = Matcher(
         whitened.as_recorded, learned.templates, parameters, unit_of_template=apart, bursting=learned.bursting
     )
-    matched = without_isolated(matcher.match(workers=workers, progress=progress), rate)
+    matched = without_isolated(matcher.match(workers=workers, name="assign", progress=progress), rate)
     channels = learned.templates.channels_in_place[learned.templates.states_of(matched), matched["unit_index"]]
     matched = matched.with_columns(rest_channel_index=matched["channel_index"], channel_index=channels)
     matched = align(matched, units, learned.shift_of_template, prepared)

@@ -1,10 +1,13 @@
 """The HuiduRep model over the spikes of a recording."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from tqdm.auto import tqdm
 
 from ..embedding.peaks import embed_peaks
 from ..recording.preprocessing.preparation import PreparedRecording
+from ..recording.spikes.waveforms import batch_ranges
 from ..workers import Workers
 from .clustering.features import centers_of_mass
 from .spikes import Spikes
@@ -33,6 +36,7 @@ class SpikeEncoder:
         *,
         batch_size: int = 512,
         workers: Workers | None = None,
+        name: str = "embed",
         progress: bool = False,
     ) -> Spikes:
         """Denoise, embed and locate spikes in batches.
@@ -42,6 +46,7 @@ class SpikeEncoder:
             spikes: in order.
             batch_size: most spikes in one pass.
             workers: who share the batches.
+            name: of the pass.
             progress: show a progress bar.
 
         Returns:
@@ -50,19 +55,39 @@ class SpikeEncoder:
             denoised spike, which leans towards the contacts and so shows motion less well); and `size`
             `(num_spikes,)` float32, largest denoised peak-to-peak amplitude, in SDs of the noise.
         """
-        embeddings = np.zeros((len(spikes), self.embedding_size), dtype="float32")
-        locations = np.zeros((len(spikes), 2), dtype="float32")
-        sizes = np.zeros(len(spikes), dtype="float32")
-        batches = embed_peaks(
-            self.model, self.feature_extractor, prepared, spikes, batch_size=batch_size, workers=workers
-        )
-        with tqdm(total=len(spikes), desc="embed", unit="spike", disable=not progress) as bar:
-            for batch in batches:
-                places = batch.locations
-                if places is None:
-                    places = centers_of_mass(batch.peak_to_peak, batch.positions, batch.mask)
-                embeddings[batch.rows] = batch.embeddings
-                locations[batch.rows] = prepared.positions[spikes["channel_index"][batch.rows]] + places
-                sizes[batch.rows] = batch.peak_to_peak.max(axis=1)
-                bar.update(len(batch.embeddings))
-        return spikes.with_columns(embedding=embeddings, location_um=locations, size=sizes)
+        workers = workers or Workers()
+        spans = batch_ranges(prepared.recording, spikes, batch_size) if len(spikes) else []
+        job = _EmbedBatch(self.model, self.feature_extractor, prepared, spikes)
+        found = {
+            "embedding": np.zeros((len(spikes), self.embedding_size), dtype="float32"),
+            "location_um": np.zeros((len(spikes), 2), dtype="float32"),
+            "size": np.zeros(len(spikes), dtype="float32"),
+        }
+        with tqdm(total=len(spikes), desc=name, unit="spike", disable=not progress) as bar:
+            for (first, last), arrays in zip(spans, workers.run(name, job, spans)):
+                for column, values in arrays.items():
+                    found[column][first:last] = values
+                bar.update(last - first)
+        return spikes.with_columns(**found)
+
+
+@dataclass(frozen=True)
+class _EmbedBatch:
+    """What the model says of some consecutive spikes."""
+
+    model: object
+    feature_extractor: object
+    prepared: PreparedRecording
+    spikes: Spikes
+
+    def __call__(self, span: tuple[int, int]) -> dict[str, np.ndarray]:
+        own = self.spikes[slice(*span)]
+        (batch,) = embed_peaks(self.model, self.feature_extractor, self.prepared, own, batch_size=len(own))
+        places = batch.locations
+        if places is None:
+            places = centers_of_mass(batch.peak_to_peak, batch.positions, batch.mask)
+        return {
+            "embedding": batch.embeddings,
+            "location_um": (self.prepared.positions[own["channel_index"]] + places).astype("float32"),
+            "size": batch.peak_to_peak.max(axis=1),
+        }

@@ -33,6 +33,9 @@ from .templates.unit_templates import NUM_MATCHING_CHANNELS, UnitTemplates
 logger = logging.getLogger("huidurep_hf")
 
 MAX_ALIGNMENT_MS = 0.6
+# What learning adds to the table of spikes.
+CLUSTER_COLUMNS = ("cluster", "aligned_sample")
+_OWN_ARRAYS = ("unit_of_template", "shift_of_template", "bursting", "waveforms")
 
 
 @dataclass(frozen=True)
@@ -53,10 +56,24 @@ class LearnedUnits:
     bursting: np.ndarray
     waveforms: np.ndarray
 
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> LearnedUnits | None:
+        """Make units from [`to_arrays`]."""
+        if not arrays:
+            return None
+        return cls(UnitTemplates.from_arrays(arrays), **{name: arrays[name] for name in _OWN_ARRAYS})
+
     @property
     def num_units(self) -> int:
         """How many units there are."""
         return len(self.waveforms)
+
+
+def to_arrays(learned: LearnedUnits | None) -> dict[str, np.ndarray]:
+    """Arrays by name, from which `LearnedUnits.from_arrays` makes the same again; none for None."""
+    if learned is None:
+        return {}
+    return {**{name: getattr(learned, name) for name in _OWN_ARRAYS}, **learned.templates.to_arrays()}
 
 
 def learn_clusters(spikes: Spikes, whitened: WhitenedTraces, parameters: SortingParameters, workers: Workers) -> Spikes:
@@ -111,14 +128,14 @@ def learn_units(
     blocks = choose_trial_blocks(spikes, blocks, learning.max_trial_blocks, learning.min_trial_spikes)
     templates = find_templates(labels, samples, spikes, whitened, parameters.seed, workers)
     recorded, rate = whitened.as_recorded, whitened.recording.get_sampling_frequency()
-    matched = Matcher(recorded, templates, parameters).match(blocks, workers)
+    matched = Matcher(recorded, templates, parameters).match(blocks, workers, "try templates")
     if automatic:
         is_detected = _PeakPairing(spikes[in_blocks(spikes, blocks)], prepared)
         templates, matched = _reject(templates, matched, is_detected, blocks, prepared, recorded, parameters, workers)
         num_samples = sum(block.stop - block.start for block in blocks)
         bursting = find_bursting_units(matched, len(templates), num_samples, rate)
         if len(bursting):
-            matched = Matcher(recorded, templates, parameters, bursting=bursting).match(blocks, workers)
+            matched = Matcher(recorded, templates, parameters, bursting=bursting).match(blocks, workers, "try bursts")
             matched = without_isolated(matched, rate)
             logger.info("learn: %d weakened spikes of %d bursting units", matched["is_weakened"].sum(), len(bursting))
         merged, shifts = merge_units(matched, templates, recorded, min_valley=parameters.min_valley)
@@ -146,7 +163,7 @@ class _PeakPairing:
 
 def _reject(templates, matched, is_detected, blocks, prepared, recorded, parameters, workers):
     """Templates and spikes without those of noise and residual units; matched again, as these took spikes of others."""
-    for _ in range(parameters.rejection.max_matchings):
+    for attempt in range(parameters.rejection.max_matchings):
         is_noise = is_noise_unit(matched, templates, parameters)
         units, samples = matched["unit_index"], matched["sample_index"]
         averages = average_templates(units, samples, matched, prepared, parameters.seed, workers)
@@ -160,7 +177,7 @@ def _reject(templates, matched, is_detected, blocks, prepared, recorded, paramet
         logger.info("learn: %d of %d templates are noise", is_noise.sum(), len(templates))
         logger.info("learn: %d of %d templates are residuals of others", is_residual.sum(), len(templates))
         templates = templates.chosen(is_kept)
-        matched = Matcher(recorded, templates, parameters).match(blocks, workers)
+        matched = Matcher(recorded, templates, parameters).match(blocks, workers, f"try again {attempt + 1}")
     return templates, matched
 
 

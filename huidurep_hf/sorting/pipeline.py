@@ -21,7 +21,7 @@ from ..recording.trace_copy import copy_blocks
 from ..workers import Workers
 from .assignment import assign_spikes, keep_clusters
 from .encoder import SpikeEncoder
-from .learning import learn_clusters, learn_units
+from .learning import CLUSTER_COLUMNS, LearnedUnits, learn_clusters, learn_units, to_arrays
 from .learning_blocks import choose_learning_blocks, draw_over_time, in_blocks
 from .parameters import SortingParameters
 from .spikes import Spikes
@@ -92,12 +92,12 @@ def sort_recording(
         all_blocks = split_into_blocks(prepared.recording)
         blocks = choose_learning_blocks(peaks, prepared.noise_levels, all_blocks, parameters)
         learned_from = np.flatnonzero(in_blocks(peaks, blocks))
-        spikes = run.embed(prepared, peaks[learned_from])
+        spikes = run.embed("embed", prepared, peaks[learned_from])
     with run.timed("motion"):
         motion_spikes = spikes
         if len(spikes) < len(peaks) and can_follow_motion(prepared, parameters.motion_correction):
             # Of the whole recording, and not of some blocks.
-            motion_spikes = run.embed(prepared, draw_over_time(peaks, prepared, parameters))
+            motion_spikes = run.embed("embed for motion", prepared, draw_over_time(peaks, prepared, parameters))
         corrected = follow_motion(
             prepared,
             motion_spikes.to_peaks(),
@@ -114,7 +114,7 @@ def sort_recording(
             learned = copy_blocks(corrected, copied, scratch_folder, workers)
         with run.timed("embed"):
             found = Spikes.from_peaks(detect(learned, parameters.detection, blocks=copied, workers=workers))
-            spikes = run.embed(learned, found[in_blocks(found, blocks)])
+            spikes = run.embed("embed corrected", learned, found[in_blocks(found, blocks)])
         if is_matched:
             # Templates at rest are matched with the corrected traces, and these have other peaks.
             prepared, peaks = learned, found
@@ -123,10 +123,18 @@ def sort_recording(
         whitened = whiten(
             learned, parameters.whitening, seed=parameters.seed, workers=workers, noise_from=corrected.recording
         )
-        spikes = learn_clusters(spikes, whitened, parameters, workers)
+        clusters = workers.once(
+            "learn clusters", lambda: learn_clusters(spikes, whitened, parameters, workers).chosen(CLUSTER_COLUMNS)
+        )
+        spikes = spikes.with_columns(**clusters)
         logger.info("learn: %d clusters", spikes["cluster"].max(initial=-1) + 1)
     with run.timed("learn units"):
-        units = learn_units(spikes, blocks, learned, whitened, parameters, workers)
+        units = LearnedUnits.from_arrays(
+            workers.once(
+                "learn units",
+                lambda: to_arrays(learn_units(spikes, blocks, learned, whitened, parameters, workers)),
+            )
+        )
 
     with run.timed("assign"):
         if units is None:
@@ -150,12 +158,13 @@ class _Run:
     progress: bool
     seconds: dict[str, float]
 
-    def embed(self, prepared: PreparedRecording, spikes: Spikes) -> Spikes:
+    def embed(self, name: str, prepared: PreparedRecording, spikes: Spikes) -> Spikes:
         return self.encoder(
             prepared,
             spikes,
             batch_size=self.parameters.learning.batch_size,
             workers=self.workers,
+            name=name,
             progress=self.progress,
         )
 
@@ -178,7 +187,7 @@ class _Run:
         if 0 < len(missing) <= self.parameters.learning.max_embedded_events:
             own = events[missing]
             # In corrected traces a spike is at the channel where it would be without drift.
-            embedded = self.embed(corrected, own.with_columns(channel_index=own["rest_channel_index"]))
+            embedded = self.embed("embed events", corrected, own.with_columns(channel_index=own["rest_channel_index"]))
             embedding[missing], location[missing] = embedded["embedding"], embedded["location_um"]
         return events.with_columns(embedding=embedding, location_um=location)
 

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import logging
-import tempfile
 from pathlib import Path
 
 import torch
 
+from ..dask_cluster import DaskCluster
 from ..hub.checkpoints import resolve_checkpoint
 from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
 from ..model.modeling_huidurep import HuiduRepModel
-from ..workers import Workers
+from ..resumable import ResumableWorkers
 from .encoder import SpikeEncoder
-from .output.provenance import describe_run
+from .output.provenance import describe_run, describe_sort
 from .output.result import SortingResult, check_output_folder
 from .parameters import SortingParameters
 from .pipeline import sort_recording
+from .run_folder import run_folder
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -87,9 +88,13 @@ class SpikeSorter:
         progress: bool = False,
         num_workers: int | None = None,
         scratch_folder: str | Path | None = None,
+        dask_scheduler: str | None = None,
         **overrides,
     ) -> SortingResult:
         """Sort a recording.
+
+        A run with an output folder that is stopped, by a kill or an interruption, leaves a folder `.NAME.work` beside
+        it, and the same call goes on from there.
 
         Args:
             recording: SpikeInterface recording: 1 to 384 channels or more, any rate, segments and shanks.
@@ -101,6 +106,8 @@ class SpikeSorter:
                 for any number.
             scratch_folder: where preprocessed traces lie for the time of the run if they are too many for memory;
                 beside the output folder if left out, or where temporary files go.
+            dask_scheduler: address of the scheduler of a Dask cluster whose processes share the passes; they must see
+                recording and scratch folder at the same paths.
             overrides: parameters by name, in place of `parameters`.
 
         Returns:
@@ -115,18 +122,18 @@ class SpikeSorter:
         parameters = parameters or SortingParameters.from_dict(overrides)
         if output_folder is not None:
             check_output_folder(output_folder, overwrite)
-        if scratch_folder is None and output_folder is not None and Path(output_folder).parent.is_dir():
-            scratch_folder = Path(output_folder).parent
-        with tempfile.TemporaryDirectory(prefix=".huidurep-scratch-", dir=scratch_folder) as scratch:
+        cluster = None if dask_scheduler is None else DaskCluster(dask_scheduler)
+        description = describe_run(recording, self, parameters)
+        with run_folder(output_folder, scratch_folder, description) as (scratch, parts):
             found = sort_recording(
                 recording,
                 SpikeEncoder(self.model, self.feature_extractor),
                 parameters,
-                workers=Workers(num_workers),
-                scratch_folder=Path(scratch),
+                workers=ResumableWorkers(num_workers, parts, cluster),
+                scratch_folder=scratch,
                 progress=progress,
             )
-        provenance = describe_run(recording, found.prepared, self, parameters, found.seconds)
+        provenance = {**description, **describe_sort(found)}
         result = SortingResult.from_events(recording, found, provenance)
         if output_folder is not None:
             result.save(output_folder, overwrite=overwrite)

@@ -50,6 +50,15 @@ class Spikes:
         return cls(**{name: np.concatenate([table[name] for table in tables]) for name in tables[0].names})
 
     @property
+    def columns(self) -> dict[str, np.ndarray]:
+        """All columns by name."""
+        return dict(self._columns)
+
+    def chosen(self, names: Iterable[str]) -> dict[str, np.ndarray]:
+        """Some columns by name."""
+        return {name: self._columns[name] for name in names}
+
+    @property
     def names(self) -> list[str]:
         """Names of the columns."""
         return list(self._columns)

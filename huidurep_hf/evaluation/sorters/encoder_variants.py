@@ -41,10 +41,11 @@ class EncoderVariant:
         *,
         batch_size: int = 512,
         workers: Workers | None = None,
+        name: str = "embed",
         progress: bool = False,
     ) -> Spikes:
         """Embed, locate and size spikes; as [`~huidurep_hf.sorting.encoder.SpikeEncoder`] does."""
-        embedded = self.encoder(prepared, spikes, batch_size=batch_size, workers=workers, progress=progress)
+        embedded = self.encoder(prepared, spikes, batch_size=batch_size, workers=workers, name=name, progress=progress)
         if len(spikes) == 0:
             return embedded
         for replace in self.replacements:

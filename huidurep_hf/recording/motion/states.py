@@ -62,6 +62,30 @@ class MotionStates:
         depths = np.asarray(motion.spatial_bins_um, dtype="float64")
         return cls(displacements, depths, starts, state_of_span, num_samples)
 
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Arrays by name, from which [`from_arrays`] makes the same again."""
+        spans = [len(starts) for starts in self.starts]
+        return {
+            "displacements_um": self.displacements_um,
+            "depths_um": self.depths_um,
+            "spans_of_segment": np.array(spans, dtype="int64"),
+            "starts": np.concatenate(self.starts),
+            "state_of_span": np.concatenate(self.state_of_span),
+            "num_samples": np.array(self.num_samples, dtype="int64"),
+        }
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "MotionStates":
+        """Make states from [`to_arrays`]."""
+        ends = np.cumsum(arrays["spans_of_segment"])[:-1]
+        return cls(
+            arrays["displacements_um"],
+            arrays["depths_um"],
+            np.split(arrays["starts"], ends),
+            np.split(arrays["state_of_span"], ends),
+            arrays["num_samples"].tolist(),
+        )
+
     def __len__(self):
         return len(self.displacements_um)
 

@@ -66,9 +66,19 @@ class Matcher:
         self._lock = threading.Lock()
 
     def match(
-        self, blocks: list[Block] | None = None, workers: Workers | None = None, progress: bool = False
+        self,
+        blocks: list[Block] | None = None,
+        workers: Workers | None = None,
+        name: str = "match",
+        progress: bool = False,
     ) -> Spikes:
         """Find the spikes in some blocks, or in the whole recording.
+
+        Args:
+            blocks: where to look; everywhere if left out.
+            workers: who share them.
+            name: of the pass.
+            progress: show a progress bar.
 
         Returns:
             [`~huidurep_hf.sorting.spikes.Spikes`] in order, with `segment_index`, `sample_index`, `unit_index` (the
@@ -78,9 +88,20 @@ class Matcher:
         blocks = split_into_blocks(self.recorded.recording) if blocks is None else blocks
         spans = self.split_by_state(blocks)
         spans = sorted(spans, key=lambda span: span.state)
-        found = (workers or Workers()).map(self.match_span, spans)
-        found = tqdm(found, total=len(spans), desc="match", unit="s", disable=not progress)
-        return Spikes.concatenate([self._no_spikes(), *found]).in_order()
+        found = (workers or Workers()).run(name, self._columns_of_span, spans)
+        found = tqdm(found, total=len(spans), desc=name, unit="s", disable=not progress)
+        return Spikes.concatenate([self._no_spikes(), *(Spikes(**columns) for columns in found)]).in_order()
+
+    def _columns_of_span(self, span):
+        return self.match_span(span).columns
+
+    def __getstate__(self):
+        # Another process makes its own banks.
+        return {name: value for name, value in vars(self).items() if name not in ("_banks", "_lock")}
+
+    def __setstate__(self, state):
+        vars(self).update(state)
+        self._banks, self._lock = OrderedDict(), threading.Lock()
 
     def split_by_state(self, blocks: list[Block]) -> list[Span]:
         """Cut blocks where the tissue goes from one state into another."""

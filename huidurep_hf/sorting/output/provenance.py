@@ -1,23 +1,32 @@
 """What a run was made of, in plain JSON values."""
 
+from __future__ import annotations
+
+import hashlib
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
 
+import numpy as np
+
+if TYPE_CHECKING:
+    from ..parameters import SortingParameters
+    from ..pipeline import SortedSpikes
+
+NUM_HASHED_SAMPLES = 1000
 PACKAGES = ("huidurep-hf", "spikeinterface", "torch", "transformers", "numpy", "scikit-learn", "hdbscan")
 
 
-def describe_run(recording, prepared, sorter, parameters, seconds):
-    """Describe a run so that it can be repeated.
+def describe_run(recording, sorter, parameters: SortingParameters) -> dict:
+    """Describe a run before it begins, so that it can be repeated or gone on with.
 
     Args:
         recording: SpikeInterface recording, as given.
-        prepared: [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
         sorter: [`~huidurep_hf.sorting.sorter.SpikeSorter`].
         parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
-        seconds: stage -> wall time, s.
 
     Returns:
-        `dict` of versions, parameters, model, recording, preparation steps and times.
+        `dict` of time, versions, parameters, model and recording.
     """
     config = sorter.model.config
     return {
@@ -29,17 +38,29 @@ def describe_run(recording, prepared, sorter, parameters, seconds):
             "commit": getattr(config, "_commit_hash", None),
             "encoder_type": config.encoder_type,
             "num_parameters": sorter.model.num_parameters(),
+            "weights_sha256": _hash_weights(sorter.model),
             "device": str(sorter.model.device),
             "dtype": str(sorter.model.dtype).removeprefix("torch."),
         },
         "recording": describe_recording(recording),
+    }
+
+
+def describe_sort(found: SortedSpikes) -> dict:
+    """Describe what was done to the recording, and how long it took.
+
+    Args:
+        found: [`~huidurep_hf.sorting.pipeline.SortedSpikes`].
+    """
+    prepared = found.prepared
+    return {
         "preparation": {
             "steps": prepared.steps,
             "excluded_channels": prepared.excluded_channels,
             "unit": prepared.unit,
             "noise_levels": [round(float(level), 4) for level in prepared.noise_levels],
         },
-        "seconds": dict(seconds),
+        "seconds": dict(found.seconds),
     }
 
 
@@ -53,7 +74,27 @@ def describe_recording(recording):
         "num_samples": [int(recording.get_num_samples(i)) for i in range(num_segments)],
         "dtype": str(recording.get_dtype()),
         "channel_ids": [str(channel) for channel in recording.channel_ids],
+        "ends_sha256": _hash_ends(recording),
     }
+
+
+def _hash_ends(recording) -> str:
+    """Hash of the first and the last samples of each segment: two recordings of one size are told apart by them."""
+    digest = hashlib.sha256()
+    for segment in range(recording.get_num_segments()):
+        num_samples = recording.get_num_samples(segment)
+        for start in sorted({0, max(num_samples - NUM_HASHED_SAMPLES, 0)}):
+            stop = min(start + NUM_HASHED_SAMPLES, num_samples)
+            digest.update(np.ascontiguousarray(recording.get_traces(segment, start, stop)).tobytes())
+    return digest.hexdigest()
+
+
+def _hash_weights(model) -> str:
+    digest = hashlib.sha256()
+    for name, tensor in sorted(model.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _version(package):

@@ -8,12 +8,15 @@ import shutil
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-from ..pipeline import SortedSpikes
 from .unit_table import tabulate_units
+
+if TYPE_CHECKING:
+    from ..pipeline import SortedSpikes
 
 PROVENANCE_FILE = "provenance.json"
 

@@ -53,6 +53,23 @@ class UnitTemplates:
         local = np.take_along_axis(waveforms, order[:, :, None, :], axis=3).astype("float32")
         return cls(local, np.where(is_there, order, -1), waveforms.shape[3], num_before, channels, states)
 
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """Arrays by name, from which [`from_arrays`] makes the same again."""
+        own = ("local_waveforms", "local_channels", "num_channels", "num_before", "channels")
+        return {**{name: np.asarray(getattr(self, name)) for name in own}, **self.states.to_arrays()}
+
+    @classmethod
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> UnitTemplates:
+        """Make templates from [`to_arrays`]."""
+        return cls(
+            arrays["local_waveforms"],
+            arrays["local_channels"],
+            int(arrays["num_channels"]),
+            int(arrays["num_before"]),
+            arrays["channels"],
+            MotionStates.from_arrays(arrays),
+        )
+
     def __len__(self) -> int:
         return len(self.channels)
 

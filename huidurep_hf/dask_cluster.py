@@ -1,0 +1,78 @@
+"""Share work among the processes of a Dask cluster, on this machine or on many."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from .workers import Item, Result, use_one_thread
+
+if TYPE_CHECKING:
+    from distributed import Client
+
+# Tasks that wait for an earlier one to be taken, per thread of the cluster.
+QUEUED_PER_THREAD = 2
+# A task that is lost with its process, as often as that, is given up.
+NUM_RETRIES = 5
+
+
+class DaskCluster:
+    """The threads of a Dask cluster (https://distributed.dask.org).
+
+    A process that dies takes its tasks with it; the scheduler gives them to others. All processes must see the
+    recording, the model and the scratch folder at the same paths.
+
+    Args:
+        client: `distributed.Client`, or the address of a scheduler.
+
+    Raises:
+        ImportError: Dask is not installed; the message names the extra.
+        ValueError: no process has joined the cluster.
+    """
+
+    def __init__(self, client: Client | str):
+        try:
+            from distributed import Client
+        except ImportError:
+            raise ImportError('Dask is not installed. Get it with: pip install "huidurep-hf[dask]".') from None
+        self.client = Client(client) if isinstance(client, str) else client
+        num_threads = sum(self.client.nthreads().values())
+        if num_threads == 0:
+            raise ValueError(
+                f"No worker has joined the Dask scheduler {self.client.scheduler.address}; start one with `dask worker`"
+                " and this address."
+            )
+        self.num_threads = num_threads
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """Yield `function(item)` for each item, in their order; as [`~huidurep_hf.workers.Workers.map`].
+
+        The function goes to each process once.
+        """
+        shared = self.client.scatter(_Shared(function), broadcast=True, hash=False)
+        waiting = deque()
+        try:
+            for item in items:
+                waiting.append(self.client.submit(_call, shared, item, pure=False, retries=NUM_RETRIES))
+                if len(waiting) > QUEUED_PER_THREAD * self.num_threads:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+        finally:
+            self.client.cancel(list(waiting))
+
+
+class _Shared:
+    """A function that Dask does not look into."""
+
+    def __init__(self, function):
+        self.function = function
+
+
+def _call(shared, item):
+    from threadpoolctl import threadpool_limits
+
+    use_one_thread()
+    with threadpool_limits(1, user_api="blas"):
+        return shared.function(item)

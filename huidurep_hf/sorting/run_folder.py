@@ -1,0 +1,63 @@
+"""Where a run keeps its scratch files and finished parts until it has ended."""
+
+from __future__ import annotations
+
+import json
+import logging
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+logger = logging.getLogger("huidurep_hf")
+
+DESCRIPTION_FILE = "run.json"
+# What differs between two runs that would give the same.
+NOT_COMPARED = ("created",)
+
+
+@contextmanager
+def run_folder(
+    output_folder: str | Path | None, scratch_folder: str | Path | None, description: dict
+) -> Iterator[tuple[Path, Path | None]]:
+    """Give a run its scratch folder, and one for its finished parts; both are removed when it ends.
+
+    With an output folder NAME they lie in `.NAME.work` beside it, or in the scratch folder that is given. If a run of
+    the same description was stopped there, its files are kept and used; those of any other run are removed.
+
+    Args:
+        output_folder: of the run; None for one that saves nothing and cannot be resumed.
+        scratch_folder: where the files are to lie; its free room decides whether traces are copied.
+        description: `dict` of plain JSON values, of which the result follows.
+
+    Yields:
+        `(scratch, parts)`: folders that exist; None for `parts` without an output folder.
+    """
+    if output_folder is None:
+        with tempfile.TemporaryDirectory(prefix=".huidurep-", dir=scratch_folder) as folder:
+            yield Path(folder), None
+        return
+    output_folder = Path(output_folder)
+    work = Path(scratch_folder or output_folder.parent) / f".{output_folder.name}.work"
+    compared = {name: value for name, value in description.items() if name not in NOT_COMPARED}
+    if _description_of(work) == json.loads(json.dumps(compared)):
+        logger.info("going on with the run that was stopped, from %s", work)
+    else:
+        shutil.rmtree(work, ignore_errors=True)
+    parts = work / "parts"
+    parts.mkdir(parents=True, exist_ok=True)
+    (work / DESCRIPTION_FILE).write_text(json.dumps(compared))
+    try:
+        yield work, parts
+    except Exception:
+        shutil.rmtree(work, ignore_errors=True)
+        raise
+    shutil.rmtree(work, ignore_errors=True)
+
+
+def _description_of(work: Path) -> dict | None:
+    try:
+        return json.loads((work / DESCRIPTION_FILE).read_text())
+    except (OSError, ValueError):
+        return None
