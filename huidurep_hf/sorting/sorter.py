@@ -11,6 +11,7 @@ from ..dask_cluster import DaskCluster
 from ..hub.checkpoints import resolve_checkpoint
 from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
 from ..model.modeling_huidurep import HuiduRepModel
+from ..recording.preprocessing.preparation import check_type
 from ..resumable import ResumableWorkers
 from .encoder import SpikeEncoder
 from .output.provenance import describe_run, describe_sort
@@ -120,6 +121,7 @@ class SpikeSorter:
         if parameters is not None and overrides:
             raise TypeError("Give parameters=SortingParameters(...) or single parameters by name, not both.")
         parameters = parameters or SortingParameters.from_dict(overrides)
+        check_type(recording)
         if output_folder is not None:
             check_output_folder(output_folder, overwrite)
         cluster = None if dask_scheduler is None else DaskCluster(dask_scheduler)

@@ -34,7 +34,9 @@ def fill(copy, recording):
 
 @pytest.mark.parametrize("kind", ["memory", "disk"])
 def test_a_copy_is_the_recording(recording, tmp_path, kind):
-    copied = fill(MemoryCopy(recording) if kind == "memory" else DiskCopy(recording, LEVELS, tmp_path), recording)
+    copied = fill(
+        MemoryCopy(recording) if kind == "memory" else DiskCopy(recording, LEVELS, tmp_path, "copy"), recording
+    )
     assert copied.get_dtype() == np.float32
     assert list(copied.channel_ids) == list(recording.channel_ids)
     np.testing.assert_array_equal(copied.get_channel_locations(), recording.get_channel_locations())
@@ -60,22 +62,22 @@ def test_large_spikes_and_channels_of_no_noise_survive(make_recording, tmp_path)
     # Beyond what half precision holds.
     traces[2000, 1:3] = [1e5, -1e6]
     recording = make_recording(traces=[traces])
-    copied = fill(DiskCopy(recording, np.array([1.0, 1.0, 1.0, 0.0]), tmp_path), recording).get_traces()
+    copied = fill(DiskCopy(recording, np.array([1.0, 1.0, 1.0, 0.0]), tmp_path, "copy"), recording).get_traces()
     assert np.isfinite(copied).all()
     np.testing.assert_allclose(copied, np.clip(traces, -65_504, 65_504), rtol=2**-11)
 
 
 def test_where_traces_go(recording, tmp_path, monkeypatch, caplog):
-    assert isinstance(make_copy(recording, LEVELS, None), MemoryCopy)
-    assert isinstance(make_copy(recording, LEVELS, tmp_path), MemoryCopy)
+    assert isinstance(make_copy(recording, LEVELS, None, "copy"), MemoryCopy)
+    assert isinstance(make_copy(recording, LEVELS, tmp_path, "copy"), MemoryCopy)
     monkeypatch.setattr(trace_copy, "MAX_BYTES_IN_MEMORY", 0)
-    assert make_copy(recording, LEVELS, None) is None
-    assert isinstance(make_copy(recording, LEVELS, tmp_path), DiskCopy)
+    assert make_copy(recording, LEVELS, None, "copy") is None
+    assert isinstance(make_copy(recording, LEVELS, tmp_path, "copy"), DiskCopy)
     assert sum(path.stat().st_size for path in tmp_path.iterdir()) == 2 * 4 * 65_000
     usage = namedtuple("usage", "free")
     monkeypatch.setattr(trace_copy.shutil, "disk_usage", lambda folder: usage(free=600_000))
     with caplog.at_level(logging.WARNING, logger="huidurep_hf"):
-        assert make_copy(recording, LEVELS, tmp_path) is None
+        assert make_copy(recording, LEVELS, tmp_path, "copy") is None
     assert "are filtered anew in each pass" in caplog.text
 
 

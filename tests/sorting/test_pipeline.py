@@ -48,8 +48,8 @@ def test_traces_in_the_scratch_folder_give_the_same(sorter, tetrode, tetrode_res
 
 
 def test_without_a_copy_traces_are_filtered_again_and_give_the_same(sorter, tetrode, tetrode_result, monkeypatch):
-    monkeypatch.setattr(trace_copy, "make_copy", lambda *arguments: None)
-    monkeypatch.setattr(scan, "make_copy", lambda *arguments: None)
+    monkeypatch.setattr(trace_copy, "make_copy", lambda *arguments, **kwargs: None)
+    monkeypatch.setattr(scan, "make_copy", lambda *arguments, **kwargs: None)
     filtered_again = sorter.sort(tetrode[0])
     assert spikes_of(filtered_again) == spikes_of(tetrode_result)
     np.testing.assert_allclose(filtered_again.templates, tetrode_result.templates, atol=0.01)
@@ -62,7 +62,7 @@ def seen_in_scratch(monkeypatch):
     make = pipeline.learn_clusters
 
     def spy(*arguments):
-        seen.extend(path.name for folder in folders for path in folder.iterdir())
+        seen.extend(path.name for folder in folders for path in folder.glob("*.float16"))
         return make(*arguments)
 
     folders = []
@@ -93,14 +93,13 @@ def test_traces_lie_beside_the_result_for_the_time_of_the_run(sorter, tetrode, t
     assert [path.name for path in tmp_path.iterdir()] == ["result"]
 
 
-@pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
 @pytest.mark.parametrize("stage", ["learn_units", "assign_spikes"])
-def test_an_exception_leaves_nothing(sorter, tetrode, tmp_path, seen_in_scratch, monkeypatch, error, stage):
+def test_an_exception_leaves_nothing(sorter, tetrode, tmp_path, seen_in_scratch, monkeypatch, stage):
     def fail(*arguments, **kwargs):
-        raise error("in the middle")
+        raise RuntimeError("in the middle")
 
     monkeypatch.setattr(pipeline, stage, fail)
-    with pytest.raises(error, match="in the middle"):
+    with pytest.raises(RuntimeError, match="in the middle"):
         sorter.sort(tetrode[0], scratch_folder=tmp_path, output_folder=tmp_path / "result")
     assert len(seen_in_scratch) == 1
     assert not list(tmp_path.iterdir())

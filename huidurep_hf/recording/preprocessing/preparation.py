@@ -167,7 +167,8 @@ def plan_preprocessing(recording, settings: PreprocessingSettings, *, seed: int 
     return PreprocessingPlan(filtered, noise_levels, members, prepared)
 
 
-def _check(recording, freq_min_hz, freq_max_hz):
+def check_type(recording) -> None:
+    """Raise a `TypeError` for what is no SpikeInterface recording."""
     from spikeinterface.core import BaseRecording
 
     if not isinstance(recording, BaseRecording):
@@ -176,6 +177,10 @@ def _check(recording, freq_min_hz, freq_max_hz):
             " (num_samples, num_channels) as spikeinterface.core.NumpyRecording([array], sampling_frequency)"
             " and attach a probe."
         )
+
+
+def _check(recording, freq_min_hz, freq_max_hz):
+    check_type(recording)
     num_channels, rate = recording.get_num_channels(), recording.get_sampling_frequency()
     if num_channels == 0:
         raise ValueError("The recording has 0 channels; at least 1 is needed.")

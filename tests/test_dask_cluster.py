@@ -1,0 +1,79 @@
+import os
+import signal
+import threading
+
+import numpy as np
+import pytest
+
+from huidurep_hf import SpikeSorter
+from huidurep_hf.dask_cluster import DaskCluster
+from huidurep_hf.recording import trace_copy
+
+distributed = pytest.importorskip("distributed")
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+    ) as local:
+        yield local
+
+
+def double(number):
+    return 2 * number
+
+
+def test_results_come_in_order(cluster):
+    assert list(DaskCluster(cluster.scheduler_address).map(double, range(50))) == [2 * i for i in range(50)]
+
+
+def test_an_exception_is_raised_here(cluster):
+    def fails(number):
+        raise RuntimeError(f"at {number}")
+
+    with pytest.raises(RuntimeError, match="at 0"):
+        list(DaskCluster(cluster.scheduler_address).map(fails, range(3)))
+
+
+def test_a_cluster_without_processes_is_refused():
+    with distributed.LocalCluster(n_workers=0, processes=True, dashboard_address=None) as empty:
+        with pytest.raises(ValueError, match="No worker has joined"):
+            DaskCluster(empty.scheduler_address)
+
+
+@pytest.mark.slow
+def test_a_sort_whose_process_is_killed_gives_the_same_spikes(tiny_checkpoint, tmp_path, monkeypatch):
+    from spikeinterface.core import generate_ground_truth_recording
+
+    recording = generate_ground_truth_recording(durations=[40.0], num_channels=4, num_units=4, seed=1)[0]
+    recording = recording.save(folder=tmp_path / "recording", format="binary", progress_bar=False)
+    monkeypatch.setattr(trace_copy, "MAX_BYTES_IN_MEMORY", 0)
+    sorter = SpikeSorter.from_pretrained(tiny_checkpoint, device="cpu")
+    alone = sorter.sort(recording, scratch_folder=tmp_path)
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+    ) as local:
+        client = distributed.Client(local.scheduler_address)
+        pids = client.run(os.getpid)
+        killed = []
+
+        def kill_one(event):
+            # As soon as both have taken up work.
+            while not event.wait(0.05):
+                if all(client.processing().values()) and client.processing():
+                    victim = next(iter(pids.values()))
+                    os.kill(victim, signal.SIGKILL)
+                    killed.append(victim)
+                    return
+
+        done = threading.Event()
+        thread = threading.Thread(target=kill_one, args=(done,))
+        thread.start()
+        together = sorter.sort(recording, scratch_folder=tmp_path, dask_scheduler=local.scheduler_address)
+        done.set()
+        thread.join()
+    assert killed
+    assert len(alone.sorting.unit_ids) > 0
+    assert together.sorting.to_spike_vector().tolist() == alone.sorting.to_spike_vector().tolist()
+    np.testing.assert_array_equal(together.embeddings, alone.embeddings)
