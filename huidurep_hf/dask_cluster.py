@@ -4,12 +4,8 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import TYPE_CHECKING
 
 from .workers import Item, Result, use_one_thread
-
-if TYPE_CHECKING:
-    from distributed import Client
 
 # Tasks that wait for an earlier one to be taken, per thread of the cluster.
 QUEUED_PER_THREAD = 2
@@ -24,26 +20,32 @@ class DaskCluster:
     recording, the model and the scratch folder at the same paths.
 
     Args:
-        client: `distributed.Client`, or the address of a scheduler.
+        address: of the scheduler, such as "tcp://192.168.0.1:8786".
 
     Raises:
         ImportError: Dask is not installed; the message names the extra.
         ValueError: no process has joined the cluster.
     """
 
-    def __init__(self, client: Client | str):
+    def __init__(self, address: str):
         try:
             from distributed import Client
         except ImportError:
             raise ImportError('Dask is not installed. Get it with: pip install "huidurep-hf[dask]".') from None
-        self.client = Client(client) if isinstance(client, str) else client
+        self.client = Client(address, set_as_default=False)
         num_threads = sum(self.client.nthreads().values())
         if num_threads == 0:
+            self.client.close()
             raise ValueError(
-                f"No worker has joined the Dask scheduler {self.client.scheduler.address}; start one with `dask worker`"
-                " and this address."
+                f"No worker has joined the Dask scheduler {address}; start one with `dask worker` and this address."
             )
         self.num_threads = num_threads
+
+    def __enter__(self) -> DaskCluster:
+        return self
+
+    def __exit__(self, *error) -> None:
+        self.client.close()
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
         """Yield `function(item)` for each item, in their order; as [`~huidurep_hf.workers.Workers.map`].

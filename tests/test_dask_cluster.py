@@ -25,21 +25,24 @@ def double(number):
 
 
 def test_results_come_in_order(cluster):
-    assert list(DaskCluster(cluster.scheduler_address).map(double, range(50))) == [2 * i for i in range(50)]
+    with DaskCluster(cluster.scheduler_address) as processes:
+        assert list(processes.map(double, range(50))) == [2 * number for number in range(50)]
 
 
 def test_an_exception_is_raised_here(cluster):
     def fails(number):
         raise RuntimeError(f"at {number}")
 
-    with pytest.raises(RuntimeError, match="at 0"):
-        list(DaskCluster(cluster.scheduler_address).map(fails, range(3)))
+    with DaskCluster(cluster.scheduler_address) as processes, pytest.raises(RuntimeError, match="at 0"):
+        list(processes.map(fails, range(3)))
 
 
 def test_a_cluster_without_processes_is_refused():
-    with distributed.LocalCluster(n_workers=0, processes=True, dashboard_address=None) as empty:
-        with pytest.raises(ValueError, match="No worker has joined"):
-            DaskCluster(empty.scheduler_address)
+    with (
+        distributed.LocalCluster(n_workers=0, processes=True, dashboard_address=None) as empty,
+        pytest.raises(ValueError, match="No worker has joined"),
+    ):
+        DaskCluster(empty.scheduler_address)
 
 
 @pytest.mark.slow
@@ -54,7 +57,7 @@ def test_a_sort_whose_process_is_killed_gives_the_same_spikes(tiny_checkpoint, t
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
     ) as local:
-        client = distributed.Client(local.scheduler_address)
+        client = distributed.Client(local.scheduler_address, set_as_default=False)
         pids = client.run(os.getpid)
         killed = []
 
@@ -73,6 +76,7 @@ def test_a_sort_whose_process_is_killed_gives_the_same_spikes(tiny_checkpoint, t
         together = sorter.sort(recording, scratch_folder=tmp_path, dask_scheduler=local.scheduler_address)
         done.set()
         thread.join()
+        client.close()
     assert killed
     assert len(alone.sorting.unit_ids) > 0
     assert together.sorting.to_spike_vector().tolist() == alone.sorting.to_spike_vector().tolist()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from contextlib import nullcontext
 from pathlib import Path
 
 import torch
@@ -124,9 +125,11 @@ class SpikeSorter:
         check_type(recording)
         if output_folder is not None:
             check_output_folder(output_folder, overwrite)
-        cluster = None if dask_scheduler is None else DaskCluster(dask_scheduler)
         description = describe_run(recording, self, parameters)
-        with run_folder(output_folder, scratch_folder, description) as (scratch, parts):
+        with (
+            nullcontext() if dask_scheduler is None else DaskCluster(dask_scheduler) as cluster,
+            run_folder(output_folder, scratch_folder, description) as (scratch, parts),
+        ):
             found = sort_recording(
                 recording,
                 SpikeEncoder(self.model, self.feature_extractor),
