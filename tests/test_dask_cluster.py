@@ -20,11 +20,10 @@ def cluster():
         yield local
 
 
-def double(number):
-    return 2 * number
-
-
 def test_results_come_in_order(cluster):
+    def double(number):
+        return 2 * number
+
     with DaskCluster(cluster.scheduler_address) as processes:
         assert list(processes.map(double, range(50))) == [2 * number for number in range(50)]
 
