@@ -115,6 +115,7 @@ class MatchingSettings(Settings):
         low=0.0,
         expert=True,
     )
+    max_lost_share: float = setting(0.005, "or less than this share of its energy", low=0.0, high=0.5, expert=True)
     num_shifts: int = setting(
         5, "sub-sample shifts at which a spike is subtracted, from -1/2 to 1/2", low=1, high=17, expert=True
     )

@@ -152,7 +152,8 @@ def _compress(waveforms, is_seen, settings):
     for waveform, seen in zip(waveforms, is_seen):
         left, sizes, right = np.linalg.svd(waveform[:, seen], full_matrices=False)
         energy_left = np.cumsum(np.square(sizes)[::-1])[::-1]
-        rank = np.count_nonzero(energy_left[: settings.max_rank] > settings.max_lost_energy)
+        allowed = max(settings.max_lost_energy, settings.max_lost_share * energy_left[0]) if len(sizes) else 0.0
+        rank = np.count_nonzero(energy_left[: settings.max_rank] > allowed)
         rank = min(max(rank, 1), len(sizes)) if len(sizes) else 0
         temporal.append((left[:, :rank] * sizes[:rank]).astype("float32"))
         spatial.append(right[:rank].astype("float32"))

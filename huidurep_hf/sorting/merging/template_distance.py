@@ -58,15 +58,28 @@ def distances_of_pairs(templates: np.ndarray, pairs: np.ndarray, max_shift: int)
     if len(pairs) == 0:
         return distances, shifts
     is_seen = templates.any(axis=1)
-    # Those whose first units are largest on one channel are compared together, on the channels of all of them.
+    inner = slice(max_shift, templates.shape[1] - max_shift)
+    candidates = np.arange(-max_shift, max_shift + 1)
+    # Those whose first units are largest on one channel are compared together, on the channels on which these are seen:
+    # elsewhere only the second's energy counts.
     channel = np.ptp(templates, axis=1).argmax(axis=1)[pairs[:, 0]]
     for own_channel in np.unique(channel):
         own = np.flatnonzero(channel == own_channel)
-        units, index = np.unique(pairs[own], return_inverse=True)
-        index = index.reshape(-1, 2)
-        seen = is_seen[units].any(axis=0)
-        found, at = template_distances(templates[units][:, :, seen], max_shift)
-        distances[own], shifts[own] = found[index[:, 0], index[:, 1]], at[index[:, 0], index[:, 1]]
+        (first, row), (second, column) = (np.unique(pairs[own, i], return_inverse=True) for i in (0, 1))
+        seen = is_seen[first].any(axis=0)
+        flat = templates[first][:, inner][:, :, seen].reshape(len(first), -1)
+        others, others_seen = templates[second], templates[second][:, :, seen]
+        best = np.full(len(own), np.inf)
+        for shift in candidates:
+            window = slice(inner.start + shift, inner.stop + shift)
+            product = (flat @ others_seen[:, window].reshape(len(second), -1).T)[row, column]
+            energy = np.square(flat).sum(axis=1)[row]
+            shifted_energy = np.square(others[:, window]).sum(axis=(1, 2))[column]
+            largest = np.maximum(energy, shifted_energy)
+            distance = np.maximum(energy + shifted_energy - 2 * product, 0) / np.where(largest > 0, largest, 1)
+            shifts[own] = np.where(distance < best, shift, shifts[own])
+            best = np.minimum(best, distance)
+        distances[own] = best
     return distances, shifts
 
 

@@ -34,6 +34,8 @@ MAX_REMAINDER = 0.7
 # one of a recorded tetrode that is like another there).
 MIN_SHARE = 0.25
 MAX_LAG_MS = 0.8
+# Others of which the cluster's template has less than this share, at its best lag, do not collide in it.
+MIN_OVERLAP = 0.1
 MAX_COLLIDING = 3
 MAX_SPIKES = 60
 
@@ -57,7 +59,7 @@ def reject_collisions(
     templates = average_templates(clusters, samples, spikes, whitened, parameters.seed, workers)
     counts = np.bincount(clusters[clusters >= 0], minlength=len(templates))
     visible = visible_part(templates, counts, neighborhoods)
-    is_collision = find_collisions(spikes, visible, neighborhoods, whitened, parameters)
+    is_collision = find_collisions(spikes, visible, neighborhoods, whitened, parameters, workers)
     logger.info("learn: %d of %d clusters are collisions of others", is_collision.sum(), len(templates))
     return spikes.with_columns(cluster=drop_small(np.where(np.append(is_collision, True)[clusters], -1, clusters), 1))
 
@@ -68,6 +70,7 @@ def find_collisions(
     neighborhoods: Neighborhoods,
     whitened: PreparedRecording,
     parameters: SortingParameters,
+    workers: Workers | None = None,
 ) -> np.ndarray:
     """Find clusters whose spikes are explained by others that fire more often.
 
@@ -79,6 +82,7 @@ def find_collisions(
         neighborhoods: how far from its peak channel a cluster can be seen.
         whitened: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
         parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
+        workers: who share the clusters.
 
     Returns:
         `(num_clusters,)` bool.
@@ -90,7 +94,9 @@ def find_collisions(
     channels = np.ptp(templates, axis=1).argmax(axis=1) if len(templates) else np.zeros(0, dtype="int64")
     placed = spikes.with_columns(sample_index=spikes["aligned_sample"], channel_index=np.append(channels, 0)[labels])
     is_collision = np.zeros(len(templates), dtype=bool)
-    for unit, waveforms in _waveforms(others_of, labels, placed, neighborhoods, whitened, max_lag):
+
+    def judge(job):
+        unit, waveforms = job
         near = neighborhoods.channel_indices[channels[unit]][neighborhoods.mask[channels[unit]]]
         waveforms = waveforms[:, :, : len(near)]
         own, others = templates[unit][None][:, :, near], templates[others_of[unit]][:, :, near]
@@ -100,6 +106,10 @@ def find_collisions(
         by_itself, waveforms[:, inner] = _take_away(waveforms[:, inner], own, 1, -np.inf)
         by_both = by_itself + _take_away(waveforms, others, MAX_COLLIDING - 1, min_gain)[0]
         is_collision[unit] = np.mean(by_others > by_both) > MIN_SHARE
+
+    jobs = _waveforms(others_of, labels, placed, neighborhoods, whitened, max_lag)
+    for _ in (workers or Workers()).map(judge, jobs):
+        pass
     return is_collision
 
 
@@ -113,10 +123,20 @@ def _suspects(templates, counts, max_lag):
         if len(others) == 0:
             continue
         padded = np.pad(template, ((max_lag, max_lag), (0, 0)))[None]
+        others = others[_overlap(padded, templates[others])]
+        if len(others) == 0:
+            continue
         remainder = _take_away(padded, templates[others], MAX_COLLIDING, 0.0)[1]
         if np.square(remainder).sum() < MAX_REMAINDER * np.square(template).sum():
             others_of[unit] = others
     return others_of
+
+
+def _overlap(waveform, templates):
+    """Tell which templates have something of a waveform at some lag, `(num_templates,)` bool."""
+    windows = np.lib.stride_tricks.sliding_window_view(waveform[0], templates.shape[1], axis=0)
+    products = windows.reshape(len(windows), -1) @ templates.transpose(0, 2, 1).reshape(len(templates), -1).T
+    return products.max(axis=0) > MIN_OVERLAP * np.square(templates).sum(axis=(1, 2))
 
 
 def _waveforms(units, labels, placed, neighborhoods, whitened, max_lag):
