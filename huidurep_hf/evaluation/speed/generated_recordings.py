@@ -125,7 +125,7 @@ def generate(parameters: GeneratedParameters, folder: Path) -> tuple[object, obj
 
 
 def save_generated(parameters: GeneratedParameters, folder: Path, is_lazy: bool = False) -> SavedRecording:
-    """Generate a recording; write it as int16 where the disk has room for it and the sorter's copy, unless `is_lazy`."""
+    """Generate; write int16 traces where the disk has room for them and the sorter's copy, unless `is_lazy`."""
     recording, sorting, unit_snr = generate(parameters, folder)
     num_bytes = 2 * parameters.num_channels * parameters.duration_s * parameters.sampling_rate
     if not is_lazy and 2 * num_bytes <= MAX_SHARE_OF_DISK * shutil.disk_usage(folder).free:

@@ -58,7 +58,13 @@ class MeasuredSort:
 
 
 def measure_sort(
-    sorter: str, recording: Path, *, model: str, scratch_folder: Path | None = None, timeout_s: float = 7200.0
+    sorter: str,
+    recording: Path,
+    *,
+    model: str,
+    warm_up: Path | None = None,
+    scratch_folder: Path | None = None,
+    timeout_s: float = 7200.0,
 ) -> MeasuredSort:
     """Sort a recording once.
 
@@ -66,6 +72,7 @@ def measure_sort(
         sorter: `"huidurep"`, `"spikesift"` or a name of SpikeInterface's.
         recording: saved by SpikeInterface: a folder, or a pickle of a lazy recording.
         model: checkpoint of our sorter.
+        warm_up: recording that is sorted before the clock starts, in the same process.
         scratch_folder: where the sorter may write for the time of the run.
         timeout_s: the sort is stopped after this time, which is a failure.
     """
@@ -74,9 +81,10 @@ def measure_sort(
         work = folder / "work"
         work.mkdir()
         log_path = folder / "log.txt"
+        arguments = [sorter, str(recording), str(work), model, *([] if warm_up is None else [str(warm_up)])]
         with log_path.open("w") as log:
             process = subprocess.Popen(
-                [sys.executable, "-m", f"{__package__}.sorting_run", sorter, str(recording), str(work), model],
+                [sys.executable, "-m", f"{__package__}.sorting_run", *arguments],
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )

@@ -28,7 +28,7 @@ def speed_tables(content: dict, price_per_core_hour: float = PRICE_PER_CORE_HOUR
         "generated": generated_table(rows),
         "stages": stage_table(rows),
         "memory": memory_table(rows),
-        "embedding": f"{embedding_table(rows)}\n\n{matrix_table(rows)}",
+        "embedding": "\n\n".join(dict.fromkeys([embedding_table(rows), matrix_table(rows)])),
         "paper": paper_table(rows, price_per_core_hour),
         "machines": describe_machines(content),
     }

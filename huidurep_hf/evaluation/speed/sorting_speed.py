@@ -50,12 +50,13 @@ def time_sorters(
         identity: `machine`, and `model_sha256` and `sources_sha256` of ours; a row of another is not counted here.
         model: checkpoint of our sorter.
         repeats: counted runs of each sorter.
-        warm_up: one run before, of the first 30 s, that is not counted.
+        warm_up: sort the first 30 s before, which is not counted; see `SpeedCase.is_warmed_in_process`.
         folder: where recordings and scratch files lie for the time of the run.
         timeout_s: for each sort. A sorter that fails in a counted run is not run again.
         progress: show a progress bar.
     """
-    turns = range(WARM_UP_TURN if warm_up else 1, repeats + 1)
+    has_warm_up_turn = warm_up and not case.is_warmed_in_process
+    turns = range(WARM_UP_TURN if has_warm_up_turn else 1, repeats + 1)
     keys = [_key(case, sorter, turn, identity) for turn in turns for sorter in sorters]
     missing = [key for key in keys if not results.has_row(**key)]
     # A warm-up is for runs that follow.
@@ -65,26 +66,25 @@ def time_sorters(
         return
     with tempfile.TemporaryDirectory(prefix="speed_recording_", dir=folder) as name:
         saved = case.save(Path(name))
-        beginning = _save_beginning(saved, Path(name)) if any(key["turn"] == WARM_UP_TURN for key in missing) else None
+        beginning = _save_beginning(saved, Path(name)) if warm_up else None
+        warm_up_path = beginning if case.is_warmed_in_process else None
         for key in tqdm(missing, desc=f"{case.work} {case.size}", disable=not progress):
             if _has_failed(key, results):
                 continue
-            is_warm_up = key["turn"] == WARM_UP_TURN
-            row = _run(key, saved, beginning if is_warm_up else saved.path, model, folder, timeout_s, not is_warm_up)
+            path = beginning if key["turn"] == WARM_UP_TURN else saved.path
+            row = _run(key, saved, path, model=model, warm_up=warm_up_path, scratch_folder=folder, timeout_s=timeout_s)
             # What our earlier code took is of no use beside what it takes now.
             results.drop_rows(**{field: value for field, value in key.items() if field != "sources_sha256"})
             results.add_row(row)
 
 
-def _run(
-    key: dict, saved: SavedRecording, path: Path, model: str, folder: Path | None, timeout_s: float, is_scored: bool
-) -> dict:
+def _run(key: dict, saved: SavedRecording, path: Path, **options) -> dict:
     from spikeinterface.core import load
 
     recording = load(path)
     duration = recording.get_total_duration()
     load_before, read_time = load_average(), _time_reading(recording)
-    run = measure_sort(key["sorter"], path, model=model, scratch_folder=folder, timeout_s=timeout_s)
+    run = measure_sort(key["sorter"], path, **options)
     figures = run.figures
     row = {**key, "traces": saved.traces, "duration_s": duration, "num_channels": recording.get_num_channels()}
     row |= {
@@ -101,7 +101,7 @@ def _run(
     row["realtime_factor"] = duration / figures["seconds"]
     if figures["num_peaks"] is not None:
         row["peaks_per_s"] = figures["num_peaks"] / duration
-    if is_scored:
+    if key["turn"] != WARM_UP_TURN:
         truth = _draw_units(saved.sorting, key["recording_seed"])
         is_whole = len(truth.unit_ids) == len(saved.sorting.unit_ids)
         snr = {unit: saved.unit_snr[unit] for unit in truth.unit_ids}
