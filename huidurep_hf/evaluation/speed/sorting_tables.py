@@ -10,6 +10,7 @@ from .speed_cases import CONDITION_WORK, GENERATED_WORK
 from .summary import GIB_IN_MIB, counted_rows, group_rows, median_and_range, median_of, name_machines
 
 NOTHING = "Not measured yet."
+OUTSIDE = "load the model, save the result"
 
 
 def peers_table(rows: list[dict]) -> str:
@@ -25,8 +26,9 @@ def generated_table(rows: list[dict]) -> str:
 
 
 def stage_table(rows: list[dict]) -> str:
-    """Median seconds of each stage of our sorter, and its share of their sum; a recording per column."""
-    named = [{**row, "letter": name_machines(rows)[row["machine"]]} for row in rows if row.get("stages")]
+    """Median seconds of each stage of our sorter, and its share of the wall time; a recording per column."""
+    letters = name_machines(rows)
+    named = [{**row, "letter": letters[row["machine"]], "stages": _stages(row)} for row in rows if row.get("stages")]
     done = [row for work in (CONDITION_WORK, GENERATED_WORK) for row in counted_rows(named, work, OUR_SORTER)]
     if not done:
         return NOTHING
@@ -37,8 +39,7 @@ def stage_table(rows: list[dict]) -> str:
         cells = []
         for group in groups.values():
             seconds = median_of([row["stages"] for row in group], stage) or 0.0
-            total = median_of([{"sum": sum(row["stages"].values())} for row in group], "sum")
-            cells.append(f"{seconds:,.1f} s ({seconds / total:.0%})")
+            cells.append(f"{seconds:,.1f} s ({seconds / median_of(group, 'seconds'):.0%})")
         lines.append([stage, *cells])
     return markdown_table(["stage", *(f"{size}, {letter}" for size, letter in groups)], lines)
 
@@ -97,6 +98,11 @@ def _generated_cells(rows: list[dict]) -> dict[str, str]:
         "accuracy": median_and_range({row["scores"]["accuracy"] for row in rows}, 3),
         "units >= 0.8": f"{rows[0]['scores']['num_well_detected_units']} of {rows[0]['num_scored_units']}",
     }
+
+
+def _stages(row: dict) -> dict[str, float]:
+    """Stage -> s, with the time outside of all stages."""
+    return {**row["stages"], OUTSIDE: row["seconds"] - sum(row["stages"].values())}
 
 
 def _minutes(row: dict) -> float:

@@ -4,6 +4,7 @@ from huidurep_hf.evaluation.speed.aims import aims_table
 from huidurep_hf.evaluation.speed.paper_estimate import paper_table
 from huidurep_hf.evaluation.speed.plots import draw_scaling
 from huidurep_hf.evaluation.speed.report import speed_tables
+from huidurep_hf.evaluation.speed.sorting_tables import stage_table
 from huidurep_hf.evaluation.speed.summary import median_and_range
 
 
@@ -40,6 +41,12 @@ def test_a_thousand_hours_on_paper():
     # Half real time on two cores.
     assert "1,000 core-hours · 0.1 | 100 |" in table and "| 83 TB |" in table
     assert paper_table([]) == "Not measured yet."
+
+
+def test_stages_and_the_rest_make_the_wall_time():
+    lines = stage_table([sort_row(seconds=100.0, stages={"scan": 60.0, "assign": 30.0})]).splitlines()
+    assert lines[0] == "| stage | dense, A |" and lines[2] == "| scan | 60.0 s (60%) |"
+    assert lines[-1] == "| load the model, save the result | 10.0 s (10%) |"
 
 
 def test_nothing_measured_is_said():
