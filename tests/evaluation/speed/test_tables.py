@@ -11,7 +11,14 @@ from huidurep_hf.evaluation.speed.summary import median_and_range
 def sort_row(work="generated", size="dense", sorter="huidurep", minutes=10.0, **changes):
     row = {"work": work, "size": size, "sorter": sorter, "turn": 1, "machine": "Some CPU, 2 cores, 8 GiB"}
     row |= {"recording": {"duration_s": 60 * minutes}, "duration_s": 60 * minutes, "recording_seed": 100}
-    row |= {"num_channels": 384, "seconds": 300.0, "cpu_seconds": 500.0, "realtime_factor": 2.0, "error": None}
+    row |= {
+        "num_channels": 384,
+        "traces": "binary",
+        "seconds": 300.0,
+        "cpu_seconds": 500.0,
+        "realtime_factor": 2.0,
+        "error": None,
+    }
     row |= {"peak_own_memory_mib": 4096.0, "start_memory_mib": 512.0, "num_peaks": 1000, "peaks_per_s": 4000.0}
     row |= {"scores": {"accuracy": 0.9}, "gpu_memory_mib": None, "curve": [[0.0, 400, 0], [300.0, 4096, 0]]}
     return {**row, **changes}
