@@ -164,13 +164,19 @@ def markdown_table(header: list[str], lines: list[list[str]], num_text_columns: 
     return "\n".join("| " + " | ".join(map(str, cells)) + " |" for cells in [header, ruler, *lines])
 
 
-def put_table(table: str, path):
+def put_table(table: str, path, name: str | None = None):
     """Put a table between the marks `<!-- table begin -->` and `<!-- table end -->` of a markdown file.
+
+    Args:
+        table: markdown.
+        path: of the file.
+        name: of the place, where a file has several: its marks are `<!-- table NAME begin -->` and so on.
 
     Raises:
         ValueError: the file does not have both marks.
     """
-    text, (begin, end) = Path(path).read_text(), TABLE_MARKS
+    text = Path(path).read_text()
+    begin, end = (mark if name is None else mark.replace("table", f"table {name}") for mark in TABLE_MARKS)
     before, is_begun, rest = text.partition(begin)
     _, is_ended, after = rest.partition(end)
     if not is_begun or not is_ended:

@@ -1,0 +1,86 @@
+"""What very much data would take, from the measured rates, on paper."""
+
+from __future__ import annotations
+
+from ..records.tables import markdown_table
+from ..sorters.sorting_process import OUR_SORTER
+from .sorting_tables import NOTHING
+from .speed_cases import GENERATED_WORK
+from .summary import GIB_IN_MIB, counted_rows, group_rows, median_of
+
+NUM_CHANNELS, SAMPLING_RATE, BYTES_PER_SAMPLE = 384, 30000, 2
+HOURS = 1000
+PRICE_PER_CORE_HOUR = 0.05
+# A machine that recordings are shared out to.
+MACHINE_CORES = 64
+
+
+def paper_table(rows: list[dict], price_per_core_hour: float = PRICE_PER_CORE_HOUR) -> str:
+    """Time, memory, disk and money of 1,000 recordings of an hour and 384 channels: formula and value.
+
+    Rates are of the longest measured recording of 384 channels on a machine without a GPU.
+
+    Args:
+        rows: of the file of figures.
+        price_per_core_hour: of a rented core, in any currency.
+    """
+    done = [row for row in counted_rows(rows, GENERATED_WORK, OUR_SORTER) if row["num_channels"] == NUM_CHANNELS]
+    done = [row for row in done if row["gpu_memory_mib"] is None]
+    if not done:
+        return NOTHING
+    longest = max(row["duration_s"] for row in done)
+    used = [row for row in done if row["duration_s"] == longest]
+    cores = _num_cores(used[0])
+    slowness = median_of(used, "seconds") / longest
+    cpu = median_of(used, "cpu_seconds") / longest
+    core_hours = cores * slowness * HOURS
+    hour_gb = 1e-9 * BYTES_PER_SAMPLE * NUM_CHANNELS * SAMPLING_RATE * 3600
+    memory = median_of(used, "peak_own_memory_mib") / GIB_IN_MIB
+    events = 3600 * (median_of(used, "peaks_per_s") or 0.0)
+    lines = [
+        ["raw data", f"{HOURS} h · {hour_gb:.0f} GB/h", f"{1e-3 * HOURS * hour_gb:,.0f} TB"],
+        ["busy cores", f"{HOURS} h · {cpu:.2f} CPU-s per s", f"{HOURS * cpu:,.0f} core-hours"],
+        ["rented cores", f"{HOURS} h · {slowness:.2f} s per s · {cores} cores", f"{core_hours:,.0f} core-hours"],
+        ["time, one such machine", f"{HOURS} h · {slowness:.2f} / 24", f"{HOURS * slowness / 24:,.1f} days"],
+        [
+            f"time, {MACHINE_CORES} cores",
+            f"{core_hours:,.0f} core-hours / {MACHINE_CORES} / 24, {MACHINE_CORES // cores} sorts at once",
+            f"{core_hours / MACHINE_CORES / 24:,.1f} days",
+        ],
+        [
+            "money",
+            f"{core_hours:,.0f} core-hours · {price_per_core_hour:g}",
+            f"{core_hours * price_per_core_hour:,.0f}",
+        ],
+        [
+            f"memory, {MACHINE_CORES} cores",
+            f"{MACHINE_CORES // cores} sorts · {memory:.1f} GiB (measured at {longest / 60:g} min)",
+            f"{MACHINE_CORES // cores * memory:,.0f} GiB",
+        ],
+        [
+            "scratch disk",
+            f"{MACHINE_CORES // cores} sorts · {hour_gb:.0f} GB",
+            f"{1e-3 * MACHINE_CORES // cores * hour_gb:,.1f} TB",
+        ],
+        ["events", f"{HOURS} h · {events:,.0f} an hour", f"{1e-9 * HOURS * events:,.1f} billion"],
+    ]
+    growth = _bytes_per_event(done)
+    if growth is not None:
+        whole = f"{1e-12 * growth * HOURS * events:,.1f} TB"
+        lines.append(["memory of one recording of 1,000 h", f"growth measured, {growth:,.0f} B an event", whole])
+    return markdown_table(["what", "formula", "value"], lines, num_text_columns=3)
+
+
+def _bytes_per_event(rows: list[dict]) -> float | None:
+    """Growth of peak memory with detected peaks, from the shortest to the longest recording."""
+    groups = group_rows(rows, "duration_s")
+    if len(groups) < 2:
+        return None
+    short, long = groups[min(groups)], groups[max(groups)]
+    more_memory = 2**20 * (median_of(long, "peak_own_memory_mib") - median_of(short, "peak_own_memory_mib"))
+    return max(more_memory / (median_of(long, "num_peaks") - median_of(short, "num_peaks")), 0.0)
+
+
+def _num_cores(row: dict) -> int:
+    (cores,) = (part.split()[0] for part in row["machine"].split(", ") if part.endswith(" cores"))
+    return int(cores)

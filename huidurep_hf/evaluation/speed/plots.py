@@ -1,0 +1,40 @@
+"""The picture of the scaling page: memory while a recording is sorted, and where the time goes."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..sorters.sorting_process import OUR_SORTER
+from .speed_cases import GENERATED_WORK
+from .summary import GIB_IN_MIB, counted_rows, group_rows
+
+PLOT = "scaling.png"
+
+
+def draw_scaling(rows: list[dict], folder: Path) -> Path | None:
+    """Draw our sorts of generated recordings; None if there are none.
+
+    Left, memory over the course of a sort, a line for each run; right, peak memory over the length of the recording.
+    """
+    from matplotlib.figure import Figure
+
+    done = counted_rows(rows, GENERATED_WORK, OUR_SORTER)
+    if not done:
+        return None
+    figure = Figure(figsize=(10, 4), dpi=100, layout="constrained")
+    course, over_length = figure.subplots(1, 2, sharey=True)
+    for place, ((channels,), own) in enumerate(group_rows(done, "num_channels").items()):
+        color, points = f"C{place}", []
+        for (seconds,), group in sorted(group_rows(own, "duration_s").items()):
+            for row in group:
+                share = [100 * time / row["seconds"] for time, _, _ in row["curve"]]
+                own_gib = [memory / GIB_IN_MIB for _, memory, _ in row["curve"]]
+                course.plot(share, own_gib, color=color, alpha=0.6, linewidth=0.5 + seconds / 3600)
+                points.append((seconds / 60, row["peak_own_memory_mib"] / GIB_IN_MIB))
+        over_length.plot(*zip(*points), "o-", color=color, label=f"{channels} channels")
+    course.set(xlabel="time into the sort (%)", ylabel="memory without mapped files (GiB)", ylim=(0, None))
+    over_length.set(xlabel="length of the recording (min)", xscale="log")
+    over_length.legend(frameon=False)
+    folder.mkdir(parents=True, exist_ok=True)
+    figure.savefig(folder / PLOT)
+    return folder / PLOT

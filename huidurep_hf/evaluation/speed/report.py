@@ -1,0 +1,57 @@
+"""All tables of the speed figures, printed or put into a page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..records.tables import put_table
+from .aims import aims_table
+from .embedding_tables import embedding_table, matrix_table
+from .paper_estimate import PRICE_PER_CORE_HOUR, paper_table
+from .sorting_tables import generated_table, memory_table, peers_table, stage_table
+from .summary import name_machines
+
+NAMED_PACKAGES = ("python", "huidurep-hf", "torch", "spikeinterface", "numpy", "numba", "scipy")
+
+
+def speed_tables(content: dict, price_per_core_hour: float = PRICE_PER_CORE_HOUR) -> dict[str, str]:
+    """Name of a table's place -> markdown.
+
+    Args:
+        content: `runs` and `rows`, as [`~huidurep_hf.evaluation.speed.works.measure_speed`] returns them.
+        price_per_core_hour: for the estimate on paper.
+    """
+    rows = content["rows"]
+    return {
+        "aims": aims_table(rows),
+        "peers": peers_table(rows),
+        "generated": generated_table(rows),
+        "stages": stage_table(rows),
+        "memory": memory_table(rows),
+        "embedding": "\n\n".join(dict.fromkeys([embedding_table(rows), matrix_table(rows)])),
+        "paper": paper_table(rows, price_per_core_hour),
+        "machines": describe_machines(content),
+    }
+
+
+def describe_machines(content: dict) -> str:
+    """Letter, machine, versions, seeds and how busy it was, for each machine."""
+    lines = []
+    for machine, letter in name_machines(content["rows"]).items():
+        own = [row for row in content["rows"] if row["machine"] == machine]
+        versions = content["runs"][own[-1]["run"]]["versions"]
+        named = ", ".join(f"{name} {versions[name]}" for name in NAMED_PACKAGES if versions.get(name))
+        seeds = sorted({row["recording_seed"] for row in own if "recording_seed" in row})
+        peers = sorted({f"{row['sorter']} {row['version']}" for row in own if row.get("version")})
+        busy = [row["load_average"] for row in own]
+        lines.append(
+            f"- {letter}: {machine}; {named}; {', '.join(peers) or 'no sorts'}; recording seeds"
+            f" {', '.join(map(str, seeds)) or 'none'}; load average before the runs {min(busy):g} to {max(busy):g}"
+        )
+    return "\n".join(lines) or "Not measured yet."
+
+
+def put_tables(tables: dict[str, str], path: Path) -> None:
+    """Put each table between its marks in a page; raises ValueError if a mark is missing."""
+    for name, table in tables.items():
+        put_table(table, path, name)

@@ -1,0 +1,71 @@
+import pytest
+
+from huidurep_hf.evaluation.speed.aims import aims_table
+from huidurep_hf.evaluation.speed.paper_estimate import paper_table
+from huidurep_hf.evaluation.speed.plots import draw_scaling
+from huidurep_hf.evaluation.speed.report import speed_tables
+from huidurep_hf.evaluation.speed.sorting_tables import stage_table
+from huidurep_hf.evaluation.speed.summary import median_and_range
+
+
+def sort_row(work="generated", size="dense", sorter="huidurep", minutes=10.0, **changes):
+    row = {"work": work, "size": size, "sorter": sorter, "turn": 1, "machine": "Some CPU, 2 cores, 8 GiB"}
+    row |= {"recording": {"duration_s": 60 * minutes}, "duration_s": 60 * minutes, "recording_seed": 100}
+    row |= {
+        "num_channels": 384,
+        "traces": "binary",
+        "seconds": 300.0,
+        "cpu_seconds": 500.0,
+        "realtime_factor": 2.0,
+        "error": None,
+    }
+    row |= {"peak_own_memory_mib": 4096.0, "start_memory_mib": 512.0, "num_peaks": 1000, "peaks_per_s": 4000.0}
+    row |= {"scores": {"accuracy": 0.9}, "gpu_memory_mib": None, "curve": [[0.0, 400, 0], [300.0, 4096, 0]]}
+    return {**row, **changes}
+
+
+def test_aims_are_judged():
+    rows = [
+        sort_row("silicon32", "bursting", seconds=30.0, cpu_seconds=39.0),
+        sort_row("silicon32", "bursting", "near", seconds=20.0, scores={"accuracy": 0.86}),
+        sort_row("silicon32", "bursting", "worse", seconds=1.0, scores={"accuracy": 0.5}),
+        sort_row(),
+        sort_row(minutes=60.0, size="long384", peak_own_memory_mib=7000.0),
+    ]
+    lines = aims_table(rows).splitlines()[2:]
+    assert [line.split(" | ")[-1] for line in lines] == ["yes |", "no |", "yes |", "no |", "no |"]
+    assert "near 20.0 s" in lines[1] and "worse" not in lines[1] and "10 to 60 min" in lines[4]
+
+
+def test_aims_on_a_gpu():
+    gpu = {"machine": "Some CPU, 16 cores, 128 GiB, NVIDIA H100"}
+    table = aims_table([sort_row(**gpu, realtime_factor=30.0, seconds=20.0), sort_row(sorter="kilosort4", **gpu)])
+    assert "at least 20 times real time | 30.00 times | yes" in table and "Kilosort4 | 15.00 times | yes" in table
+
+
+def test_a_thousand_hours_on_paper():
+    table = paper_table([sort_row(), sort_row(minutes=60.0, seconds=1800.0, num_peaks=6000)], price_per_core_hour=0.1)
+    # Half real time on two cores.
+    assert "1,000 core-hours · 0.1 | 100 |" in table and "| 83 TB |" in table
+    assert paper_table([]) == "Not measured yet."
+
+
+def test_stages_and_the_rest_make_the_wall_time():
+    lines = stage_table([sort_row(seconds=100.0, stages={"scan": 60.0, "assign": 30.0})]).splitlines()
+    assert lines[0] == "| stage | dense, A |" and lines[2] == "| scan | 60.0 s (60%) |"
+    assert lines[-1] == "| load the model, save the result | 10.0 s (10%) |"
+
+
+def test_nothing_measured_is_said():
+    tables = speed_tables({"runs": [], "rows": []})
+    assert all("Not measured yet." in table for table in tables.values())
+
+
+@pytest.mark.parametrize(("values", "text"), [([], "–"), ([None, 2.0], "2.0"), ([3.0, 1.0, 20.0], "3.0 (1.0 to 20.0)")])
+def test_median_and_range(values, text):
+    assert median_and_range(values) == text
+
+
+def test_the_plot_is_drawn(tmp_path):
+    path = draw_scaling([sort_row(), sort_row(minutes=60.0)], tmp_path)
+    assert path.stat().st_size > 1000 and draw_scaling([], tmp_path) is None
