@@ -3,7 +3,14 @@
 A pass computes each block by itself, so that its result does not depend on how many workers share the blocks.
 """
 
-from typing import NamedTuple
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    import numpy as np
+    from spikeinterface.core import BaseRecording
+
 
 BLOCK_S = 1.0
 
@@ -16,7 +23,7 @@ class Block(NamedTuple):
     stop: int
 
 
-def split_into_blocks(recording, seconds: float = BLOCK_S) -> list[Block]:
+def split_into_blocks(recording: BaseRecording, seconds: float = BLOCK_S) -> list[Block]:
     """Cut every segment of a SpikeInterface recording into blocks of the same length; the last may be shorter."""
     size = max(round(seconds * recording.get_sampling_frequency()), 1)
     return [
@@ -27,7 +34,7 @@ def split_into_blocks(recording, seconds: float = BLOCK_S) -> list[Block]:
     ]
 
 
-def read_with_margin(recording, block: Block, margin: int):
+def read_with_margin(recording: BaseRecording, block: Block, margin: int) -> tuple[np.ndarray, int]:
     """Read a block and what there is of `margin` samples on both sides.
 
     Returns:

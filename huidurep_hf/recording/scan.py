@@ -6,6 +6,7 @@ import dataclasses
 import logging
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -19,11 +20,15 @@ from .settings import DetectionSettings, PreprocessingSettings
 from .spikes.detection import PeakDetector, no_peaks, sorted_peaks
 from .trace_copy import MemoryCopy, make_copy
 
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording
+
+
 logger = logging.getLogger("huidurep_hf")
 
 
 def scan(
-    recording,
+    recording: BaseRecording,
     preprocessing: PreprocessingSettings,
     detection: DetectionSettings | None,
     *,
@@ -76,7 +81,7 @@ def scan(
 
 
 def prepare(
-    recording,
+    recording: BaseRecording,
     settings: PreprocessingSettings | None = None,
     *,
     seed: int = 0,
@@ -105,7 +110,9 @@ def _scan_block(
     return {"peaks": peaks, "artifact_samples": artifact_samples}
 
 
-def _blanked(prepared, peaks, periods, step):
+def _blanked(
+    prepared: PreparedRecording, peaks: np.ndarray, periods: np.ndarray, step: str | None
+) -> tuple[PreparedRecording, np.ndarray]:
     """Traces with artifacts set to zero, and the peaks outside them."""
     if step is None:
         return prepared, peaks

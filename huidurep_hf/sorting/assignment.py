@@ -124,7 +124,9 @@ def keep_clusters(
     return events.in_order(), waveforms
 
 
-def _without_small(unit, outcome, waveforms, parameters):
+def _without_small(
+    unit: np.ndarray, outcome: np.ndarray, waveforms: np.ndarray, parameters: SortingParameters
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Units of too few spikes are none; the others are numbered anew."""
     if parameters.num_units is not None:
         return unit, outcome, waveforms
@@ -136,7 +138,7 @@ def _without_small(unit, outcome, waveforms, parameters):
     return rank[unit], np.where(is_small, "small unit", outcome), waveforms[is_kept]
 
 
-def _events(peaks, matched, prepared, workers):
+def _events(peaks: Spikes, matched: Spikes, prepared: PreparedRecording, workers: Workers) -> Spikes:
     """Detected peaks with what was matched with them, and the spikes that were found beside them."""
     is_paired = matched["peak"] >= 0
     of_peak = matched["peak"][is_paired]

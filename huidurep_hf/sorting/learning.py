@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -161,7 +162,16 @@ class _PeakPairing:
         return pair_with_peaks(matched, self.peaks, self.peaks["aligned_sample"], self.neighborhoods, self.max_gap) >= 0
 
 
-def _reject(templates, matched, is_detected, blocks, prepared, recorded, parameters, workers):
+def _reject(
+    templates: UnitTemplates,
+    matched: Spikes,
+    is_detected: Callable[[Spikes], np.ndarray],
+    blocks: list[Block],
+    prepared: PreparedRecording,
+    recorded: PreparedRecording,
+    parameters: SortingParameters,
+    workers: Workers,
+) -> tuple[UnitTemplates, Spikes]:
     """Templates and spikes without those of noise and residual units; matched again, as these took spikes of others."""
     for attempt in range(parameters.rejection.max_matchings):
         is_noise = is_noise_unit(matched, templates, parameters)
@@ -181,7 +191,16 @@ def _reject(templates, matched, is_detected, blocks, prepared, recorded, paramet
     return templates, matched
 
 
-def _final_units(templates, merged, shifts, bursting, matched, prepared, parameters, workers):
+def _final_units(
+    templates: UnitTemplates,
+    merged: np.ndarray,
+    shifts: np.ndarray,
+    bursting: np.ndarray,
+    matched: Spikes,
+    prepared: PreparedRecording,
+    parameters: SortingParameters,
+    workers: Workers,
+) -> LearnedUnits:
     """Units without duplicates, small and faint ones, numbered along the probe and aligned to their extremum."""
     rate, automatic = prepared.recording.get_sampling_frequency(), parameters.num_units is None
     spikes = align(matched, merged, shifts, prepared)

@@ -1,8 +1,19 @@
 """Estimate the motion of tissue along the probe, over all segments of a recording as over one."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..chunks import segment_starts
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording
+    from spikeinterface.core.motion import Motion
+
+    from ..preprocessing.preparation import PreparedRecording
+
 
 # Windows in which a long probe's motion may differ; a shorter probe has one.
 WINDOW_UM = 400.0
@@ -14,7 +25,7 @@ BIN_S = 1.0
 IMAGE = {"avg_in_bin": True, "histogram_time_smooth_s": 2.0, "histogram_depth_smooth_um": 5.0}
 
 
-def estimate_motion(prepared, peaks, locations_um):
+def estimate_motion(prepared: PreparedRecording, peaks: np.ndarray, locations_um: np.ndarray) -> Motion:
     """Estimate motion by DREDge (Windolf et al. 2025), one for the whole depth of a short probe.
 
     The shanks of a probe move as one, so their spikes are taken together, by depth.
@@ -48,14 +59,14 @@ def estimate_motion(prepared, peaks, locations_um):
     return motion if whole is recording else _of_segments(motion, recording)
 
 
-def _on_one_segment(peaks, recording):
+def _on_one_segment(peaks: np.ndarray, recording: BaseRecording) -> np.ndarray:
     peaks = peaks.copy()
     peaks["sample_index"] += segment_starts(recording)[peaks["segment_index"]]
     peaks["segment_index"] = 0
     return peaks
 
 
-def _of_segments(motion, recording):
+def _of_segments(motion: Motion, recording: BaseRecording) -> Motion:
     """The motion of segments that followed one another, in the time of each."""
     from spikeinterface.core.motion import Motion
 

@@ -1,7 +1,10 @@
 """Follow the slow motion of tissue along the probe, where the probe can show it."""
 
+from __future__ import annotations
+
 import dataclasses
 import logging
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.special import entr
@@ -11,6 +14,10 @@ from ..preprocessing.preparation import PreparedRecording
 from ..settings import MotionSettings
 from .estimation import estimate_motion
 from .states import displacements_of
+
+if TYPE_CHECKING:
+    from spikeinterface.core.motion import Motion
+
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -91,7 +98,7 @@ def can_follow_motion(prepared: PreparedRecording, settings: MotionSettings) -> 
     return settings.motion != "off" and prepared.recording is not None and _why_not(prepared) is None
 
 
-def motion_extent(motion) -> float:
+def motion_extent(motion: Motion) -> float:
     """Return how far an estimated motion goes, µm: the 5th to 95th percentile of its running median.
 
     Args:
@@ -106,7 +113,7 @@ def motion_extent(motion) -> float:
     return float((high - low).max())
 
 
-def agreement_of_parts(first, second) -> float:
+def agreement_of_parts(first: Motion, second: Motion) -> float:
     """Correlation of the motion that two parts of the spikes show; 0 where one shows none.
 
     Args:
@@ -122,7 +129,7 @@ def agreement_of_parts(first, second) -> float:
     return float(first @ second / norm) if norm > 0 else 0.0
 
 
-def _corrected(prepared, motion, settings, seed) -> PreparedRecording:
+def _corrected(prepared: PreparedRecording, motion: Motion, settings: MotionSettings, seed: int) -> PreparedRecording:
     """The recording with its traces corrected, each shank by itself."""
     from .interpolation import InterpolatedShanksRecording
     from .noise_equalisation import NoiseEqualisedRecording
@@ -140,7 +147,9 @@ def _corrected(prepared, motion, settings, seed) -> PreparedRecording:
     )
 
 
-def _why_not_believed(motion, prepared, peaks, locations_um, seed) -> str | None:
+def _why_not_believed(
+    motion: Motion, prepared: PreparedRecording, peaks: np.ndarray, locations_um: np.ndarray, seed: int
+) -> str | None:
     """Reason why an estimate is not followed unless it is asked for, None where it is."""
     extent = motion_extent(motion)
     if extent < MIN_MOTION_UM:
@@ -156,7 +165,9 @@ def _why_not_believed(motion, prepared, peaks, locations_um, seed) -> str | None
     return _why_not_as_one(motion, prepared, peaks, locations_um)
 
 
-def _why_not_as_one(motion, prepared, peaks, locations_um) -> str | None:
+def _why_not_as_one(
+    motion: Motion, prepared: PreparedRecording, peaks: np.ndarray, locations_um: np.ndarray
+) -> str | None:
     """Reason why shanks cannot be moved together, None where each moves as all do, or has too few spikes to tell."""
     groups = prepared.shanks[peaks["channel_index"]]
     if groups.max() == 0:
@@ -175,13 +186,13 @@ def _why_not_as_one(motion, prepared, peaks, locations_um) -> str | None:
     return None
 
 
-def _scaled(motion, factor):
+def _scaled(motion: Motion, factor: float) -> Motion:
     scaled = motion.copy()
     scaled.displacement = [factor * one for one in motion.displacement]
     return scaled
 
 
-def _not_told(motion, prepared, peaks, locations_um):
+def _not_told(motion: Motion, prepared: PreparedRecording, peaks: np.ndarray, locations_um: np.ndarray) -> float:
     """What is not known of the depth of spikes that are moved back: the entropy of its histogram, nats."""
     depths = locations_um[:, 1]
     moved = depths - displacements_of(motion, prepared.recording, peaks["segment_index"], peaks["sample_index"], depths)
@@ -189,7 +200,7 @@ def _not_told(motion, prepared, peaks, locations_um):
     return float(entr(shares).sum())
 
 
-def _why_not(prepared) -> str | None:
+def _why_not(prepared: PreparedRecording) -> str | None:
     """Reason why motion of this probe cannot be estimated, None where it can."""
     if len(prepared.recording.get_probes()) > 1:
         return "there are several probes"
@@ -206,13 +217,13 @@ def _why_not(prepared) -> str | None:
     return None
 
 
-def _why_too_few(prepared, num_peaks) -> str | None:
+def _why_too_few(prepared: PreparedRecording, num_peaks: int) -> str | None:
     duration = prepared.recording.get_total_duration()
     if num_peaks < MIN_PEAKS_PER_S * duration:
         return f"{num_peaks} spikes in {duration:.0f} s are too few"
     return None
 
 
-def _with_step(prepared, step) -> PreparedRecording:
+def _with_step(prepared: PreparedRecording, step: str) -> PreparedRecording:
     logger.info("prepare: %s", step)
     return dataclasses.replace(prepared, steps=[*prepared.steps, step])

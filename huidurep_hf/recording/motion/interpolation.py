@@ -4,10 +4,18 @@ SpikeInterface's interpolation takes all contacts of a recording for one shank: 
 at the same nominal places, and take the end of a short shank for a gap that the longer one beside it fills.
 """
 
+from __future__ import annotations
+
 from functools import lru_cache
+from typing import TYPE_CHECKING
 
 import numpy as np
 from spikeinterface.preprocessing.basepreprocessor import BasePreprocessor, BasePreprocessorSegment
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording, BaseRecordingSegment
+    from spikeinterface.core.motion import Motion
+
 
 # Kriging by the squared distance over 20 um, as Kilosort has it; beyond the last contacts it goes on as it can.
 KERNEL = {"method": "kriging", "sigma_um": 20.0, "p": 2, "force_extrapolate": True}
@@ -24,7 +32,7 @@ class InterpolatedShanksRecording(BasePreprocessor):
         shank_of_channel: `(num_channels,)` shank of each channel.
     """
 
-    def __init__(self, recording, motion, shank_of_channel: np.ndarray):
+    def __init__(self, recording: BaseRecording, motion: Motion, shank_of_channel: np.ndarray):
         super().__init__(recording, dtype="float32")
         locations = recording.get_channel_locations()
         shanks = [np.flatnonzero(shank_of_channel == shank) for shank in np.unique(shank_of_channel)]
@@ -46,7 +54,14 @@ class InterpolatedShanksSegment(BasePreprocessorSegment):
         shanks: for each shank its channels `(num_own,)`.
     """
 
-    def __init__(self, parent_recording_segment, motion, index: int, locations: np.ndarray, shanks: list[np.ndarray]):
+    def __init__(
+        self,
+        parent_recording_segment: BaseRecordingSegment,
+        motion: Motion,
+        index: int,
+        locations: np.ndarray,
+        shanks: list[np.ndarray],
+    ):
         super().__init__(parent_recording_segment)
         self.motion, self.index, self.locations, self.shanks = motion, index, locations, shanks
         self.centers = np.asarray(motion.temporal_bins_s[index])
@@ -54,7 +69,7 @@ class InterpolatedShanksSegment(BasePreprocessorSegment):
         self.edges = 0.5 * (self.centers[1:] + self.centers[:-1])
         self._kernel = lru_cache(MAX_KERNELS)(self._compute_kernel)
 
-    def get_traces(self, start_frame, end_frame, channel_indices):
+    def get_traces(self, start_frame: int, end_frame: int, channel_indices: np.ndarray | slice | None) -> np.ndarray:
         """Return corrected traces, `(num_samples, num_channels)`."""
         traces = self.parent_recording_segment.get_traces(start_frame, end_frame, slice(None))
         traces = traces.astype("float32", copy=False)
@@ -67,7 +82,7 @@ class InterpolatedShanksSegment(BasePreprocessorSegment):
                 np.matmul(traces[start:stop], self._kernel(int(bins[start])), out=corrected[start:stop])
         return corrected if channel_indices is None else corrected[:, channel_indices]
 
-    def _compute_kernel(self, bin_):
+    def _compute_kernel(self, bin_: int) -> np.ndarray:
         """Matrix of one bin of the motion, `(num_channels, num_channels)` float32."""
         from spikeinterface.preprocessing.preprocessing_tools import get_spatial_interpolation_kernel
 

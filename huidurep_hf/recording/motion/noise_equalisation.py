@@ -6,8 +6,18 @@ where the tissue has moved by a row), and a threshold that is right on the whole
 spikes at others. Here traces are scaled so that the noise is at all times what it was before they were moved.
 """
 
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import numpy as np
 from spikeinterface.preprocessing.basepreprocessor import BasePreprocessor, BasePreprocessorSegment
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording, BaseRecordingSegment
+    from spikeinterface.core.motion import Motion
+
 
 # Displacements within a bin share one measurement of the noise.
 BIN_UM = 2.0
@@ -26,7 +36,7 @@ class NoiseEqualisedRecording(BasePreprocessor):
         seed: of the choice of stretches on which the noise is measured.
     """
 
-    def __init__(self, recording, motion, noise_levels, seed=0):
+    def __init__(self, recording: BaseRecording, motion: Motion, noise_levels: np.ndarray, seed: int = 0):
         super().__init__(recording)
         depths = recording.get_channel_locations()[:, 1]
         displacements = [_of_bins(motion, segment, depths) for segment in range(motion.num_segments)]
@@ -51,11 +61,11 @@ class NoiseEqualisedSegment(BasePreprocessorSegment):
         gains: `(num_bins, num_channels)` by which traces are scaled in each.
     """
 
-    def __init__(self, parent_recording_segment, edges, gains):
+    def __init__(self, parent_recording_segment: BaseRecordingSegment, edges: np.ndarray, gains: np.ndarray):
         super().__init__(parent_recording_segment)
         self.edges, self.gains = edges, gains
 
-    def get_traces(self, start_frame, end_frame, channel_indices):
+    def get_traces(self, start_frame: int, end_frame: int, channel_indices: np.ndarray | slice | None) -> np.ndarray:
         """Return scaled traces, `(num_samples, num_channels)`."""
         traces = self.parent_recording_segment.get_traces(start_frame, end_frame, channel_indices)
         channels = slice(None) if channel_indices is None else channel_indices
@@ -64,7 +74,9 @@ class NoiseEqualisedSegment(BasePreprocessorSegment):
         return traces * self.gains[:, channels][bins]
 
 
-def what_remains(recording, motion, displacements, noise_levels, seed):
+def what_remains(
+    recording: BaseRecording, motion: Motion, displacements: list[np.ndarray], noise_levels: np.ndarray, seed: int
+) -> Callable[[np.ndarray], np.ndarray]:
     """Measure which share of the noise's SD is left after a displacement.
 
     Args:
@@ -99,7 +111,7 @@ def what_remains(recording, motion, displacements, noise_levels, seed):
     return lambda values: np.interp(values, known * BIN_UM, medians)
 
 
-def _of_bins(motion, segment, depths):
+def _of_bins(motion: Motion, segment: int, depths: np.ndarray) -> np.ndarray:
     """Displacement of every channel in every bin of the motion, `(num_bins, num_channels)` µm."""
     times = np.asarray(motion.temporal_bins_s[segment])
     return np.stack(

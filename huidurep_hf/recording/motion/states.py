@@ -1,8 +1,16 @@
 """When the tissue was where: stretches of a recording during which it stood still, but for a few µm."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording
+    from spikeinterface.core.motion import Motion
+
 
 # Within a state the displacement differs from the state's by this much (root mean square), as it does when values are
 # rounded to 5 µm; the potential of the closest neurons changes over 15 µm and more.
@@ -30,7 +38,7 @@ class MotionStates:
     num_samples: list
 
     @classmethod
-    def at_rest(cls, recording):
+    def at_rest(cls, recording: BaseRecording) -> MotionStates:
         """One state: a SpikeInterface recording of tissue that does not move."""
         num_segments = recording.get_num_segments()
         zero = [np.zeros(1, dtype="int64") for _ in range(num_segments)]
@@ -38,7 +46,7 @@ class MotionStates:
         return cls(np.zeros((1, 1)), np.zeros(1), zero, zero, num_samples)
 
     @classmethod
-    def of_motion(cls, motion, recording, seed=0):
+    def of_motion(cls, motion: Motion, recording: BaseRecording, seed: int = 0) -> MotionStates:
         """Group the bins of a motion by like displacements.
 
         Args:
@@ -75,7 +83,7 @@ class MotionStates:
         }
 
     @classmethod
-    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> "MotionStates":
+    def from_arrays(cls, arrays: dict[str, np.ndarray]) -> MotionStates:
         """Make states from [`to_arrays`]."""
         ends = np.cumsum(arrays["spans_of_segment"])[:-1]
         return cls(
@@ -86,10 +94,10 @@ class MotionStates:
             arrays["num_samples"].tolist(),
         )
 
-    def __len__(self):
+    def __len__(self) -> int:
         return len(self.displacements_um)
 
-    def at(self, segments, samples):
+    def at(self, segments: np.ndarray, samples: np.ndarray) -> np.ndarray:
         """State at each of some samples.
 
         Args:
@@ -105,7 +113,7 @@ class MotionStates:
             states[inside] = self.state_of_span[segment][np.maximum(spans, 0)]
         return states
 
-    def elapsed_at(self, segments, samples):
+    def elapsed_at(self, segments: np.ndarray, samples: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """State at each of some samples, and how much of the time spent in it has passed by then.
 
         Args:
@@ -126,7 +134,7 @@ class MotionStates:
             elapsed[inside] = before[spans] + np.clip(samples[inside] - starts[spans], 0, lengths[spans])
         return states, elapsed / np.maximum(passed[states], 1)
 
-    def spans(self, state):
+    def spans(self, state: int) -> list[tuple[int, int, int]]:
         """When the tissue was in a state: list of `(segment, start, stop)`, samples."""
         found = []
         for segment, (starts, states) in enumerate(zip(self.starts, self.state_of_span)):
@@ -134,17 +142,19 @@ class MotionStates:
             found += [(segment, int(starts[i]), int(stops[i])) for i in np.flatnonzero(states == state)]
         return [span for span in found if span[2] > span[1]]
 
-    def shares(self):
+    def shares(self) -> np.ndarray:
         """Share of the time that was spent in each state, `(num_states,)`."""
         lengths = [sum(stop - start for _, start, stop in self.spans(state)) for state in range(len(self))]
         return np.array(lengths) / max(sum(lengths), 1)
 
-    def displacements_at(self, depth_um):
+    def displacements_at(self, depth_um: float) -> np.ndarray:
         """Displacement of each state at a depth, `(num_states,)` µm."""
         return np.array([np.interp(depth_um, self.depths_um, one) for one in self.displacements_um])
 
 
-def displacements_of(motion, recording, segments, samples, depths_um):
+def displacements_of(
+    motion: Motion, recording: BaseRecording, segments: np.ndarray, samples: np.ndarray, depths_um: np.ndarray
+) -> np.ndarray:
     """Displacement of the tissue at the time and depth of each of some spikes.
 
     Args:
@@ -163,7 +173,7 @@ def displacements_of(motion, recording, segments, samples, depths_um):
     return displacements
 
 
-def _group(bins, seed):
+def _group(bins: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Fewest groups of `(num_bins, num_depths)` displacements that are close enough: their means, and whose each is."""
     from sklearn.cluster import KMeans
 

@@ -4,11 +4,18 @@ A few of them spoil a sort: they are detected, ring in the filter, and make unit
 match others' spikes.
 """
 
+from __future__ import annotations
+
 import logging
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..settings import PreprocessingSettings
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording
+
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -40,7 +47,7 @@ def find_artifact_samples(traces: np.ndarray, noise_levels: np.ndarray, threshol
 
 
 def periods_to_blank(
-    recording, samples: list[list[np.ndarray]], settings: PreprocessingSettings
+    recording: BaseRecording, samples: list[list[np.ndarray]], settings: PreprocessingSettings
 ) -> tuple[np.ndarray, str | None]:
     """Join the samples of artifacts to periods, with 10 ms around each.
 
@@ -80,7 +87,7 @@ def periods_to_blank(
     return periods, step
 
 
-def _periods(recording, segment, samples):
+def _periods(recording: BaseRecording, segment: int, samples: np.ndarray):
     """Join samples, in order, of which the surroundings touch."""
     from spikeinterface.core.base import base_period_dtype
 

@@ -1,14 +1,22 @@
 """Which channels and segments of a recording can be used at all."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..chunks import iterate_chunks
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording
+
 
 DEAD_NOISE_RATIO = 0.05
 NOISY_NOISE_RATIO = 20.0
 
 
-def find_non_finite_channels(recording):
+def find_non_finite_channels(recording: BaseRecording) -> dict[int, tuple[int, int]]:
     """Find the channels with NaN or infinite samples, reading the whole recording once, in chunks.
 
     One such sample makes the filter fill seconds of its channel with NaN, so sampling is not enough. Integer
@@ -33,7 +41,7 @@ def find_non_finite_channels(recording):
     return found
 
 
-def classify_channels_by_noise(noise_levels):
+def classify_channels_by_noise(noise_levels: np.ndarray) -> dict[str, np.ndarray]:
     """Tell silent, dead and noisy channels from the noise of the filtered traces.
 
     A tenth of a probe's typical noise still is a working channel; a twentieth, or twenty times as much, is not.

@@ -5,10 +5,17 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..blocks import Block
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording
+
+    from ...workers import Workers
+
 
 NUM_STRETCHES, STRETCH_S = 20, 0.5
 # Traces that stay this long below this share of what they usually reach, on all channels, are no noise: a headstage
@@ -36,7 +43,7 @@ class NoiseSample:
     is_gated: bool = False
 
     @classmethod
-    def draw(cls, recording, seed: int, workers=None) -> NoiseSample:
+    def draw(cls, recording: BaseRecording, seed: int, workers: Workers | None = None) -> NoiseSample:
         """Read 20 random stretches of 0.5 s, over all segments together, without what is silent.
 
         Args:
@@ -89,12 +96,12 @@ class NoiseSample:
         return np.concatenate(self.stretches)
 
 
-def estimate_noise_levels(recording, seed: int) -> np.ndarray:
+def estimate_noise_levels(recording: BaseRecording, seed: int) -> np.ndarray:
     """SD of each channel's noise `(num_channels,)` float32, in the unit of the traces; of [`NoiseSample.draw`]."""
     return NoiseSample.draw(recording, seed).levels
 
 
-def random_stretches(recording, seed: int) -> list[Block]:
+def random_stretches(recording: BaseRecording, seed: int) -> list[Block]:
     """Choose 20 stretches of 0.5 s, every place in any segment alike; a shorter segment is one stretch.
 
     Args:

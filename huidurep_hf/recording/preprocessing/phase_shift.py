@@ -4,13 +4,21 @@ What all channels pick up together, at high frequencies above all, is at differe
 at different moments, and a common reference takes only a part of it away.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording
+
 
 # Around a stretch of a recording; SpikeInterface's 40 ms change nothing after the band-pass and take longer.
 MARGIN_MS = 10.0
 
 
-def align_sampling_times(recording):
+def align_sampling_times(recording: BaseRecording) -> BaseRecording:
     """Delay each channel by the part of a sample that it was sampled late, if the recording knows it.
 
     SpikeInterface's readers of Neuropixels files set the property "inter_sample_shift". It stays after the shift was
@@ -34,7 +42,7 @@ def align_sampling_times(recording):
     return phase_shift(recording, inter_sample_shift=shifts, margin_ms=MARGIN_MS, dtype="float32")
 
 
-def _was_shifted(recording):
+def _was_shifted(recording: BaseRecording) -> bool:
     from spikeinterface.preprocessing.phase_shift import PhaseShiftRecording
 
     while recording is not None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +14,12 @@ from ..sources.probe import with_probe
 from .bad_channels import classify_channels_by_noise, find_non_finite_channels
 from .noise_sample import NoiseSample
 from .phase_shift import align_sampling_times
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording
+
+    from ...workers import Workers
+
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -52,7 +60,7 @@ class PreparedRecording:
     uncorrected: PreparedRecording | None = None
 
     @property
-    def as_recorded(self):
+    def as_recorded(self) -> PreparedRecording:
         """The same without correction of motion."""
         return self if self.uncorrected is None else self.uncorrected
 
@@ -75,7 +83,9 @@ class PreprocessingPlan:
     prepared: PreparedRecording
 
 
-def plan_preprocessing(recording, settings: PreprocessingSettings, *, seed: int = 0, workers=None) -> PreprocessingPlan:
+def plan_preprocessing(
+    recording: BaseRecording, settings: PreprocessingSettings, *, seed: int = 0, workers: Workers | None = None
+) -> PreprocessingPlan:
     """Scale, centre, filter and reference a recording, leave out what cannot be used, and measure the noise.
 
     Steps: contact positions checked; channels with NaN left out; µV where gains are known; median of each channel
@@ -179,7 +189,7 @@ def check_type(recording) -> None:
         )
 
 
-def _check(recording, freq_min_hz, freq_max_hz):
+def _check(recording: BaseRecording, freq_min_hz: float, freq_max_hz: float) -> float:
     check_type(recording)
     num_channels, rate = recording.get_num_channels(), recording.get_sampling_frequency()
     if num_channels == 0:
@@ -200,7 +210,7 @@ def _check(recording, freq_min_hz, freq_max_hz):
     return freq_max_hz
 
 
-def _long_enough_segments(recording, steps):
+def _long_enough_segments(recording: BaseRecording, steps: list[str]) -> np.ndarray:
     rate = recording.get_sampling_frequency()
     num_samples = np.array([recording.get_num_samples(i) for i in range(recording.get_num_segments())])
     is_long = num_samples >= MIN_SEGMENT_MS * rate / 1000
@@ -211,7 +221,9 @@ def _long_enough_segments(recording, steps):
     return np.flatnonzero(is_long)
 
 
-def _without_non_finite_channels(recording, steps, excluded):
+def _without_non_finite_channels(
+    recording: BaseRecording, steps: list[str], excluded: dict[str, list[str]]
+) -> BaseRecording:
     first_bad = find_non_finite_channels(recording)
     if not first_bad:
         return recording
@@ -227,7 +239,9 @@ def _without_non_finite_channels(recording, steps, excluded):
     return recording.remove_channels(ids)
 
 
-def _usable_channels(recording, noise_levels, steps, excluded):
+def _usable_channels(
+    recording: BaseRecording, noise_levels: np.ndarray, steps: list[str], excluded: dict[str, list[str]]
+) -> np.ndarray:
     """Bool for each channel; those that are not are noted."""
     keep = np.ones(len(noise_levels), dtype=bool)
     for reason, channels in classify_channels_by_noise(noise_levels).items():
@@ -236,13 +250,13 @@ def _usable_channels(recording, noise_levels, steps, excluded):
     return keep
 
 
-def _note_left_out(reason, ids, steps, excluded):
+def _note_left_out(reason: str, ids: Iterable, steps: list[str], excluded: dict[str, list[str]]) -> None:
     excluded[reason] = [str(i) for i in ids]
     steps.append(f"left out {reason} channels: {', '.join(excluded[reason])}")
     logger.warning("Channels left out because %s: %s", reason, ", ".join(excluded[reason]))
 
 
-def _nothing_left(segment_indices, steps, excluded):
+def _nothing_left(segment_indices: np.ndarray, steps: list[str], excluded: dict[str, list[str]]) -> PreprocessingPlan:
     prepared = PreparedRecording(
         recording=None,
         noise_levels=np.zeros(0, dtype="float32"),

@@ -1,8 +1,18 @@
 """From the spike times of a sorting or a truth to peaks: the channel and sample of each spike's own trough."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .waveforms import iterate_waveforms
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording
+
+    from .neighborhood import Neighborhoods
+
 
 PEAK_SEARCH_MS = 0.3
 # Enough to see where a unit is largest; more changes nothing.
@@ -10,7 +20,9 @@ SPIKES_FOR_MAIN_CHANNEL = 100
 PEAK_DTYPE = [("sample_index", "int64"), ("channel_index", "int64"), ("segment_index", "int64")]
 
 
-def find_main_channels(recording, spikes, num_units, noise_levels):
+def find_main_channels(
+    recording: BaseRecording, spikes: np.ndarray, num_units: int, noise_levels: np.ndarray
+) -> np.ndarray:
     """Return the channel on which each unit's mean waveform has its largest trough, relative to the noise.
 
     Args:
@@ -37,7 +49,13 @@ def find_main_channels(recording, spikes, num_units, noise_levels):
     return main_channels
 
 
-def align_spikes(recording, spikes, main_channels, neighborhoods, noise_levels):
+def align_spikes(
+    recording: BaseRecording,
+    spikes: np.ndarray,
+    main_channels: np.ndarray,
+    neighborhoods: Neighborhoods,
+    noise_levels: np.ndarray,
+) -> np.ndarray:
     """Find the largest trough of each spike near its stated time and near its unit.
 
     Args:

@@ -1,13 +1,20 @@
 """Threshold crossings: one peak per spike and neighbourhood."""
 
+from __future__ import annotations
+
 import dataclasses
 import logging
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...workers import Workers
 from ..blocks import Block, read_with_margin, split_into_blocks
 from ..settings import DetectionSettings
+
+if TYPE_CHECKING:
+    from ..preprocessing.preparation import PreparedRecording
+
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -25,7 +32,7 @@ class PeakDetector:
         settings: [`~huidurep_hf.recording.settings.DetectionSettings`].
     """
 
-    def __init__(self, prepared, settings: DetectionSettings):
+    def __init__(self, prepared: PreparedRecording, settings: DetectionSettings):
         from spikeinterface.sortingcomponents.peak_detection import locally_exclusive
 
         # Compiled once for all runs, and not once for each.
@@ -63,7 +70,7 @@ class PeakDetector:
 
 
 def detect(
-    prepared,
+    prepared: PreparedRecording,
     settings: DetectionSettings | None = None,
     *,
     blocks: list[Block] | None = None,
@@ -106,7 +113,7 @@ def sorted_peaks(peaks: np.ndarray) -> np.ndarray:
     return peaks[np.lexsort((peaks["channel_index"], peaks["sample_index"], peaks["segment_index"]))]
 
 
-def check_sign(prepared, settings: DetectionSettings, workers: Workers | None = None) -> None:
+def check_sign(prepared: PreparedRecording, settings: DetectionSettings, workers: Workers | None = None) -> None:
     """Warn where most spikes point the other way: amplifiers may turn the sign.
 
     Args:

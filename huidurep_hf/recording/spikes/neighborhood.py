@@ -1,5 +1,7 @@
 """The channels on which a spike of each peak channel is looked at."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +22,7 @@ class Neighborhoods:
     mask: np.ndarray
 
 
-def find_neighborhoods(positions, groups, num_neighbors):
+def find_neighborhoods(positions: np.ndarray, groups: np.ndarray, num_neighbors: int) -> Neighborhoods:
     """Order the contacts of each shank by distance from each channel.
 
     Args:

@@ -1,10 +1,20 @@
 """Cut spikes out of a recording, a batch at a time."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..chunks import chunk_size_of
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording
+
+    from .neighborhood import Neighborhoods
+
 
 # Reading a window by itself takes as long as reading so many windows' length on.
 MAX_GAP_IN_WINDOWS = 20
@@ -29,7 +39,16 @@ class WaveformBatch:
     noise_levels: np.ndarray
 
 
-def iterate_waveforms(recording, peaks, neighborhoods, noise_levels, *, num_before, num_after, batch_size=512):
+def iterate_waveforms(
+    recording: BaseRecording,
+    peaks,
+    neighborhoods: Neighborhoods,
+    noise_levels: np.ndarray,
+    *,
+    num_before: int,
+    num_after: int,
+    batch_size: int = 512,
+) -> Iterator[WaveformBatch]:
     """Stream the waveforms of peaks, reading each stretch of traces once.
 
     Memory is bounded by one chunk of traces (64 MiB) and one batch, whatever the length of the recording.
@@ -69,7 +88,7 @@ def iterate_waveforms(recording, peaks, neighborhoods, noise_levels, *, num_befo
         )
 
 
-def batch_ranges(recording, peaks, batch_size: int) -> list[tuple[int, int]]:
+def batch_ranges(recording: BaseRecording, peaks, batch_size: int) -> list[tuple[int, int]]:
     """Cut peaks, sorted by segment and sample, into batches: each within one segment and one chunk of traces.
 
     Args:
@@ -92,7 +111,7 @@ def batch_ranges(recording, peaks, batch_size: int) -> list[tuple[int, int]]:
     return ranges
 
 
-def _padded_traces(recording, segment_index, start, end):
+def _padded_traces(recording: BaseRecording, segment_index: int, start: int, end: int) -> np.ndarray:
     num_samples = recording.get_num_samples(segment_index)
     inside = slice(max(start, 0), min(end, num_samples))
     traces = recording.get_traces(segment_index=segment_index, start_frame=inside.start, end_frame=inside.stop)

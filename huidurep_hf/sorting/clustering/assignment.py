@@ -1,5 +1,7 @@
 """From clusters to labels with probabilities: each spike to its most likely Gaussian, or to none."""
 
+from __future__ import annotations
+
 import numpy as np
 
 NUM_ROUNDS = 3
@@ -7,7 +9,7 @@ TYPICAL_QUANTILE = 0.999
 SHRINKAGE = 0.1
 
 
-def assign(features, labels, *, min_cluster_size=20):
+def assign(features: np.ndarray, labels: np.ndarray, *, min_cluster_size: int = 20) -> tuple[np.ndarray, np.ndarray]:
     """Fit one Gaussian to each cluster and give every spike to the most likely one.
 
     Density clustering leaves the rim of each cluster and most overlapping spikes unlabelled. The Gaussians are fitted
@@ -42,7 +44,7 @@ def assign(features, labels, *, min_cluster_size=20):
     return best, np.where(best >= 0, probabilities, 0).astype("float32")
 
 
-def drop_small(labels, min_cluster_size):
+def drop_small(labels: np.ndarray, min_cluster_size: int) -> np.ndarray:
     """Number the clusters of at least `min_cluster_size` spikes from 0 in their order; the others become -1."""
     labels = np.asarray(labels, dtype="int64")
     sizes = np.bincount(labels[labels >= 0])
@@ -52,7 +54,7 @@ def drop_small(labels, min_cluster_size):
     return new_labels[labels]
 
 
-def _gaussians(features, labels, num_clusters):
+def _gaussians(features: np.ndarray, labels: np.ndarray, num_clusters: int) -> tuple[np.ndarray, np.ndarray]:
     """Squared Mahalanobis distances and log joint likelihoods, both `(num_spikes, num_clusters)`."""
     num_spikes, num_features = features.shape
     distances = np.empty((num_spikes, num_clusters))
@@ -72,7 +74,7 @@ def _gaussians(features, labels, num_clusters):
     return distances, log_likelihoods
 
 
-def _pooled_covariance(features, labels, num_clusters):
+def _pooled_covariance(features: np.ndarray, labels: np.ndarray, num_clusters: int) -> np.ndarray:
     means = np.stack([features[labels == cluster].mean(axis=0) for cluster in range(num_clusters)])
     is_labelled = labels >= 0
     centered = features[is_labelled] - means[labels[is_labelled]]

@@ -50,7 +50,7 @@ def split_by_embedding(
     return spikes.with_columns(cluster=drop_small(found, max(parameters.min_spikes_per_unit // 4, 2)))
 
 
-def _cluster_given_number(spikes, shanks, parameters):
+def _cluster_given_number(spikes: Spikes, shanks: np.ndarray, parameters: SortingParameters) -> np.ndarray:
     """Clusters, exactly as many as asked for: by k-means, or the published mixture."""
     if parameters.clustering == "gmm":
         features = spike_features(spikes, shanks)

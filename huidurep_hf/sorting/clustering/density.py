@@ -1,9 +1,11 @@
 """Clusters as dense regions, their number found: HDBSCAN (Campello et al. 2013)."""
 
+from __future__ import annotations
+
 import numpy as np
 
 
-def cluster_density(features, *, min_cluster_size=20, min_samples=10):
+def cluster_density(features: np.ndarray, *, min_cluster_size: int = 20, min_samples: int = 10) -> np.ndarray:
     """Cluster spikes by density; sparse spikes between the clusters stay unlabelled.
 
     Args:

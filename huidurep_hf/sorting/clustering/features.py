@@ -1,5 +1,7 @@
 """What is clustered: the embedding, and what the embedding leaves out."""
 
+from __future__ import annotations
+
 import numpy as np
 
 # Chosen on development recordings (training cells and probes, and SpikeInterface's generator), on none that figures are
@@ -14,7 +16,7 @@ NATURAL_LOCATION_SCALE_UM = 5.0
 NATURAL_LOG_AMPLITUDE_SCALE = 0.4
 
 
-def centers_of_mass(amplitudes, positions, mask):
+def centers_of_mass(amplitudes: np.ndarray, positions: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """Locate spikes by the centre of mass of their squared peak-to-peak amplitudes.
 
     Squares keep far channels, which hold mostly noise, from pulling every spike to the middle of its neighbourhood.
@@ -33,7 +35,7 @@ def centers_of_mass(amplitudes, positions, mask):
     return np.einsum("nc,nck->nk", weights, positions)
 
 
-def build_features(embeddings, locations_um, amplitudes):
+def build_features(embeddings: np.ndarray, locations_um: np.ndarray, amplitudes: np.ndarray) -> np.ndarray:
     """Join embedding, location and amplitude into one vector per spike.
 
     The embedding is scaled to a total variance of its number of dimensions, so that the weights beside it mean the
@@ -56,7 +58,7 @@ def build_features(embeddings, locations_um, amplitudes):
     return np.concatenate([scaled, locations_um / LOCATION_SCALE_UM, log_amplitudes[:, None]], axis=1)
 
 
-def build_natural_features(embeddings, locations_um, amplitudes):
+def build_natural_features(embeddings: np.ndarray, locations_um: np.ndarray, amplitudes: np.ndarray) -> np.ndarray:
     """Join embedding, location and amplitude so that distances between spikes mean something as they are.
 
     Args:
@@ -72,7 +74,7 @@ def build_natural_features(embeddings, locations_um, amplitudes):
     return np.concatenate(parts, axis=1).astype("float64")
 
 
-def reduce_locally(features, num_components):
+def reduce_locally(features: np.ndarray, num_components: int) -> np.ndarray:
     """Project spikes of one neighbourhood onto their own principal components.
 
     What separates the neurons around one contact is a small part of what separates neurons in general.

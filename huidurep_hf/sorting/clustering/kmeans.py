@@ -1,11 +1,13 @@
 """Clusters around means: the spikes of a whole probe in a given number of units."""
 
+from __future__ import annotations
+
 import numpy as np
 
 NUM_STARTS = 10
 
 
-def cluster_kmeans(features, num_units, seed=0):
+def cluster_kmeans(features: np.ndarray, num_units: int, seed: int = 0) -> np.ndarray:
     """Cluster spikes by k-means, the tightest of ten starts.
 
     Args:

@@ -3,6 +3,8 @@
 Their embeddings describe the same contacts in the same order; those of another peak channel do not.
 """
 
+from __future__ import annotations
+
 import numpy as np
 
 from ...workers import Workers
@@ -58,7 +60,7 @@ def cluster_locally(
     return labels
 
 
-def split_by_density(features, min_cluster_size, min_valley, depth=0):
+def split_by_density(features: np.ndarray, min_cluster_size: int, min_valley: float, depth: int = 0) -> np.ndarray:
     """Cluster by density, then each cluster again in its own principal components, until nothing splits.
 
     Args:
@@ -88,7 +90,7 @@ def split_by_density(features, min_cluster_size, min_valley, depth=0):
     return result
 
 
-def merge_without_valley(features, labels, min_valley):
+def merge_without_valley(features: np.ndarray, labels: np.ndarray, min_valley: float) -> np.ndarray:
     """Join clusters, the least separated pair first, until every pair has a valley between it.
 
     Args:
@@ -116,7 +118,9 @@ def merge_without_valley(features, labels, min_valley):
         labels, depths = _renumber(labels, depths, first, second)
 
 
-def _renumber(labels, depths, changed, removed):
+def _renumber(
+    labels: np.ndarray, depths: dict[tuple[int, int], float], changed: int, removed: int
+) -> tuple[np.ndarray, dict[tuple[int, int], float]]:
     """Close the gap of a removed label and forget the depths of the changed one."""
     labels = np.where(labels > removed, labels - 1, labels)
     kept = {}

@@ -1,5 +1,7 @@
 """Clusters as Gaussians: a given number of them (Cao et al., arXiv 2507.17224), or more than there are neurons."""
 
+from __future__ import annotations
+
 import warnings
 
 import numpy as np
@@ -17,7 +19,7 @@ MIN_SPIKES_PER_GAUSSIAN = 20
 NUM_COMPONENTS = 20
 
 
-def cluster_mixture(features, num_units, seed=0):
+def cluster_mixture(features: np.ndarray, num_units: int, seed: int = 0) -> np.ndarray:
     """Cluster spikes by a Gaussian mixture of full covariance.
 
     Args:
@@ -34,7 +36,7 @@ def cluster_mixture(features, num_units, seed=0):
     return _fit(features, min(num_units, len(features)), "full", seed)
 
 
-def split_by_mixture(features, seed=0):
+def split_by_mixture(features: np.ndarray, seed: int = 0) -> np.ndarray:
     """Split the spikes around one contact into more Gaussians than there are neurons.
 
     They share one covariance, which is then the spread that noise gives the spikes of one neuron, and is known well
@@ -54,7 +56,7 @@ def split_by_mixture(features, seed=0):
     return _fit(reduce_locally(features, NUM_COMPONENTS), num_gaussians, "tied", seed)
 
 
-def _fit(features, num_units, covariance, seed):
+def _fit(features: np.ndarray, num_units: int, covariance: str, seed: int) -> np.ndarray:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
     from threadpoolctl import threadpool_limits

@@ -193,7 +193,7 @@ class Matcher:
         rate = self.recorded.recording.get_sampling_frequency()
         return round(self.parameters.matching.matching_margin_ms * 1e-3 * rate)
 
-    def _gains(self, block, bank):
+    def _gains(self, block: Block, bank: TemplateBank) -> tuple[np.ndarray, int]:
         """Gains at each spike time around a block, and the time in its segment that the first is of."""
         margin = self._margin
         traces, start = read_with_margin(self.recorded.recording, block, margin)
@@ -203,7 +203,7 @@ class Matcher:
         gains = np.ascontiguousarray(bank.objective(traces))
         return gains, start - missing[0] + self.templates.num_before
 
-    def _bank(self, state):
+    def _bank(self, state: int) -> tuple[np.ndarray, TemplateBank]:
         """Templates that are in sight in a state, and their bank."""
         with self._lock:
             if state not in self._banks:
@@ -250,22 +250,29 @@ class Matcher:
             is_weakened=np.full(len(samples), is_weakened),
         )
 
-    def _no_spikes(self):
+    def _no_spikes(self) -> Spikes:
         nothing = np.zeros(0, dtype="int64")
         return self._table(Span(Block(0, 0, 0), 0), nothing, nothing, nothing, nothing, False)
 
 
-def _inside(spikes, block):
+def _inside(spikes: Spikes, block: Block) -> Spikes:
     return spikes[(spikes["sample_index"] >= block.start) & (spikes["sample_index"] < block.stop)]
 
 
-def _without_gaps(near, slot):
+def _without_gaps(near: np.ndarray, slot: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Move the padding of each row to its end."""
     order = np.argsort(near < 0, axis=1, kind="stable")
     return np.take_along_axis(near, order, axis=1), np.take_along_axis(slot, order, axis=1)
 
 
-def _is_apart(samples, rows, other_samples, other_rows, near, max_gap):
+def _is_apart(
+    samples: np.ndarray,
+    rows: np.ndarray,
+    other_samples: np.ndarray,
+    other_rows: np.ndarray,
+    near: np.ndarray,
+    max_gap: int,
+) -> np.ndarray:
     """Tell which spikes have none of the others within a number of samples, of any row that shares channels."""
     order = np.argsort(other_samples, kind="stable")
     times, others = other_samples[order], other_rows[order]

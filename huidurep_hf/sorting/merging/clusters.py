@@ -140,7 +140,14 @@ def merge_over_split(
     return labels, shifts
 
 
-def _least_separated(pairs, depths, min_valley, labels, times, sampling_rate):
+def _least_separated(
+    pairs: np.ndarray,
+    depths: np.ndarray,
+    min_valley: float,
+    labels: np.ndarray,
+    times: np.ndarray,
+    sampling_rate: float,
+) -> np.ndarray:
     """Indices of the pairs to be joined in one round, the surest first, no cluster twice, no two neurons."""
     taken, chosen = set(), []
     order = np.argsort(labels, kind="stable")
@@ -159,7 +166,15 @@ def _least_separated(pairs, depths, min_valley, labels, times, sampling_rate):
     return np.array(chosen, dtype="int64")
 
 
-def _test_pairs(labels, shifts, waveforms, shapes, sampling_rate, workers, known):
+def _test_pairs(
+    labels: np.ndarray,
+    shifts: np.ndarray,
+    waveforms: SpikeWaveforms,
+    shapes: np.ndarray | None,
+    sampling_rate: float,
+    workers: Workers | None,
+    known: dict,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """How far apart similar clusters are: `(num_pairs, 2)` clusters, `(num_pairs,)` shifts and depths.
 
     By the valley between their spikes and, where temporal shapes are given, by how widely these scatter; twice that
@@ -195,7 +210,9 @@ def _test_pairs(labels, shifts, waveforms, shapes, sampling_rate, workers, known
     return pairs, pair_shifts, np.where(differ, 2 * depths, depths)
 
 
-def _depth(waveforms, spikes, shifts, shift, shapes):
+def _depth(
+    waveforms: SpikeWaveforms, spikes: list[np.ndarray], shifts: np.ndarray, shift: int, shapes: np.ndarray | None
+) -> float:
     """Depth of the valley between the spikes of two clusters, or how much of their spread is not of one, if more."""
     # A channel that a part of the spikes is not cut on would tell the clusters by that.
     common, first, second = waveforms.common(*spikes)
@@ -208,7 +225,7 @@ def _depth(waveforms, spikes, shifts, shift, shapes):
     return valley if shapes is None else max(valley, unexplained_share(first, second, shapes))
 
 
-def _valley(first, second):
+def _valley(first: np.ndarray, second: np.ndarray) -> float:
     """Depth of the valley between two sets of aligned spikes along the difference of their averages."""
     averages = first.mean(axis=0), second.mean(axis=0)
     difference = averages[1] - averages[0]

@@ -4,10 +4,19 @@ Two neurons fire at all displacements, side by side. A neuron that is active for
 some displacements alone as well; but when the tissue comes back to where it was, such a neuron is silent there.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from scipy.special import entr
 
 from .drift_fragments import share_told
+
+if TYPE_CHECKING:
+    from ...recording.motion.states import MotionStates
+    from ..spikes import Spikes
+
 
 # How far the state tells of which unit a spike is, times the dial from split to merged: 0.3 at its default. On seven
 # development recordings four of five parts of one neuron have more, two neurons that are always active up to 0.22
@@ -22,7 +31,7 @@ MAX_SHARE_OF_TIME = 0.17
 MIN_SPIKES = 12
 
 
-def count_in_states(spikes, units, num_units, states):
+def count_in_states(spikes: Spikes, units: np.ndarray, num_units: int, states: MotionStates) -> np.ndarray:
     """Count spikes in each state of the tissue, in each part of the time that was spent in it.
 
     Args:
@@ -41,7 +50,7 @@ def count_in_states(spikes, units, num_units, states):
     return counts
 
 
-def replace_each_other(first, second, distance, min_valley):
+def replace_each_other(first: np.ndarray, second: np.ndarray, distance: float, min_valley: float) -> bool:
     """Tell whether two units replace each other as the tissue moves.
 
     Args:
@@ -57,7 +66,7 @@ def replace_each_other(first, second, distance, min_valley):
     return max(_time_told(first), _time_told(second)) < MAX_SHARE_OF_TIME
 
 
-def _time_told(counts):
+def _time_told(counts: np.ndarray) -> float:
     """How much of what there is to know about the part that a unit's spikes fell in is known, where their states are.
 
     Corrected for chance (Miller 1955). A sum over states would take early in one and late in another for even.

@@ -56,7 +56,9 @@ def merge_drift_fragments(
     return spikes.with_columns(cluster=merged, aligned_sample=samples + shifts)
 
 
-def merge_fragments(labels, displacements, templates, sampling_rate):
+def merge_fragments(
+    labels: np.ndarray, displacements: np.ndarray, templates: np.ndarray, sampling_rate: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Join units that the displacement tells apart: the most alike of those it surely does, then what is left.
 
     A piece of one neuron and a piece of its neighbour replace each other as fully as two pieces of one do.
@@ -101,7 +103,7 @@ def merge_fragments(labels, displacements, templates, sampling_rate):
     return np.where(is_of_unit, new_units[labels], -1), np.where(is_of_unit, unit_shifts[labels], 0)
 
 
-def share_told(first, second):
+def share_told(first: np.ndarray, second: np.ndarray) -> float:
     """How much the bin of a spike tells about which of two units it is of: 0 nothing, 1 all.
 
     Mutual information over the entropy of the unit, less what chance alone gives (Miller 1955).

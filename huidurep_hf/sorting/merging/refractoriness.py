@@ -1,5 +1,7 @@
 """Tell two neurons from one by their times: a neuron does not fire again within its refractory period."""
 
+from __future__ import annotations
+
 import numpy as np
 
 # Shorter lags are within the sweep in which detection keeps one peak, longer ones occur in bursts of one neuron.
@@ -15,7 +17,7 @@ MIN_EXPECTED_OF_ONE = 10.0
 MIN_RATIO = 0.35
 
 
-def fire_independently(first, second, sampling_rate):
+def fire_independently(first: np.ndarray, second: np.ndarray, sampling_rate: float) -> bool:
     """Tell whether two trains have the coincidences, at refractory lags, that two neurons would have.
 
     Args:
@@ -29,7 +31,7 @@ def fire_independently(first, second, sampling_rate):
     return expected >= MIN_EXPECTED and coincidences > MIN_RATIO * expected
 
 
-def fire_as_one(first, second, sampling_rate, max_ratio):
+def fire_as_one(first: np.ndarray, second: np.ndarray, sampling_rate: float, max_ratio: float) -> bool:
     """Tell whether two trains keep each other's refractory period, as parts of one neuron's train do.
 
     Args:
@@ -43,7 +45,7 @@ def fire_as_one(first, second, sampling_rate, max_ratio):
     return expected >= MIN_EXPECTED_OF_ONE and coincidences < max_ratio * expected
 
 
-def _coincidences(first, second, sampling_rate):
+def _coincidences(first: np.ndarray, second: np.ndarray, sampling_rate: float) -> tuple[float, float]:
     """Pairs of spikes at refractory lags, and as many as chance gives."""
     low, high = REFRACTORY_MS
     start, stop = SHOULDER_MS
@@ -51,7 +53,7 @@ def _coincidences(first, second, sampling_rate):
     return _count(first, second, low, high, sampling_rate), expected
 
 
-def _count(first, second, low_ms, high_ms, sampling_rate):
+def _count(first: np.ndarray, second: np.ndarray, low_ms: float, high_ms: float, sampling_rate: float) -> float:
     """Pairs of spikes whose lag, either way, is between two limits."""
     low, high = (round(ms * 1e-3 * sampling_rate) for ms in (low_ms, high_ms))
     before = np.searchsorted(second, first - low, side="right") - np.searchsorted(second, first - high, side="left")

@@ -5,6 +5,8 @@ or missing. But how far noise scatters spikes is known, and beside noise those o
 and in shape by a part of their size. What scatters more widely, along a line between two compact clusters, is of two.
 """
 
+from __future__ import annotations
+
 import numpy as np
 
 # By which a neuron's shape changes, of its size (bursts, what overlaps it). On development recordings spikes of one
@@ -15,7 +17,7 @@ MAX_NORM = 8.0
 MIN_SPIKES = 8
 
 
-def unexplained_share(first, second, shapes):
+def unexplained_share(first: np.ndarray, second: np.ndarray, shapes: np.ndarray) -> float:
     """Share of the (robust) variance of two clusters' spikes that one neuron and noise do not explain.
 
     It is measured along the line that tells the clusters apart, found from one half of the spikes and applied to the
@@ -57,17 +59,17 @@ def unexplained_share(first, second, shapes):
     return max(1 - np.square(of_one / max(_spread(np.concatenate(along)), 1e-6)), 0.0)
 
 
-def _spread(values):
+def _spread(values: np.ndarray) -> float:
     """Half the range of the middle 68 %, the SD of Gaussian values; a few overlaps do not count."""
     return np.diff(np.percentile(values, [16, 84])).item() / 2
 
 
-def _scores(waveforms, shapes):
+def _scores(waveforms: np.ndarray, shapes: np.ndarray) -> np.ndarray:
     """Scores of `(num, num_samples, num_channels)` waveforms on temporal shapes, `(num, num_shapes * num_channels)`."""
     return np.einsum("nsc,rs->nrc", waveforms, shapes, optimize=True).reshape(len(waveforms), -1)
 
 
-def _difference(first, second, num_shapes):
+def _difference(first: np.ndarray, second: np.ndarray, num_shapes: int) -> np.ndarray:
     """Difference of two averages, each channel shrunk by the noise that is in it (James & Stein 1961)."""
     on_channels = (second.mean(axis=0) - first.mean(axis=0)).reshape(num_shapes, -1)
     energies = np.square(on_channels).sum(axis=0)

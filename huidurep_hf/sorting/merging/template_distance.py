@@ -1,5 +1,7 @@
 """One unit seen from two channels, and one spike seen twice."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 
 import numba
@@ -83,7 +85,7 @@ def distances_of_pairs(templates: np.ndarray, pairs: np.ndarray, max_shift: int)
     return distances, shifts
 
 
-def join_pairs(num_units, pairs, shifts):
+def join_pairs(num_units: int, pairs: np.ndarray, shifts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Join units linked by pairs, also over several links, and align their spikes.
 
     Args:

@@ -87,7 +87,7 @@ def merge_units(
     return join_pairs(num_templates, linked, lags[linked[:, 0], linked[:, 1]])
 
 
-def link_pairs(pairs, is_one):
+def link_pairs(pairs: np.ndarray, is_one: np.ndarray) -> np.ndarray:
     """Choose pairs to be joined, so that in a group of joined units each two are one.
 
     Args:

@@ -1,11 +1,13 @@
 """Are two clusters two? The valley between them, on the line that separates them best."""
 
+from __future__ import annotations
+
 import numpy as np
 
 NUM_BINS = 200
 
 
-def valley_depth(first, second):
+def valley_depth(first: np.ndarray, second: np.ndarray) -> float:
     """Measure the gap between two clusters on their linear discriminant.
 
     Both clusters are projected onto the direction that separates their means best (Fisher 1936).
@@ -21,7 +23,7 @@ def valley_depth(first, second):
     return valley_depth_on_line(*_project(first, second))
 
 
-def valley_depth_on_line(first, second):
+def valley_depth_on_line(first: np.ndarray, second: np.ndarray) -> float:
     """Measure the gap between two sets of numbers.
 
     Both sets weigh alike; the density of the whole, smoothed by Silverman's rule, is compared at its lowest point
@@ -45,7 +47,7 @@ def valley_depth_on_line(first, second):
     return float(1 - density[split] / lower_peak) if lower_peak > 0 else 0.0
 
 
-def _project(first, second):
+def _project(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     difference = second.mean(axis=0) - first.mean(axis=0)
     within = np.cov(first.T, bias=True).reshape(len(difference), -1) + np.cov(second.T, bias=True).reshape(
         len(difference), -1
@@ -56,7 +58,7 @@ def _project(first, second):
     return first @ direction, second @ direction
 
 
-def _density(values, grid):
+def _density(values: np.ndarray, grid: np.ndarray) -> np.ndarray:
     quartiles = np.percentile(values, [25, 75])
     spread = min(values.std(), (quartiles[1] - quartiles[0]) / 1.34) or values.std() or 1e-12
     bandwidth = 0.9 * spread * len(values) ** -0.2

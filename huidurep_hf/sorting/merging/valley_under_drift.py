@@ -5,17 +5,35 @@ between contacts. In the traces as recorded each unit has its templates for ever
 are looked at along what the templates of both differ by, state by state.
 """
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..templates.spike_waveforms import SpikeWaveforms, without_time_shift
 from .valley import valley_depth_on_line
+
+if TYPE_CHECKING:
+    from ...recording.preprocessing.preparation import PreparedRecording
+    from ..spikes import Spikes
+    from ..templates.unit_templates import UnitTemplates
+
 
 # Spikes are compared in the states in which two units differ most, so much of the time together.
 SHARE_OF_TIME = 0.5
 MIN_SPIKES_PER_TEST = 5
 
 
-def valley_under_drift(first, second, lag, spikes, matched, templates, recorded):
+def valley_under_drift(
+    first: int,
+    second: int,
+    lag: int,
+    spikes: list[np.ndarray],
+    matched: Spikes,
+    templates: UnitTemplates,
+    recorded: PreparedRecording,
+) -> float:
     """Depth of the valley between the spikes of two units, along what their templates differ by.
 
     Args:
@@ -48,7 +66,7 @@ def valley_under_drift(first, second, lag, spikes, matched, templates, recorded)
     return valley_depth_on_line(*lines)
 
 
-def _states_that_tell(differences, shares):
+def _states_that_tell(differences: np.ndarray, shares: np.ndarray) -> np.ndarray:
     """Bool for each state: those that differ most, until they make up half of the time."""
     order = np.argsort(-differences, kind="stable")
     before = np.cumsum(shares[order]) - shares[order]
@@ -57,7 +75,14 @@ def _states_that_tell(differences, shares):
     return tells
 
 
-def _along(spikes, states, middle, difference, num_before, recorded):
+def _along(
+    spikes: Spikes,
+    states: np.ndarray,
+    middle: np.ndarray,
+    difference: np.ndarray,
+    num_before: int,
+    recorded: PreparedRecording,
+) -> np.ndarray:
     """How far each spike lies from the middle of two templates along what they differ by, SDs of the noise."""
     waveforms = SpikeWaveforms.cut(recorded, spikes)
     line = np.zeros(len(spikes))

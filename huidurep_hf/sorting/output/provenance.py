@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording
+
     from ..parameters import SortingParameters
     from ..pipeline import SortedSpikes
 
@@ -17,7 +19,7 @@ NUM_HASHED_SAMPLES = 1000
 PACKAGES = ("huidurep-hf", "spikeinterface", "torch", "transformers", "numpy", "scikit-learn", "hdbscan")
 
 
-def describe_run(recording, sorter, parameters: SortingParameters) -> dict:
+def describe_run(recording: BaseRecording, sorter, parameters: SortingParameters) -> dict:
     """Describe a run before it begins, so that it can be repeated or gone on with.
 
     Args:
@@ -64,7 +66,7 @@ def describe_sort(found: SortedSpikes) -> dict:
     }
 
 
-def describe_recording(recording):
+def describe_recording(recording: BaseRecording) -> dict:
     """Describe a SpikeInterface recording: size, rate, type, and the file it came from where it says so."""
     num_segments = recording.get_num_segments()
     return {
@@ -78,7 +80,7 @@ def describe_recording(recording):
     }
 
 
-def _hash_ends(recording) -> str:
+def _hash_ends(recording: BaseRecording) -> str:
     """Hash of the first and the last samples of each segment: two recordings of one size are told apart by them."""
     digest = hashlib.sha256()
     for segment in range(recording.get_num_segments()):
@@ -97,7 +99,7 @@ def _hash_weights(model) -> str:
     return digest.hexdigest()
 
 
-def _version(package):
+def _version(package: str) -> str | None:
     try:
         return version(package)
     except PackageNotFoundError:

@@ -1,8 +1,20 @@
 """A report on a result: a table of units and a picture of each."""
 
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from .unit_table import REFRACTORY_MS, tabulate_units, template_peak, unit_intervals_ms
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.axes import Axes
+
+    from .result import SortingResult
+
 
 TABLE_FILES = ("units.csv", "units.md")
 PICTURE_FILE = "units.png"
@@ -13,7 +25,7 @@ COLOR = "#2a5fa5"
 WARNING_COLOR = "#c0392b"
 
 
-def write_report(result, folder):
+def write_report(result: SortingResult, folder: Path) -> list[Path]:
     """Write `units.csv`, `units.md` and `units.png` to a folder.
 
     The picture has one row per unit, at most 30, those of most spikes: the template at its contacts, the inter-spike
@@ -34,13 +46,13 @@ def write_report(result, folder):
     return paths
 
 
-def _markdown(table):
+def _markdown(table: pd.DataFrame) -> str:
     lines = ["| " + " | ".join(table.columns) + " |", "|" + " ---: |" * len(table.columns)]
     lines += ["| " + " | ".join(str(value) for value in row) + " |" for row in table.itertuples(index=False)]
     return "\n".join(lines) + "\n"
 
 
-def _draw_units(result, table, path):
+def _draw_units(result: SortingResult, table: pd.DataFrame, path: Path) -> None:
     # A figure of its own leaves the user's matplotlib state alone.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -70,7 +82,7 @@ def _draw_units(result, table, path):
     figure.savefig(path, dpi=110)
 
 
-def _draw_template(axis, result, unit):
+def _draw_template(axis: Axes, result: SortingResult, unit: pd.Series) -> None:
     """Waveforms at the contacts around the peak, in the probe's geometry: time right, depth up."""
     template = result.templates[int(unit["unit"])]
     peak_channel, _ = template_peak(template)
@@ -95,7 +107,7 @@ def _draw_template(axis, result, unit):
     axis.set_axis_off()
 
 
-def _draw_intervals(axis, events, sampling_rate, unit):
+def _draw_intervals(axis: Axes, events: pd.DataFrame, sampling_rate: float, unit: pd.Series) -> None:
     intervals = unit_intervals_ms(events, sampling_rate)
     axis.hist(intervals[intervals < MAX_INTERVAL_MS], bins=np.arange(0, MAX_INTERVAL_MS + 1, 2.0), color=COLOR)
     axis.axvline(REFRACTORY_MS, color=WARNING_COLOR, linewidth=0.8)
@@ -104,7 +116,7 @@ def _draw_intervals(axis, events, sampling_rate, unit):
     axis.set_title(f"{violations:.1f} % of intervals < {REFRACTORY_MS:g} ms", fontsize=8, loc="left")
 
 
-def _draw_amplitudes(axis, events, provenance):
+def _draw_amplitudes(axis: Axes, events: pd.DataFrame, provenance: dict) -> None:
     recording = provenance["recording"]
     starts_s = np.concatenate([[0], np.cumsum(recording["num_samples"])]) / recording["sampling_rate"]
     times = events["time_s"].to_numpy() + starts_s[events["segment"].to_numpy()]

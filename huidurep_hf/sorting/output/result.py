@@ -16,6 +16,8 @@ import pandas as pd
 from .unit_table import tabulate_units
 
 if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording, BaseSorting
+
     from ..pipeline import SortedSpikes
 
 PROVENANCE_FILE = "provenance.json"
@@ -49,7 +51,7 @@ class SortingResult:
     provenance: dict
 
     @classmethod
-    def from_events(cls, recording, found: SortedSpikes, provenance: dict) -> SortingResult:
+    def from_events(cls, recording: BaseRecording, found: SortedSpikes, provenance: dict) -> SortingResult:
         """Gather what a run has found.
 
         Args:
@@ -101,7 +103,7 @@ class SortingResult:
                 sorting.set_property(name, values.to_numpy())
         return result
 
-    def save(self, folder, *, overwrite=False):
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
         """Save to a folder, written beside its final place and renamed, so that it is there whole or not at all.
 
         Args:
@@ -138,7 +140,7 @@ class SortingResult:
         return folder
 
     @classmethod
-    def load(cls, folder):
+    def load(cls, folder: str | Path) -> SortingResult:
         """Load a result from its folder.
 
         Raises:
@@ -160,7 +162,7 @@ class SortingResult:
         )
 
 
-def check_output_folder(folder, overwrite):
+def check_output_folder(folder: str | Path, overwrite: bool) -> None:
     """Refuse an output folder that is there already, before any work is done.
 
     Args:
@@ -182,7 +184,7 @@ def check_output_folder(folder, overwrite):
         )
 
 
-def _sorting_from_events(events, recording_description, num_units):
+def _sorting_from_events(events: pd.DataFrame, recording_description: dict, num_units: int) -> BaseSorting:
     from spikeinterface.core import NumpySorting
     from spikeinterface.core.base import minimum_spike_dtype
     from spikeinterface.core.numpyextractors import SpikeVectorSortingSegment
@@ -200,7 +202,7 @@ def _sorting_from_events(events, recording_description, num_units):
     return sorting
 
 
-def _put_in_place(beside, folder):
+def _put_in_place(beside: Path, folder: Path) -> None:
     if not folder.exists():
         beside.rename(folder)
         return

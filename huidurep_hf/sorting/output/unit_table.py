@@ -1,7 +1,15 @@
 """One row of figures per unit, by which a sorting can be judged at a glance."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
+
+if TYPE_CHECKING:
+    from .result import SortingResult
+
 
 REFRACTORY_MS = 2.0
 NUM_PRESENCE_BINS = 20
@@ -13,7 +21,7 @@ MAX_CONTAMINATION_OF_GOOD = 0.1
 MIN_PROBABILITY_OF_GOOD, MIN_PROBABILITY = 0.85, 0.5
 
 
-def tabulate_units(result):
+def tabulate_units(result: SortingResult) -> pd.DataFrame:
     """Count, rate, amplitude, refractoriness and presence of each unit.
 
     Args:
@@ -64,7 +72,7 @@ def tabulate_units(result):
     return pd.DataFrame(rows, columns=columns)
 
 
-def label_unit(snr, contamination, mean_probability):
+def label_unit(snr: float, contamination: float, mean_probability: float) -> str:
     """Label a unit "good", "mua" (multi-unit activity) or "noise".
 
     Args:
@@ -78,7 +86,7 @@ def label_unit(snr, contamination, mean_probability):
     return "good" if is_good and mean_probability >= MIN_PROBABILITY_OF_GOOD else "mua"
 
 
-def _contamination(events, sampling_rate, duration_s):
+def _contamination(events: pd.DataFrame, sampling_rate: float, duration_s: float) -> float:
     from spikeinterface.metrics.quality.misc_metrics import isi_violations
 
     trains = [train.to_numpy() / sampling_rate for _, train in events.groupby("segment")["sample"]]
@@ -86,7 +94,7 @@ def _contamination(events, sampling_rate, duration_s):
     return float(ratio)
 
 
-def unit_intervals_ms(events, sampling_rate):
+def unit_intervals_ms(events: pd.DataFrame, sampling_rate: float) -> np.ndarray:
     """Inter-spike intervals of one unit, none across segments.
 
     Args:
@@ -101,7 +109,7 @@ def unit_intervals_ms(events, sampling_rate):
     return intervals[np.diff(segments) == 0]
 
 
-def template_peak(template):
+def template_peak(template: np.ndarray) -> tuple[int, float]:
     """Channel of a template's largest deflection, and its signed value.
 
     Args:
@@ -111,5 +119,5 @@ def template_peak(template):
     return int(channel), float(template[sample, channel])
 
 
-def _percent(is_true):
+def _percent(is_true: np.ndarray) -> float:
     return round(100 * float(np.mean(is_true)), 2) if len(is_true) else 0.0

@@ -7,6 +7,7 @@ are explained better by the neurons that collided, each at its own time, than by
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 
@@ -113,7 +114,7 @@ def find_collisions(
     return is_collision
 
 
-def _suspects(templates, counts, max_lag):
+def _suspects(templates: np.ndarray, counts: np.ndarray, max_lag: int) -> dict[int, np.ndarray]:
     """Clusters whose template may be a sum of others: dict of cluster to the others, `(num_others,)`."""
     others_of = {}
     is_visible = templates.any(axis=1).astype("float32")
@@ -132,14 +133,21 @@ def _suspects(templates, counts, max_lag):
     return others_of
 
 
-def _overlap(waveform, templates):
+def _overlap(waveform: np.ndarray, templates: np.ndarray) -> np.ndarray:
     """Tell which templates have something of a waveform at some lag, `(num_templates,)` bool."""
     windows = np.lib.stride_tricks.sliding_window_view(waveform[0], templates.shape[1], axis=0)
     products = windows.reshape(len(windows), -1) @ templates.transpose(0, 2, 1).reshape(len(templates), -1).T
     return products.max(axis=0) > MIN_OVERLAP * np.square(templates).sum(axis=(1, 2))
 
 
-def _waveforms(units, labels, placed, neighborhoods, whitened, max_lag):
+def _waveforms(
+    units: Iterable[int],
+    labels: np.ndarray,
+    placed: Spikes,
+    neighborhoods: Neighborhoods,
+    whitened: PreparedRecording,
+    max_lag: int,
+) -> Iterator[tuple[int, np.ndarray]]:
     """Walk through units and waveforms of some of their spikes around the channel they are placed at, with margins.
 
     Yields:
@@ -165,7 +173,9 @@ def _waveforms(units, labels, placed, neighborhoods, whitened, max_lag):
         yield unit, waveforms[labels[spikes] == unit]
 
 
-def _take_away(waveforms, templates, max_templates, min_gain):
+def _take_away(
+    waveforms: np.ndarray, templates: np.ndarray, max_templates: int, min_gain: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Take templates away from waveforms one after the other, at any lag and scale, the most energy first.
 
     Args:

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ...recording.blocks import read_with_margin, split_into_blocks
 from ...recording.preprocessing.preparation import PreparedRecording
 from ...workers import Workers
+
+if TYPE_CHECKING:
+    from ...recording.blocks import Block
+    from ..spikes import Spikes
+
 
 TEMPLATE_MS_BEFORE, TEMPLATE_MS_AFTER = 1.0, 2.0
 MAX_SPIKES_PER_TEMPLATE = 500
@@ -20,7 +27,7 @@ def template_window(sampling_rate: float) -> tuple[int, int]:
 def average_templates(
     labels: np.ndarray,
     samples: np.ndarray,
-    spikes,
+    spikes: Spikes,
     prepared: PreparedRecording,
     seed: int = 0,
     workers: Workers | None = None,
@@ -78,7 +85,7 @@ def signed(templates: np.ndarray, peak_sign: str) -> np.ndarray:
     return {"neg": -templates, "pos": templates, "both": np.abs(templates)}[peak_sign]
 
 
-def _choose(labels, num_units, seed):
+def _choose(labels: np.ndarray, num_units: int, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     order = np.argsort(labels, kind="stable")
     starts = np.searchsorted(labels[order], np.arange(num_units + 1))
@@ -86,7 +93,7 @@ def _choose(labels, num_units, seed):
     return np.concatenate([rng.permutation(own)[:MAX_SPIKES_PER_TEMPLATE] for own in members])
 
 
-def _within(block, segments, samples):
+def _within(block: Block, segments: np.ndarray, samples: np.ndarray) -> slice:
     """Slice of spikes in order that lie in a block."""
     first, last = np.searchsorted(segments, [block.segment, block.segment + 1])
     inside = np.searchsorted(samples[first:last], [block.start, block.stop])

@@ -7,6 +7,11 @@ is sampled far more densely than by the contacts at rest. All of its spikes tell
 process puts them together and says how surely each template is known (Rasmussen & Williams 2006, sections 2.2 and 5.4).
 """
 
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ...recording.motion.states import MotionStates, displacements_of
@@ -15,6 +20,13 @@ from ...recording.spikes.waveforms import iterate_waveforms
 from ...workers import Workers
 from .spike_waveforms import choose_spikes
 from .unit_templates import MIN_PEAK_TO_PEAK, NUM_MATCHING_CHANNELS, UnitTemplates
+
+if TYPE_CHECKING:
+    from ...recording.preprocessing.preparation import PreparedRecording
+    from ...recording.spikes.neighborhood import Neighborhoods
+    from ...recording.spikes.waveforms import WaveformBatch
+    from ..spikes import Spikes
+
 
 MAX_SPIKES = 1000
 # Displacements within a bin are averaged; bins are wider where there would be more than 30 of them, as the time that a
@@ -31,8 +43,8 @@ MIN_VARIANCE = 1e-3
 def drifting_templates(
     labels: np.ndarray,
     samples: np.ndarray,
-    events,
-    whitened,
+    events: Spikes,
+    whitened: PreparedRecording,
     states: MotionStates,
     window: tuple[int, int],
     channels_at_rest: np.ndarray,
@@ -106,7 +118,7 @@ class Field:
         variances: `(num_points,)` of their noise.
     """
 
-    def __init__(self, places, scores, variances):
+    def __init__(self, places: np.ndarray, scores: np.ndarray, variances: np.ndarray):
         from scipy.linalg import cho_factor, cho_solve
 
         self.places = places
@@ -120,7 +132,7 @@ class Field:
             if likelihood > best:
                 best, self.scale, self.factor, self.weights = likelihood, scale, factor, weights
 
-    def at(self, places):
+    def at(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return scores `(num_places, num_shapes)` and their variances `(num_places,)` at some places."""
         from scipy.linalg import cho_solve
 
@@ -128,12 +140,14 @@ class Field:
         explained = (covariance * cho_solve(self.factor, covariance.T).T).sum(axis=1)
         return covariance @ self.weights, np.maximum(self.prior - explained, 0)
 
-    def _covariance(self, first, second, scale):
+    def _covariance(self, first: np.ndarray, second: np.ndarray, scale: float) -> np.ndarray:
         distances = np.square(first[:, None] - second[None]).sum(axis=2)
         return self.prior * np.exp(-0.5 * distances / scale**2)
 
 
-def _displacements(labels, samples, events, spikes, whitened):
+def _displacements(
+    labels: np.ndarray, samples: np.ndarray, events: Spikes, spikes: np.ndarray, whitened: PreparedRecording
+) -> tuple[np.ndarray, np.ndarray]:
     """Displacement at each of some spikes `(num_spikes,)`, and the depth at rest of each unit `(num_units,)`, µm."""
     depths_of_spikes = whitened.positions[events["channel_index"][spikes], 1].astype("float64")
     counts = np.maximum(np.bincount(labels[spikes]), 1)
@@ -142,12 +156,12 @@ def _displacements(labels, samples, events, spikes, whitened):
     return displacements_of(whitened.motion, whitened.recording, segments, samples[spikes], own_depths), depths
 
 
-def _along(displacements):
+def _along(displacements: np.ndarray) -> np.ndarray:
     """Vectors along the probe, `(num_displacements, 2)`."""
     return np.stack([np.zeros(len(displacements)), np.asarray(displacements, dtype="float64")], axis=1)
 
 
-def _nearest_channels(whitened, channels, displacements):
+def _nearest_channels(whitened: PreparedRecording, channels: np.ndarray, displacements: np.ndarray) -> np.ndarray:
     """The channel of the same shank nearest to where each channel's place at rest has moved, `(num_spikes,)`."""
     from scipy.spatial import cKDTree
 
@@ -159,7 +173,7 @@ def _nearest_channels(whitened, channels, displacements):
     return nearest
 
 
-def _temporal_shapes(spikes, uncorrected, window, seed):
+def _temporal_shapes(spikes: Spikes, uncorrected: PreparedRecording, window: tuple[int, int], seed: int) -> np.ndarray:
     """Singular vectors of waveforms on their peak channels, `(num_shapes, num_samples)`."""
     own_channel = find_neighborhoods(uncorrected.positions, uncorrected.shanks, 1)
     some = np.sort(np.random.default_rng(seed).permutation(len(spikes))[:NUM_SPIKES_FOR_SHAPES])
@@ -169,7 +183,16 @@ def _temporal_shapes(spikes, uncorrected, window, seed):
     return np.linalg.svd(waveforms, full_matrices=False)[2][:NUM_SHAPES]
 
 
-def _average_scores(spikes, units, bins, num_units, shapes, uncorrected, neighborhoods, window):
+def _average_scores(
+    spikes: Spikes,
+    units: np.ndarray,
+    bins: np.ndarray,
+    num_units: int,
+    shapes: np.ndarray,
+    uncorrected: PreparedRecording,
+    neighborhoods: Neighborhoods,
+    window: tuple[int, int],
+) -> tuple[np.ndarray, np.ndarray]:
     """Scores averaged over spikes of a unit and bin, on each channel, and how many spikes there are.
 
     `(num_units, num_bins, num_channels, num_shapes)` and `(num_units, num_bins, num_channels)`.
@@ -187,7 +210,9 @@ def _average_scores(spikes, units, bins, num_units, shapes, uncorrected, neighbo
     return sums / np.maximum(counts, 1)[..., None], counts
 
 
-def _cut(spikes, uncorrected, neighborhoods, window):
+def _cut(
+    spikes: Spikes, uncorrected: PreparedRecording, neighborhoods: Neighborhoods, window: tuple[int, int]
+) -> Iterator[WaveformBatch]:
     num_before, num_after = window
     return iterate_waveforms(
         uncorrected.recording,
@@ -199,7 +224,7 @@ def _cut(spikes, uncorrected, neighborhoods, window):
     )
 
 
-def _visible(scores, variances, shapes):
+def _visible(scores: np.ndarray, variances: np.ndarray, shapes: np.ndarray) -> np.ndarray:
     """Waveforms `(num_samples, num_channels)` of scores, without channels that do not stand out of their error."""
     num_shapes = len(shapes)
     energies = np.square(scores).sum(axis=1)

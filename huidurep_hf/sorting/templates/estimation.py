@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ...recording.motion.states import MotionStates
@@ -13,6 +15,11 @@ from .drifting import drifting_templates
 from .shrinkage import without_noise
 from .unit_templates import MIN_PEAK_TO_PEAK, NUM_MATCHING_CHANNELS, UnitTemplates
 
+if TYPE_CHECKING:
+    from ...recording.spikes.neighborhood import Neighborhoods
+    from ..spikes import Spikes
+
+
 # Channels whose average stands this far out of its own noise (peak to peak, over a window of whitened noise).
 NUM_DEVIATIONS_PEAK_TO_PEAK = 4.0
 
@@ -20,7 +27,7 @@ NUM_DEVIATIONS_PEAK_TO_PEAK = 4.0
 def find_templates(
     labels: np.ndarray,
     samples: np.ndarray,
-    spikes,
+    spikes: Spikes,
     whitened: WhitenedTraces,
     seed: int = 0,
     workers: Workers | None = None,
@@ -51,7 +58,7 @@ def find_templates(
     return drifting_templates(labels, samples, spikes, whitened, states, window, at_rest.channels, seed, workers)
 
 
-def visible_part(templates, counts, neighborhoods):
+def visible_part(templates: np.ndarray, counts: np.ndarray, neighborhoods: Neighborhoods) -> np.ndarray:
     """Templates without the channels on which a unit is not seen.
 
     Args:

@@ -7,6 +7,8 @@ the part of a template that has these shapes is taken as it is. The rest is kept
 all of it where thousands of spikes tell of it, next to nothing of 40.
 """
 
+from __future__ import annotations
+
 import numpy as np
 
 NUM_SHAPES = 10
@@ -14,7 +16,7 @@ NUM_SHAPES = 10
 MIN_ENERGY_OF_SHAPES = 3.0
 
 
-def without_noise(templates, counts, noise_levels):
+def without_noise(templates: np.ndarray, counts: np.ndarray, noise_levels: np.ndarray) -> np.ndarray:
     """Shrink what is not of the templates' common temporal shapes by how much noise is in it.
 
     The factor is that of the positive-part James-Stein estimator (James & Stein 1961; Efron & Morris 1973), for each
@@ -43,7 +45,7 @@ def without_noise(templates, counts, noise_levels):
     return (shaped + kept[:, :, None] * rest).transpose(0, 2, 1).astype("float32")
 
 
-def _common_shapes(on_channels, noise):
+def _common_shapes(on_channels: np.ndarray, noise: np.ndarray) -> np.ndarray:
     """At most 10 orthonormal temporal shapes of what stands out, `(num_shapes, num_samples)`, the commonest first."""
     energies = np.square(on_channels).sum(axis=2)
     clear = on_channels[energies > MIN_ENERGY_OF_SHAPES * noise]

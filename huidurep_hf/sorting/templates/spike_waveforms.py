@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +13,10 @@ from ...recording.preprocessing.preparation import PreparedRecording
 from ...recording.spikes.neighborhood import find_neighborhoods
 from ...recording.spikes.waveforms import batch_ranges, iterate_waveforms
 from ...workers import Workers
+
+if TYPE_CHECKING:
+    from ..spikes import Spikes
+
 
 MS_BEFORE, MS_AFTER = 0.5, 1.2
 # A spike is moved by this much at most from where it was detected.
@@ -42,7 +48,7 @@ class SpikeWaveforms:
     margin: int
 
     @classmethod
-    def cut(cls, whitened: PreparedRecording, spikes, workers: Workers | None = None) -> SpikeWaveforms:
+    def cut(cls, whitened: PreparedRecording, spikes: Spikes, workers: Workers | None = None) -> SpikeWaveforms:
         """Cut the waveforms of spikes out of whitened traces.
 
         Args:
@@ -78,11 +84,11 @@ class SpikeWaveforms:
         peak_channels = spikes["channel_index"].astype("int64")
         return cls(waveforms, peak_channels, channels, num_before, num_before + num_after, margin)
 
-    def of(self, spikes):
+    def of(self, spikes: np.ndarray) -> SpikeWaveforms:
         """Waveforms of some spikes, by index."""
         return dataclasses.replace(self, waveforms=self.waveforms[spikes], peak_channels=self.peak_channels[spikes])
 
-    def aligned(self, spikes, shifts, reach=0):
+    def aligned(self, spikes: np.ndarray, shifts: np.ndarray, reach: int = 0) -> np.ndarray:
         """Return waveforms of some spikes, `(num_chosen, num_samples + 2 * reach, num_neighbors)`.
 
         Args:
@@ -93,7 +99,7 @@ class SpikeWaveforms:
         first = self.margin + np.asarray(shifts)[:, None] - reach
         return self.waveforms[np.asarray(spikes)[:, None], first + np.arange(self.num_samples + 2 * reach)]
 
-    def aligned_on(self, spikes, shifts, channels):
+    def aligned_on(self, spikes: np.ndarray, shifts: np.ndarray, channels: np.ndarray) -> np.ndarray:
         """Return waveforms of some spikes on given channels, 0 on those that a spike was not cut on.
 
         Args:
@@ -109,7 +115,7 @@ class SpikeWaveforms:
         found = np.take_along_axis(waveforms, place[:, None, :], axis=2)
         return np.where(is_wanted.any(axis=1)[:, None, :], found, 0)
 
-    def common(self, first, second):
+    def common(self, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Channels around those that most spikes of each of two units were cut on, and the spikes cut on all of them.
 
         Args:
@@ -124,7 +130,9 @@ class SpikeWaveforms:
         is_cut_on_all = (self.channels[:, :, None] == common).any(axis=1).all(axis=1) & (len(common) > 0)
         return common, *(spikes[is_cut_on_all[self.peak_channels[spikes]]] for spikes in (first, second))
 
-    def by_state(self, states, num_before):
+    def by_state(
+        self, states: np.ndarray, num_before: int
+    ) -> Iterator[tuple[int, np.ndarray, np.ndarray, tuple[np.ndarray, ...]]]:
         """Walk through spikes that were cut on one channel in each state of the tissue.
 
         Args:
@@ -194,7 +202,7 @@ def choose_spikes(labels: np.ndarray, max_spikes: int, num_units: int | None = N
     return chosen
 
 
-def without_time_shift(difference, waveforms):
+def without_time_shift(difference: np.ndarray, waveforms: np.ndarray) -> np.ndarray:
     """Take out of a difference of waveforms what a shift in time makes of it.
 
     Spikes that differ by a part of a sample in time are no two units.
@@ -235,7 +243,7 @@ class TemplateCleaner:
         _, _, shapes = np.linalg.svd(on_peak, full_matrices=False)
         self.shapes = shapes[: self.NUM_SHAPES].astype("float32")
 
-    def __call__(self, templates, counts):
+    def __call__(self, templates: np.ndarray, counts: np.ndarray) -> np.ndarray:
         """Clean `(num_units, num_samples, num_channels)` averages of `(num_units, num_channels)` spikes."""
         scores = np.einsum("usc,rs->urc", templates, self.shapes, optimize=True)
         energies = np.square(scores).sum(axis=1)
