@@ -1,4 +1,4 @@
-"""Walk through a recording in pieces of bounded size."""
+"""Walk through a recording in chunks of bounded size."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The second pass over a recording: every spike of the units that were learned, and what became of every peak."""
+"""The second pass over a recording: every spike of the units that were learned, and the outcome of every peak."""
 
 from __future__ import annotations
 

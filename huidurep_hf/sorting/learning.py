@@ -243,8 +243,8 @@ def align(spikes: Spikes, units: np.ndarray, shifts: np.ndarray, prepared: Prepa
     """
     num_samples = np.array([prepared.recording.get_num_samples(i) for i in range(len(prepared.segment_indices))])
     template = spikes["unit_index"]
-    moved = np.clip(spikes["sample_index"] + shifts[template], 0, num_samples[spikes["segment_index"]] - 1)
-    return spikes.with_columns(unit_index=units[template], sample_index=moved).in_order()
+    shifted = np.clip(spikes["sample_index"] + shifts[template], 0, num_samples[spikes["segment_index"]] - 1)
+    return spikes.with_columns(unit_index=units[template], sample_index=shifted).in_order()
 
 
 def mark_duplicates(spikes: Spikes, duplicate_ms: float, sampling_rate: float) -> np.ndarray:

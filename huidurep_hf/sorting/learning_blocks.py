@@ -70,7 +70,7 @@ def draw_over_time(peaks: Spikes, prepared: PreparedRecording, parameters: Sorti
 
 
 def in_blocks(spikes: Spikes, blocks: list[Block]) -> np.ndarray:
-    """Tell which spikes lie in some of the blocks, `(num_spikes,)` bool.
+    """Find the spikes that lie in some of the blocks, `(num_spikes,)` bool.
 
     Args:
         spikes: in order.

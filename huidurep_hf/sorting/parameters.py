@@ -176,7 +176,7 @@ class RejectionSettings(Settings):
         expert=True,
     )
     min_snr: float = setting(
-        2.0, "a unit whose template is below this is not told from noise", unit="noise SD", low=0.0, expert=True
+        2.0, "a unit whose template is below this is taken for noise", unit="noise SD", low=0.0, expert=True
     )
 
 

@@ -29,13 +29,13 @@ class Spikes:
 
     @classmethod
     def from_peaks(cls, peaks: np.ndarray) -> Spikes:
-        """Table of a structured array of peaks, as detection gives them."""
+        """Table of spikes from SpikeInterface's structured array of peaks, as detection gives them."""
         integers = ("segment_index", "sample_index", "channel_index")
         columns = {name: peaks[name].astype("int64") for name in integers}
         return cls(**columns, amplitude=peaks["amplitude"].astype("float32"))
 
     def to_peaks(self) -> np.ndarray:
-        """Structured array of SpikeInterface's peaks."""
+        """Return SpikeInterface's structured array of peaks, `(num_spikes,)`."""
         from spikeinterface.core.base import base_peak_dtype
 
         peaks = np.zeros(len(self), dtype=base_peak_dtype)

@@ -114,8 +114,8 @@ def test_two_parts_of_one_neuron_are_one_unit_of_one_alignment(make_spike_templa
     whole = whole[whole < 590_000]
     is_first = rng.random(len(whole)) < 0.5
     traces = make_white_traces(alike, [whole[is_first], whole[~is_first]], 600_000)
-    moved = traces.samples + np.where(traces.units == 1, 4, 0)
-    late = traces.peaks.with_columns(sample_index=moved, cluster=traces.units).in_order()
+    shifted = traces.samples + np.where(traces.units == 1, 4, 0)
+    late = traces.peaks.with_columns(sample_index=shifted, cluster=traces.units).in_order()
     learned = learn(late, late["cluster"], traces.prepared)
     assert learned.num_units == 1
     assert learned.unit_of_template.tolist() == [0, 0]
@@ -124,7 +124,7 @@ def test_two_parts_of_one_neuron_are_one_unit_of_one_alignment(make_spike_templa
     assert np.abs(learned.waveforms[0]).max(axis=1).argmax() == 30
 
 
-def test_bursting_units_are_told(make_spike_template, make_white_traces):
+def test_bursting_units_are_found(make_spike_template, make_white_traces):
     rng = np.random.default_rng(3)
     first = make_spike_template(9.0, 0)
     starts = np.arange(300, 599_000, 2000)
@@ -166,8 +166,8 @@ def find_false_units(make_prepared, sizes, detected, parameters):
         is_detected=np.arange(len(samples)) % 100 < np.repeat(detected, 100),
     )
     none = np.zeros(0, dtype="int64")
-    alone, unmoved = np.arange(num_units), np.zeros(num_units, dtype="int64")
-    learned = learning._final_units(templates, alone, unmoved, none, matched, prepared, parameters, WORKERS)
+    alone, no_shift = np.arange(num_units), np.zeros(num_units, dtype="int64")
+    learned = learning._final_units(templates, alone, no_shift, none, matched, prepared, parameters, WORKERS)
     assert learned.num_units == np.sum(learned.unit_of_template >= 0)
     return (learned.unit_of_template < 0).tolist()
 

@@ -105,7 +105,7 @@ def test_an_exception_leaves_nothing(sorter, tetrode, tmp_path, seen_in_scratch,
     assert not list(tmp_path.iterdir())
 
 
-def test_the_time_of_each_stage_is_told(tetrode_result):
+def test_the_time_of_each_stage_is_reported(tetrode_result):
     seconds = tetrode_result.provenance["seconds"]
     assert set(seconds) == STAGES and all(value >= 0 for value in seconds.values())
 

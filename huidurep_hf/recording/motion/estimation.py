@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # Windows in which a long probe's motion may differ; a shorter probe has one.
 WINDOW_UM = 400.0
-# Of a segment's time; its motion is told in bins of about this length, and in two at least.
+# Time bin of the motion; a segment has two at least.
 BIN_S = 1.0
 # A bin of a second holds a hundred spikes where neurons are few. In images as DREDge makes them by default (smoothed
 # over 1 s and 1 um) some bins look as if the tissue had jumped by a row of contacts. They do not where images are
@@ -26,7 +26,7 @@ IMAGE = {"avg_in_bin": True, "histogram_time_smooth_s": 2.0, "histogram_depth_sm
 
 
 def estimate_motion(prepared: PreparedRecording, peaks: np.ndarray, locations_um: np.ndarray) -> Motion:
-    """Estimate motion by DREDge (Windolf et al. 2025), one for the whole depth of a short probe.
+    """Estimate motion by DREDge (Windolf et al. 2025), rigid on a short probe.
 
     The shanks of a probe move as one, so their spikes are taken together, by depth.
 

@@ -33,9 +33,9 @@ MIN_MOTION_UM = 5.0
 MIN_AGREEMENT = 0.5
 # SDs of the noise. Where a shank has no neuron, what is found there is hash, which is the same wherever the tissue is.
 SURE_PEAK = 8.0
-# Nats by which the depths of a shank's spikes are told better when they are moved by what they show themselves, or by
-# so many times the motion of all. In simulations up to 0.03 where it moves as all do, 0.2 and more where it stands
-# still or moves twice as far.
+# Nats by which the entropy of the corrected depths of a shank's spikes is lower with the shank's own motion, or with a
+# multiple of the motion of all shanks, than with the motion of all. In simulations up to 0.03 where it moves as all do,
+# 0.2 and more where it stands still or moves twice as far.
 MAX_GAIN_ALONE = 0.1
 OTHER_AMOUNTS = (0.0, 0.5, 2.0)
 DEPTH_BIN_UM = 5.0
@@ -57,7 +57,7 @@ def follow_motion(
 
     Args:
         prepared: recording that [`check_motion`] allows; one without usable channels is given back as it is.
-        peaks: structured array of peaks in it, sorted by segment and sample.
+        peaks: SpikeInterface's structured array of peaks in it, sorted by segment and sample.
         locations_um: `(num_peaks, 2)` where the spikes are, µm on the probe. By the model, so that faint spikes show
             the motion, too (on noisy recordings few others are there), and places do not lean towards the contacts.
         settings: [`~huidurep_hf.recording.settings.MotionSettings`]; "auto" where probe, duration and spikes allow an
@@ -94,7 +94,7 @@ def check_motion(prepared: PreparedRecording, switch: str) -> None:
 
 
 def can_follow_motion(prepared: PreparedRecording, settings: MotionSettings) -> bool:
-    """Tell whether the probe and the duration allow an estimate of motion, and it is not switched off."""
+    """Whether the probe and the duration allow an estimate of motion, and it is not switched off."""
     return settings.motion != "off" and prepared.recording is not None and _why_not(prepared) is None
 
 
@@ -168,21 +168,21 @@ def _why_not_believed(
 def _why_not_as_one(
     motion: Motion, prepared: PreparedRecording, peaks: np.ndarray, locations_um: np.ndarray
 ) -> str | None:
-    """Reason why shanks cannot be moved together, None where each moves as all do, or has too few spikes to tell."""
-    groups = prepared.shanks[peaks["channel_index"]]
-    if groups.max() == 0:
+    """Reason why shanks cannot be corrected together; None where each moves as all do, or has too few spikes."""
+    shanks = prepared.shanks[peaks["channel_index"]]
+    if shanks.max() == 0:
         return None
     is_sure = np.abs(peaks["amplitude"]) >= SURE_PEAK * prepared.noise_levels[peaks["channel_index"]]
-    for shank in range(groups.max() + 1):
-        own = (groups == shank) & is_sure
+    for shank in range(shanks.max() + 1):
+        own = (shanks == shank) & is_sure
         if _why_too_few(prepared, own.sum()) is not None:
             continue
-        # Few neurons show less of their own motion than what is left or too much when they are moved with all.
+        # The own motion of a shank with few neurons is uncertain, so multiples of the common motion are tried as well.
         motions = [estimate_motion(prepared, peaks[own], locations_um[own])]
         motions += [_scaled(motion, factor) for factor in OTHER_AMOUNTS]
-        together, *alone = (_not_told(one, prepared, peaks[own], locations_um[own]) for one in [motion, *motions])
+        together, *alone = (_depth_entropy(one, prepared, peaks[own], locations_um[own]) for one in [motion, *motions])
         if together - min(alone) > MAX_GAIN_ALONE:
-            return f"shank {shank} moves otherwise than all shanks together (its spikes, moved with them, are spread)"
+            return f"shank {shank} moves otherwise than all shanks together (corrected with them, its spikes scatter)"
     return None
 
 
@@ -192,11 +192,12 @@ def _scaled(motion: Motion, factor: float) -> Motion:
     return scaled
 
 
-def _not_told(motion: Motion, prepared: PreparedRecording, peaks: np.ndarray, locations_um: np.ndarray) -> float:
-    """What is not known of the depth of spikes that are moved back: the entropy of its histogram, nats."""
+def _depth_entropy(motion: Motion, prepared: PreparedRecording, peaks: np.ndarray, locations_um: np.ndarray) -> float:
+    """Entropy of the histogram of the drift-corrected depths of spikes, nats."""
     depths = locations_um[:, 1]
-    moved = depths - displacements_of(motion, prepared.recording, peaks["segment_index"], peaks["sample_index"], depths)
-    shares = np.bincount(np.unique(np.floor(moved / DEPTH_BIN_UM), return_inverse=True)[1]) / len(moved)
+    segments, samples = peaks["segment_index"], peaks["sample_index"]
+    corrected = depths - displacements_of(motion, prepared.recording, segments, samples, depths)
+    shares = np.bincount(np.unique(np.floor(corrected / DEPTH_BIN_UM), return_inverse=True)[1]) / len(corrected)
     return float(entr(shares).sum())
 
 
@@ -208,7 +209,7 @@ def _why_not(prepared: PreparedRecording) -> str | None:
     of_a_shank = " of a shank" if len(counts) > 1 else ""
     if counts.min() < MIN_CHANNELS:
         return f"{counts.min()} channels{of_a_shank} are fewer than {MIN_CHANNELS}"
-    extent = min(float(np.ptp(prepared.positions[prepared.shanks == group, 1])) for group in range(len(counts)))
+    extent = min(float(np.ptp(prepared.positions[prepared.shanks == shank, 1])) for shank in range(len(counts)))
     if extent < MIN_EXTENT_UM:
         return f"the contacts{of_a_shank} span {extent:.0f} um along the probe, less than {MIN_EXTENT_UM:g} um"
     duration = prepared.recording.get_total_duration()

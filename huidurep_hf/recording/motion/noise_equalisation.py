@@ -1,9 +1,9 @@
-"""Even out the noise of traces that were moved by interpolation.
+"""Noise equalisation of traces corrected for motion by interpolation.
 
 Between contacts the interpolated trace is an average of several, which takes noise away; at a contact it is that
-contact's. So the noise of moved traces follows the motion (on a Neuropixels 1.0 probe its SD falls to 0.86 of itself
-where the tissue has moved by a row), and a threshold that is right on the whole finds noise at some times and misses
-spikes at others. Here traces are scaled so that the noise is at all times what it was before they were moved.
+contact's. So the noise of corrected traces follows the motion (on a Neuropixels 1.0 probe its SD falls to 0.86 of
+itself at a displacement of one row), and one threshold for all times finds noise at some and misses spikes at others.
+Here traces are scaled so that the noise is at all times what it was before the correction.
 """
 
 from __future__ import annotations
@@ -27,12 +27,12 @@ STRETCH_MS = 200.0
 
 
 class NoiseEqualisedRecording(BasePreprocessor):
-    """Moved traces, scaled to even noise.
+    """Drift-corrected traces, scaled so that the noise does not depend on the displacement.
 
     Args:
         recording: [`~huidurep_hf.recording.motion.interpolation.InterpolatedShanksRecording`].
-        motion: SpikeInterface `Motion` by which it was moved.
-        noise_levels: `(num_channels,)` SD of the noise before, in the unit of the traces.
+        motion: SpikeInterface `Motion` that it is corrected for.
+        noise_levels: `(num_channels,)` SD of the noise before the correction, in the unit of the traces.
         seed: of the choice of stretches on which the noise is measured.
     """
 
@@ -40,12 +40,12 @@ class NoiseEqualisedRecording(BasePreprocessor):
         super().__init__(recording)
         depths = recording.get_channel_locations()[:, 1]
         displacements = [_of_bins(motion, segment, depths) for segment in range(motion.num_segments)]
-        remains = what_remains(recording, motion, displacements, noise_levels, seed)
+        noise_share = noise_after_interpolation(recording, motion, displacements, noise_levels, seed)
         for segment, parent in enumerate(recording.segments):
             # Interpolation takes the displacement of the nearest bin, and so does this.
             centers = np.asarray(motion.temporal_bins_s[segment])
             edges = 0.5 * (centers[1:] + centers[:-1])
-            gains = (1 / remains(displacements[segment])).astype("float32")
+            gains = (1 / noise_share(displacements[segment])).astype("float32")
             self.add_recording_segment(NoiseEqualisedSegment(parent, edges, gains))
         # A motion cannot be written as JSON.
         self._serializability["json"] = False
@@ -56,7 +56,7 @@ class NoiseEqualisedSegment(BasePreprocessorSegment):
     """A segment of [`NoiseEqualisedRecording`].
 
     Args:
-        parent_recording_segment: of the moved recording.
+        parent_recording_segment: segment of the corrected recording.
         edges: `(num_bins - 1,)` s, where the next bin of the motion begins.
         gains: `(num_bins, num_channels)` by which traces are scaled in each.
     """
@@ -74,20 +74,20 @@ class NoiseEqualisedSegment(BasePreprocessorSegment):
         return traces * self.gains[:, channels][bins]
 
 
-def what_remains(
+def noise_after_interpolation(
     recording: BaseRecording, motion: Motion, displacements: list[np.ndarray], noise_levels: np.ndarray, seed: int
 ) -> Callable[[np.ndarray], np.ndarray]:
-    """Measure which share of the noise's SD is left after a displacement.
+    """Measure the share of the SD of the noise that interpolation leaves, as a function of the displacement.
 
     Args:
-        recording: moved recording.
+        recording: corrected recording.
         motion: SpikeInterface `Motion`.
         displacements: of each segment, `(num_bins, num_channels)` µm.
-        noise_levels: `(num_channels,)` SD before.
-        seed: of the stretches that are looked at.
+        noise_levels: `(num_channels,)` SD of the noise before the correction, in the unit of the traces.
+        seed: of the choice of stretches.
 
     Returns:
-        Function from displacements (µm, any shape) to shares.
+        Function from displacements (µm, any shape) to shares of the SD, of the same shape.
     """
     rate = recording.get_sampling_frequency()
     num_samples = max(round(STRETCH_MS * 1e-3 * rate), 1)

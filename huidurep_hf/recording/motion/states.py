@@ -1,4 +1,4 @@
-"""When the tissue was where: stretches of a recording during which it stood still, but for a few µm."""
+"""States of the tissue: stretches of a recording during which its displacement stays within a few µm."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MAX_STATES = 24
 
 @dataclass(frozen=True)
 class MotionStates:
-    """States of the tissue, and when it was in which.
+    """States of the tissue, and the times of each.
 
     Attributes:
         displacements_um: `(num_states, num_depths)` from rest, µm along the probe.
@@ -51,7 +51,7 @@ class MotionStates:
 
         Args:
             motion: SpikeInterface `Motion`.
-            recording: the recording that moved.
+            recording: the recording of which the motion is.
             seed: of k-means, by which they are grouped.
         """
         bins = np.concatenate([np.asarray(one) for one in motion.displacement])
@@ -159,7 +159,7 @@ def displacements_of(
 
     Args:
         motion: SpikeInterface `Motion`.
-        recording: the recording that moved.
+        recording: the recording of which the motion is.
         segments, samples, depths_um: `(num_spikes,)`.
 
     Returns:
@@ -174,15 +174,15 @@ def displacements_of(
 
 
 def _group(bins: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Fewest groups of `(num_bins, num_depths)` displacements that are close enough: their means, and whose each is."""
+    """Fewest clusters of `(num_bins, num_depths)` displacements that are tight enough: their means, bins' labels."""
     from sklearn.cluster import KMeans
 
     num_distinct = len(np.unique(bins, axis=0))
-    num_groups = 1
+    num_states = 1
     while True:
-        num_groups = min(num_groups, MAX_STATES, num_distinct)
-        found = KMeans(num_groups, n_init=3, random_state=seed).fit(bins)
+        num_states = min(num_states, MAX_STATES, num_distinct)
+        found = KMeans(num_states, n_init=3, random_state=seed).fit(bins)
         deviation = np.sqrt(np.square(bins - found.cluster_centers_[found.labels_]).mean(axis=0).max())
-        if deviation <= MAX_DEVIATION_UM or num_groups in (MAX_STATES, num_distinct):
+        if deviation <= MAX_DEVIATION_UM or num_states in (MAX_STATES, num_distinct):
             return found.cluster_centers_, found.labels_.astype("int64")
-        num_groups = max(num_groups + 1, round(1.2 * num_groups))
+        num_states = max(num_states + 1, round(1.2 * num_states))

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger("huidurep_hf")
 
 # The loudest neurons of simulated tetrodes in little noise reach 75 on all four contacts. Fewer contacts than four
-# cannot tell the two apart.
+# cannot distinguish the two.
 MIN_CHANNELS = 4
 # The band-pass rings for about so long.
 MARGIN_MS = 10.0
@@ -49,7 +49,7 @@ def find_artifact_samples(traces: np.ndarray, noise_levels: np.ndarray, threshol
 def periods_to_blank(
     recording: BaseRecording, samples: list[list[np.ndarray]], settings: PreprocessingSettings
 ) -> tuple[np.ndarray, str | None]:
-    """Join the samples of artifacts to periods, with 10 ms around each.
+    """Combine the samples of artifacts into periods, with 10 ms around each.
 
     Args:
         recording: SpikeInterface recording in which they were found.
@@ -88,7 +88,7 @@ def periods_to_blank(
 
 
 def _periods(recording: BaseRecording, segment: int, samples: np.ndarray):
-    """Join samples, in order, of which the surroundings touch."""
+    """Combine samples, in order, of which the surroundings touch."""
     from spikeinterface.core.base import base_period_dtype
 
     margin = round(MARGIN_MS * 1e-3 * recording.get_sampling_frequency())

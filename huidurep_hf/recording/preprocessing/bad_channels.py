@@ -42,7 +42,7 @@ def find_non_finite_channels(recording: BaseRecording) -> dict[int, tuple[int, i
 
 
 def classify_channels_by_noise(noise_levels: np.ndarray) -> dict[str, np.ndarray]:
-    """Tell silent, dead and noisy channels from the noise of the filtered traces.
+    """Find bad channels (silent, dead or noisy) by the noise of the filtered traces.
 
     A tenth of a probe's typical noise still is a working channel; a twentieth, or twenty times as much, is not.
     The rule compares channels with their median, so it says nothing when most of them are broken.

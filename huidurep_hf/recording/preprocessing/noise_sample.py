@@ -1,4 +1,4 @@
-"""A few seconds of traces, spread over the recording, from which all that is to be known of its noise is estimated."""
+"""A few seconds of traces from all over the recording, from which its noise is estimated."""
 
 from __future__ import annotations
 

@@ -1,11 +1,11 @@
 """Whitening in space and time: noise that is the same in every channel and at every sample, and independent.
 
 Two neurons are then as far apart as the Euclidean distance of their waveforms, in standard deviations of the noise,
-so that the nearest template is the most likely one and a threshold on a template's gain is a threshold on evidence.
-For that, noise counts by what it is in the band that spikes are in: above the band-pass there is next to none, and its
-SD per sample would say that there is less noise than a template meets (2.5 times less energy at 30 kHz, 4 at 48 kHz).
-Sorters commonly whiten in space alone; with the noise of band-passed traces, which is correlated over about 0.3 ms,
-template matching by energy then confuses neighbours (see docs/experiments.md for what it is worth).
+so that the nearest template is the most likely one and a threshold on a template's gain is a threshold on the
+likelihood ratio. For that, noise counts by what it is in the band that spikes are in: above the band-pass there is next
+to none, and its SD per sample would say that there is less noise than a template meets (2.5 times less energy at 30
+kHz, 4 at 48 kHz). Sorters commonly whiten in space alone; with the noise of band-passed traces, which is correlated
+over about 0.3 ms, template matching by energy then confuses neighbours (see docs/experiments.md for what it is worth).
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ WHITENING_RADIUS_UM = 100.0
 # The noise of a sample is predicted from this many ms before it.
 PREDICTION_MS = 0.2
 # Added to the noise's variance before prediction, so that frequencies that the band-pass took away are not blown up: a
-# median reference leaves a little noise there that all channels share (of 0.001 to 0.8, 0.1 to 0.4 told the neurons of
-# development recordings apart best: a quarter more than 0.001 on 32 channels).
+# median reference leaves a little noise there that all channels share (of 0.001 to 0.8, 0.1 to 0.4 separated the
+# neurons of development recordings best: a quarter more than 0.001 on 32 channels).
 RELATIVE_FLOOR = 0.2
 # Farther apart than this, samples of whitened noise are independent.
 CORRELATION_MS = 1.0

@@ -1,4 +1,4 @@
-"""From the spike times of a sorting or a truth to peaks: the channel and sample of each spike's own trough."""
+"""From the spike times of a sorting or of ground truth to peaks: the channel and sample of each spike's own trough."""
 
 from __future__ import annotations
 

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("huidurep_hf")
 
-# So many seconds and peaks tell whether spikes point the way that they are looked for. A tenth to a quarter of the
-# peaks of development recordings point up.
+# Seconds and peaks from which the sign of the spikes is checked. A tenth to a quarter of the peaks of development
+# recordings point up.
 SIGN_SECONDS, SIGN_PEAKS = 20.0, 30
 MAX_OTHER_SIGN = 0.6
 

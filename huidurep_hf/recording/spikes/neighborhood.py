@@ -22,12 +22,12 @@ class Neighborhoods:
     mask: np.ndarray
 
 
-def find_neighborhoods(positions: np.ndarray, groups: np.ndarray, num_neighbors: int) -> Neighborhoods:
+def find_neighborhoods(positions: np.ndarray, shanks: np.ndarray, num_neighbors: int) -> Neighborhoods:
     """Order the contacts of each shank by distance from each channel.
 
     Args:
         positions: `(num_channels, 2)` contact positions, µm.
-        groups: `(num_channels,)` shank of each channel; neighbours never cross shanks.
+        shanks: `(num_channels,)` shank of each channel; neighbours never cross shanks.
         num_neighbors: channels per neighbourhood, the peak channel included.
 
     Returns:
@@ -37,18 +37,18 @@ def find_neighborhoods(positions: np.ndarray, groups: np.ndarray, num_neighbors:
         ValueError: positions not of shape `(num_channels, 2)`, or `num_neighbors` below 1.
     """
     positions = np.asarray(positions, dtype="float64")
-    groups = np.asarray(groups)
-    if positions.ndim != 2 or positions.shape[1] != 2 or len(positions) != len(groups):
+    shanks = np.asarray(shanks)
+    if positions.ndim != 2 or positions.shape[1] != 2 or len(positions) != len(shanks):
         raise ValueError(
-            f"Got positions of shape {positions.shape} and {len(groups)} groups; expected (num_channels, 2) and one"
-            " group per channel."
+            f"Got positions of shape {positions.shape} and {len(shanks)} shanks; expected (num_channels, 2) and one"
+            " shank per channel."
         )
     if num_neighbors < 1:
         raise ValueError(f"Got num_neighbors={num_neighbors}; at least 1 (the peak channel itself) is needed.")
     num_channels = len(positions)
     channel_indices = np.full((num_channels, num_neighbors), -1, dtype="int64")
     for channel in range(num_channels):
-        candidates = np.flatnonzero(groups == groups[channel])
+        candidates = np.flatnonzero(shanks == shanks[channel])
         distances = np.linalg.norm(positions[candidates] - positions[channel], axis=1)
         nearest = candidates[np.argsort(distances, kind="stable")][:num_neighbors]
         channel_indices[channel, : len(nearest)] = nearest

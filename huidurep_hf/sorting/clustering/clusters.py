@@ -15,7 +15,7 @@ from .kmeans import cluster_kmeans
 from .local import cluster_locally
 from .mixture import cluster_mixture
 
-# Between shanks that share nominal positions, far more than any spread within a shank.
+# Between shanks that share nominal positions, far more than the width of any shank.
 SHANK_OFFSET_UM = 1000.0
 
 
@@ -66,7 +66,7 @@ def spike_features(spikes: Spikes, shanks: np.ndarray, build: Callable[..., np.n
     Args:
         spikes: with `embedding`, `location_um` and `size`.
         shanks: `(num_channels,)` shank of each channel.
-        build: how they are joined, see [`~huidurep_hf.sorting.clustering.features`].
+        build: how they are combined, see [`~huidurep_hf.sorting.clustering.features`].
     """
     shank_of_spike = shanks[spikes["channel_index"]]
     locations = spikes["location_um"] + np.stack([SHANK_OFFSET_UM * shank_of_spike, 0 * shank_of_spike], axis=1)

@@ -27,6 +27,6 @@ def cluster_density(features: np.ndarray, *, min_cluster_size: int = 20, min_sam
         approx_min_span_tree=False,
         core_dist_n_jobs=1,
     )
-    # Letting HDBSCAN choose one cluster makes it miss neighbours; splits in excess are joined again by their valley.
+    # Letting HDBSCAN choose one cluster makes it miss neighbours; excess splits are merged again by their valley.
     labels = clusterer.fit_predict(features).astype("int64")
     return labels if labels.max() >= 0 else np.zeros(len(features), dtype="int64")

@@ -1,12 +1,12 @@
-"""What is clustered: the embedding, and what the embedding leaves out."""
+"""Features for clustering: the embedding, and the location and amplitude that it leaves out."""
 
 from __future__ import annotations
 
 import numpy as np
 
 # Chosen on development recordings (training cells and probes, and SpikeInterface's generator), on none that figures are
-# reported of. Both are near the spread that noise gives one neuron's spikes, so that what they tell is not drowned by
-# the many dimensions of the embedding, which is trained to overlook amplitude.
+# reported of. Both are near the SD that noise gives one neuron's spikes, so that they count beside the many
+# dimensions of the embedding, which is trained to ignore amplitude.
 LOCATION_SCALE_UM = 2.0
 LOG_AMPLITUDE_SCALE = 0.05
 
@@ -36,7 +36,7 @@ def centers_of_mass(amplitudes: np.ndarray, positions: np.ndarray, mask: np.ndar
 
 
 def build_features(embeddings: np.ndarray, locations_um: np.ndarray, amplitudes: np.ndarray) -> np.ndarray:
-    """Join embedding, location and amplitude into one vector per spike.
+    """Combine embedding, location and amplitude into one vector per spike.
 
     The embedding is scaled to a total variance of its number of dimensions, so that the weights beside it mean the
     same for every checkpoint; location and log amplitude are divided by the module's constants.
@@ -52,14 +52,14 @@ def build_features(embeddings: np.ndarray, locations_um: np.ndarray, amplitudes:
     embeddings = np.asarray(embeddings, dtype="float64")
     if len(embeddings) == 0:
         return np.zeros((0, embeddings.shape[1] + 3))
-    spread = np.sqrt(embeddings.var(axis=0).mean())
-    scaled = (embeddings - embeddings.mean(axis=0)) / (spread if spread > 0 else 1.0)
+    sd = np.sqrt(embeddings.var(axis=0).mean())
+    scaled = (embeddings - embeddings.mean(axis=0)) / (sd if sd > 0 else 1.0)
     log_amplitudes = np.log(np.maximum(amplitudes, 1e-6)) / LOG_AMPLITUDE_SCALE
     return np.concatenate([scaled, locations_um / LOCATION_SCALE_UM, log_amplitudes[:, None]], axis=1)
 
 
 def build_natural_features(embeddings: np.ndarray, locations_um: np.ndarray, amplitudes: np.ndarray) -> np.ndarray:
-    """Join embedding, location and amplitude so that distances between spikes mean something as they are.
+    """Combine embedding, location and amplitude so that distances between spikes mean something as they are.
 
     Args:
         embeddings: `(num_spikes, embedding_size)`, in the units that they were trained in.

@@ -91,7 +91,7 @@ def split_by_density(features: np.ndarray, min_cluster_size: int, min_valley: fl
 
 
 def merge_without_valley(features: np.ndarray, labels: np.ndarray, min_valley: float) -> np.ndarray:
-    """Join clusters, the least separated pair first, until every pair has a valley between it.
+    """Merge clusters, the least separated pair first, until every pair has a valley between it.
 
     Args:
         features: `(num_spikes, num_features)`.

@@ -39,7 +39,7 @@ def cluster_mixture(features: np.ndarray, num_units: int, seed: int = 0) -> np.n
 def split_by_mixture(features: np.ndarray, seed: int = 0) -> np.ndarray:
     """Split the spikes around one contact into more Gaussians than there are neurons.
 
-    They share one covariance, which is then the spread that noise gives the spikes of one neuron, and is known well
+    They share one covariance, which is then the scatter that noise gives the spikes of one neuron, and is known well
     even where the clusters are small.
 
     Args:

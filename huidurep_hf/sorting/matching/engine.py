@@ -273,7 +273,7 @@ def _is_apart(
     near: np.ndarray,
     max_gap: int,
 ) -> np.ndarray:
-    """Tell which spikes have none of the others within a number of samples, of any row that shares channels."""
+    """Find the spikes that have none of the others within a number of samples, of any row that shares channels."""
     order = np.argsort(other_samples, kind="stable")
     times, others = other_samples[order], other_rows[order]
     starts = np.searchsorted(times, samples - max_gap, side="left")

@@ -81,13 +81,13 @@ def judge(
     noise,
     weight,
 ):
-    """Tell how likely each spike is of its unit, and not of another near it or noise.
+    """Estimate how likely each spike is of its unit, and not of another near it or noise.
 
-    What the spike's own template has taken is given back; each template near it is then fitted to what is left when all
-    other spikes are subtracted, scaled and shifted a little.
+    The spike's own template is added back; each template near it is then fitted to the residual of all other spikes,
+    scaled and shifted a little.
 
     Args:
-        gains: what [`pursue`] has left.
+        gains: of the residual that [`pursue`] leaves.
         source, near, slot, overlaps: of the bank, of rows without weakened ones.
         norms: `(num_rows,)` energy of each template.
         unit_of_row: `(num_rows,)` unit of each.
@@ -95,14 +95,14 @@ def judge(
         reach: samples by which a template may be shifted.
         scale_low, scale_high: by which it may be scaled.
         noise: gain at which a template is as likely as noise.
-        weight: share of the log likelihood that is believed.
+        weight: weight of the log likelihood, 0 to 1.
 
     Returns:
         `(num_spikes,)` float32.
     """
     num_samples, num_times = (overlaps.shape[3] + 1) // 2, gains.shape[1]
     probabilities = np.zeros(len(times), dtype=np.float32)
-    evidence = np.empty(near.shape[1])
+    gain_of_place = np.empty(near.shape[1])
     for spike in range(len(times)):
         row, time = rows[spike], times[spike]
         largest, count = noise, 0
@@ -118,12 +118,13 @@ def judge(
                 product = 0.5 * (gains[other, time + lag] + norms[other]) + own
                 scale = min(max(product / norms[other], scale_low), scale_high)
                 best = max(best, 2 * scale * product - scale * scale * norms[other])
-            evidence[place] = best
+            # A gain is twice the log likelihood ratio against no spike.
+            gain_of_place[place] = best
             largest = max(largest, best)
             count = place + 1
         total, of_unit = np.exp(0.5 * weight * (noise - largest)), 0.0
         for place in range(count):
-            share = np.exp(0.5 * weight * (evidence[place] - largest))
+            share = np.exp(0.5 * weight * (gain_of_place[place] - largest))
             total += share
             if unit_of_row[near[row, place]] == unit_of_row[row]:
                 of_unit += share

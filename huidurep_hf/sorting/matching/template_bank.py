@@ -142,8 +142,8 @@ def delayed(waveforms: np.ndarray, delay: float) -> np.ndarray:
     widths = [(0, 0)] * (waveforms.ndim - 2) + [(padding, padding), (0, 0)]
     padded = np.pad(waveforms, widths)
     phases = np.exp(-2j * np.pi * delay * np.fft.rfftfreq(padded.shape[-2]))[:, None]
-    moved = np.fft.irfft(np.fft.rfft(padded, axis=-2) * phases, padded.shape[-2], axis=-2)
-    return moved[..., padding : padding + num_samples, :].astype("float32")
+    shifted = np.fft.irfft(np.fft.rfft(padded, axis=-2) * phases, padded.shape[-2], axis=-2)
+    return shifted[..., padding : padding + num_samples, :].astype("float32")
 
 
 def _compress(waveforms, is_seen, settings):

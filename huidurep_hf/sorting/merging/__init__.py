@@ -1,1 +1,1 @@
-"""Which clusters and units are one neuron, and by what two are told from one."""
+"""Decide which clusters and units are one neuron, and merge them."""

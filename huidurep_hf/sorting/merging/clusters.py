@@ -1,8 +1,8 @@
-"""Join clusters that are one unit: neither valley nor spread nor coincidences of their spikes betray two neurons.
+"""Merge clusters that are one unit: no valley between them, one neuron's scatter, no coincidences of two neurons.
 
 The clusters come from the embedding and are smaller than units on purpose. Here the whitened waveforms decide: each
-spike goes to the template that explains most of it, the pairs of clusters that are least separated are joined, and so
-on until every pair that is left has a valley between it, or scatters more widely than one faint neuron's spikes do.
+spike goes to the template that explains most of it, the least separated pairs of clusters are merged, and this repeats
+until every remaining pair has a valley between it, or scatters more widely than the spikes of one faint neuron.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..spikes import Spikes
 from ..templates.spike_waveforms import SpikeWaveforms, TemplateCleaner, choose_spikes, without_time_shift
 from .refractoriness import fire_independently
 from .scatter import unexplained_share
-from .template_distance import distances_of_pairs, join_pairs
+from .template_distance import distances_of_pairs, merge_pairs
 from .valley import valley_depth_on_line
 
 logger = logging.getLogger("huidurep_hf")
@@ -30,8 +30,9 @@ logger = logging.getLogger("huidurep_hf")
 # whatever lies between them.
 MAX_RELATIVE_DISTANCE = 0.6
 MAX_DISTANCE = 5.0
-# Of two clusters of which one is less than this share as large as the other, half of the valley is enough. In moved
-# traces neurons that differ threefold in size had valleys of 0.22 and 0.28 where a cluster held spikes of both.
+# Of two clusters of which one is less than this share as large as the other, half of the valley is enough. In
+# drift-corrected traces neurons that differ threefold in size had valleys of 0.22 and 0.28 where a cluster held spikes
+# of both.
 MIN_RELATIVE_SIZE = 0.5
 MAX_MISALIGNMENT_MS = 0.3
 MAX_SPIKES_PER_TEST = 200
@@ -88,18 +89,18 @@ def merge_over_split(
     seed: int = 0,
     workers: Workers | None = None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Join over-split clusters of one unit and bring their spikes to one alignment.
+    """Merge over-split clusters of one unit and bring their spikes to one alignment.
 
     Args:
         labels: `(num_spikes,)` clusters from 0 without gaps, -1 for none.
         times: `(num_spikes,)` int64 samples, ascending; segments far apart on one time line.
         waveforms: [`~huidurep_hf.sorting.templates.spike_waveforms.SpikeWaveforms`] of the same spikes.
         sampling_rate: Hz.
-        min_valley: depth of the valley, 0 to 1, that keeps two clusters apart, and share of the variance of faint ones
-            that one neuron does not explain.
+        min_valley: merge threshold, 0 to 1: depth of the valley that keeps two clusters apart, and share of the
+            variance of faint ones that one neuron does not explain.
         min_cluster_size: clusters that fall below this size give their spikes to others.
-        is_corrected: whether the traces were corrected for motion. One neuron's spikes then scatter more than by
-            noise: what is left of them depends on where the tissue was.
+        is_corrected: whether the traces were corrected for motion. One neuron's spikes then scatter more than noise
+            explains: how much of them interpolation keeps depends on the displacement.
         seed: of the choice of spikes that temporal shapes are made from.
         workers: who share the work.
 
@@ -130,11 +131,11 @@ def merge_over_split(
         chosen = _least_separated(pairs, depths, min_valley, labels, times, sampling_rate)
         if len(chosen) == 0:
             break
-        new_labels, unit_shifts = join_pairs(num_clusters, pairs[chosen], pair_shifts[chosen])
+        new_labels, unit_shifts = merge_pairs(num_clusters, pairs[chosen], pair_shifts[chosen])
         shifts = np.clip(shifts + np.where(labels >= 0, unit_shifts[labels], 0), -waveforms.margin, waveforms.margin)
         labels = np.where(labels >= 0, new_labels[labels], -1)
         labels, shifts = fit_again(labels, shifts)
-        logger.info("join: %d clusters -> %d", num_clusters, labels.max(initial=-1) + 1)
+        logger.info("merge: %d clusters -> %d", num_clusters, labels.max(initial=-1) + 1)
     for _ in range(NUM_FINAL_FITS):
         labels, shifts = fit_again(labels, shifts)
     return labels, shifts
@@ -148,7 +149,7 @@ def _least_separated(
     times: np.ndarray,
     sampling_rate: float,
 ) -> np.ndarray:
-    """Indices of the pairs to be joined in one round, the surest first, no cluster twice, no two neurons."""
+    """Indices of pairs to merge in one round, the least separated first; no cluster twice, no independent trains."""
     taken, chosen = set(), []
     order = np.argsort(labels, kind="stable")
     starts = np.searchsorted(labels[order], np.arange(labels.max(initial=-1) + 2))
@@ -213,8 +214,8 @@ def _test_pairs(
 def _depth(
     waveforms: SpikeWaveforms, spikes: list[np.ndarray], shifts: np.ndarray, shift: int, shapes: np.ndarray | None
 ) -> float:
-    """Depth of the valley between the spikes of two clusters, or how much of their spread is not of one, if more."""
-    # A channel that a part of the spikes is not cut on would tell the clusters by that.
+    """Depth of the valley between the spikes of two clusters, or the unexplained share of their variance, if larger."""
+    # A channel on which only some of the spikes are cut would separate the clusters by that alone.
     common, first, second = waveforms.common(*spikes)
     if len(common) == 0:
         return 1.0
@@ -230,7 +231,7 @@ def _valley(first: np.ndarray, second: np.ndarray) -> float:
     averages = first.mean(axis=0), second.mean(axis=0)
     difference = averages[1] - averages[0]
     standard_error = np.sqrt(1 / len(first) + 1 / len(second))
-    # The many samples without a real difference would let each spike vote for the mean that it is part of.
+    # Noise in the many samples without a real difference would favour the mean that a spike is part of.
     direction = np.where(np.abs(difference) > NUM_STANDARD_ERRORS * standard_error, difference, 0)
     if not direction.any():
         return 0.0

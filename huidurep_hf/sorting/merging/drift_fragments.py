@@ -1,8 +1,8 @@
-"""Join units that replace each other as the tissue moves.
+"""Merge drift fragments: units that replace each other as the tissue moves.
 
 Interpolation between contacts brings a drifting neuron back to its place, but not quite to its shape, so that it may
-come in pieces, each for a range of displacements. Two neurons fire at all displacements, side by side; pieces of one
-do not.
+be split into fragments, each for a range of displacements. Two neurons fire at all displacements, side by side;
+fragments of one do not.
 """
 
 from __future__ import annotations
@@ -17,17 +17,17 @@ from ...recording.preprocessing.preparation import PreparedRecording
 from ...workers import Workers
 from ..spikes import Spikes
 from ..templates.averages import average_templates
-from .template_distance import join_pairs, template_distances
+from .template_distance import merge_pairs, template_distances
 
 logger = logging.getLogger("huidurep_hf")
 
 NUM_BINS = 8
 # Units whose templates differ by more than this share of the larger's energy are not compared.
 MAX_RELATIVE_DISTANCE = 0.7
-# Of what there is to know about which of two units fired, the share that the displacement tells. On development
-# recordings at most 0.12 for two whole neurons, and 0.34 to 1 for pieces of one.
+# Mutual information of displacement and unit over the entropy of the unit. On development recordings at most 0.12 for
+# two whole neurons, and 0.34 to 1 for fragments of one.
 MIN_SHARE = 0.3
-# A third of a neuron and the whole of another have up to 0.42. Above that, nearly all are pieces, but perhaps of two
+# A third of a neuron and the whole of another have up to 0.42. Above that, nearly all are fragments, but perhaps of two
 # neurons, so that the most alike come first; below it those that replace each other best.
 SURE_SHARE = 0.5
 MAX_MISALIGNMENT_MS = 0.3
@@ -59,9 +59,9 @@ def merge_drift_fragments(
 def merge_fragments(
     labels: np.ndarray, displacements: np.ndarray, templates: np.ndarray, sampling_rate: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Join units that the displacement tells apart: the most alike of those it surely does, then what is left.
+    """Merge units that occur at different displacements: of the clear pairs the most similar first, then the others.
 
-    A piece of one neuron and a piece of its neighbour replace each other as fully as two pieces of one do.
+    A fragment of one neuron and one of its neighbour replace each other as fully as two fragments of one neuron do.
 
     Args:
         labels: `(num_spikes,)` units from 0 without gaps, -1 for none.
@@ -82,11 +82,11 @@ def merge_fragments(
     edges = np.quantile(displacements[is_of_unit], np.linspace(0, 1, NUM_BINS + 1)[1:-1])
     histograms = np.zeros((num_units, NUM_BINS))
     np.add.at(histograms, (labels[is_of_unit], np.searchsorted(edges, displacements[is_of_unit])), 1)
-    joined, linked = np.arange(num_units), []
+    merged, linked = np.arange(num_units), []
     while True:
-        pairs = pairs[joined[pairs[:, 0]] != joined[pairs[:, 1]]]
+        pairs = pairs[merged[pairs[:, 0]] != merged[pairs[:, 1]]]
         shares = np.array(
-            [share_told(histograms[joined[first]], histograms[joined[second]]) for first, second in pairs]
+            [explained_share(histograms[merged[first]], histograms[merged[second]]) for first, second in pairs]
         )
         sure = pairs[shares >= SURE_SHARE]
         if len(sure):
@@ -96,17 +96,17 @@ def merge_fragments(
         else:
             break
         linked.append((first, second))
-        histograms[joined[first]] += histograms[joined[second]]
-        joined[joined == joined[second]] = joined[first]
+        histograms[merged[first]] += histograms[merged[second]]
+        merged[merged == merged[second]] = merged[first]
     linked = np.array(linked, dtype="int64").reshape(-1, 2)
-    new_units, unit_shifts = join_pairs(num_units, linked, lags[linked[:, 0], linked[:, 1]])
+    new_units, unit_shifts = merge_pairs(num_units, linked, lags[linked[:, 0], linked[:, 1]])
     return np.where(is_of_unit, new_units[labels], -1), np.where(is_of_unit, unit_shifts[labels], 0)
 
 
-def share_told(first: np.ndarray, second: np.ndarray) -> float:
-    """How much the bin of a spike tells about which of two units it is of: 0 nothing, 1 all.
+def explained_share(first: np.ndarray, second: np.ndarray) -> float:
+    """Share of the entropy of the unit, of two, that the bin of a spike explains: 0 nothing, 1 all.
 
-    Mutual information over the entropy of the unit, less what chance alone gives (Miller 1955).
+    Mutual information over the entropy of the unit, less the bias of few spikes (Miller 1955).
 
     Args:
         first, second: `(num_bins,)` spikes of each unit in each bin, neither empty.
@@ -114,6 +114,6 @@ def share_told(first: np.ndarray, second: np.ndarray) -> float:
     both = np.stack([first, second])
     total, in_bin = both.sum(), both.sum(axis=0)
     entropy = entr(both.sum(axis=1) / total).sum()
-    left = (in_bin * entr(both / np.maximum(in_bin, 1)).sum(axis=0)).sum() / total
-    left += (np.count_nonzero(in_bin) - 1) / (2 * total)
-    return max(float(entropy - left), 0.0) / entropy
+    conditional_entropy = (in_bin * entr(both / np.maximum(in_bin, 1)).sum(axis=0)).sum() / total
+    conditional_entropy += (np.count_nonzero(in_bin) - 1) / (2 * total)
+    return max(float(entropy - conditional_entropy), 0.0) / entropy

@@ -1,8 +1,9 @@
-"""Tell two faint neurons from one by how widely their spikes scatter.
+"""Distinguish two faint neurons from one by how widely their spikes scatter.
 
 Where the templates of two neurons are three SDs of the noise apart or less, the valley between their spikes is shallow
 or missing. But how far noise scatters spikes is known, and beside noise those of one neuron differ in size and in time,
-and in shape by a part of their size. What scatters more widely, along a line between two compact clusters, is of two.
+and in shape by a part of their size. Spikes that scatter more widely along a line between two compact clusters are of
+two neurons.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ MIN_SPIKES = 8
 def unexplained_share(first: np.ndarray, second: np.ndarray, shapes: np.ndarray) -> float:
     """Share of the (robust) variance of two clusters' spikes that one neuron and noise do not explain.
 
-    It is measured along the line that tells the clusters apart, found from one half of the spikes and applied to the
+    It is measured along the line that separates the clusters, found from one half of the spikes and applied to the
     other, and the other way round. What the mean spike's size and time change is left out of the line. Every spike
-    counts alike, which says nothing wrong of a neuron that was cut in unequal parts, and overlooks a second neuron that
+    counts alike, which is right for one neuron that was split into unequal parts, and overlooks a second neuron that
     has a fifth of the spikes or fewer.
 
     Args:
@@ -31,7 +32,8 @@ def unexplained_share(first: np.ndarray, second: np.ndarray, shapes: np.ndarray)
 
     Returns:
         `float` between 0 and 1; 0 where it is no more than one neuron's, where one of the two clusters alone scatters
-        like that (it holds several things), and for large neurons and few spikes, which do not tell.
+        like that (it holds several things), and for large neurons and few spikes, where it
+        cannot be judged.
     """
     if min(len(first), len(second)) < MIN_SPIKES:
         return 0.0
@@ -54,12 +56,12 @@ def unexplained_share(first: np.ndarray, second: np.ndarray, shapes: np.ndarray)
             cluster.append(values - centre)
     along = [np.concatenate(values) for values in along]
     of_one = np.sqrt(1 + np.square(SHAPE_VARIABILITY * np.linalg.norm(size)))
-    if max(_spread(values) for values in along) > of_one:
+    if max(_robust_sd(values) for values in along) > of_one:
         return 0.0
-    return max(1 - np.square(of_one / max(_spread(np.concatenate(along)), 1e-6)), 0.0)
+    return max(1 - np.square(of_one / max(_robust_sd(np.concatenate(along)), 1e-6)), 0.0)
 
 
-def _spread(values: np.ndarray) -> float:
+def _robust_sd(values: np.ndarray) -> float:
     """Half the range of the middle 68 %, the SD of Gaussian values; a few overlaps do not count."""
     return np.diff(np.percentile(values, [16, 84])).item() / 2
 

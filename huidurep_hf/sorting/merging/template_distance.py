@@ -1,4 +1,4 @@
-"""One unit seen from two channels, and one spike seen twice."""
+"""Distances between templates, merging of pairs of units, and duplicate spikes."""
 
 from __future__ import annotations
 
@@ -85,12 +85,12 @@ def distances_of_pairs(templates: np.ndarray, pairs: np.ndarray, max_shift: int)
     return distances, shifts
 
 
-def join_pairs(num_units: int, pairs: np.ndarray, shifts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Join units linked by pairs, also over several links, and align their spikes.
+def merge_pairs(num_units: int, pairs: np.ndarray, shifts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Merge units linked by pairs, also over several links, and align their spikes.
 
     Args:
         num_units: how many units there are.
-        pairs: `(num_pairs, 2)` units to be joined, the surest pair first.
+        pairs: `(num_pairs, 2)` units to merge, the surest pair first.
         shifts: `(num_pairs,)` samples to add to the second's spike times to align them with the first's.
 
     Returns:
@@ -102,9 +102,9 @@ def join_pairs(num_units: int, pairs: np.ndarray, shifts: np.ndarray) -> tuple[n
     for (first, second), shift in zip(pairs, shifts):
         if root[first] == root[second]:
             continue
-        moved = root == root[second]
-        unit_shifts[moved] += shift + unit_shifts[first] - unit_shifts[second]
-        root[moved] = root[first]
+        is_of_second = root == root[second]
+        unit_shifts[is_of_second] += shift + unit_shifts[first] - unit_shifts[second]
+        root[is_of_second] = root[first]
     return np.unique(root, return_inverse=True)[1].astype("int64"), unit_shifts
 
 

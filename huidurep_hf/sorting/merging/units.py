@@ -1,8 +1,8 @@
 """Merge units that are one neuron, by the spikes that matching has found.
 
-Where clusters were merged, half of a unit's spikes were missing and some were another's. Now that all are there, three
-things tell that two similar units are one. They keep each other's refractory period, as two neurons do not. And under
-drift they replace each other, or there is no valley between them in the traces as recorded.
+Where clusters were merged, half of a unit's spikes were missing and some were another's. Now that all are there, two
+similar units are merged on any of three grounds: they keep each other's refractory period, as two neurons do not; under
+drift they replace each other; or there is no valley between them in the traces as recorded.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..templates.spike_waveforms import choose_spikes
 from ..templates.unit_templates import UnitTemplates
 from .drift_exclusivity import count_in_states, replace_each_other
 from .refractoriness import fire_as_one, fire_independently
-from .template_distance import distances_over_states, join_pairs
+from .template_distance import distances_over_states, merge_pairs
 from .valley_under_drift import valley_under_drift
 
 logger = logging.getLogger("huidurep_hf")
@@ -34,14 +34,15 @@ MAX_SPIKES_PER_TEST = 200
 def merge_units(
     matched: Spikes, templates: UnitTemplates, recorded: PreparedRecording, *, min_valley: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Find which templates are of one neuron: similar ones that fire as one, or that drift alone keeps apart.
+    """Find which templates are of one neuron: similar ones that fire as one, or that only drift has split.
 
     Args:
         matched: spikes in order with `unit_index`, as [`~huidurep_hf.sorting.matching.engine.Matcher`] gives them.
         templates: with which they were found.
         recorded: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`], as recorded.
-        min_valley: merge threshold, split (0) to merged (1): depth of the valley that keeps two units apart, three
-            times the share of the coincidences of two neurons that does, and how little they need replace each other.
+        min_valley: merge threshold, split (0) to merged (1). Units stay apart with a valley of this depth or with more
+            than a third of it of the coincidences of two neurons; the higher it is, the less they need replace each
+            other to be merged.
 
     Returns:
         `(unit_of_template, shift_of_template)`: `(num_templates,)` int64 units from 0 without gaps, and samples to add
@@ -84,11 +85,11 @@ def merge_units(
         is_one[first, second] = is_one[second, first] = are_one(first, second)
     linked = link_pairs(pairs, is_one)
     logger.info("learn: %d of %d templates are merged with others", len(linked), num_templates)
-    return join_pairs(num_templates, linked, lags[linked[:, 0], linked[:, 1]])
+    return merge_pairs(num_templates, linked, lags[linked[:, 0], linked[:, 1]])
 
 
 def link_pairs(pairs: np.ndarray, is_one: np.ndarray) -> np.ndarray:
-    """Choose pairs to be joined, so that in a group of joined units each two are one.
+    """Choose pairs to merge, so that in a group of merged units each two are one.
 
     Args:
         pairs: `(num_pairs, 2)` units, the most alike first.

@@ -1,4 +1,4 @@
-"""Are two clusters two? The valley between them, on the line that separates them best."""
+"""The valley between two clusters, on the line that separates them best."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def valley_depth_on_line(first: np.ndarray, second: np.ndarray) -> float:
         first, second: `(num_spikes,)`.
 
     Returns:
-        `float` between 0 (one hump, or no spikes) and 1 (nothing between them).
+        `float` between 0 (one mode, or no spikes) and 1 (nothing between them).
     """
     if len(first) == 0 or len(second) == 0:
         return 0.0
@@ -48,20 +48,22 @@ def valley_depth_on_line(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def _project(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Spikes of both clusters, `(num_spikes,)` each, on their regularised linear discriminant."""
     difference = second.mean(axis=0) - first.mean(axis=0)
     within = np.cov(first.T, bias=True).reshape(len(difference), -1) + np.cov(second.T, bias=True).reshape(
         len(difference), -1
     )
-    # Directions with almost no spread would otherwise win by chance.
+    # Directions with almost no variance would otherwise win by chance.
     ridge = 1e-9 + 0.05 * np.trace(within) / len(within)
     direction = np.linalg.solve(within + ridge * np.eye(len(within)), difference)
     return first @ direction, second @ direction
 
 
 def _density(values: np.ndarray, grid: np.ndarray) -> np.ndarray:
+    """Kernel density of values at the points of a grid, `(num_points,)`."""
     quartiles = np.percentile(values, [25, 75])
-    spread = min(values.std(), (quartiles[1] - quartiles[0]) / 1.34) or values.std() or 1e-12
-    bandwidth = 0.9 * spread * len(values) ** -0.2
+    scale = min(values.std(), (quartiles[1] - quartiles[0]) / 1.34) or values.std() or 1e-12
+    bandwidth = 0.9 * scale * len(values) ** -0.2
     if len(values) > 2000:
         values = np.quantile(values, np.linspace(0, 1, 2000))
     return np.exp(-0.5 * np.square((grid[:, None] - values[None, :]) / bandwidth)).mean(axis=1) / bandwidth

@@ -81,7 +81,7 @@ def describe_recording(recording: BaseRecording) -> dict:
 
 
 def _hash_ends(recording: BaseRecording) -> str:
-    """Hash of the first and the last samples of each segment: two recordings of one size are told apart by them."""
+    """Hash of the first and the last samples of each segment, which identifies recordings of one size."""
     digest = hashlib.sha256()
     for segment in range(recording.get_num_segments()):
         num_samples = recording.get_num_samples(segment)

@@ -1,4 +1,4 @@
-"""The result of a run: spike trains, what became of every event, and where it all came from."""
+"""The result of a run: spike trains, the outcome of every event, and the provenance."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def tabulate_units(result: SortingResult) -> pd.DataFrame:
         `pandas.DataFrame`, one row per unit: `unit`, `channel` (of the template's peak), `x_um`, `y_um`,
         `num_spikes`, `rate_hz`, `amplitude` (template peak in the unit of the traces), `snr` (the same over the
         channel's noise SD), `isi_violations_percent` (intervals below 2 ms, of all), `contamination` (rate of
-        foreign spikes over the unit's that these intervals speak for, Hill et al. 2011, from SpikeInterface),
+        foreign spikes over the unit's that these intervals imply, Hill et al. 2011, from SpikeInterface),
         `presence` (share of 20 equal parts of the recording with a spike), `mean_probability`, `label` ("good", "mua"
         for multi-unit activity, or "noise").
     """

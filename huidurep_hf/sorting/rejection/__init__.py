@@ -1,1 +1,1 @@
-"""What looks like a unit and is none: collisions, noise, remains of others' spikes."""
+"""Reject false units: collisions, noise, and residuals of other units' spikes."""

@@ -1,4 +1,4 @@
-"""Tell units from clusters of collisions: spikes of a frequent neuron that others happened to overlap.
+"""Distinguish units from clusters of collisions: spikes of a frequent neuron that others happened to overlap.
 
 The cluster's own spikes decide: a neuron's are explained by its template as by no sum of others. Spikes of a collision
 are explained better by the neurons that collided, each at its own time, than by an average over all times.
@@ -29,7 +29,7 @@ logger = logging.getLogger("huidurep_hf")
 # A cluster is a collision at most if it is so frequent, relative to a neuron that it holds, and so much of the energy
 # of its template is left when others are taken away from it.
 MAX_RELATIVE_COUNT = 0.6
-MAX_REMAINDER = 0.7
+MAX_RESIDUAL = 0.7
 # It is one where others alone explain so many of its spikes better than it does together with others. On fifteen
 # development recordings that was 0.3 and more for nearly all of 50 collisions, and 0.15 at most for neurons (0.18 for
 # one of a recorded tetrode that is like another there).
@@ -101,11 +101,11 @@ def find_collisions(
         near = neighborhoods.channel_indices[channels[unit]][neighborhoods.mask[channels[unit]]]
         waveforms = waveforms[:, :, : len(near)]
         own, others = templates[unit][None][:, :, near], templates[others_of[unit]][:, :, near]
-        by_others = _take_away(waveforms, others, MAX_COLLIDING, min_gain)[0]
+        by_others = _subtract_templates(waveforms, others, MAX_COLLIDING, min_gain)[0]
         # Others may be there as well where the cluster is a neuron.
         inner = slice(max_lag - max_shift, waveforms.shape[1] - max_lag + max_shift)
-        by_itself, waveforms[:, inner] = _take_away(waveforms[:, inner], own, 1, -np.inf)
-        by_both = by_itself + _take_away(waveforms, others, MAX_COLLIDING - 1, min_gain)[0]
+        by_itself, waveforms[:, inner] = _subtract_templates(waveforms[:, inner], own, 1, -np.inf)
+        by_both = by_itself + _subtract_templates(waveforms, others, MAX_COLLIDING - 1, min_gain)[0]
         is_collision[unit] = np.mean(by_others > by_both) > MIN_SHARE
 
     jobs = _waveforms(others_of, labels, placed, neighborhoods, whitened, max_lag)
@@ -127,14 +127,14 @@ def _suspects(templates: np.ndarray, counts: np.ndarray, max_lag: int) -> dict[i
         others = others[_overlap(padded, templates[others])]
         if len(others) == 0:
             continue
-        remainder = _take_away(padded, templates[others], MAX_COLLIDING, 0.0)[1]
-        if np.square(remainder).sum() < MAX_REMAINDER * np.square(template).sum():
+        residual = _subtract_templates(padded, templates[others], MAX_COLLIDING, 0.0)[1]
+        if np.square(residual).sum() < MAX_RESIDUAL * np.square(template).sum():
             others_of[unit] = others
     return others_of
 
 
 def _overlap(waveform: np.ndarray, templates: np.ndarray) -> np.ndarray:
-    """Tell which templates have something of a waveform at some lag, `(num_templates,)` bool."""
+    """Find the templates that overlap with a waveform at some lag, `(num_templates,)` bool."""
     windows = np.lib.stride_tricks.sliding_window_view(waveform[0], templates.shape[1], axis=0)
     products = windows.reshape(len(windows), -1) @ templates.transpose(0, 2, 1).reshape(len(templates), -1).T
     return products.max(axis=0) > MIN_OVERLAP * np.square(templates).sum(axis=(1, 2))
@@ -173,27 +173,27 @@ def _waveforms(
         yield unit, waveforms[labels[spikes] == unit]
 
 
-def _take_away(
+def _subtract_templates(
     waveforms: np.ndarray, templates: np.ndarray, max_templates: int, min_gain: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Take templates away from waveforms one after the other, at any lag and scale, the most energy first.
+    """Subtract templates from waveforms one after the other, at any lag and scale, the most energy first.
 
     Args:
         waveforms: `(num_waveforms, num_samples + 2 * max_lag, num_channels)`.
         templates: `(num_templates, num_samples, num_channels)`.
         max_templates: from each waveform.
-        min_gain: energy that a template takes away, or it is left.
+        min_gain: least energy that a template explains, or it is not subtracted.
 
     Returns:
-        `(gains, remainders)`: `(num_waveforms,)` energy taken away, and what is left of the waveforms.
+        `(gains, residuals)`: `(num_waveforms,)` energy explained, and the residual waveforms.
     """
-    remainders, gains = np.array(waveforms, dtype="float32"), np.zeros(len(waveforms))
+    residuals, gains = np.array(waveforms, dtype="float32"), np.zeros(len(waveforms))
     num_samples = templates.shape[1]
     energies = np.maximum(np.square(templates).sum(axis=(1, 2)), 1e-9)
     flat = templates.transpose(0, 2, 1).reshape(len(templates), -1)
     rows = np.arange(len(waveforms))
     for _ in range(max_templates):
-        windows = np.lib.stride_tricks.sliding_window_view(remainders, num_samples, axis=1)
+        windows = np.lib.stride_tricks.sliding_window_view(residuals, num_samples, axis=1)
         products = windows.reshape(*windows.shape[:2], -1) @ flat.T
         scales = np.clip(products / energies, *AMPLITUDE_RANGE)
         gain = 2 * scales * products - np.square(scales) * energies
@@ -203,5 +203,5 @@ def _take_away(
         gains[taken] += gain[taken]
         for row in taken:
             scaled = scales[row, lags[row], best[row]] * templates[best[row]]
-            remainders[row, lags[row] : lags[row] + num_samples] -= scaled
-    return gains, remainders
+            residuals[row, lags[row] : lags[row] + num_samples] -= scaled
+    return gains, residuals

@@ -1,4 +1,4 @@
-"""Tell units from noise that passes the threshold of a template.
+"""Distinguish units from noise that passes the threshold of a template.
 
 A template that is an average of a few threshold crossings of noise finds more of them when it is matched with the
 whole recording, thousands at times. They lie just above the threshold, as the tail of noise does, and the spikes of a
@@ -13,7 +13,7 @@ from ..templates.unit_templates import UnitTemplates
 
 
 def is_noise_unit(matched: Spikes, templates: UnitTemplates, parameters: SortingParameters) -> np.ndarray:
-    """Tell for each unit whether its matched spikes do not exceed what noise makes.
+    """Find the units whose matched spikes do not exceed those that noise gives.
 
     The gain of an unscaled template is 2 * norm * projection - norm^2, so a spike's projection exceeds the least that
     is accepted by (gain - min_gain) / (2 * norm).

@@ -1,4 +1,4 @@
-"""Tell units from the residual that subtracting other units' spikes leaves.
+"""Distinguish units from the residual that subtracting other units' spikes leaves.
 
 Where two neurons often fire together, a template of both, or of what one of them leaves when the other's is subtracted,
 finds "spikes" that no detection has seen: they lie beside larger ones. Of a neuron's spikes so many are detected as its

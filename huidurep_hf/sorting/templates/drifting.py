@@ -1,10 +1,10 @@
-"""Templates of units in tissue that moves, for each of its states, in traces as they were recorded.
+"""Templates of units in drifting tissue, for each of its states, in traces as they were recorded.
 
-Traces that are moved back by interpolation between contacts lose a part of every spike that lies between contacts; of
-the closest neurons little is left. So spikes are matched with the traces as recorded, by templates that move. What a
+Traces corrected for drift by interpolation between contacts lose a part of every spike that lies between contacts, and
+most of the spikes of the closest neurons. So the traces as recorded are matched, by templates that drift. What a
 unit shows on a contact depends on where the contact is as seen from the unit: on contacts of a drifting probe the unit
-is sampled far more densely than by the contacts at rest. All of its spikes tell of this one field, and a Gaussian
-process puts them together and says how surely each template is known (Rasmussen & Williams 2006, sections 2.2 and 5.4).
+is sampled far more densely than by the contacts at rest. All of its spikes are samples of this one field, which a
+Gaussian process estimates, together with the error of each template (Rasmussen & Williams 2006, sections 2.2 and 5.4).
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MAX_SPIKES = 1000
 # Displacements within a bin are averaged; bins are wider where there would be more than 30 of them, as the time that a
 # field takes grows with the cube of their number.
 BIN_UM, MAX_BINS = 2.0, 30
-# Over which distance a unit's field changes: that which makes its spikes most likely.
+# Length scales of the covariance; the one of the largest marginal likelihood is taken for each unit.
 SCALES_UM = (8.0, 12.0, 18.0, 27.0, 40.0)
 NUM_SHAPES, NUM_SPIKES_FOR_SHAPES = 10, 6000
 # A channel is kept where a template's energy lies this many SDs above that of its error.
@@ -56,13 +56,13 @@ def drifting_templates(
     Args:
         labels: `(num_spikes,)` units from 0 without gaps, -1 for none.
         samples: `(num_spikes,)` times in samples; one alignment in each unit.
-        events: structured array of the same spikes, on channels at rest.
+        events: table of the same spikes, with `segment_index` and `channel_index` (the channel at rest).
         whitened: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`] with its motion and
-            the recording before it was moved.
+            the uncorrected recording.
         states: [`~huidurep_hf.recording.motion.states.MotionStates`].
         window: `(num_before, num_after)` samples of a template.
         channels_at_rest: `(num_units,)` peak channel of each unit in corrected traces.
-        seed: of the spikes that temporal shapes are made from.
+        seed: of the choice of spikes for the temporal shapes.
         workers: who share the units.
 
     Returns:
@@ -128,9 +128,9 @@ class Field:
             factor = cho_factor(self._covariance(places, places, scale) + np.diag(variances), lower=True)
             weights = cho_solve(factor, scores)
             log_determinant = 2 * np.log(np.diag(factor[0])).sum()
-            likelihood = -0.5 * ((scores * weights).sum() + scores.shape[1] * log_determinant)
-            if likelihood > best:
-                best, self.scale, self.factor, self.weights = likelihood, scale, factor, weights
+            log_likelihood = -0.5 * ((scores * weights).sum() + scores.shape[1] * log_determinant)
+            if log_likelihood > best:
+                best, self.scale, self.factor, self.weights = log_likelihood, scale, factor, weights
 
     def at(self, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Return scores `(num_places, num_shapes)` and their variances `(num_places,)` at some places."""
@@ -162,14 +162,14 @@ def _along(displacements: np.ndarray) -> np.ndarray:
 
 
 def _nearest_channels(whitened: PreparedRecording, channels: np.ndarray, displacements: np.ndarray) -> np.ndarray:
-    """The channel of the same shank nearest to where each channel's place at rest has moved, `(num_spikes,)`."""
+    """The channel of the same shank nearest to each displaced channel, `(num_spikes,)` int64."""
     from scipy.spatial import cKDTree
 
-    moved = whitened.positions[channels] + _along(displacements)
+    displaced = whitened.positions[channels] + _along(displacements)
     nearest = np.zeros(len(channels), dtype="int64")
-    for group in np.unique(whitened.shanks[channels]):
-        own, on_shank = whitened.shanks[channels] == group, np.flatnonzero(whitened.shanks == group)
-        nearest[own] = on_shank[cKDTree(whitened.positions[on_shank]).query(moved[own])[1]]
+    for shank in np.unique(whitened.shanks[channels]):
+        own, on_shank = whitened.shanks[channels] == shank, np.flatnonzero(whitened.shanks == shank)
+        nearest[own] = on_shank[cKDTree(whitened.positions[on_shank]).query(displaced[own])[1]]
     return nearest
 
 
@@ -225,7 +225,7 @@ def _cut(
 
 
 def _visible(scores: np.ndarray, variances: np.ndarray, shapes: np.ndarray) -> np.ndarray:
-    """Waveforms `(num_samples, num_channels)` of scores, without channels that do not stand out of their error."""
+    """Waveforms `(num_samples, num_channels)` of scores, 0 on channels where they do not exceed their error."""
     num_shapes = len(shapes)
     energies = np.square(scores).sum(axis=1)
     waveforms = scores @ shapes

@@ -1,4 +1,4 @@
-"""From spikes to the templates that others are looked for with."""
+"""From spikes to templates for template matching."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def find_templates(
 
 
 def visible_part(templates: np.ndarray, counts: np.ndarray, neighborhoods: Neighborhoods) -> np.ndarray:
-    """Templates without the channels on which a unit is not seen.
+    """Templates without the channels on which a unit does not exceed the noise.
 
     Args:
         templates: `(num_units, num_samples, num_channels)` averages, SDs of the noise.

@@ -4,7 +4,7 @@ An average of 40 spikes has a fortieth of the noise of one, in each of its sampl
 the energy that a faint neuron has. Such a template finds the spikes that it was made from, whose noise it holds, more
 easily than the neuron's others. What neurons show in time is the same few shapes on all channels of all units, so only
 the part of a template that has these shapes is taken as it is. The rest is kept as far as it is more than noise makes:
-all of it where thousands of spikes tell of it, next to nothing of 40.
+all of it for an average of thousands of spikes, next to nothing of one of 40.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from __future__ import annotations
 import numpy as np
 
 NUM_SHAPES = 10
-# Averages on a channel tell of shapes where they have this many times the energy of their noise.
+# Shapes are estimated from averages on channels with at least this many times the energy of their noise.
 MIN_ENERGY_OF_SHAPES = 3.0
 
 
@@ -46,9 +46,9 @@ def without_noise(templates: np.ndarray, counts: np.ndarray, noise_levels: np.nd
 
 
 def _common_shapes(on_channels: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """At most 10 orthonormal temporal shapes of what stands out, `(num_shapes, num_samples)`, the commonest first."""
+    """At most 10 orthonormal temporal shapes of averages above noise, `(num_shapes, num_samples)`, commonest first."""
     energies = np.square(on_channels).sum(axis=2)
     clear = on_channels[energies > MIN_ENERGY_OF_SHAPES * noise]
-    # The square root of its length: a neuron of ten times the size has ten times the say, and not a hundred.
+    # The square root of its length: a neuron of ten times the size has ten times the weight, and not a hundred.
     weighted = clear / np.sqrt(np.linalg.norm(clear, axis=1, keepdims=True))
     return np.linalg.svd(weighted, full_matrices=False)[2][:NUM_SHAPES]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 MS_BEFORE, MS_AFTER = 0.5, 1.2
-# A spike is moved by this much at most from where it was detected.
+# A spike is shifted by at most this much from where it was detected.
 MARGIN_MS = 0.5
 NUM_CHANNELS = 16
 BATCH_SIZE = 512
@@ -29,7 +29,7 @@ MIN_SHARE_OF_SPIKES = 0.5
 
 @dataclass(frozen=True)
 class SpikeWaveforms:
-    """Waveforms that can be looked at a few samples earlier or later.
+    """Waveforms with a margin of samples, so that they can be shifted in time.
 
     Attributes:
         waveforms: `(num_spikes, num_samples + 2 * margin, num_neighbors)` float32, SDs of the noise, 0 where padded.
@@ -85,7 +85,7 @@ class SpikeWaveforms:
         return cls(waveforms, peak_channels, channels, num_before, num_before + num_after, margin)
 
     def of(self, spikes: np.ndarray) -> SpikeWaveforms:
-        """Waveforms of some spikes, by index."""
+        """The same for some spikes, by index or bool."""
         return dataclasses.replace(self, waveforms=self.waveforms[spikes], peak_channels=self.peak_channels[spikes])
 
     def aligned(self, spikes: np.ndarray, shifts: np.ndarray, reach: int = 0) -> np.ndarray:
@@ -93,7 +93,7 @@ class SpikeWaveforms:
 
         Args:
             spikes: `(num_chosen,)` indices.
-            shifts: `(num_chosen,)` samples by which each is looked at later; at most `margin - reach` either way.
+            shifts: `(num_chosen,)` samples by which each is read later; at most `margin - reach` either way.
             reach: further samples before and after.
         """
         first = self.margin + np.asarray(shifts)[:, None] - reach
@@ -203,9 +203,9 @@ def choose_spikes(labels: np.ndarray, max_spikes: int, num_units: int | None = N
 
 
 def without_time_shift(difference: np.ndarray, waveforms: np.ndarray) -> np.ndarray:
-    """Take out of a difference of waveforms what a shift in time makes of it.
+    """Remove from a difference of waveforms the part that a shift in time explains.
 
-    Spikes that differ by a part of a sample in time are no two units.
+    Spikes that differ by a fraction of a sample in time are not of two units.
 
     Args:
         difference: `(..., num_samples, num_channels)` of two waveforms.

@@ -52,7 +52,7 @@ def noise(num_channels=32, seconds=2.0, groups=None, pitch_um=20.0, num_probes=1
         ({"seconds": 21.0}, "auto", "0 spikes in 21 s are too few"),
     ],
 )
-def test_the_reason_not_to_follow_is_told(kwargs, switch, reason):
+def test_the_reason_not_to_follow_is_reported(kwargs, switch, reason):
     prepared = noise(**kwargs)
     given = follow_motion(prepared, *NOTHING, MotionSettings(motion=switch))
     assert given.recording is prepared.recording
@@ -129,20 +129,20 @@ def two_shanks(second_is_higher_by_um=0.0, seconds=4.0):
 
 
 @pytest.mark.parametrize("second_is_higher_by_um", [0.0, 100.0])
-def test_shanks_are_moved_each_by_itself(second_is_higher_by_um):
+def test_shanks_are_corrected_each_by_itself(second_is_higher_by_um):
     recording = two_shanks(second_is_higher_by_um)
     groups = recording.get_channel_groups()
     motion = Motion([np.linspace(0, 30, 4)[:, None]], [np.arange(4) + 0.5], np.array([300.0]))
-    moved = InterpolatedShanksRecording(recording, motion, groups)
-    assert list(moved.channel_ids) == list(recording.channel_ids)
+    corrected = InterpolatedShanksRecording(recording, motion, groups)
+    assert list(corrected.channel_ids) == list(recording.channel_ids)
     for shank in (0, 1):
         own = recording.channel_ids[groups == shank]
         alone = InterpolatedShanksRecording(recording.select_channels(own), motion, np.zeros(32, dtype=int))
-        np.testing.assert_array_equal(moved.get_traces(channel_ids=own), alone.get_traces())
-    assert not np.allclose(moved.get_traces(), recording.get_traces(), atol=0.5)
+        np.testing.assert_array_equal(corrected.get_traces(channel_ids=own), alone.get_traces())
+    assert not np.allclose(corrected.get_traces(), recording.get_traces(), atol=0.5)
 
 
-def test_traces_are_moved_by_the_displacement_of_their_bin_in_each_segment():
+def test_traces_are_corrected_by_the_displacement_of_their_bin_in_each_segment():
     parts = [two_shanks(seconds=4.0), two_shanks(seconds=2.0)]
     recording = append_recordings([part.select_channels(part.channel_ids[::2]) for part in parts])
     recording.shift_times(100.0)
@@ -152,14 +152,14 @@ def test_traces_are_moved_by_the_displacement_of_their_bin_in_each_segment():
         [100.0 + np.arange(num) + 0.5 for num in num_seconds],
         np.array([300.0]),
     )
-    moved = InterpolatedShanksRecording(recording, motion, np.zeros(32, dtype=int))
+    corrected = InterpolatedShanksRecording(recording, motion, np.zeros(32, dtype=int))
     locations = recording.get_channel_locations()
     for segment, of_bins in enumerate(displacements):
         for second, displacement in enumerate(of_bins):
             inside = {"segment_index": segment, "start_frame": 3000 * second, "end_frame": 3000 * (second + 1)}
             kernel = get_spatial_interpolation_kernel(locations, locations + [0.0, displacement], **KERNEL)
             expected = recording.get_traces(**inside) @ kernel
-            np.testing.assert_allclose(moved.get_traces(**inside), expected, atol=1e-3)
+            np.testing.assert_allclose(corrected.get_traces(**inside), expected, atol=1e-3)
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,8 @@ SECONDS = 12
 
 
 @pytest.fixture
-def moved():
-    """White noise of SD 3 moved by 0 to 10 µm between contacts 20 µm apart, and the motion."""
+def corrected():
+    """White noise of SD 3 corrected by 0 to 10 µm between contacts 20 µm apart, and the motion."""
     traces = 3 * np.random.default_rng(0).normal(size=(int(RATE * SECONDS), 24)).astype("float32")
     recording = NumpyRecording([traces], RATE)
     recording.set_dummy_probe_from_locations(np.stack([np.zeros(24), 20.0 * np.arange(24)], axis=1))
@@ -28,8 +28,8 @@ def deviations(recording):
     return seconds.std(axis=(1, 2))
 
 
-def test_noise_is_as_it_was_before_traces_were_moved(moved):
-    interpolated, motion = moved
+def test_noise_is_as_it_was_before_traces_were_corrected(corrected):
+    interpolated, motion = corrected
     before = deviations(interpolated)
     assert before[0] == pytest.approx(3.0, rel=0.03) and before[-1] < 2.75
     even = NoiseEqualisedRecording(interpolated, motion, np.full(24, 3.0))
@@ -37,15 +37,15 @@ def test_noise_is_as_it_was_before_traces_were_moved(moved):
     np.testing.assert_array_equal(even.get_times(), interpolated.get_times())
 
 
-def test_part_of_the_traces_is_part_of_the_whole(moved):
-    even = NoiseEqualisedRecording(*moved, np.full(24, 3.0), seed=1)
+def test_part_of_the_traces_is_part_of_the_whole(corrected):
+    even = NoiseEqualisedRecording(*corrected, np.full(24, 3.0), seed=1)
     whole = even.get_traces()
     part = even.get_traces(start_frame=37000, end_frame=83000, channel_ids=even.channel_ids[[5, 2]])
     np.testing.assert_allclose(part, whole[37000:83000][:, [5, 2]], rtol=1e-5)
 
 
-def test_silence_stays_silence(moved):
-    _, motion = moved
+def test_silence_stays_silence(corrected):
+    _, motion = corrected
     silent = NumpyRecording([np.zeros((int(RATE * SECONDS), 24), dtype="float32")], RATE)
     silent.set_dummy_probe_from_locations(np.stack([np.zeros(24), 20.0 * np.arange(24)], axis=1))
     assert not NoiseEqualisedRecording(silent, motion, np.zeros(24)).get_traces().any()

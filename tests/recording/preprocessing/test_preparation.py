@@ -10,7 +10,7 @@ def noise(num_samples, num_channels, seed=0):
     return np.random.default_rng(seed).normal(size=(num_samples, num_channels)).astype("float32")
 
 
-def test_noise_is_measured_and_steps_are_told(make_recording):
+def test_noise_is_measured_and_steps_are_reported(make_recording):
     prepared = prepare(make_recording(num_samples=60000))
     traces = prepared.recording.get_traces()
     np.testing.assert_allclose(prepared.noise_levels, traces.std(axis=0), rtol=0.05)

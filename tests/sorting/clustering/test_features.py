@@ -26,7 +26,7 @@ def test_empty_and_constant():
     assert reduce_locally(np.ones((3, 11)), 8).shape == (3, 3)
 
 
-def test_local_reduction_keeps_the_largest_spread_first():
+def test_local_reduction_keeps_the_largest_variance_first():
     features = np.random.default_rng(0).normal(size=(300, 5)) * [1, 9, 1, 3, 1]
     reduced = reduce_locally(features, 2)
     assert abs(np.corrcoef(reduced[:, 0], features[:, 1])[0, 1]) > 0.99

@@ -31,7 +31,7 @@ def test_few_spikes_are_not_split(method, label, num_spikes):
     assert labels.tolist() == [label] * num_spikes
 
 
-def test_oversplit_clusters_are_joined(make_blobs):
+def test_oversplit_clusters_are_merged(make_blobs):
     features, truth = make_blobs([[0, 0], [10, 0]], num_spikes=300)
     split = 2 * truth + (features[:, 1] > 0)
     np.testing.assert_array_equal(merge_without_valley(features, split, 0.3), truth)

@@ -109,7 +109,7 @@ def test_spikes_of_known_units_are_probable_and_of_others_not(two_neurons, match
 
 
 def test_the_more_probable_the_more_often_right(make_spike_template, make_white_traces):
-    # Two neurons too alike to be told apart in every spike.
+    # Two neurons too alike to be distinguished in every spike.
     alike = [make_spike_template(7.0, 1, decay=decay) for decay in (1.5, 2.0)]
     rng = np.random.default_rng(0)
     times = rng.permutation(np.arange(200, 590_000, 250))[:2000]
@@ -127,7 +127,7 @@ def test_the_more_probable_the_more_often_right(make_spike_template, make_white_
         # In noise that is all Gaussian, spikes are right more often than the part of the evidence that is used says.
         assert shares[-1] > probabilities[inside].mean() - 0.03
     assert shares == sorted(shares) and shares[-1] > shares[0] + 0.1
-    # Taken for one unit, they are told from noise alone.
+    # Taken for one unit, they are distinguished from noise alone.
     as_one = Matcher(traces.prepared, traces.unit_templates(), PARAMETERS, unit_of_template=np.zeros(2, dtype="int64"))
     assert as_one.match()["probability"].mean() > 0.97
 

@@ -146,5 +146,5 @@ def test_probabilities_are_those_of_traces_less_the_other_spikes(crowd, unit_of_
             evidence[other] = np.exp(0.5 * weight * (max(gains_of_other) - noise))
         of_unit = sum(value for other, value in evidence.items() if unit_of_row[other] == unit_of_row[row])
         assert probabilities[spike] == pytest.approx(of_unit / (1 + sum(evidence.values())), abs=0.02)
-    # The first two are told apart at times.
+    # The first two are distinguished at times.
     assert (probabilities.mean() < 0.98) == (unit_of_row[1] == 1)

@@ -66,13 +66,13 @@ def test_overlaps_are_products_with_a_delayed_template_at_each_lag(templates):
         assert near.tolist() == np.flatnonzero(shares).tolist()
         for shift, delay in enumerate(delays):
             # With what a delay moves beyond the ends.
-            moved = delayed(np.pad(some[template], ((90, 90), (0, 0))), delay)
+            shifted = delayed(np.pad(some[template], ((90, 90), (0, 0))), delay)
             for place, other in enumerate(near):
                 found = bank.overlaps[template, shift, bank.slot[template, place]]
                 expected = np.zeros(2 * num_samples - 1)
                 for lag in range(-num_samples + 1, num_samples):
                     # The other begins `lag` samples after this one.
-                    expected[lag + num_samples - 1] = (moved[90 + lag : 180 + lag] * some[other]).sum()
+                    expected[lag + num_samples - 1] = (shifted[90 + lag : 180 + lag] * some[other]).sum()
                 np.testing.assert_allclose(found, expected, atol=0.02)
 
 

@@ -40,8 +40,13 @@ def test_known_fits_are_taken_where_nothing_has_changed(two_neurons, waveforms):
     templates, no_shift = two_neurons.templates[:, INNER], np.zeros(len(two_neurons.units), dtype="int64")
     known = {}
     first = fit_templates(waveforms, templates, no_shift, RATE, known=known)
-    moved = np.stack([templates[0], np.roll(templates[1], 2, axis=0)])
-    for given, shifts in ((templates, no_shift), (moved, no_shift), (moved, no_shift + 2), (templates[:1], no_shift)):
+    shifted = np.stack([templates[0], np.roll(templates[1], 2, axis=0)])
+    for given, shifts in (
+        (templates, no_shift),
+        (shifted, no_shift),
+        (shifted, no_shift + 2),
+        (templates[:1], no_shift),
+    ):
         found, anew = (fit_templates(waveforms, given, shifts, RATE, known=each) for each in (known, None))
         for name in ("labels", "shifts", "gains"):
             np.testing.assert_array_equal(getattr(found, name), getattr(anew, name))

@@ -27,7 +27,7 @@ def test_a_large_neuron_between_two_contacts_is_one(make_spike_template, make_wh
     assert np.unique(labels).tolist() == [0]
 
 
-def test_halves_of_one_neuron_are_joined_and_two_neurons_are_not(two_neurons, waveforms):
+def test_halves_of_one_neuron_are_merged_and_two_neurons_are_not(two_neurons, waveforms):
     alone, units = two_neurons.is_alone, two_neurons.units
     halves = 2 * units + np.random.default_rng(0).integers(2, size=len(units))
     labels, shifts = merge_over_split(
@@ -53,7 +53,7 @@ def test_half_a_valley_keeps_a_neuron_from_one_of_twice_its_size(make_spike_temp
     waveforms = SpikeWaveforms.cut(traces.prepared, traces.peaks)
     given = (traces.units >= 20).astype("int64")
 
-    def joining_dial():
+    def merge_threshold():
         for min_valley in np.linspace(0.05, 1.0, 20):
             labels, _ = merge_over_split(
                 given, traces.samples, waveforms, RATE, min_valley=min_valley, min_cluster_size=10, is_corrected=True
@@ -62,16 +62,16 @@ def test_half_a_valley_keeps_a_neuron_from_one_of_twice_its_size(make_spike_temp
                 return min_valley
         return 1.05
 
-    dial = joining_dial()
+    threshold = merge_threshold()
     monkeypatch.setattr(merging, "MIN_RELATIVE_SIZE", 0.0)
-    assert 0.05 < joining_dial() < dial - 0.1
+    assert 0.05 < merge_threshold() < threshold - 0.1
 
 
 @pytest.mark.parametrize("label", [-1, 0])
-def test_nothing_to_join(two_neurons, waveforms, label):
+def test_nothing_to_merge(two_neurons, waveforms, label):
     labels = np.full(len(two_neurons.units), label)
-    joined, shifts = merge_over_split(labels, two_neurons.samples, waveforms, RATE, min_valley=0.3, min_cluster_size=10)
-    assert len(set(joined[two_neurons.is_alone])) == 1 and joined.max() == label
+    merged, shifts = merge_over_split(labels, two_neurons.samples, waveforms, RATE, min_valley=0.3, min_cluster_size=10)
+    assert len(set(merged[two_neurons.is_alone])) == 1 and merged.max() == label
     assert len(shifts) == len(labels)
 
 

@@ -92,7 +92,7 @@ def test_neither_cluster_comes_first():
 
 
 @pytest.mark.parametrize("seed", range(4))
-def test_faint_neurons_stay_two_and_the_dial_joins_them(seed):
+def test_faint_neurons_stay_two_and_the_merge_threshold_merges_them(seed):
     num_spikes, margin = 200, 15
     rng = np.random.default_rng(seed)
     waveforms = rng.normal(size=(2 * num_spikes, NUM_SAMPLES + 2 * margin, NUM_CHANNELS)).astype("float32")
@@ -103,5 +103,5 @@ def test_faint_neurons_stay_two_and_the_dial_joins_them(seed):
     times = np.sort(rng.permutation(1_000_000)[: len(units)])
     apart, _ = merge_over_split(units, times, cut, RATE, min_valley=0.3, min_cluster_size=10)
     assert (apart == units).mean() > 0.85
-    joined, _ = merge_over_split(units, times, cut, RATE, min_valley=1.0, min_cluster_size=10)
-    assert joined.max() == 0
+    merged, _ = merge_over_split(units, times, cut, RATE, min_valley=1.0, min_cluster_size=10)
+    assert merged.max() == 0

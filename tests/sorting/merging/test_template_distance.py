@@ -4,7 +4,7 @@ from huidurep_hf.sorting.merging.template_distance import (
     distances_of_pairs,
     distances_over_states,
     find_duplicates,
-    join_pairs,
+    merge_pairs,
     template_distances,
 )
 
@@ -16,7 +16,7 @@ def make_templates():
     return np.stack([first, np.roll(first, 4, axis=0), np.roll(first, 1, axis=1)])
 
 
-def test_shifted_copies_are_alike_and_moved_ones_are_not():
+def test_shifted_copies_are_alike_and_displaced_ones_are_not():
     distances, shifts = template_distances(make_templates(), max_shift=6)
     assert distances[0, 1] < 1e-3
     assert shifts[0, 1] == 4
@@ -55,11 +55,11 @@ def test_over_states_the_shift_is_one(make_spike_template):
     np.testing.assert_allclose(same[0], alone[0], atol=1e-9)
 
 
-def test_joined_units_and_their_shifts():
-    new_units, unit_shifts = join_pairs(5, np.array([[0, 2], [2, 4], [0, 4]]), np.array([3, -1, 9]))
+def test_merged_units_and_their_shifts():
+    new_units, unit_shifts = merge_pairs(5, np.array([[0, 2], [2, 4], [0, 4]]), np.array([3, -1, 9]))
     assert new_units.tolist() == [0, 1, 0, 2, 0]
     assert unit_shifts.tolist() == [0, 0, 3, 0, 2]
-    new_units, unit_shifts = join_pairs(2, np.zeros((0, 2), dtype=int), np.zeros(0, dtype=int))
+    new_units, unit_shifts = merge_pairs(2, np.zeros((0, 2), dtype=int), np.zeros(0, dtype=int))
     assert new_units.tolist() == [0, 1]
 
 

@@ -4,7 +4,7 @@ import pytest
 from huidurep_hf.sorting.learning import align
 from huidurep_hf.sorting.matching.engine import Matcher
 from huidurep_hf.sorting.merging.drift_exclusivity import count_in_states
-from huidurep_hf.sorting.merging.drift_fragments import share_told
+from huidurep_hf.sorting.merging.drift_fragments import explained_share
 from huidurep_hf.sorting.merging.units import link_pairs, merge_units
 from huidurep_hf.sorting.parameters import SortingParameters
 from huidurep_hf.sorting.templates.estimation import find_templates
@@ -38,8 +38,8 @@ def test_a_neuron_in_two_parts_is_one_unit(moving):
     is_far = moving.displacement_at(moving.samples) > 0
     labels = np.where((moving.units == 1) & is_far, 3, moving.units)
     # The parts are aligned on different samples of the spike.
-    moved = moving.samples + np.where(labels == 3, 4, 0)
-    templates = find_templates(labels, moved, moving.events, moving.whitened)
+    shifted = moving.samples + np.where(labels == 3, 4, 0)
+    templates = find_templates(labels, shifted, moving.events, moving.whitened)
     recorded = moving.whitened.uncorrected
     matched = match(recorded, templates)
     units, shifts = merge_units(matched, templates, recorded, min_valley=0.3)
@@ -85,7 +85,7 @@ def test_a_neuron_that_is_active_at_times_is_no_part_of_another(neighbours):
     matched, templates = matched_with(neighbours.units, neighbours)
     kept = where(matched, neighbours, (neighbours.units != 1) | is_active)
     counts = count_in_states(kept, kept["unit_index"], 3, templates.states).sum(axis=2)
-    assert share_told(counts[0], counts[1]) > 0.3
+    assert explained_share(counts[0], counts[1]) > 0.3
     assert merged_units(kept, templates, neighbours.whitened.uncorrected) == [0, 1, 2]
 
 

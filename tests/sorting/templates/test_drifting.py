@@ -66,7 +66,7 @@ def test_spikes_are_looked_at_where_they_were_recorded(moving, templates):
     assert (placed == nearest).mean() > 0.8
 
 
-def test_probabilities_are_those_of_the_templates_that_moved(moving):
+def test_probabilities_are_those_of_the_drifting_templates(moving):
     given = moving.units.copy()
     is_wrong = np.random.default_rng(0).random(len(given)) < 0.05
     # Of the neuron 79 µm further on.
