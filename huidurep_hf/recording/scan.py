@@ -23,6 +23,8 @@ from .trace_copy import MemoryCopy, make_copy
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
 
+    from .trace_copy import DiskCopy
+
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -94,7 +96,12 @@ def prepare(
 
 
 def _scan_block(
-    block: Block, *, plan: PreprocessingPlan, copy, detector: PeakDetector | None, threshold: float
+    block: Block,
+    *,
+    plan: PreprocessingPlan,
+    copy: MemoryCopy | DiskCopy | None,
+    detector: PeakDetector | None,
+    threshold: float,
 ) -> dict[str, np.ndarray]:
     """Copy one block; its peaks, and the samples of its artifacts."""
     margin = 0 if detector is None else detector.margin

@@ -7,11 +7,18 @@ import logging
 import shutil
 from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..workers import Workers
 from .blocks import Block, read_with_margin
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording
+
+    from .preprocessing.preparation import PreparedRecording
+
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -27,7 +34,7 @@ MAX_FLOAT16 = float(np.finfo("float16").max)
 class MemoryCopy:
     """Traces in memory, float32."""
 
-    def __init__(self, recording):
+    def __init__(self, recording: BaseRecording):
         self.original = recording
         num_channels = recording.get_num_channels()
         self.traces = [
@@ -39,7 +46,7 @@ class MemoryCopy:
         """Put `(num_samples, num_channels)` traces of a block in their place."""
         self.traces[block.segment][block.start : block.stop] = traces
 
-    def recording(self):
+    def recording(self) -> BaseRecording:
         """The traces as a SpikeInterface recording with the channels, probe and times of the original."""
         from spikeinterface.core import NumpyRecording
 
@@ -58,7 +65,7 @@ class DiskCopy:
     Spikes of 100 SDs are rounded by 0.03 SD, noise by 0.0005.
     """
 
-    def __init__(self, recording, noise_levels: np.ndarray, folder: Path, name: str):
+    def __init__(self, recording: BaseRecording, noise_levels: np.ndarray, folder: Path, name: str):
         self.original = recording
         self.gains = np.maximum(noise_levels, 1e-12).astype("float32")
         num_segments, num_channels = recording.get_num_segments(), recording.get_num_channels()
@@ -70,14 +77,14 @@ class DiskCopy:
                 file.truncate(2 * shape[0] * shape[1])
         self.traces = self._map()
 
-    def _map(self):
+    def _map(self) -> list[np.memmap]:
         return [np.memmap(path, "float16", "r+", shape=shape) for path, shape in zip(self.paths, self.shapes)]
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict:
         # Another process opens the files itself.
         return {name: value for name, value in vars(self).items() if name != "traces"}
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict) -> None:
         vars(self).update(state)
         self.traces = self._map()
 
@@ -87,7 +94,7 @@ class DiskCopy:
         scaled = np.clip(traces / self.gains, -MAX_FLOAT16, MAX_FLOAT16)
         self.traces[block.segment][block.start : block.stop] = scaled
 
-    def recording(self):
+    def recording(self) -> BaseRecording:
         """The traces as a lazy float32 SpikeInterface recording with the channels, probe and times of the original."""
         from spikeinterface.core import BinaryRecordingExtractor
         from spikeinterface.preprocessing import scale
@@ -106,7 +113,7 @@ class DiskCopy:
 
 
 def make_copy(
-    recording, noise_levels: np.ndarray, folder: Path | None, name: str, is_shared: bool = False
+    recording: BaseRecording, noise_levels: np.ndarray, folder: Path | None, name: str, is_shared: bool = False
 ) -> MemoryCopy | DiskCopy | None:
     """Choose where preprocessed traces are kept.
 
@@ -139,7 +146,9 @@ def make_copy(
     return DiskCopy(recording, noise_levels, folder, name)
 
 
-def copy_blocks(prepared, blocks: list[Block], folder: Path | None, workers: Workers):
+def copy_blocks(
+    prepared: PreparedRecording, blocks: list[Block], folder: Path | None, workers: Workers
+) -> PreparedRecording:
     """Keep the traces of some blocks, so that what it takes to compute them is done once.
 
     Args:
@@ -162,12 +171,12 @@ def copy_blocks(prepared, blocks: list[Block], folder: Path | None, workers: Wor
     return dataclasses.replace(prepared, recording=copy.recording())
 
 
-def _copy_block(block: Block, *, recording, copy: MemoryCopy | DiskCopy, margin: int) -> None:
+def _copy_block(block: Block, *, recording: BaseRecording, copy: MemoryCopy | DiskCopy, margin: int) -> None:
     traces, start = read_with_margin(recording, block, margin)
     copy.write(Block(block.segment, start, start + len(traces)), traces)
 
 
-def _with_metadata(copied, original):
+def _with_metadata(copied: BaseRecording, original: BaseRecording) -> BaseRecording:
     original.copy_metadata(copied)
     for segment in range(original.get_num_segments()):
         if original.has_time_vector(segment):

@@ -1,5 +1,7 @@
 """Where in a recording units are learned: everywhere if it is short, else in blocks with something of everything."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from ..recording.blocks import Block
@@ -84,7 +86,7 @@ def in_blocks(spikes: Spikes, blocks: list[Block]) -> np.ndarray:
     return found
 
 
-def _block_of(spikes, blocks):
+def _block_of(spikes: Spikes, blocks: list[Block]) -> np.ndarray:
     """Index of the block that each spike lies in."""
     starts = np.array([(block.segment, block.start) for block in blocks])
     of_spike = np.zeros(len(spikes), dtype="int64")

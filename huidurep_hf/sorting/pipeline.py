@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -25,6 +26,10 @@ from .learning import CLUSTER_COLUMNS, LearnedUnits, learn_clusters, learn_units
 from .learning_blocks import choose_learning_blocks, draw_over_time, in_blocks
 from .parameters import SortingParameters
 from .spikes import Spikes
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording
+
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -48,7 +53,7 @@ class SortedSpikes:
 
 
 def sort_recording(
-    recording,
+    recording: BaseRecording,
     encoder: SpikeEncoder,
     parameters: SortingParameters,
     *,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import nullcontext
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -20,6 +21,10 @@ from .output.result import SortingResult, check_output_folder
 from .parameters import SortingParameters
 from .pipeline import sort_recording
 from .run_folder import run_folder
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording, BaseSorting
+
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -42,12 +47,20 @@ class SpikeSorter:
     ```
     """
 
-    def __init__(self, model, feature_extractor):
+    def __init__(self, model: HuiduRepModel, feature_extractor: HuiduRepFeatureExtractor):
         self.model = model.eval()
         self.feature_extractor = feature_extractor
 
     @classmethod
-    def from_pretrained(cls, name_or_path, *, revision=None, device=None, dtype=None, **hub_kwargs):
+    def from_pretrained(
+        cls,
+        name_or_path: str | Path,
+        *,
+        revision: str | None = None,
+        device: str | torch.device | None = None,
+        dtype: torch.dtype | None = None,
+        **hub_kwargs,
+    ) -> SpikeSorter:
         """Load model and feature extractor from a folder, the Hub, its cache or this package.
 
         Args:
@@ -72,7 +85,7 @@ class SpikeSorter:
         logger.info("model: %s on %s", model.config.name_or_path, device)
         return cls(model.to(device), feature_extractor)
 
-    def __call__(self, recording, **kwargs):
+    def __call__(self, recording: BaseRecording, **kwargs) -> BaseSorting:
         """Sort a recording and return the sorting alone; arguments as in [`~SpikeSorter.sort`].
 
         Returns:
@@ -82,7 +95,7 @@ class SpikeSorter:
 
     def sort(
         self,
-        recording,
+        recording: BaseRecording,
         *,
         parameters: SortingParameters | None = None,
         output_folder: str | Path | None = None,

@@ -87,7 +87,7 @@ def periods_to_blank(
     return periods, step
 
 
-def _periods(recording: BaseRecording, segment: int, samples: np.ndarray):
+def _periods(recording: BaseRecording, segment: int, samples: np.ndarray) -> np.ndarray:
     """Combine samples, in order, of which the surroundings touch."""
     from spikeinterface.core.base import base_period_dtype
 

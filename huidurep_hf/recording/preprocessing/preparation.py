@@ -177,7 +177,7 @@ def plan_preprocessing(
     return PreprocessingPlan(filtered, noise_levels, members, prepared)
 
 
-def check_type(recording) -> None:
+def check_type(recording: object) -> None:
     """Raise a `TypeError` for what is no SpikeInterface recording."""
     from spikeinterface.core import BaseRecording
 

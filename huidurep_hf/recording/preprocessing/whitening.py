@@ -11,6 +11,7 @@ over about 0.3 ms, template matching by energy then confuses neighbours (see doc
 from __future__ import annotations
 
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numba
 import numpy as np
@@ -19,6 +20,12 @@ from spikeinterface.preprocessing.basepreprocessor import BasePreprocessor, Base
 from ..settings import WhiteningSettings
 from .noise_sample import NoiseSample
 from .preparation import PreparedRecording
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording, BaseRecordingSegment
+
+    from ...workers import Workers
+
 
 # Channels farther away share too little noise to be worth the estimate of their covariance.
 WHITENING_RADIUS_UM = 100.0
@@ -39,8 +46,8 @@ def whiten(
     settings: WhiteningSettings | None = None,
     *,
     seed: int = 0,
-    workers=None,
-    noise_from=None,
+    workers: Workers | None = None,
+    noise_from: BaseRecording | None = None,
 ) -> WhitenedTraces:
     """Make the noise of a prepared recording white in space (ZCA over near channels of a shank) and in time.
 
@@ -117,7 +124,7 @@ class WhitenedRecording(BasePreprocessor):
         prediction: `(order + 1,)` coefficients of a causal filter, the present sample's first.
     """
 
-    def __init__(self, recording, matrix: np.ndarray, prediction: np.ndarray):
+    def __init__(self, recording: BaseRecording, matrix: np.ndarray, prediction: np.ndarray):
         super().__init__(recording, dtype="float32")
         for parent in recording.segments:
             self.add_recording_segment(WhitenedSegment(parent, matrix, prediction))
@@ -127,12 +134,12 @@ class WhitenedRecording(BasePreprocessor):
 class WhitenedSegment(BasePreprocessorSegment):
     """A segment of [`WhitenedRecording`]."""
 
-    def __init__(self, parent, matrix: np.ndarray, prediction: np.ndarray):
+    def __init__(self, parent: BaseRecordingSegment, matrix: np.ndarray, prediction: np.ndarray):
         super().__init__(parent)
         self.matrix = np.ascontiguousarray(matrix, dtype="float32")
         self.prediction = prediction.astype("float32")
 
-    def get_traces(self, start_frame, end_frame, channel_indices):
+    def get_traces(self, start_frame: int, end_frame: int, channel_indices: np.ndarray | slice | None) -> np.ndarray:
         """Return whitened traces, `(num_samples, num_channels)` float32."""
         first = max(start_frame - len(self.prediction) + 1, 0)
         traces = self.parent_recording_segment.get_traces(first, end_frame, slice(None))
@@ -195,7 +202,7 @@ def samples_per_independent_one(chunks: list[np.ndarray], sampling_rate: float) 
     return float(1.0 + 2.0 * np.square(correlation[1:]).sum())
 
 
-def _autocovariance(chunks, max_lag) -> np.ndarray:
+def _autocovariance(chunks: list[np.ndarray], max_lag: int) -> np.ndarray:
     """`(max_lag + 1,)`, averaged over channels, of the samples that are not NaN."""
     products, counts = np.zeros(max_lag + 1), np.zeros(max_lag + 1)
     for chunk in chunks:

@@ -1,9 +1,20 @@
 """The arguments of a command line that say how a recording's file is read, alike for the command and the scripts."""
 
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from argparse import ArgumentParser, Namespace
+
+    from spikeinterface.core import BaseRecording
+
+
 RAW_LAYOUT = ("sampling_rate", "num_channels", "dtype", "gain_uv", "offset_uv")
 
 
-def add_layout(parser):
+def add_layout(parser: ArgumentParser) -> None:
     """Add the flags to a parser.
 
     Args:
@@ -19,7 +30,7 @@ def add_layout(parser):
     layout.add_argument("--offset-uv", type=float, help="raw binary: µV at count 0")
 
 
-def open_recording(path, options):
+def open_recording(path: str | Path, options: Namespace) -> BaseRecording:
     """Open a recording as the flags say.
 
     Args:

@@ -1,17 +1,24 @@
 """A recording in whatever form a user has it: an object, a path, or arrays in a dict."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .probe import set_named_probe
 from .reading import read_recording
 
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording
+
+
 ARRAY_KEYS = {"traces", "sampling_rate", "probe", "gain_uv", "offset_uv"}
 PATH_KEYS = {"path", "probe", "stream"}
 
 
-def as_recording(given):
+def as_recording(given: BaseRecording | str | Path | dict) -> BaseRecording:
     """Return a SpikeInterface recording of what was given.
 
     Args:
@@ -48,7 +55,9 @@ def as_recording(given):
     return _from_traces(**given)
 
 
-def _from_traces(traces, sampling_rate, probe=None, gain_uv=None, offset_uv=0.0):
+def _from_traces(
+    traces: np.ndarray, sampling_rate: float, probe: object = None, gain_uv: float | None = None, offset_uv: float = 0.0
+) -> BaseRecording:
     from spikeinterface.core import NumpyRecording
 
     traces = np.asarray(traces)
@@ -69,7 +78,7 @@ def _from_traces(traces, sampling_rate, probe=None, gain_uv=None, offset_uv=0.0)
     return _attach(recording, probe)
 
 
-def _attach(recording, probe):
+def _attach(recording: BaseRecording, probe: object) -> BaseRecording:
     from probeinterface import Probe, ProbeGroup
 
     num_channels = recording.get_num_channels()

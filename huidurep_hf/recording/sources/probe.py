@@ -1,14 +1,22 @@
 """Contact positions: what a recording brings, and simple probes by name."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from probeinterface import ProbeGroup
+    from spikeinterface.core import BaseRecording
+
 
 TETRODE_SIDE_UM = 25.0
 PROBE_NAMES = "tetrode, linear:NUM_CONTACTS:PITCH_UM, or the path of a probeinterface JSON file"
 
 
-def with_probe(recording):
+def with_probe(recording: BaseRecording) -> BaseRecording:
     """Return the recording with usable contact positions.
 
     A single channel needs no geometry, so it gets a point at the origin. Several channels without positions are
@@ -42,7 +50,7 @@ def with_probe(recording):
     return recording
 
 
-def set_named_probe(recording, name):
+def set_named_probe(recording: BaseRecording, name: str | Path) -> BaseRecording:
     """Attach a probe given by a name or a file.
 
     Args:
@@ -68,7 +76,7 @@ def set_named_probe(recording, name):
     return _attached(recording, _probegroup_from_positions(positions))
 
 
-def _attached(recording, probegroup):
+def _attached(recording: BaseRecording, probegroup: ProbeGroup) -> BaseRecording:
     """SpikeInterface attaches in place; the caller's recording is left as it is."""
     recording = recording.select_channels(recording.channel_ids)
     # Tetrodes of one file often share the same nominal positions, which is no mistake.
@@ -76,7 +84,7 @@ def _attached(recording, probegroup):
     return recording
 
 
-def _positions_by_name(name):
+def _positions_by_name(name: str) -> np.ndarray:
     kind, *numbers = name.split(":")
     if kind == "tetrode" and not numbers:
         return TETRODE_SIDE_UM * np.array([[0, 0], [1, 0], [0, 1], [1, 1]], dtype="float64")
@@ -90,7 +98,7 @@ def _positions_by_name(name):
     raise ValueError(f"Unknown probe {name!r}; known: {PROBE_NAMES} (for example linear:16:50).")
 
 
-def _probegroup_from_positions(positions):
+def _probegroup_from_positions(positions: np.ndarray) -> ProbeGroup:
     from probeinterface import Probe, ProbeGroup
 
     probe = Probe(ndim=2, si_units="um")
@@ -101,7 +109,7 @@ def _probegroup_from_positions(positions):
     return probegroup
 
 
-def _read_probegroup(path, num_channels):
+def _read_probegroup(path: str | Path, num_channels: int) -> ProbeGroup:
     from probeinterface import read_probeinterface
 
     if not Path(path).is_file():

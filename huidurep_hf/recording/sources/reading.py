@@ -1,10 +1,17 @@
 """Open a recording or a sorting from a path: whatever SpikeInterface reads, chosen by what lies there."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .probe import set_named_probe
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording, BaseSorting
+
 
 RAW_SUFFIXES = (".raw", ".bin", ".dat", ".i16", ".bytes")
 RAW_FLAGS = "--sampling-rate, --num-channels and --dtype (and --probe if there are several channels)"
@@ -16,7 +23,9 @@ READABLE = (
 )
 
 
-def read_recording(path, *, probe=None, stream=None, raw=None):
+def read_recording(
+    path: str | Path, *, probe: str | Path | None = None, stream: str | None = None, raw: dict | None = None
+) -> BaseRecording:
     """Open a recording.
 
     Args:
@@ -51,7 +60,7 @@ def read_recording(path, *, probe=None, stream=None, raw=None):
     return recording if probe is None else set_named_probe(recording, probe)
 
 
-def read_sorting(path):
+def read_sorting(path: str | Path) -> BaseSorting:
     """Open a sorting that SpikeInterface saved, or the one in a result folder of `huidurep sort`.
 
     Args:
@@ -83,7 +92,14 @@ def read_sorting(path):
     return sorting
 
 
-def _read_raw(path, sampling_rate=None, num_channels=None, dtype=None, gain_uv=None, offset_uv=None):
+def _read_raw(
+    path: Path,
+    sampling_rate: float | None = None,
+    num_channels: int | None = None,
+    dtype: str | None = None,
+    gain_uv: float | None = None,
+    offset_uv: float | None = None,
+) -> BaseRecording:
     from spikeinterface.core import read_binary
 
     if sampling_rate is None or num_channels is None or dtype is None:
@@ -110,7 +126,7 @@ def _read_raw(path, sampling_rate=None, num_channels=None, dtype=None, gain_uv=N
     return read_binary(path, sampling_frequency=sampling_rate, dtype=kind.name, num_channels=num_channels, **scale)
 
 
-def _read_format(path, stream):
+def _read_format(path: Path, stream: str | None) -> BaseRecording:
     from spikeinterface.core import BaseRecording
 
     try:
@@ -129,11 +145,11 @@ def _read_format(path, stream):
     return recording
 
 
-def _reason(error):
+def _reason(error: Exception) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
 
 
-def _open(path, stream):
+def _open(path: Path, stream: str | None) -> object:
     from spikeinterface import extractors
     from spikeinterface.core import load
 
@@ -147,12 +163,12 @@ def _open(path, stream):
     return load(path, base_folder=path.parent) if path.is_file() else load(path)
 
 
-def _is_spikeglx(path):
+def _is_spikeglx(path: Path) -> bool:
     """SpikeGLX writes a .meta beside every .bin."""
     if path.is_file():
         return path.suffix == ".bin" and path.with_suffix(".meta").is_file()
     return path.is_dir() and _has_any(path, ("*.ap.meta", "*.lf.meta"))
 
 
-def _has_any(folder, patterns):
+def _has_any(folder: Path, patterns: tuple[str, ...]) -> bool:
     return any(next(folder.rglob(pattern), None) is not None for pattern in patterns)

@@ -92,14 +92,14 @@ class Matcher:
         found = tqdm(found, total=len(spans), desc=name, unit="s", disable=not progress)
         return Spikes.concatenate([self._no_spikes(), *(Spikes(**columns) for columns in found)]).in_order()
 
-    def _columns_of_span(self, span):
+    def _columns_of_span(self, span: Span) -> dict[str, np.ndarray]:
         return self.match_span(span).columns
 
-    def __getstate__(self):
+    def __getstate__(self) -> dict:
         # Another process makes its own banks.
         return {name: value for name, value in vars(self).items() if name not in ("_banks", "_lock")}
 
-    def __setstate__(self, state):
+    def __setstate__(self, state: dict) -> None:
         vars(self).update(state)
         self._banks, self._lock = OrderedDict(), threading.Lock()
 
@@ -218,7 +218,16 @@ class Matcher:
             self._banks.move_to_end(state)
             return self._banks[state]
 
-    def _judge(self, gains, bank, arrays, members, times, rows, shifts):
+    def _judge(
+        self,
+        gains: np.ndarray,
+        bank: TemplateBank,
+        arrays: tuple[np.ndarray, ...],
+        members: np.ndarray,
+        times: np.ndarray,
+        rows: np.ndarray,
+        shifts: np.ndarray,
+    ) -> np.ndarray:
         settings, rate = self.parameters.probability, self.recorded.recording.get_sampling_frequency()
         source, _, near, slot, overlaps = arrays
         return judge(
@@ -239,7 +248,15 @@ class Matcher:
             settings.likelihood_weight,
         )
 
-    def _table(self, span, samples, units, gains, probabilities, is_weakened):
+    def _table(
+        self,
+        span: Span,
+        samples: np.ndarray,
+        units: np.ndarray,
+        gains: np.ndarray,
+        probabilities: np.ndarray,
+        is_weakened: bool,
+    ) -> Spikes:
         return Spikes(
             segment_index=np.full(len(samples), span.block.segment, dtype="int64"),
             sample_index=samples.astype("int64"),

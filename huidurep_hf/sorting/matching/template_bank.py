@@ -146,7 +146,9 @@ def delayed(waveforms: np.ndarray, delay: float) -> np.ndarray:
     return shifted[..., padding : padding + num_samples, :].astype("float32")
 
 
-def _compress(waveforms, is_seen, settings):
+def _compress(
+    waveforms: np.ndarray, is_seen: np.ndarray, settings: MatchingSettings
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Temporal `(num_samples, rank)` and spatial `(rank, num_seen)` components of each template, on its channels."""
     temporal, spatial = [], []
     for waveform, seen in zip(waveforms, is_seen):
@@ -160,7 +162,9 @@ def _compress(waveforms, is_seen, settings):
     return temporal, spatial
 
 
-def _groups(waveforms, is_seen, temporal, spatial):
+def _groups(
+    waveforms: np.ndarray, is_seen: np.ndarray, temporal: list[np.ndarray], spatial: list[np.ndarray]
+) -> list[TemplateGroup]:
     num_samples = waveforms.shape[1]
     ranks = np.array([one.shape[1] for one in temporal], dtype="int64")
     channels = np.ptp(waveforms, axis=1).argmax(axis=1) if len(waveforms) else ranks
@@ -190,7 +194,15 @@ def _groups(waveforms, is_seen, temporal, spatial):
     return groups
 
 
-def _overlaps(waveforms, is_seen, temporal, spatial, near, slot_of, num_shifts):
+def _overlaps(
+    waveforms: np.ndarray,
+    is_seen: np.ndarray,
+    temporal: list[np.ndarray],
+    spatial: list[np.ndarray],
+    near: np.ndarray,
+    slot_of: np.ndarray,
+    num_shifts: int,
+) -> np.ndarray:
     num_templates, num_samples, _ = waveforms.shape
     overlaps = np.zeros((num_templates, num_shifts, near.shape[1], 2 * num_samples - 1), dtype="float32")
     # Room for what a delay by a part of a sample moves beyond the ends.
@@ -210,7 +222,7 @@ def _overlaps(waveforms, is_seen, temporal, spatial, near, slot_of, num_shifts):
     return overlaps
 
 
-def _padded_rows(is_near):
+def _padded_rows(is_near: np.ndarray) -> np.ndarray:
     """Column indices of each row's true values, padded by -1."""
     counts = is_near.sum(axis=1)
     rows = np.full((len(is_near), counts.max(initial=1)), -1, dtype="int64")

@@ -100,7 +100,7 @@ def fit_templates(
     return TemplateFit(labels, best_shifts, gains)
 
 
-def _gain(products, flat, energies):
+def _gain(products: np.ndarray, flat: np.ndarray, energies: np.ndarray) -> np.ndarray:
     near_energies = np.square(flat).sum(axis=1)
     amplitudes = np.clip(products / np.maximum(near_energies, 1e-9), *AMPLITUDE_RANGE)
     return 2 * amplitudes * products - np.square(amplitudes) * near_energies - (energies - near_energies)

@@ -10,16 +10,18 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    import torch
     from spikeinterface.core import BaseRecording
 
     from ..parameters import SortingParameters
     from ..pipeline import SortedSpikes
+    from ..sorter import SpikeSorter
 
 NUM_HASHED_SAMPLES = 1000
 PACKAGES = ("huidurep-hf", "spikeinterface", "torch", "transformers", "numpy", "scikit-learn", "hdbscan")
 
 
-def describe_run(recording: BaseRecording, sorter, parameters: SortingParameters) -> dict:
+def describe_run(recording: BaseRecording, sorter: SpikeSorter, parameters: SortingParameters) -> dict:
     """Describe a run before it begins, so that it can be repeated or gone on with.
 
     Args:
@@ -91,7 +93,7 @@ def _hash_ends(recording: BaseRecording) -> str:
     return digest.hexdigest()
 
 
-def _hash_weights(model) -> str:
+def _hash_weights(model: torch.nn.Module) -> str:
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode())

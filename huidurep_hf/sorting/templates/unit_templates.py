@@ -5,10 +5,17 @@ from __future__ import annotations
 import dataclasses
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ...recording.motion.states import MotionStates
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording
+
+    from ..spikes import Spikes
+
 
 # A unit is looked for on at most so many channels around its peak.
 NUM_MATCHING_CHANNELS = 24
@@ -37,13 +44,15 @@ class UnitTemplates:
     states: MotionStates
 
     @classmethod
-    def at_rest(cls, waveforms: np.ndarray, num_before: int, recording) -> UnitTemplates:
+    def at_rest(cls, waveforms: np.ndarray, num_before: int, recording: BaseRecording) -> UnitTemplates:
         """Templates `(num_units, num_samples, num_channels)` that hold for the whole of a SpikeInterface recording."""
         channels = np.ptp(waveforms, axis=1).argmax(axis=1) if waveforms.size else np.zeros(len(waveforms), "int64")
         return cls.from_dense(waveforms[None], num_before, channels, MotionStates.at_rest(recording))
 
     @classmethod
-    def from_dense(cls, waveforms: np.ndarray, num_before: int, channels: np.ndarray, states: MotionStates):
+    def from_dense(
+        cls, waveforms: np.ndarray, num_before: int, channels: np.ndarray, states: MotionStates
+    ) -> UnitTemplates:
         """Templates `(num_states, num_units, num_samples, num_channels)`, 0 where a unit is not seen."""
         is_seen = waveforms.any(axis=2)
         num_local = max(int(is_seen.sum(axis=2).max(initial=0)), 1)
@@ -106,12 +115,12 @@ class UnitTemplates:
             channels=self.channels[units],
         )
 
-    def states_of(self, spikes) -> np.ndarray:
+    def states_of(self, spikes: Spikes) -> np.ndarray:
         """State of the tissue at each spike of a table, `(num_spikes,)`."""
         return self.states.at(spikes["segment_index"], spikes["sample_index"].astype("int64"))
 
 
-def _on_all_channels(local_waveforms, local_channels, num_channels):
+def _on_all_channels(local_waveforms: np.ndarray, local_channels: np.ndarray, num_channels: int) -> np.ndarray:
     num_templates, num_samples, _ = local_waveforms.shape
     waveforms = np.zeros((num_templates, num_samples, num_channels), dtype="float32")
     for waveform, local, channels in zip(waveforms, local_waveforms, local_channels):
