@@ -35,7 +35,7 @@ def split_into_blocks(recording: BaseRecording, seconds: float = BLOCK_S) -> lis
 
 
 def read_with_margin(recording: BaseRecording, block: Block, margin: int) -> tuple[np.ndarray, int]:
-    """Read a block and what there is of `margin` samples on both sides.
+    """Read a block and `margin` samples on both sides, cut at the ends of the segment.
 
     Returns:
         `(traces, start)`: `(num_samples, num_channels)`, and the sample of the segment that the first row is.

@@ -27,7 +27,7 @@ class PreprocessingSettings(Settings):
         low=0.0,
     )
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if self.freq_min_hz >= self.freq_max_hz:
             raise ValueError(

@@ -72,7 +72,7 @@ class DiskCopy:
         self.paths = [folder / f"{name}_{segment}.float16" for segment in range(num_segments)]
         self.shapes = [(recording.get_num_samples(segment), num_channels) for segment in range(num_segments)]
         for path, shape in zip(self.paths, self.shapes):
-            # What a stopped run has written stays.
+            # Traces that a stopped run has written are kept.
             with open(path, "ab") as file:
                 file.truncate(2 * shape[0] * shape[1])
         self.traces = self._map()
@@ -149,7 +149,7 @@ def make_copy(
 def copy_blocks(
     prepared: PreparedRecording, blocks: list[Block], folder: Path | None, workers: Workers
 ) -> PreparedRecording:
-    """Keep the traces of some blocks, so that what it takes to compute them is done once.
+    """Keep the traces of some blocks, so that they are computed once.
 
     Args:
         prepared: [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].

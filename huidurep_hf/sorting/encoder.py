@@ -73,7 +73,7 @@ class SpikeEncoder:
 
 @dataclass(frozen=True)
 class _EmbedBatch:
-    """What the model says of some consecutive spikes."""
+    """Embeddings, locations and sizes of some consecutive spikes, by the model."""
 
     model: object
     feature_extractor: object

@@ -1,4 +1,4 @@
-"""From embedded spikes to units: what there is to find, decided on a bounded amount of data."""
+"""From embedded spikes to units and their templates, learned from a bounded amount of data."""
 
 from __future__ import annotations
 
@@ -34,18 +34,18 @@ from .templates.unit_templates import NUM_MATCHING_CHANNELS, UnitTemplates
 logger = logging.getLogger("huidurep_hf")
 
 MAX_ALIGNMENT_MS = 0.6
-# What learning adds to the table of spikes.
+# Columns that learning adds to the table of spikes.
 CLUSTER_COLUMNS = ("cluster", "aligned_sample")
 _OWN_ARRAYS = ("unit_of_template", "shift_of_template", "bursting", "waveforms")
 
 
 @dataclass(frozen=True)
 class LearnedUnits:
-    """What a recording is matched with.
+    """Units and the templates by which their spikes are found.
 
     Attributes:
         templates: a unit may have several.
-        unit_of_template: `(num_templates,)` int64, -1 where the spikes found are no unit's.
+        unit_of_template: `(num_templates,)` int64, -1 where the spikes found are of no unit.
         shift_of_template: `(num_templates,)` int64 samples to add to the times of its spikes.
         bursting: templates of which weakened spikes are looked for as well.
         waveforms: `(num_units, num_samples, num_channels)` float32 averages of preprocessed traces, SDs of the noise.
@@ -78,7 +78,7 @@ def to_arrays(learned: LearnedUnits | None) -> dict[str, np.ndarray]:
 
 
 def learn_clusters(spikes: Spikes, whitened: WhitenedTraces, parameters: SortingParameters, workers: Workers) -> Spikes:
-    """Cluster spikes by their embedding, and merge what is one neuron by its whitened waveforms.
+    """Cluster spikes by their embedding, and merge clusters of one neuron by their whitened waveforms.
 
     Args:
         spikes: in order, with `embedding`, `location_um` and `size`.
@@ -106,7 +106,7 @@ def learn_units(
     parameters: SortingParameters,
     workers: Workers,
 ) -> LearnedUnits | None:
-    """Turn clusters into templates, match them with some blocks, and keep what is a neuron.
+    """Turn clusters into templates, match them with some blocks, and reject false units.
 
     Args:
         spikes: in order, with `cluster` and `aligned_sample`.

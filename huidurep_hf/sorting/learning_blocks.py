@@ -1,4 +1,4 @@
-"""Where in a recording units are learned: everywhere if it is short, else in blocks with something of everything."""
+"""Choice of the blocks in which units are learned: all of a short recording, else a sample with rare spikes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .spikes import Spikes
 
 # Peaks of one channel and of one size, in steps of so many SDs of the noise times their size, are one stratum.
 LOG_SIZE_STEP = 0.2
-# Half of the blocks are spread evenly over time; the others hold the rarest peaks.
+# Half of the blocks are evenly spaced in time; the others hold the rarest peaks.
 SHARE_EVEN = 0.5
 
 
@@ -20,9 +20,8 @@ def choose_learning_blocks(
 ) -> list[Block]:
     """Choose blocks that hold at most about as many peaks as the settings say.
 
-    Units that fire all the time are in any block. A unit that fires in one stretch is met by blocks that are spread
-    evenly, and one that fires rarely by blocks that are chosen for the rarest peaks: of a channel and size that few
-    have.
+    Units that fire all the time are in any block. Units that fire in one stretch are covered by evenly spaced blocks,
+    and units that fire rarely by blocks with the rarest peaks: those of a channel and size that few peaks have.
 
     Args:
         peaks: all detected peaks, in order.
@@ -59,7 +58,7 @@ def choose_learning_blocks(
 
 
 def draw_over_time(peaks: Spikes, prepared: PreparedRecording, parameters: SortingParameters) -> Spikes:
-    """Draw peaks of which motion is estimated, from the whole recording alike.
+    """Draw peaks for the estimate of motion, uniformly from the whole recording.
 
     Args:
         peaks: all detected peaks, in order.
@@ -98,13 +97,13 @@ def _block_of(spikes: Spikes, blocks: list[Block]) -> np.ndarray:
 
 
 def choose_trial_blocks(spikes: Spikes, blocks: list[Block], max_blocks: int, min_spikes: int) -> list[Block]:
-    """Choose blocks in which templates are tried: some spread evenly, and others that hold enough of every cluster.
+    """Choose blocks in which templates are tried: some evenly spaced, and others that hold enough of every cluster.
 
     Args:
         spikes: in order, with `cluster` (-1 for none), all of them in the blocks.
         blocks: in order.
-        max_blocks: how many are spread evenly; at most as many again are added for clusters of which they hold few.
-        min_spikes: so many spikes of a cluster are wanted, or all that there are.
+        max_blocks: number of evenly spaced blocks; at most as many again are added for clusters of which these hold
+        few. min_spikes: so many spikes of a cluster are wanted, or all that there are.
 
     Returns:
         Blocks in order; all of them where there are no more than asked for.

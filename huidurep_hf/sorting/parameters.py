@@ -1,4 +1,4 @@
-"""What a user may set: one frozen settings class a stage, in the order of the stages, and all of them together."""
+"""Settings of the sorter: one frozen class for each stage, in the order of the stages, and all of them together."""
 
 from collections.abc import Mapping
 from dataclasses import Field, dataclass, fields
@@ -12,12 +12,12 @@ METHODS = ("auto", "gmm", "hdbscan")
 
 @dataclass(frozen=True)
 class LearningSettings(Settings):
-    """How much of a recording units are learned from."""
+    """Amount of data from which units are learned."""
 
     max_learned_peaks: int = setting(
         100_000,
-        "units are learned from at most about this many detected peaks, taken from stretches that are spread over the"
-        " recording; all other spikes find their unit by template matching",
+        "units are learned from at most about this many detected peaks, from stretches all over the recording; all"
+        " other spikes are assigned by template matching",
         low=1000,
         expert=True,
     )
@@ -59,7 +59,7 @@ class ClusteringSettings(Settings):
     num_units: int | None = setting(None, "exact number of units; found automatically if left out", low=1)
     min_spikes_per_unit: int = setting(20, "smallest unit", low=2)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         super().__post_init__()
         if self.num_units is not None and self.clustering == "hdbscan":
             raise ValueError(
@@ -70,7 +70,7 @@ class ClusteringSettings(Settings):
 
 @dataclass(frozen=True)
 class MergingSettings(Settings):
-    """Which clusters and units are one neuron."""
+    """Merging of clusters and units of one neuron."""
 
     min_valley: float = setting(
         0.3,
@@ -99,7 +99,7 @@ class MatchingSettings(Settings):
     )
     min_norm: float = setting(
         2.5,
-        "a template below this is not looked for: a third of the energy that is asked for",
+        "a template of a smaller norm is not matched: its energy is a third of the least gain",
         unit="noise SD",
         low=0.0,
         expert=True,
@@ -143,7 +143,7 @@ class ProbabilitySettings(Settings):
     )
     likelihood_weight: float = setting(
         0.5,
-        "share of the log likelihood that is believed: noise is not Gaussian, and neurons are not their templates",
+        "weight of the log likelihood, below 1 as noise is not Gaussian and spikes differ from their template",
         low=0.0,
         high=1.0,
         expert=True,
@@ -152,7 +152,7 @@ class ProbabilitySettings(Settings):
 
 @dataclass(frozen=True)
 class RejectionSettings(Settings):
-    """Which units are no neurons."""
+    """Rejection of units that are not neurons."""
 
     min_excess: float = setting(
         0.45,

@@ -72,7 +72,7 @@ def sort_recording(
         progress: show progress bars.
 
     Raises:
-        TypeError, ValueError: a recording that cannot work; the message says what to do.
+        TypeError, ValueError: a recording that cannot be sorted; the message says what to do.
     """
     run = _Run(encoder, parameters, workers, progress, {})
 
@@ -155,7 +155,7 @@ def sort_recording(
 
 @dataclass(frozen=True)
 class _Run:
-    """What all stages of a run share."""
+    """Encoder, parameters and workers that all stages of a run share."""
 
     encoder: SpikeEncoder
     parameters: SortingParameters

@@ -1,4 +1,4 @@
-"""Where a run keeps its scratch files and finished parts until it has ended."""
+"""The folder of scratch files and finished parts of a run, until it has ended."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pathlib import Path
 logger = logging.getLogger("huidurep_hf")
 
 DESCRIPTION_FILE = "run.json"
-# What differs between two runs that would give the same.
+# Entries that may differ between two runs of the same result.
 NOT_COMPARED = ("created",)
 
 

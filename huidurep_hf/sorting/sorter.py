@@ -129,7 +129,7 @@ class SpikeSorter:
             [`SortingResult`]. A recording without spikes gives one without units.
 
         Raises:
-            TypeError, ValueError: a recording or parameter that cannot work; the message says what to do.
+            TypeError, ValueError: a recording or parameter that cannot be used; the message says what to do.
             FileExistsError: the output folder is there and `overwrite` is not set.
         """
         if parameters is not None and overrides:

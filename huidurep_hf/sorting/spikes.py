@@ -66,7 +66,7 @@ class Spikes:
     def __len__(self) -> int:
         return len(next(iter(self._columns.values()), ()))
 
-    def __getitem__(self, key) -> np.ndarray | Spikes:
+    def __getitem__(self, key: str | slice | np.ndarray) -> np.ndarray | Spikes:
         """A column by its name; or the rows of an index, slice or bool array, as a table."""
         if isinstance(key, str):
             return self._columns[key]

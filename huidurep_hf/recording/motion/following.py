@@ -83,7 +83,7 @@ def follow_motion(
 
 
 def check_motion(prepared: PreparedRecording, switch: str) -> None:
-    """Refuse at once what can be known before there are spikes.
+    """Refuse, before detection, a recording whose motion cannot be followed.
 
     Raises:
         ValueError: motion is "on" for a probe or duration that does not allow an estimate.

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from spikeinterface.core.motion import Motion
 
 
-# Kriging by the squared distance over 20 um, as Kilosort has it; beyond the last contacts it goes on as it can.
+# Kriging by the squared distance over 20 um, as in Kilosort; beyond the last contacts it extrapolates.
 KERNEL = {"method": "kriging", "sigma_um": 20.0, "p": 2, "force_extrapolate": True}
-# So many kernels are kept: a pass meets those of neighbouring bins of the motion again and again.
+# Number of kernels kept: one pass needs those of neighbouring bins of the motion again and again.
 MAX_KERNELS = 256
 
 

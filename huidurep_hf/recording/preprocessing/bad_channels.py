@@ -45,7 +45,7 @@ def classify_channels_by_noise(noise_levels: np.ndarray) -> dict[str, np.ndarray
     """Find bad channels (silent, dead or noisy) by the noise of the filtered traces.
 
     A tenth of a probe's typical noise still is a working channel; a twentieth, or twenty times as much, is not.
-    The rule compares channels with their median, so it says nothing when most of them are broken.
+    The rule compares channels with their median, so it fails when most of them are bad.
 
     Args:
         noise_levels: `(num_channels,)`, any unit.

@@ -21,9 +21,9 @@ MARGIN_MS = 10.0
 def align_sampling_times(recording: BaseRecording) -> BaseRecording:
     """Delay each channel by the part of a sample that it was sampled late, if the recording has these delays.
 
-    SpikeInterface's readers of Neuropixels files set the property "inter_sample_shift". It stays after the shift was
-    made, so a recording is left as it is if it came through SpikeInterface's `phase_shift`, or was filtered: in the
-    field's pipelines that comes after the shift, and a saved recording no longer records the earlier steps.
+    SpikeInterface's readers of Neuropixels files set the property "inter_sample_shift". It is kept after the shift, so
+    a recording is left as it is if it came through SpikeInterface's `phase_shift`, or was filtered: in the field's
+    pipelines that comes after the shift, and a saved recording no longer records the earlier steps.
 
     Args:
         recording: SpikeInterface recording.

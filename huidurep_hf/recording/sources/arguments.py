@@ -1,4 +1,4 @@
-"""The arguments of a command line that say how a recording's file is read, alike for the command and the scripts."""
+"""Command-line arguments for reading a recording's file, shared by the command and the scripts."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def add_layout(parser: ArgumentParser) -> None:
 
 
 def open_recording(path: str | Path, options: Namespace) -> BaseRecording:
-    """Open a recording as the flags say.
+    """Open a recording with the layout that the flags give.
 
     Args:
         path: as in [`~huidurep_hf.recording.sources.reading.read_recording`].

@@ -37,7 +37,7 @@ def as_recording(given: BaseRecording | str | Path | dict) -> BaseRecording:
     if isinstance(given, (str, Path)):
         return read_recording(given)
     if not isinstance(given, dict):
-        # The sorter says what it thinks of objects that are no recordings.
+        # The sorter refuses objects that are no recordings.
         return given
     given = {name: value for name, value in given.items() if value is not None}
     allowed = PATH_KEYS if "path" in given else ARRAY_KEYS

@@ -20,7 +20,7 @@ def with_probe(recording: BaseRecording) -> BaseRecording:
     """Return the recording with usable contact positions.
 
     A single channel needs no geometry, so it gets a point at the origin. Several channels without positions are
-    refused: a guess would silently decide which channels hear the same neuron.
+    refused: a guess would silently decide which channels record the same neuron.
 
     Args:
         recording: SpikeInterface recording.

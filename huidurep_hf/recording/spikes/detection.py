@@ -57,7 +57,7 @@ class PeakDetector:
         """Find the peaks of one block.
 
         Args:
-            traces: `(num_samples, num_channels)` of the block with what there is of the margin.
+            traces: `(num_samples, num_channels)` of the block and its margin, cut at the ends of the segment.
             block: the block.
             start: sample of the segment that the first row is.
 
@@ -117,7 +117,7 @@ def check_sign(prepared: PreparedRecording, settings: DetectionSettings, workers
     """Warn where most spikes point the other way: amplifiers may turn the sign.
 
     Args:
-        prepared, settings, workers: as for [`detect`]. 20 s in the middle of the longest segment are looked at.
+        prepared, settings, workers: as for [`detect`]. The 20 s in the middle of the longest segment are used.
     """
     if prepared.recording is None or settings.peak_sign == "both":
         return

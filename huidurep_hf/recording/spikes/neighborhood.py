@@ -1,4 +1,4 @@
-"""The channels on which a spike of each peak channel is looked at."""
+"""Neighbourhoods: for each peak channel the channels on which its spikes are cut."""
 
 from __future__ import annotations
 

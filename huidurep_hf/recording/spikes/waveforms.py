@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -18,6 +18,14 @@ if TYPE_CHECKING:
 
 # Reading a window by itself takes as long as reading so many windows' length on.
 MAX_GAP_IN_WINDOWS = 20
+
+
+class PeakTable(Protocol):
+    """A structured array of peaks, or a table of spikes: columns by name, rows by slice."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, key: Any) -> Any: ...
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,7 @@ class WaveformBatch:
 
 def iterate_waveforms(
     recording: BaseRecording,
-    peaks,
+    peaks: PeakTable,
     neighborhoods: Neighborhoods,
     noise_levels: np.ndarray,
     *,
@@ -88,7 +96,7 @@ def iterate_waveforms(
         )
 
 
-def batch_ranges(recording: BaseRecording, peaks, batch_size: int) -> list[tuple[int, int]]:
+def batch_ranges(recording: BaseRecording, peaks: PeakTable, batch_size: int) -> list[tuple[int, int]]:
     """Cut peaks, sorted by segment and sample, into batches: each within one segment and one chunk of traces.
 
     Args:

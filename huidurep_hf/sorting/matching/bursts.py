@@ -1,4 +1,4 @@
-"""Find the spikes that bursts have weakened.
+"""Find the spikes of reduced amplitude within bursts.
 
 Within a burst a neuron's spikes become smaller (to 60 % and less in pyramidal cells). Template matching asks for most
 of a template, so that it misses the later spikes of small units. Looking for smaller spikes everywhere would take
@@ -13,8 +13,8 @@ from ..spikes import Spikes
 
 # Intervals within bursts; at the lower end the dead time of two templates on one spike.
 BURST_INTERVAL_MS = (1.5, 12.0)
-# A unit bursts where it has this many such intervals, and this many times what chance gives at its rate (1.5 and 3
-# tried: with 3, fast units that burst are not seen to).
+# A unit bursts where it has this many such intervals, and this many times what chance gives at its rate (of 1.5 and
+# 3, the latter misses fast units that burst).
 MIN_INTERVALS = 20
 MIN_RATIO = 1.5
 
@@ -48,7 +48,7 @@ def find_bursting_units(matched: Spikes, num_units: int, num_samples: int, sampl
 def without_isolated(spikes: Spikes, sampling_rate: float) -> Spikes:
     """Leave out weakened spikes that do not continue a burst.
 
-    One stays where it follows a spike of its unit, or a weakened one that stays, within a burst's interval.
+    One is kept where it follows a spike of its unit, or a weakened one that is kept, within the interval of a burst.
 
     Args:
         spikes: in order, with `unit_index` and `is_weakened`.

@@ -29,7 +29,7 @@ class Span:
     """A part of a block in which the tissue was in one state.
 
     Attributes:
-        block: which part.
+        block: segment and samples of the part.
         state: index of the state.
     """
 
@@ -150,7 +150,7 @@ class Matcher:
         return _inside(Spikes.concatenate([spikes, weakened[apart]]), span.block)
 
     def judge_known(self, spikes: Spikes, workers: Workers | None = None) -> np.ndarray:
-        """Probability of spikes that were found otherwise, `(num_spikes,)` float32.
+        """Probability of spikes that were found by other means, `(num_spikes,)` float32.
 
         Args:
             spikes: in order, with `unit_index` (the template).

@@ -1,8 +1,8 @@
-"""Matching pursuit in one stretch of traces: the best explained spike first, then the next best of what is left.
+"""Matching pursuit in one stretch of traces: the best explained spike first, then the best of the residual.
 
 Greedy subtraction of templates (Mallat & Zhang 1993), as template-matching sorters do it (YASS: Lee et al. 2020). All
 is done on the gains of the templates: subtracting a spike changes those of the templates that share its channels, at
-the lags at which they overlap, by products that are known beforehand.
+the lags at which they overlap, by products that are computed beforehand.
 """
 
 import numba
@@ -17,11 +17,11 @@ def pursue(gains, source, factor, near, slot, overlaps, threshold, refractory):
     """Find spikes, and subtract them from the gains.
 
     Args:
-        gains: `(num_rows, num_times)` float32 of [`~huidurep_hf.sorting.matching.template_bank.TemplateBank`]; changed:
-            what is left are the gains in the residual.
+        gains: `(num_rows, num_times)` float32 of [`~huidurep_hf.sorting.matching.template_bank.TemplateBank`]; changed
+            in place to the gains in the residual.
         source, factor, near, slot, overlaps: of the bank.
         threshold: least gain of a spike.
-        refractory: a row has no second spike within so many samples.
+        refractory: a row has no second spike within this many samples.
 
     Returns:
         `(times, rows, shifts, found_gains)`, each `(num_spikes,)`: sample at which the template begins, row, index of

@@ -174,7 +174,7 @@ def _groups(
     groups = []
     for first in range(0, len(order), GROUP_SIZE):
         members = order[first : first + GROUP_SIZE]
-        # Those of one rank together, so that none pays for another's components.
+        # Templates of one rank together, so that none is padded with the components of another.
         for rank in np.unique(ranks[members]):
             own = members[ranks[members] == rank]
             seen = np.flatnonzero(is_seen[own].any(axis=0))
@@ -215,7 +215,7 @@ def _overlaps(
         in_space = waveforms[others][:, :, seen] @ spatial[template].T
         spectrum = np.fft.rfft(temporal[template], size, axis=0).conj()
         products = np.einsum("ofr,fr->of", np.fft.rfft(in_space, size, axis=1), spectrum, optimize=True)
-        # What a delayed other leaves in this template's product, at each lag of this one.
+        # Product of a delayed other template with this one, at each lag of this one.
         lagged = np.fft.irfft(products[:, None] * phases[None], size, axis=2)
         lagged = np.concatenate([lagged[:, :, size - num_samples + 1 :], lagged[:, :, :num_samples]], axis=2)
         overlaps[others, :, slot_of[others, template]] = lagged

@@ -10,7 +10,7 @@ from ...workers import Workers
 from ..templates.spike_waveforms import SpikeWaveforms
 from .template_bank import delayed
 
-# A burst's spikes may be smaller than the template, an average; those of another unit are not made to fit by scaling.
+# A burst's spikes may be smaller than the template, an average; scaling must not make those of another unit fit.
 AMPLITUDE_RANGE = (0.75, 1.33)
 MAX_SHIFT_MS = 0.13
 
@@ -21,8 +21,8 @@ class TemplateFit:
 
     Attributes:
         labels: `(num_spikes,)` int64 best template, -1 where there is none near.
-        shifts: `(num_spikes,)` int64 samples by which the spike is best looked at later.
-        gains: `(num_spikes,)` float32 energy that the template takes away, in variances of the noise: twice the log
+        shifts: `(num_spikes,)` int64 samples by which the spike is shifted to a later time.
+        gains: `(num_spikes,)` float32 energy that the template explains, in variances of the noise: twice the log
             likelihood ratio against noise alone.
     """
 

@@ -32,8 +32,8 @@ def unexplained_share(first: np.ndarray, second: np.ndarray, shapes: np.ndarray)
 
     Returns:
         `float` between 0 and 1; 0 where it is no more than one neuron's, where one of the two clusters alone scatters
-        like that (it holds several things), and for large neurons and few spikes, where it
-        cannot be judged.
+        like that (it holds several things), and for large neurons and few spikes, where it cannot be
+        judged.
     """
     if min(len(first), len(second)) < MIN_SPIKES:
         return 0.0

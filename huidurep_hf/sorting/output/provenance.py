@@ -22,7 +22,7 @@ PACKAGES = ("huidurep-hf", "spikeinterface", "torch", "transformers", "numpy", "
 
 
 def describe_run(recording: BaseRecording, sorter: SpikeSorter, parameters: SortingParameters) -> dict:
-    """Describe a run before it begins, so that it can be repeated or gone on with.
+    """Describe a run before it begins, so that it can be repeated or resumed.
 
     Args:
         recording: SpikeInterface recording, as given.
@@ -69,7 +69,7 @@ def describe_sort(found: SortedSpikes) -> dict:
 
 
 def describe_recording(recording: BaseRecording) -> dict:
-    """Describe a SpikeInterface recording: size, rate, type, and the file it came from where it says so."""
+    """Describe a SpikeInterface recording: size, rate, type, and a hash of its ends."""
     num_segments = recording.get_num_segments()
     return {
         "description": " ".join(repr(recording).split()),

@@ -1,7 +1,7 @@
 """Distinguish units from clusters of collisions: spikes of a frequent neuron that others happened to overlap.
 
-The cluster's own spikes decide: a neuron's are explained by its template as by no sum of others. Spikes of a collision
-are explained better by the neurons that collided, each at its own time, than by an average over all times.
+The cluster's own spikes decide: no sum of other templates explains a neuron's spikes as well as its own. Spikes of a
+collision are explained better by the neurons that collided, each at its own time, than by an average over all times.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from ..templates.unit_templates import NUM_MATCHING_CHANNELS
 
 logger = logging.getLogger("huidurep_hf")
 
-# A cluster is a collision at most if it is so frequent, relative to a neuron that it holds, and so much of the energy
-# of its template is left when others are taken away from it.
+# A cluster can be a collision only if it is at most this frequent, relative to a neuron that it contains, and at most
+# this share of the energy of its template is left when others are subtracted.
 MAX_RELATIVE_COUNT = 0.6
 MAX_RESIDUAL = 0.7
-# It is one where others alone explain so many of its spikes better than it does together with others. On fifteen
-# development recordings that was 0.3 and more for nearly all of 50 collisions, and 0.15 at most for neurons (0.18 for
-# one of a recorded tetrode that is like another there).
+# It is one where others alone explain at least this share of its spikes better than it does together with others. On
+# fifteen development recordings that was 0.3 and more for nearly all of 50 collisions, and 0.15 at most for neurons
+# (0.18 for one of a recorded tetrode that is like another there).
 MIN_SHARE = 0.25
 MAX_LAG_MS = 0.8
 # Others of which the cluster's template has less than this share, at its best lag, do not collide in it.

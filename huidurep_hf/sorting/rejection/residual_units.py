@@ -1,20 +1,21 @@
 """Distinguish units from the residual that subtracting other units' spikes leaves.
 
 Where two neurons often fire together, a template of both, or of what one of them leaves when the other's is subtracted,
-finds "spikes" that no detection has seen: they lie beside larger ones. Of a neuron's spikes so many are detected as its
-trough exceeds the threshold, but for those that a larger spike hides.
+finds "spikes" that were not detected: they lie beside larger ones. Of a neuron's spikes the share is detected whose
+trough exceeds the threshold, except those that a larger spike hides.
 """
 
 import numpy as np
 from scipy.special import ndtr
 
-# Of the detections that noise allows for. Of 184 units of ten development recordings with bursts and synchrony,
-# neurons had 0.5 and more; 0.14, 0.24 and 0.39 were residual units (and 0.38 a neuron of which a third was found).
+# Least share of the detections expected under noise. Of 184 units of ten development recordings with bursts and
+# synchrony, neurons had 0.5 and more; 0.14, 0.24 and 0.39 were residual units (and 0.38 a neuron of which a third was
+# found).
 MIN_DETECTED = 0.4
 
 
 def is_residual_unit(units: np.ndarray, is_detected: np.ndarray, depths: np.ndarray, threshold: float) -> np.ndarray:
-    """Find units of whose spikes far fewer were detected than exceed the threshold.
+    """Find units of whose spikes far fewer were detected than should exceed the threshold.
 
     Args:
         units: `(num_matched,)` unit of each matched spike, from 0.

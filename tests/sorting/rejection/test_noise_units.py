@@ -8,7 +8,7 @@ from huidurep_hf.sorting.rejection.noise_units import is_noise_unit
 PARAMETERS = SortingParameters()
 
 
-def test_a_template_that_finds_noise_is_found(two_neurons):
+def test_a_template_that_finds_noise_is_rejected(two_neurons):
     templates = two_neurons.unit_templates()
     matched = Matcher(two_neurons.prepared, templates, PARAMETERS).match()
     assert is_noise_unit(matched, templates, PARAMETERS).tolist() == [False, False]
