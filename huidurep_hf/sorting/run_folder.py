@@ -33,7 +33,12 @@ def run_folder(
 
     Yields:
         `(scratch, parts)`: folders that exist; None for `parts` without an output folder.
+
+    Raises:
+        FileNotFoundError: the scratch folder that is given does not exist.
     """
+    if scratch_folder is not None and not Path(scratch_folder).is_dir():
+        raise FileNotFoundError(f"The scratch folder {scratch_folder} does not exist; make it, or give another one.")
     if output_folder is None:
         with tempfile.TemporaryDirectory(prefix=".huidurep-", dir=scratch_folder) as folder:
             yield Path(folder), None

@@ -6,7 +6,7 @@ from huidurep_hf.sorting.matching.template_bank import GROUP_SIZE, build_bank, d
 from huidurep_hf.sorting.parameters import MatchingSettings
 
 # Nothing of a template is lost.
-WHOLE = MatchingSettings(max_rank=20, max_lost_energy=0.0)
+WHOLE = MatchingSettings(max_rank=20, max_lost_energy=0.0, max_lost_share=0.0)
 
 
 @pytest.fixture(scope="module")
