@@ -38,7 +38,7 @@ def main(arguments=None):
         print(f"huidurep: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("huidurep: interrupted; nothing was written.", file=sys.stderr)
+        print("huidurep: interrupted; no result was written. The same command goes on from here.", file=sys.stderr)
         return 130
     return 0
 
@@ -58,6 +58,12 @@ def build_parser():
     add_layout(sort)
     _add_parameters(sort)
     sort.set_defaults(run=_sort)
+
+    table = commands.add_parser("sort-table", parents=[common], help="sort the recordings of a table")
+    table.add_argument("table", metavar="TABLE", type=Path, help=".parquet, .csv or .jsonl with a column `recording`")
+    _add_output(table)
+    _add_parameters(table)
+    table.set_defaults(run=_sort_table)
 
     example = commands.add_parser("example", parents=[common], help="sort an example whose true spikes are known")
     _add_output(example)
@@ -132,6 +138,20 @@ def _sort(options):
     recording = open_recording(options.recording, options)
     result, seconds = _run_sorter(recording, parameters, options)
     _print_summary(result, seconds, options.output)
+
+
+def _sort_table(options):
+    from .sort_table import FAILURES_FILE, sort_table
+
+    parameters = _parameters(options)
+
+    def sort_one(row, output):
+        recording = open_recording(row.recording, row)
+        _run_sorter(recording, parameters, argparse.Namespace(**{**vars(options), "output": output}))
+
+    failed = sort_table(options.table, options.output, sort_one, USER_ERRORS)
+    if failed:
+        raise ValueError(f"{len(failed)} recordings failed, see {options.output / FAILURES_FILE}: {', '.join(failed)}.")
 
 
 def _example(options):

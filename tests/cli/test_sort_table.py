@@ -1,0 +1,56 @@
+import json
+
+import pandas as pd
+import pytest
+
+from huidurep_hf.cli.main import main
+
+
+@pytest.fixture
+def raw_files(tmp_path):
+    from spikeinterface.core import generate_ground_truth_recording
+
+    recording = generate_ground_truth_recording(durations=[3.0], num_channels=4, num_units=2, seed=0)[0]
+    traces = (10 * recording.get_traces()).astype("int16")
+    for name in ("first", "second"):
+        traces.tofile(tmp_path / f"{name}.raw")
+    return tmp_path
+
+
+def table_of(folder, names):
+    rows = [
+        {
+            "recording": str(folder / f"{name}.raw"),
+            "sampling_rate": 25000.0,
+            "num_channels": 4,
+            "dtype": "int16",
+            "probe": "tetrode",
+        }
+        for name in names
+    ]
+    pd.DataFrame(rows).to_parquet(folder / "table.parquet")
+    return str(folder / "table.parquet")
+
+
+def test_a_recording_that_fails_does_not_end_the_run(raw_files, tiny_checkpoint, capsys):
+    table = table_of(raw_files, ["first", "absent", "second"])
+    arguments = ["sort-table", table, str(raw_files / "out"), "--model", str(tiny_checkpoint), "--quiet"]
+    assert main(arguments) == 2
+    assert "1 recordings failed" in capsys.readouterr().err
+    failures = json.loads((raw_files / "out" / "failures.json").read_text())
+    assert list(failures) == ["absent"] and "does not exist" in failures["absent"]
+    for name in ("first", "second"):
+        assert (raw_files / "out" / name / "provenance.json").is_file()
+    # What is there is not sorted again.
+    before = (raw_files / "out" / "first" / "provenance.json").read_text()
+    assert main(arguments) == 2
+    assert (raw_files / "out" / "first" / "provenance.json").read_text() == before
+
+
+@pytest.mark.parametrize(
+    ("names", "message"), [(["first", "first"], "several rows of the name 'first'"), (None, "is no table")]
+)
+def test_a_wrong_table_is_refused(raw_files, tiny_checkpoint, capsys, names, message):
+    table = str(raw_files / "absent.csv") if names is None else table_of(raw_files, names)
+    assert main(["sort-table", table, str(raw_files / "out"), "--model", str(tiny_checkpoint), "--quiet"]) == 2
+    assert message in capsys.readouterr().err
