@@ -11,7 +11,7 @@ from ..parameters import MatchingSettings
 
 # A matrix product gives so many samples of a template's gain at once. Longer stretches waste more of it on zeros,
 # shorter ones make the products small.
-STRETCH = 32
+STRETCH = 64
 # Templates near each other on the probe are computed together.
 GROUP_SIZE = 32
 
