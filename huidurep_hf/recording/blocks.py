@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
     from spikeinterface.core import BaseRecording
 
 
@@ -32,6 +33,19 @@ def split_into_blocks(recording: BaseRecording, seconds: float = BLOCK_S) -> lis
         for num_samples in [recording.get_num_samples(segment)]
         for start in range(0, num_samples, size)
     ]
+
+
+def rows_in_block(segments: np.ndarray, samples: np.ndarray, block: Block, margin: int = 0) -> slice:
+    """Rows of a table, sorted by segment and sample, that lie in a block or within a margin of it.
+
+    Args:
+        segments, samples: `(num_rows,)`.
+        block: the block.
+        margin: samples on both sides.
+    """
+    first, last = np.searchsorted(segments, [block.segment, block.segment + 1])
+    inside = np.searchsorted(samples[first:last], [block.start - margin, block.stop + margin])
+    return slice(int(first + inside[0]), int(first + inside[1]))
 
 
 def read_with_margin(recording: BaseRecording, block: Block, margin: int) -> tuple[np.ndarray, int]:

@@ -6,7 +6,7 @@ import logging
 
 import numpy as np
 
-from ..recording.blocks import split_into_blocks
+from ..recording.blocks import rows_in_block, split_into_blocks
 from ..recording.preprocessing.preparation import PreparedRecording
 from ..recording.preprocessing.whitening import WhitenedTraces
 from ..recording.spikes.neighborhood import find_neighborhoods
@@ -181,16 +181,15 @@ def _events(peaks: Spikes, matched: Spikes, prepared: PreparedRecording, workers
 def read_amplitudes(spikes: Spikes, prepared: PreparedRecording, workers: Workers) -> np.ndarray:
     """Traces at the sample and channel of each spike, `(num_spikes,)` float32, in their unit; read block by block."""
     amplitudes = np.zeros(len(spikes), dtype="float32")
+    order = np.lexsort((spikes["sample_index"], spikes["segment_index"]))
+    segments, samples = spikes["segment_index"][order], spikes["sample_index"][order]
 
     def read(block):
-        own = np.flatnonzero(
-            (spikes["segment_index"] == block.segment)
-            & (spikes["sample_index"] >= block.start)
-            & (spikes["sample_index"] < block.stop)
-        )
-        if len(own):
+        rows = rows_in_block(segments, samples, block)
+        if rows.stop > rows.start:
+            own = order[rows]
             traces = prepared.recording.get_traces(block.segment, block.start, block.stop)
-            amplitudes[own] = traces[spikes["sample_index"][own] - block.start, spikes["channel_index"][own]]
+            amplitudes[own] = traces[samples[rows] - block.start, spikes["channel_index"][own]]
 
     for _ in workers.map(read, split_into_blocks(prepared.recording)):
         pass

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..recording.blocks import Block
+from ..recording.blocks import Block, rows_in_block
 from ..recording.preprocessing.preparation import PreparedRecording
 from .parameters import SortingParameters
 from .spikes import Spikes
@@ -79,9 +79,7 @@ def in_blocks(spikes: Spikes, blocks: list[Block]) -> np.ndarray:
     """
     found = np.zeros(len(spikes), dtype=bool)
     for block in blocks:
-        first, last = np.searchsorted(spikes["segment_index"], [block.segment, block.segment + 1])
-        inside = first + np.searchsorted(spikes["sample_index"][first:last], [block.start, block.stop])
-        found[inside[0] : inside[1]] = True
+        found[rows_in_block(spikes["segment_index"], spikes["sample_index"], block)] = True
     return found
 
 

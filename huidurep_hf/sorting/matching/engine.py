@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from tqdm.auto import tqdm
 
-from ...recording.blocks import Block, read_with_margin, split_into_blocks
+from ...recording.blocks import Block, read_with_margin, rows_in_block, split_into_blocks
 from ...recording.preprocessing.preparation import PreparedRecording
 from ...workers import Workers
 from ..parameters import SortingParameters
@@ -162,11 +162,8 @@ class Matcher:
         def judge_span(span):
             block = span.block
             members, bank = self._bank(span.state)
-            own = np.flatnonzero(
-                (spikes["segment_index"] == block.segment)
-                & (spikes["sample_index"] >= block.start - self._margin)
-                & (spikes["sample_index"] < block.stop + self._margin)
-            )
+            rows = rows_in_block(spikes["segment_index"], spikes["sample_index"], block, self._margin)
+            own = np.arange(rows.start, rows.stop)
             row_of = np.full(len(self.templates), -1)
             row_of[members] = np.arange(len(members))
             own = own[row_of[spikes["unit_index"][own]] >= 0]

@@ -6,12 +6,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...recording.blocks import read_with_margin, split_into_blocks
+from ...recording.blocks import read_with_margin, rows_in_block, split_into_blocks
 from ...recording.preprocessing.preparation import PreparedRecording
 from ...workers import Workers
 
 if TYPE_CHECKING:
-    from ...recording.blocks import Block
     from ..spikes import Spikes
 
 
@@ -59,7 +58,7 @@ def average_templates(
     chosen = chosen[np.lexsort((samples[chosen], segments[chosen]))]
     jobs = []
     for block in split_into_blocks(recording):
-        own = _within(block, segments[chosen], samples[chosen])
+        own = rows_in_block(segments[chosen], samples[chosen], block)
         if own.stop > own.start:
             jobs.append((block, chosen[own]))
 
@@ -91,10 +90,3 @@ def _choose(labels: np.ndarray, num_units: int, seed: int) -> np.ndarray:
     starts = np.searchsorted(labels[order], np.arange(num_units + 1))
     members = [order[start:stop] for start, stop in zip(starts[:-1], starts[1:])]
     return np.concatenate([rng.permutation(own)[:MAX_SPIKES_PER_TEMPLATE] for own in members])
-
-
-def _within(block: Block, segments: np.ndarray, samples: np.ndarray) -> slice:
-    """Slice of spikes in order that lie in a block."""
-    first, last = np.searchsorted(segments, [block.segment, block.segment + 1])
-    inside = np.searchsorted(samples[first:last], [block.start, block.stop])
-    return slice(first + inside[0], first + inside[1])
