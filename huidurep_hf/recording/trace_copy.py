@@ -28,7 +28,8 @@ MAX_BYTES_IN_MEMORY = 2**29
 MAX_SHARE_OF_DISK = 0.8
 # Of a block that is copied alone, so much on both sides: waveforms and filters reach less far.
 MARGIN_S = 0.05
-MAX_FLOAT16 = float(np.finfo("float16").max)
+# On disk an SD of the noise is so many steps of an integer: rounding adds 0.01 SD of noise, and 1,024 SDs are the most.
+STEPS_PER_SD, LARGEST_STEP = 32, 32767
 
 
 class MemoryCopy:
@@ -60,16 +61,13 @@ class MemoryCopy:
 
 
 class DiskCopy:
-    """Traces in files of a folder: float16, in SDs of each channel's noise, so that little is lost by rounding.
-
-    Spikes of 100 SDs are rounded by 0.03 SD, noise by 0.0005.
-    """
+    """Traces in files of a folder: int16, a step 1/32 SD of each channel's noise; beyond 1,024 SDs they are clipped."""
 
     def __init__(self, recording: BaseRecording, noise_levels: np.ndarray, folder: Path, name: str):
         self.original = recording
-        self.gains = np.maximum(noise_levels, 1e-12).astype("float32")
+        self.gains = (np.maximum(noise_levels, 1e-12) / STEPS_PER_SD).astype("float32")
         num_segments, num_channels = recording.get_num_segments(), recording.get_num_channels()
-        self.paths = [folder / f"{name}_{segment}.float16" for segment in range(num_segments)]
+        self.paths = [folder / f"{name}_{segment}.int16" for segment in range(num_segments)]
         self.shapes = [(recording.get_num_samples(segment), num_channels) for segment in range(num_segments)]
         for path, shape in zip(self.paths, self.shapes):
             # Traces that a stopped run has written are kept.
@@ -78,7 +76,7 @@ class DiskCopy:
         self.traces = self._map()
 
     def _map(self) -> list[np.memmap]:
-        return [np.memmap(path, "float16", "r+", shape=shape) for path, shape in zip(self.paths, self.shapes)]
+        return [np.memmap(path, "int16", "r+", shape=shape) for path, shape in zip(self.paths, self.shapes)]
 
     def __getstate__(self) -> dict:
         # Another process opens the files itself.
@@ -90,9 +88,8 @@ class DiskCopy:
 
     def write(self, block: Block, traces: np.ndarray) -> None:
         """Put `(num_samples, num_channels)` traces of a block in their place."""
-        # Beyond the range of float16 a value would become infinite.
-        scaled = np.clip(traces / self.gains, -MAX_FLOAT16, MAX_FLOAT16)
-        self.traces[block.segment][block.start : block.stop] = scaled
+        steps = np.rint(traces / self.gains)
+        self.traces[block.segment][block.start : block.stop] = np.clip(steps, -LARGEST_STEP, LARGEST_STEP)
 
     def recording(self) -> BaseRecording:
         """The traces as a lazy float32 SpikeInterface recording with the channels, probe and times of the original."""
@@ -104,7 +101,7 @@ class DiskCopy:
         rounded = BinaryRecordingExtractor(
             self.paths,
             self.original.get_sampling_frequency(),
-            dtype="float16",
+            dtype="int16",
             t_starts=self.original.get_segment_t_starts(),
             num_channels=self.original.get_num_channels(),
             channel_ids=self.original.channel_ids,

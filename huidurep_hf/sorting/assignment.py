@@ -16,7 +16,7 @@ from .matching.bursts import without_isolated
 from .matching.engine import Matcher
 from .matching.pairing import SAME_EVENT_MS, pair_with_peaks
 from .parameters import SortingParameters
-from .spikes import Spikes
+from .spikes import DUPLICATE, NOISE, SMALL_UNIT, UNIT, Spikes
 from .templates.estimation import find_templates
 from .templates.unit_templates import NUM_MATCHING_CHANNELS
 
@@ -45,7 +45,7 @@ def assign_spikes(
 
     Returns:
         `(events, waveforms)`: peaks and spikes that matching found beside them, in order, with `unit_index` (-1 for
-        none), `probability`, `outcome` ("unit", "duplicate", "small unit" or "noise"), `is_detected`, `peak`
+        none), `probability`, `outcome` (index in [`~huidurep_hf.sorting.spikes.OUTCOMES`]), `is_detected`, `peak`
         (`(num_events,)` index of the peak, -1 for none) and `rest_channel_index` (where it would be without drift); and
         `(num_units, num_samples, num_channels)` float32 average of each unit, SDs of the noise.
     """
@@ -63,8 +63,7 @@ def assign_spikes(
     matched = align(matched, units, learned.shift_of_template, prepared)
     logger.info("assign: %d spikes of %d units", np.sum(matched["unit_index"] >= 0), learned.num_units)
     is_duplicate = mark_duplicates(matched, parameters.duplicate_ms, rate)
-    outcome = np.where(is_duplicate, "duplicate", np.where(matched["unit_index"] >= 0, "unit", "noise"))
-    unit = np.where(is_duplicate, -1, matched["unit_index"])
+    unit, outcome = _without_duplicates(matched["unit_index"], is_duplicate)
     unit, outcome, waveforms = _without_small(unit, outcome, learned.waveforms, parameters)
     neighborhoods = find_neighborhoods(prepared.positions, prepared.shanks, NUM_MATCHING_CHANNELS)
     max_gap = round(SAME_EVENT_MS * 1e-3 * rate)
@@ -93,8 +92,7 @@ def keep_clusters(
     rate, seed = prepared.recording.get_sampling_frequency(), parameters.seed
     placed = spikes.with_columns(sample_index=spikes["aligned_sample"], unit_index=spikes["cluster"])
     is_duplicate = mark_duplicates(placed, parameters.duplicate_ms, rate)
-    unit = np.where(is_duplicate, -1, spikes["cluster"])
-    outcome = np.where(is_duplicate, "duplicate", np.where(unit >= 0, "unit", "noise"))
+    unit, outcome = _without_duplicates(spikes["cluster"], is_duplicate)
     num_units = unit.max(initial=-1) + 1
     # Of no samples yet: only how many units there are.
     unit, outcome, kept = _without_small(unit, outcome, np.zeros((num_units, 0, 0)), parameters)
@@ -124,6 +122,12 @@ def keep_clusters(
     return events.in_order(), waveforms
 
 
+def _without_duplicates(unit: np.ndarray, is_duplicate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Units without duplicate spikes, and what each spike is so far."""
+    outcome = np.where(is_duplicate, DUPLICATE, np.where(unit >= 0, UNIT, NOISE)).astype("int8")
+    return np.where(is_duplicate, -1, unit), outcome
+
+
 def _without_small(
     unit: np.ndarray, outcome: np.ndarray, waveforms: np.ndarray, parameters: SortingParameters
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -135,15 +139,15 @@ def _without_small(
     rank = np.full(len(counts) + 1, -1)
     rank[np.flatnonzero(is_kept)] = np.arange(is_kept.sum())
     is_small = (unit >= 0) & (rank[unit] < 0)
-    return rank[unit], np.where(is_small, "small unit", outcome), waveforms[is_kept]
+    return rank[unit], np.where(is_small, SMALL_UNIT, outcome).astype("int8"), waveforms[is_kept]
 
 
 def _events(peaks: Spikes, matched: Spikes, prepared: PreparedRecording, workers: Workers) -> Spikes:
     """Detected peaks with what was matched with them, and the spikes that were found beside them."""
     is_paired = matched["peak"] >= 0
     of_peak = matched["peak"][is_paired]
-    sample, unit = peaks["sample_index"].copy(), np.full(len(peaks), -1)
-    probability, outcome = np.zeros(len(peaks), dtype="float32"), np.full(len(peaks), "noise", dtype="<U10")
+    sample, unit = peaks["sample_index"].copy(), np.full(len(peaks), -1, dtype="int32")
+    probability, outcome = np.zeros(len(peaks), dtype="float32"), np.full(len(peaks), NOISE, dtype="int8")
     rest_channel = peaks["channel_index"].copy()
     sample[of_peak] = matched["sample_index"][is_paired]
     rest_channel[of_peak] = matched["rest_channel_index"][is_paired]
@@ -164,12 +168,12 @@ def _events(peaks: Spikes, matched: Spikes, prepared: PreparedRecording, workers
     )
     alone = matched[~is_paired]
     added = Spikes(
-        segment_index=alone["segment_index"],
+        segment_index=alone["segment_index"].astype("int32"),
         sample_index=alone["sample_index"],
-        channel_index=alone["channel_index"],
-        rest_channel_index=alone["rest_channel_index"],
+        channel_index=alone["channel_index"].astype("int32"),
+        rest_channel_index=alone["rest_channel_index"].astype("int32"),
         amplitude=read_amplitudes(alone, prepared, workers),
-        unit_index=alone["unit_index"],
+        unit_index=alone["unit_index"].astype("int32"),
         probability=alone["probability"].astype("float32"),
         outcome=alone["outcome"],
         is_detected=np.zeros(len(alone), dtype=bool),

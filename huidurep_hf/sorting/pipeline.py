@@ -39,14 +39,16 @@ class SortedSpikes:
     """What a sort gives.
 
     Attributes:
-        events: table of every event, see [`~huidurep_hf.sorting.assignment.assign_spikes`], with `embedding` and
-            `location_um`.
+        events: table of every event, see [`~huidurep_hf.sorting.assignment.assign_spikes`], with `location_um` and
+            `is_embedded`.
+        embeddings: `(num_embedded, embedding_size)` float32 of the events that are embedded, in their order.
         waveforms: `(num_units, num_samples, num_channels)` float32 average of each unit, SDs of the noise.
         prepared: the preprocessed recording.
         seconds: stage -> wall time, s.
     """
 
     events: Spikes
+    embeddings: np.ndarray
     waveforms: np.ndarray
     prepared: PreparedRecording
     seconds: dict[str, float]
@@ -149,8 +151,8 @@ def sort_recording(
         logger.info("assign: %d units", len(waveforms))
     with run.timed("embed events"):
         in_whole = learned if len(copied) == len(all_blocks) else corrected
-        events = run.embed_events(events, spikes, learned_from, in_whole)
-    return SortedSpikes(events, waveforms, corrected, run.seconds)
+        events, embeddings = run.embed_events(events, spikes, learned_from, in_whole)
+    return SortedSpikes(events, embeddings, waveforms, corrected, run.seconds)
 
 
 @dataclass(frozen=True)
@@ -175,38 +177,41 @@ class _Run:
 
     def embed_events(
         self, events: Spikes, spikes: Spikes, learned_from: np.ndarray, corrected: PreparedRecording
-    ) -> Spikes:
-        """Events with `embedding` and `location_um`: those of the spikes that were learned from, and of others."""
+    ) -> tuple[Spikes, np.ndarray]:
+        """Events with `location_um` and `is_embedded`, and embeddings: of spikes learned from, and of others if few."""
         if "embedding" in events.names:
-            return events
-        embedding = np.full((len(events), self.encoder.embedding_size), np.nan, dtype="float32")
+            return events.with_columns(is_embedded=np.ones(len(events), dtype=bool)), events["embedding"]
         location = corrected.positions[events["channel_index"]].astype("float32")
         row_of_peak = np.full(max(events["peak"].max(initial=-1), learned_from.max(initial=-1)) + 2, -1)
         if corrected.motion is None:
             row_of_peak[learned_from] = np.arange(len(learned_from))
         row = row_of_peak[events["peak"]]
-        is_known = row >= 0
-        embedding[is_known] = spikes["embedding"][row[is_known]]
-        location[is_known] = spikes["location_um"][row[is_known]]
-        missing = np.flatnonzero(~is_known)
-        if 0 < len(missing) <= self.parameters.learning.max_embedded_events:
-            own = events[missing]
-            # In corrected traces a spike is at the channel where it would be without drift.
-            embedded = self.embed("embed events", corrected, own.with_columns(channel_index=own["rest_channel_index"]))
-            embedding[missing], location[missing] = embedded["embedding"], embedded["location_um"]
-        return events.with_columns(embedding=embedding, location_um=location)
+        known, missing = np.flatnonzero(row >= 0), np.flatnonzero(row < 0)
+        location[known] = spikes["location_um"][row[known]]
+        is_embedded = row >= 0
+        if len(missing) > self.parameters.learning.max_embedded_events:
+            return events.with_columns(location_um=location, is_embedded=is_embedded), spikes["embedding"][row[known]]
+        own = events[missing]
+        # In corrected traces a spike is at the channel where it would be without drift.
+        embedded = self.embed("embed events", corrected, own.with_columns(channel_index=own["rest_channel_index"]))
+        embeddings = np.empty((len(events), self.encoder.embedding_size), dtype="float32")
+        embeddings[known], embeddings[missing] = spikes["embedding"][row[known]], embedded["embedding"]
+        location[missing], is_embedded[:] = embedded["location_um"], True
+        return events.with_columns(location_um=location, is_embedded=is_embedded), embeddings
 
     def nothing_found(self, prepared: PreparedRecording, peaks: Spikes) -> SortedSpikes:
         nothing = peaks.with_columns(
             unit_index=np.zeros(0, dtype="int64"),
             probability=np.zeros(0, dtype="float32"),
-            outcome=np.zeros(0, dtype="<U10"),
+            outcome=np.zeros(0, dtype="int8"),
             is_detected=np.zeros(0, dtype=bool),
             peak=np.zeros(0, dtype="int64"),
-            embedding=np.zeros((0, self.encoder.embedding_size), dtype="float32"),
             location_um=np.zeros((0, 2), dtype="float32"),
+            is_embedded=np.zeros(0, dtype=bool),
         )
-        return SortedSpikes(nothing, np.zeros((0, 0, len(prepared.noise_levels)), "float32"), prepared, self.seconds)
+        embeddings = np.zeros((0, self.encoder.embedding_size), dtype="float32")
+        waveforms = np.zeros((0, 0, len(prepared.noise_levels)), dtype="float32")
+        return SortedSpikes(nothing, embeddings, waveforms, prepared, self.seconds)
 
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:

@@ -7,7 +7,7 @@ from huidurep_hf.recording.blocks import split_into_blocks
 from huidurep_hf.sorting.assignment import assign_spikes, keep_clusters, read_amplitudes
 from huidurep_hf.sorting.learning import learn_units
 from huidurep_hf.sorting.parameters import SortingParameters
-from huidurep_hf.sorting.spikes import Spikes
+from huidurep_hf.sorting.spikes import DUPLICATE, NOISE, SMALL_UNIT, UNIT, Spikes
 from huidurep_hf.workers import Workers
 
 WORKERS = Workers(1)
@@ -26,8 +26,8 @@ def sort(spikes, clusters, peaks, prepared, parameters=None, whitened=None):
 
 def check_columns(events):
     assert (events["probability"][events["unit_index"] < 0] == 0).all()
-    assert set(events["outcome"]) <= {"unit", "duplicate", "small unit", "noise"}
-    np.testing.assert_array_equal(events["outcome"] == "unit", events["unit_index"] >= 0)
+    assert set(events["outcome"]) <= {UNIT, DUPLICATE, SMALL_UNIT, NOISE}
+    np.testing.assert_array_equal(events["outcome"] == UNIT, events["unit_index"] >= 0)
     np.testing.assert_array_equal(np.argsort(events["sample_index"], kind="stable"), np.arange(len(events)))
 
 
@@ -66,7 +66,7 @@ def test_peaks_of_no_unit_are_noise(two_neurons):
     events, _ = sort(two_neurons.peaks, two_neurons.units, peaks, two_neurons.prepared)
     check_columns(events)
     of_noise = events[np.isin(events["peak"], np.flatnonzero(peaks["channel_index"] == 3))]
-    assert len(of_noise) == len(far) and set(of_noise["outcome"]) == {"noise"}
+    assert len(of_noise) == len(far) and set(of_noise["outcome"]) == {NOISE}
     assert of_noise["sample_index"].tolist() == far.tolist()
     assert set(of_noise["channel_index"]) == {3} and set(of_noise["amplitude"]) == {np.float32(-4.6)}
 
@@ -84,7 +84,7 @@ def test_small_units_are_none_and_the_others_are_numbered_anew(two_neurons):
         parameters = SortingParameters(min_spikes_per_unit=min_spikes)
         events, waveforms = assign_spikes(units, peaks, short, short, parameters, WORKERS)
         check_columns(events)
-        assert (events["outcome"] == "small unit").any() == (len(kept) < 2)
+        assert (events["outcome"] == SMALL_UNIT).any() == (len(kept) < 2)
         assert set(events["unit_index"]) - {-1} == set(range(len(kept)))
         np.testing.assert_array_equal(waveforms, units.waveforms[kept])
     # Of a number asked for none is too small.
@@ -130,8 +130,8 @@ def test_clusters_that_are_kept_lose_duplicates_and_small_ones(two_neurons):
     parameters = SortingParameters(template_matching="off")
     events, waveforms = sort(peaks, clusters, peaks, two_neurons.prepared, parameters)
     assert len(waveforms) == 2
-    assert np.sum(events["outcome"] == "duplicate") == 20
-    assert np.sum(events["outcome"] == "small unit") == 5
+    assert np.sum(events["outcome"] == DUPLICATE) == 20
+    assert np.sum(events["outcome"] == SMALL_UNIT) == 5
     assert (events["probability"][events["unit_index"] < 0] == 0).all()
 
 

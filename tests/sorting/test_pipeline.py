@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from spikeinterface.comparison import compare_sorter_to_ground_truth
+from spikeinterface.comparison import compare_sorter_to_ground_truth, compare_two_sorters
 from spikeinterface.core import NumpyRecording, NumpySorting
 
 from huidurep_hf.recording import scan, trace_copy
@@ -39,12 +39,10 @@ def test_any_number_of_workers_gives_the_same(sorter, two_shanks):
 def test_traces_in_the_scratch_folder_give_the_same(sorter, tetrode, tetrode_result, tmp_path, monkeypatch):
     monkeypatch.setattr(trace_copy, "MAX_BYTES_IN_MEMORY", 0)
     on_disk = sorter.sort(tetrode[0], scratch_folder=tmp_path)
-    # Traces there are rounded to half precision, and so are gains and embeddings; of these units no spike changes.
-    assert spikes_of(on_disk) == spikes_of(tetrode_result)
-    np.testing.assert_allclose(on_disk.events["amplitude"], tetrode_result.events["amplitude"], rtol=2**-10)
-    np.testing.assert_allclose(on_disk.events["probability"], tetrode_result.events["probability"], atol=0.01)
-    np.testing.assert_allclose(on_disk.templates, tetrode_result.templates, atol=0.01)
-    np.testing.assert_allclose(on_disk.embeddings, tetrode_result.embeddings, atol=0.02)
+    # Traces there are rounded to steps of 1/32 SD: a spike may move by a sample.
+    comparison = compare_two_sorters(tetrode_result.sorting, on_disk.sorting, delta_time=0.1)
+    assert len(on_disk.sorting.unit_ids) == len(tetrode_result.sorting.unit_ids)
+    assert comparison.agreement_scores.max(axis=1).min() > 0.99
 
 
 def test_without_a_copy_traces_are_filtered_again_and_give_the_same(sorter, tetrode, tetrode_result, monkeypatch):
@@ -62,7 +60,7 @@ def seen_in_scratch(monkeypatch):
     make = pipeline.learn_clusters
 
     def spy(*arguments):
-        seen.extend(path.name for folder in folders for path in folder.glob("*.float16"))
+        seen.extend(path.name for folder in folders for path in folder.glob("*.int16"))
         return make(*arguments)
 
     folders = []
@@ -82,7 +80,7 @@ def test_nothing_is_left_in_the_scratch_folder(sorter, tetrode, tmp_path, seen_i
     scratch = tmp_path / "scratch"
     scratch.mkdir()
     sorter.sort(tetrode[0], scratch_folder=scratch, output_folder=tmp_path / "result")
-    assert len(seen_in_scratch) == 1 and seen_in_scratch[0].endswith(".float16")
+    assert len(seen_in_scratch) == 1 and seen_in_scratch[0].endswith(".int16")
     assert not list(scratch.iterdir())
     assert sorted(path.name for path in tmp_path.iterdir()) == ["result", "scratch"]
 
@@ -139,8 +137,10 @@ def learned_from_a_part(sorter, long):
 def test_a_part_of_the_recording_is_enough_to_find_its_units(long, learned_from_a_part):
     """The one that fires for 6 s as well."""
     _, truth = long
-    num_learned = np.isfinite(learned_from_a_part.embeddings).all(axis=1).sum()
-    assert 700 < num_learned <= 1000 < 0.5 * len(truth.to_spike_vector())
+    num_learned = len(learned_from_a_part.embeddings)
+    assert np.isfinite(learned_from_a_part.embeddings).all() and 700 < num_learned <= 1000 < 0.5 * len(
+        truth.to_spike_vector()
+    )
     comparison = compare_sorter_to_ground_truth(truth, learned_from_a_part.sorting, exhaustive_gt=True)
     accuracy = comparison.get_performance(method="by_unit")["accuracy"].astype(float)
     assert (accuracy > 0.9).all(), accuracy
@@ -155,9 +155,9 @@ def test_a_part_of_the_recording_is_enough_to_find_its_units(long, learned_from_
 
 def test_events_that_are_not_embedded_have_the_place_of_their_channel(long, learned_from_a_part):
     recording, _ = long
-    events, embeddings = learned_from_a_part.events, learned_from_a_part.embeddings
-    is_embedded = np.isfinite(embeddings).all(axis=1)
-    assert np.isnan(embeddings[~is_embedded]).all()
+    events = learned_from_a_part.events
+    is_embedded = events["embedded"].to_numpy()
+    assert is_embedded.sum() == len(learned_from_a_part.embeddings)
     positions = dict(zip(recording.channel_ids.astype(str), recording.get_channel_locations()))
     places = np.stack([positions[channel] for channel in events["channel"][~is_embedded]])
     np.testing.assert_array_equal(events[["x_um", "y_um"]][~is_embedded], places)
@@ -166,7 +166,8 @@ def test_events_that_are_not_embedded_have_the_place_of_their_channel(long, lear
 
 def test_all_events_are_embedded_where_they_are_few_enough(sorter, long, learned_from_a_part):
     result = sorter.sort(long[0], **PART)
-    assert np.isfinite(result.embeddings).all()
+    assert np.isfinite(result.embeddings).all() and result.events["embedded"].all()
+    assert len(result.embeddings) == len(result.events)
     assert spikes_of(result) == spikes_of(learned_from_a_part)
-    is_learned = np.isfinite(learned_from_a_part.embeddings).all(axis=1)
-    np.testing.assert_array_equal(result.embeddings[is_learned], learned_from_a_part.embeddings[is_learned])
+    is_learned = learned_from_a_part.events["embedded"].to_numpy()
+    np.testing.assert_array_equal(result.embeddings[is_learned], learned_from_a_part.embeddings)

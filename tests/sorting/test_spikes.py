@@ -58,5 +58,5 @@ def test_peaks_and_back():
     peaks["amplitude"] = [-1.5, -2.5, 3.5]
     table = Spikes.from_peaks(peaks)
     assert table.names == ["segment_index", "sample_index", "channel_index", "amplitude"]
-    assert [table[name].dtype for name in table.names] == ["int64"] * 3 + ["float32"]
+    assert [table[name].dtype for name in table.names] == ["int32", "int64", "int32", "float32"]
     assert table.to_peaks().tolist() == peaks.tolist() and table.to_peaks().dtype == peaks.dtype

@@ -87,7 +87,7 @@ class NoiseSample:
     @cached_property
     def levels(self) -> np.ndarray:
         """SD of each channel's noise `(num_channels,)` float32: median absolute deviations, averaged over stretches."""
-        deviations = [np.median(np.abs(one - np.median(one, axis=0)), axis=0) for one in self.stretches]
+        deviations = [column_medians(np.abs(one - column_medians(one))) for one in self.stretches]
         return (SD_PER_MAD * np.mean(deviations, axis=0)).astype("float32")
 
     @property
@@ -128,5 +128,28 @@ def subtract_median(traces: np.ndarray, shanks: list[np.ndarray]) -> np.ndarray:
     """Subtract the common median of each shank's channels, sample by sample; `(num_samples, num_channels)`."""
     referenced = np.empty_like(traces)
     for channels in shanks:
-        referenced[:, channels] = traces[:, channels] - np.median(traces[:, channels], axis=1, keepdims=True)
+        own = traces if len(channels) == traces.shape[1] else traces[:, channels]
+        referenced[:, channels] = own - row_medians(own)[:, None]
     return referenced
+
+
+def row_medians(values: np.ndarray) -> np.ndarray:
+    """Median of each row of `(num_rows, num_columns)`, as of `np.median` and several times as fast: `(num_rows,)`."""
+    if 0 in values.shape:
+        return np.full(len(values), np.nan, dtype=values.dtype)
+    # numpy sorts short rows with vector instructions, which it does not use to find two middle values.
+    ordered = np.sort(values, axis=1)
+    middle = values.shape[1] // 2
+    return ordered[:, middle] if values.shape[1] % 2 else (ordered[:, middle - 1] + ordered[:, middle]) / 2
+
+
+def column_medians(values: np.ndarray) -> np.ndarray:
+    """Median of each column of `(num_rows, num_columns)`, as [`row_medians`]; fast for many rows: `(num_columns,)`."""
+    if 0 in values.shape:
+        return np.full(values.shape[1], np.nan, dtype=values.dtype)
+    columns = np.ascontiguousarray(values.T)
+    middle = len(values) // 2
+    parted = np.partition(columns, middle, axis=1)
+    if len(values) % 2:
+        return parted[:, middle]
+    return (parted[:, :middle].max(axis=1) + parted[:, middle]) / 2

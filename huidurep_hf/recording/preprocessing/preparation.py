@@ -12,7 +12,7 @@ import numpy as np
 from ..settings import PreprocessingSettings
 from ..sources.probe import with_probe
 from .bad_channels import classify_channels_by_noise, find_non_finite_channels
-from .noise_sample import NoiseSample
+from .noise_sample import NoiseSample, column_medians
 from .phase_shift import align_sampling_times
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ def plan_preprocessing(
         steps.append("gain unknown: amplitudes stay in the recording's own unit")
     # Float from here on, so unsigned integers and large ADC offsets need no step of their own. The offset goes
     # before the filter, which would ring at the edges of every segment.
-    medians = np.median(NoiseSample.draw(recording, seed, workers).concatenated, axis=0)
+    medians = column_medians(NoiseSample.draw(recording, seed, workers).concatenated)
     recording = preprocessing.scale(recording, gain=1.0, offset=-medians[None, :], dtype="float32")
     steps.append("median of each channel removed")
     aligned = align_sampling_times(recording)

@@ -31,11 +31,12 @@ def pursue(gains, source, factor, near, slot, overlaps, threshold, refractory):
     num_samples, num_shifts = (overlaps.shape[3] + 1) // 2, overlaps.shape[1]
     num_bins = (num_times + BIN - 1) // BIN
     is_blocked = np.zeros((num_rows, num_times), dtype=np.bool_)
+    has_blocked = np.zeros((num_rows, num_bins), dtype=np.bool_)
     best = np.full((num_bins, num_rows), -np.inf, dtype=np.float32)
     top = np.full(num_bins, -np.inf, dtype=np.float32)
-    for b in range(num_bins):
-        for row in range(num_rows):
-            best[b, row] = _best_of_bin(gains[row], is_blocked[row], b)[0]
+    for row in range(num_rows):
+        for b in range(num_bins):
+            best[b, row] = _largest_of_bin(gains[row], b)
             top[b] = max(top[b], best[b, row])
     times, rows, shifts, found = [np.int64(0)], [np.int64(0)], [np.int64(0)], [np.float32(0)]
     while num_bins > 0:
@@ -51,6 +52,7 @@ def pursue(gains, source, factor, near, slot, overlaps, threshold, refractory):
         found.append(gain)
         for blocked in range(max(time - refractory + 1, 0), min(time + refractory, num_times)):
             is_blocked[row, blocked] = True
+            has_blocked[row, blocked // BIN] = True
         first, last = max(time - num_samples + 1, 0), min(time + num_samples - 1, num_times - 1)
         _subtract(gains, source, factor, near, slot, overlaps, row, shift, time, first, last)
         for changed in range(first // BIN, last // BIN + 1):
@@ -58,7 +60,10 @@ def pursue(gains, source, factor, near, slot, overlaps, threshold, refractory):
                 other = near[row, place]
                 if other < 0:
                     break
-                best[changed, other] = _best_of_bin(gains[other], is_blocked[other], changed)[0]
+                if has_blocked[other, changed]:
+                    best[changed, other] = _best_of_bin(gains[other], is_blocked[other], changed)[0]
+                else:
+                    best[changed, other] = _largest_of_bin(gains[other], changed)
             top[changed] = best[changed].max()
     return np.array(times[1:]), np.array(rows[1:]), np.array(shifts[1:]), np.array(found[1:])
 
@@ -130,6 +135,15 @@ def judge(
                 of_unit += share
         probabilities[spike] = of_unit / total
     return probabilities
+
+
+# The largest of numbers does not depend on their order, which lets the compiler use vector instructions.
+@numba.njit(cache=True, nogil=True, fastmath={"nnan", "nsz", "reassoc"})
+def _largest_of_bin(gains, b):
+    largest = np.float32(-np.inf)
+    for time in range(b * BIN, min((b + 1) * BIN, len(gains))):
+        largest = max(largest, gains[time])
+    return largest
 
 
 @numba.njit(cache=True, nogil=True)

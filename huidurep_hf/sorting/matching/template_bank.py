@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
-import torch
 
 from ..parameters import MatchingSettings
 
-# A matrix product gives so many samples of a template's gain at once. Longer stretches waste more of it on zeros,
-# shorter ones make the products small.
-STRETCH = 64
+# Gains are added up over so many times at once, so that these stay in the fastest cache.
+TIMES_AT_ONCE = 1024
+# Samples of a temporal component that are added up in one loop; components are padded by zeros to a multiple of it.
+SAMPLES_AT_ONCE = 8
 # Templates near each other on the probe are computed together.
-GROUP_SIZE = 32
+GROUP_SIZE = 8
 
 
 @dataclass(frozen=True)
@@ -23,15 +24,14 @@ class TemplateGroup:
     Attributes:
         templates: `(num_templates,)` their indices.
         channels: `(num_channels,)` on which any of them is seen.
-        spatial: `(num_templates * rank, num_channels)`.
-        temporal: `(num_templates, rank * (STRETCH + num_samples - 1), STRETCH)`: each component shifted by each sample
-            of a stretch, as one matrix.
+        spatial: `(num_templates * rank, num_channels)` float32.
+        temporal: `(num_templates, rank, num_padded_samples)` float32.
     """
 
     templates: np.ndarray
     channels: np.ndarray
-    spatial: torch.Tensor
-    temporal: torch.Tensor
+    spatial: np.ndarray
+    temporal: np.ndarray
 
 
 @dataclass(frozen=True)
@@ -78,27 +78,50 @@ class TemplateBank:
             noise of a spike whose template begins at that sample.
         """
         num_times = len(traces) - self.num_samples + 1
-        num_stretches = -(-num_times // STRETCH)
-        num_needed = num_stretches * STRETCH + self.num_samples - 1
-        gains = np.empty((len(self.norms), num_stretches * STRETCH), dtype="float32")
-        padded = np.zeros((traces.shape[1], num_needed), dtype="float32")
+        num_padded = self.num_samples + -self.num_samples % SAMPLES_AT_ONCE
+        padded = np.zeros((traces.shape[1], num_times + num_padded), dtype="float32")
         padded[:, : len(traces)] = traces.T
-        padded = torch.from_numpy(padded)
+        gains = np.empty((len(self.norms), num_times), dtype="float32")
         for group in self.groups:
-            num_templates = len(group.templates)
-            in_space = (group.spatial @ padded[group.channels]).view(num_templates, -1, num_needed)
-            stretches = in_space.unfold(2, STRETCH + self.num_samples - 1, STRETCH).transpose(1, 2)
-            products = torch.bmm(stretches.reshape(num_templates, num_stretches, -1), group.temporal)
-            gains[group.templates] = products.view(num_templates, -1).numpy()
-        gains *= 2
-        gains -= self.norms[:, None]
-        return gains[:, :num_times]
+            in_space = group.spatial @ padded[group.channels]
+            in_space = in_space.reshape(*group.temporal.shape[:2], -1)
+            add_up_in_time(in_space, group.temporal, self.norms, group.templates, gains)
+        return gains
 
     def with_weakened(self, gains: np.ndarray) -> np.ndarray:
         """Gains of all rows, `(num_rows, num_times)`, from those of the templates; a copy."""
         rows = self.factor[:, None] * (gains + self.norms[:, None])[self.source]
         rows -= self.row_norms[:, None]
         return rows
+
+
+@numba.njit(cache=True, nogil=True, fastmath={"contract"})
+def add_up_in_time(in_space, temporal, norms, templates, gains):
+    """Correlate the traces in each spatial component with its temporal one, and make gains of the sums.
+
+    Args:
+        in_space: `(num_own, rank, num_times + num_padded_samples)` float32.
+        temporal: `(num_own, rank, num_padded_samples)` float32.
+        norms: `(num_templates,)` energies.
+        templates: `(num_own,)` rows of `gains` that are written.
+        gains: `(num_templates, num_times)` float32.
+    """
+    num_times = gains.shape[1]
+    for own in range(len(templates)):
+        for first in range(0, num_times, TIMES_AT_ONCE):
+            last = min(first + TIMES_AT_ONCE, num_times)
+            total = gains[templates[own], first:last]
+            total[:] = -norms[templates[own]]
+            for component in range(temporal.shape[1]):
+                for sample in range(0, temporal.shape[2], SAMPLES_AT_ONCE):
+                    # Eight products in one loop, so that the sums are read and written once for all of them.
+                    c = temporal[own, component, sample : sample + SAMPLES_AT_ONCE]
+                    c0, c1, c2, c3, c4, c5, c6, c7 = c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]
+                    x = in_space[own, component, first + sample : last + sample + SAMPLES_AT_ONCE]
+                    for time in range(last - first):
+                        early = c0 * x[time] + c1 * x[time + 1] + c2 * x[time + 2] + c3 * x[time + 3]
+                        late = c4 * x[time + 4] + c5 * x[time + 5] + c6 * x[time + 6] + c7 * x[time + 7]
+                        total[time] += 2 * (early + late)
 
 
 def build_bank(
@@ -138,12 +161,15 @@ def build_bank(
 
 def delayed(waveforms: np.ndarray, delay: float) -> np.ndarray:
     """Delay `(..., num_samples, num_channels)` waveforms by a part of a sample, as band-limited signals."""
-    num_samples, padding = waveforms.shape[-2], 16
-    widths = [(0, 0)] * (waveforms.ndim - 2) + [(padding, padding), (0, 0)]
-    padded = np.pad(waveforms, widths)
-    phases = np.exp(-2j * np.pi * delay * np.fft.rfftfreq(padded.shape[-2]))[:, None]
-    shifted = np.fft.irfft(np.fft.rfft(padded, axis=-2) * phases, padded.shape[-2], axis=-2)
-    return shifted[..., padding : padding + num_samples, :].astype("float32")
+    padding = 16
+    by_channel = np.moveaxis(waveforms, -1, -2)
+    num_samples, is_seen = by_channel.shape[-1], by_channel.any(axis=-1)
+    shifted = np.zeros(by_channel.shape, dtype="float32")
+    padded = np.pad(by_channel[is_seen], ((0, 0), (padding, padding)))
+    phases = np.exp(-2j * np.pi * delay * np.fft.rfftfreq(padded.shape[-1]))
+    whole = np.fft.irfft(np.fft.rfft(padded, axis=-1) * phases, padded.shape[-1], axis=-1)
+    shifted[is_seen] = whole[:, padding : padding + num_samples]
+    return np.ascontiguousarray(np.moveaxis(shifted, -2, -1))
 
 
 def _compress(
@@ -167,13 +193,9 @@ def _groups(
 ) -> list[TemplateGroup]:
     num_samples = waveforms.shape[1]
     ranks = np.array([one.shape[1] for one in temporal], dtype="int64")
-    channels = np.ptp(waveforms, axis=1).argmax(axis=1) if len(waveforms) else ranks
-    order = np.argsort(channels, kind="stable")
-    lags = np.arange(STRETCH + num_samples - 1)[:, None] - np.arange(STRETCH)[None, :]
-    is_inside = (lags >= 0) & (lags < num_samples)
+    num_padded = num_samples + -num_samples % SAMPLES_AT_ONCE
     groups = []
-    for first in range(0, len(order), GROUP_SIZE):
-        members = order[first : first + GROUP_SIZE]
+    for members in _neighbours(is_seen):
         # Templates of one rank together, so that none is padded with the components of another.
         for rank in np.unique(ranks[members]):
             own = members[ranks[members] == rank]
@@ -181,16 +203,20 @@ def _groups(
             in_space = np.zeros((len(own), rank, len(seen)), dtype="float32")
             for row, template in enumerate(own):
                 in_space[row][:, is_seen[template][seen]] = spatial[template]
-            in_time = np.stack([temporal[template].T for template in own])
-            shifted = np.where(is_inside, in_time[:, :, np.clip(lags, 0, num_samples - 1)], 0)
-            groups.append(
-                TemplateGroup(
-                    own,
-                    seen,
-                    torch.from_numpy(in_space.reshape(-1, len(seen))),
-                    torch.from_numpy(shifted.reshape(len(own), -1, STRETCH).astype("float32")),
-                )
-            )
+            in_time = np.zeros((len(own), rank, num_padded), dtype="float32")
+            in_time[:, :, :num_samples] = np.stack([temporal[template].T for template in own])
+            groups.append(TemplateGroup(own, seen, in_space.reshape(-1, len(seen)), in_time))
+    return groups
+
+
+def _neighbours(is_seen: np.ndarray) -> list[np.ndarray]:
+    """Divide templates into groups that are seen on the same channels."""
+    shared = is_seen.astype("float32") @ is_seen.T.astype("float32")
+    is_left, groups = np.ones(len(is_seen), dtype=bool), []
+    while is_left.any():
+        order = np.argsort(np.where(is_left, -shared[is_left.argmax()], 1), kind="stable")
+        groups.append(order[: min(GROUP_SIZE, is_left.sum())])
+        is_left[groups[-1]] = False
     return groups
 
 

@@ -84,11 +84,13 @@ def fit_templates(
         cut = waveforms.aligned(spikes, start, reach=max_shift)[:, :, : len(near)]
         found = np.full((len(spikes), len(candidates)), -np.inf, dtype="float32")
         found_shifts = np.zeros((len(spikes), len(candidates)), dtype="int64")
-        for version in versions:
-            flat = version[candidates][:, :, near].reshape(len(candidates), -1)
-            for shift in range(-max_shift, max_shift + 1):
-                shifted = cut[:, max_shift + shift : max_shift + shift + waveforms.num_samples]
-                gain = _gain(shifted.reshape(len(spikes), -1) @ flat.T, flat, energies[candidates])
+        flat = np.concatenate([version[candidates][:, :, near].reshape(len(candidates), -1) for version in versions])
+        for shift in range(-max_shift, max_shift + 1):
+            shifted = cut[:, max_shift + shift : max_shift + shift + waveforms.num_samples]
+            gains_of_versions = _gain(
+                shifted.reshape(len(spikes), -1) @ flat.T, flat, np.tile(energies[candidates], len(versions))
+            )
+            for gain in np.split(gains_of_versions, len(versions), axis=1):
                 found_shifts = np.where(gain > found, shift, found_shifts)
                 found = np.maximum(gain, found)
         rows = np.arange(len(spikes))

@@ -116,7 +116,7 @@ def merge_over_split(
     shapes = None if is_corrected else cleaner.shapes
 
     def fit_again(labels, shifts):
-        templates = cleaner(*waveforms.average(labels, shifts))
+        templates = cleaner(*waveforms.average(labels, shifts, workers))
         fit = fit_templates(waveforms, templates, shifts, sampling_rate, workers, known_fits)
         return drop_small(fit.labels, min_cluster_size), fit.shifts
 
@@ -181,7 +181,7 @@ def _test_pairs(
     By the valley between their spikes and, where temporal shapes are given, by how widely these scatter; twice that
     where they differ much in size.
     """
-    templates, counts = waveforms.average(labels, shifts)
+    templates, counts = waveforms.average(labels, shifts, workers)
     max_shift = min(round(MAX_MISALIGNMENT_MS * 1e-3 * sampling_rate), waveforms.num_samples // 4)
     energies = np.square(templates).sum(axis=(1, 2))
     is_cut = (counts > 0).astype("float32")

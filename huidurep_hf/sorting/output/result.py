@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ..spikes import OUTCOMES
 from .unit_table import tabulate_units
 
 if TYPE_CHECKING:
@@ -34,9 +35,10 @@ class SortingResult:
             segment and time: `segment`, `sample`,
             `time_s` (from the start of the segment), `channel` (id), `x_um`, `y_um`, `amplitude` (at the peak, in
             `provenance["preparation"]["unit"]`), `unit` (-1 for none), `probability`, `outcome` ("unit", "duplicate",
-            "small unit", "noise"), `detected` (False for a spike found by template matching alone).
-        embeddings: `(num_events, embedding_size)` float32, in the order of `events`; NaN for the events of a long
-            recording that were not embedded.
+            "small unit", "noise"), `detected` (False for a spike found by template matching alone), `embedded`.
+            `channel` and `outcome` are categories.
+        embeddings: `(num_embedded, embedding_size)` float32, in the order of the events that are `embedded`: all of
+            them, but for long recordings.
         templates: `(num_units, num_samples, num_channels)` float32, noise units, 1 ms before to 2 ms after the peak.
         channels: `pandas.DataFrame`, one row per channel of `templates`: `channel`, `x_um`, `y_um`, `shank`,
             `noise_level`.
@@ -60,44 +62,45 @@ class SortingResult:
             provenance: counts are added.
         """
         spikes, prepared = found.events, found.prepared
-        channel_indices = prepared.channel_indices[spikes["channel_index"]]
+        # Few bytes for each event: an hour of 384 channels has 14 million.
+        channel_ids = np.asarray(recording.channel_ids).astype(str)
+        channels_of_events = prepared.channel_indices[spikes["channel_index"]]
         samples = spikes["sample_index"]
         events = pd.DataFrame(
             {
-                "segment": prepared.segment_indices[spikes["segment_index"]].astype("int64"),
+                "segment": prepared.segment_indices[spikes["segment_index"]].astype("int32"),
                 "sample": samples,
                 "time_s": samples / recording.get_sampling_frequency(),
-                "channel": np.asarray(recording.channel_ids).astype(str)[channel_indices],
+                "channel": pd.Categorical.from_codes(channels_of_events, channel_ids),
                 "x_um": spikes["location_um"][:, 0],
                 "y_um": spikes["location_um"][:, 1],
                 "amplitude": spikes["amplitude"],
-                "unit": spikes["unit_index"],
+                "unit": spikes["unit_index"].astype("int32"),
                 "probability": spikes["probability"].astype("float32"),
-                "outcome": spikes["outcome"].astype(str),
+                "outcome": pd.Categorical.from_codes(spikes["outcome"], OUTCOMES),
                 "detected": spikes["is_detected"],
-            }
+                "embedded": spikes["is_embedded"],
+            },
+            copy=False,
         )
-        # Merging moves spikes by a few samples.
-        order = np.lexsort((samples, events["segment"]))
         channels = pd.DataFrame(
             {
-                "channel": np.asarray(recording.channel_ids).astype(str)[prepared.channel_indices],
+                "channel": channel_ids[prepared.channel_indices],
                 "x_um": prepared.positions[:, 0],
                 "y_um": prepared.positions[:, 1],
                 "shank": prepared.shanks,
                 "noise_level": prepared.noise_levels,
             }
         )
-        events = events.iloc[order].reset_index(drop=True)
         counts = {
             "units": len(found.waveforms),
             "events": len(events),
-            **{str(name): int(count) for name, count in events["outcome"].value_counts().items()},
+            **{str(name): int(count) for name, count in events["outcome"].value_counts().items() if count},
         }
         sorting = _sorting_from_events(events, provenance["recording"], len(found.waveforms))
         sorting.register_recording(recording)
         provenance = {**provenance, "counts": counts}
-        result = cls(sorting, events, spikes["embedding"][order], found.waveforms, channels, provenance)
+        result = cls(sorting, events, found.embeddings, found.waveforms, channels, provenance)
         for name, values in tabulate_units(result).items():
             if name != "unit":
                 sorting.set_property(name, values.to_numpy())

@@ -153,12 +153,15 @@ class SpikeWaveforms:
             waveforms = self.aligned_on(spikes, np.zeros(len(spikes), dtype="int64"), near)
             yield state, spikes, waveforms, np.ix_(samples, near)
 
-    def average(self, labels: np.ndarray, shifts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def average(
+        self, labels: np.ndarray, shifts: np.ndarray, workers: Workers | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Average at most 300 spikes of each unit.
 
         Args:
             labels: `(num_spikes,)` units from 0 without gaps, -1 for none.
             shifts: `(num_spikes,)` alignment of each spike, samples.
+            workers: who share the units; this thread if left out.
 
         Returns:
             `(templates, counts)`: `(num_units, num_samples, num_channels)` float32 on all channels, 0 where fewer than
@@ -167,13 +170,19 @@ class SpikeWaveforms:
         num_units, num_channels = labels.max(initial=-1) + 1, len(self.channels)
         templates = np.zeros((num_units, self.num_samples, num_channels), dtype="float32")
         counts = np.zeros((num_units, num_channels), dtype="int64")
-        for unit, spikes in enumerate(choose_spikes(labels, MAX_SPIKES_PER_AVERAGE)):
+
+        def add_up(unit_and_spikes):
+            unit, spikes = unit_and_spikes
             for channel in np.unique(self.peak_channels[spikes]):
                 members = spikes[self.peak_channels[spikes] == channel]
                 is_there = self.channels[channel] >= 0
                 near = self.channels[channel][is_there]
                 templates[unit][:, near] += self.aligned(members, shifts[members]).sum(axis=0)[:, is_there]
                 counts[unit, near] += len(members)
+
+        units = enumerate(choose_spikes(labels, MAX_SPIKES_PER_AVERAGE))
+        for _ in map(add_up, units) if workers is None else workers.map(add_up, units):
+            pass
         # A channel that few of a unit's spikes were cut on would show those few, with all their noise.
         counts[counts < MIN_SHARE_OF_SPIKES * counts.max(axis=1, keepdims=True, initial=0)] = 0
         return np.where(counts[:, None, :] > 0, templates, 0) / np.maximum(counts, 1)[:, None, :].astype(

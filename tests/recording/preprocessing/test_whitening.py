@@ -111,10 +111,8 @@ def test_segments_are_filtered_each_from_its_start():
     whitened = whiten(prepare(both)).recording
     assert [whitened.get_num_samples(segment) for segment in range(2)] == [40000, 20000]
     plain = whitened.get_parent()
-    segment = whitened.segments[1]
-    expected = lfilter(
-        segment.prediction.astype("float64"), 1.0, plain.get_traces(segment_index=1) @ segment.matrix, axis=0
-    )
+    matrix, prediction = (whitened._kwargs[name] for name in ("matrix", "prediction"))
+    expected = lfilter(prediction.astype("float64"), 1.0, plain.get_traces(segment_index=1) @ matrix, axis=0)
     np.testing.assert_allclose(whitened.get_traces(segment_index=1), expected, atol=1e-4)
 
 
