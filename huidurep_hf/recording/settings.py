@@ -46,6 +46,19 @@ class PreprocessingSettings(Settings):
         high=1.0,
         expert=True,
     )
+    min_noise_ratio: float = setting(
+        1.3,
+        "noise is raised where most channels have more than this times their usual SD; thresholds follow it. A quarter"
+        " of a second measures it to 4 %",
+        low=1.05,
+        expert=True,
+    )
+    min_noise_ratio_of_channel: float = setting(
+        2.5,
+        "or one channel has this much, as no neuron's burst gives: one of 250 Hz makes 1.9",
+        low=1.05,
+        expert=True,
+    )
     artifact_threshold: float = setting(
         150.0,
         "blank what is larger than this on a quarter of the channels, four at least; 0: nothing",

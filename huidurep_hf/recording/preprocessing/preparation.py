@@ -12,6 +12,7 @@ import numpy as np
 from ..settings import PreprocessingSettings
 from ..sources.probe import with_probe
 from .bad_channels import classify_channels_by_noise, find_copies
+from .noise_over_time import NoiseOverTime
 from .noise_sample import NoiseSample, column_medians
 from .non_finite import FiniteRecording, count_non_finite
 from .phase_shift import align_sampling_times
@@ -44,6 +45,7 @@ class PreparedRecording:
         unit: "uV", or "raw" where the gain is unknown.
         steps: what was done, in words and in order.
         excluded_channels: reason -> ids of the channels left out.
+        noise_over_time: how much louder the noise is at times; `None` where it was not measured.
         motion: SpikeInterface `Motion` that the traces are corrected for; `None` if they are as recorded.
         uncorrected: the same before the correction; `None` if there was none.
     """
@@ -57,6 +59,7 @@ class PreparedRecording:
     unit: str
     steps: list = field(default_factory=list)
     excluded_channels: dict = field(default_factory=dict)
+    noise_over_time: NoiseOverTime | None = None
     motion: object = None
     uncorrected: PreparedRecording | None = None
 
@@ -143,7 +146,7 @@ def plan_preprocessing(
     )
     steps.append(f"band-pass {settings.freq_min_hz:g}-{freq_max_hz:g} Hz")
 
-    noise = NoiseSample.draw(recording, seed, workers)
+    noise = NoiseSample.draw(recording, seed, workers).without_raised_noise()
     keep = _usable_channels(recording, noise.levels, steps, excluded)
     if not keep.any():
         return _nothing_left(segment_indices, steps, excluded)
