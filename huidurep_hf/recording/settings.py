@@ -46,6 +46,14 @@ class PreprocessingSettings(Settings):
         high=1.0,
         expert=True,
     )
+    remove_lines: str = setting("on", "subtract periodic signals, such as harmonics of mains", choices=SWITCH)
+    min_line_power: float = setting(
+        0.004,
+        "least power of such a signal over that of the noise: the highest harmonics of a square wave that swamps the"
+        " spikes have 0.03 each",
+        low=0.0,
+        expert=True,
+    )
     min_noise_ratio: float = setting(
         1.3,
         "noise is raised where most channels have more than this times their usual SD; thresholds follow it. A quarter"

@@ -12,6 +12,7 @@ import numpy as np
 from ..settings import PreprocessingSettings
 from ..sources.probe import with_probe
 from .bad_channels import classify_channels_by_noise, find_copies
+from .lines import LinesRemovedRecording, find_lines
 from .noise_over_time import NoiseOverTime
 from .noise_sample import NoiseSample, column_medians
 from .non_finite import FiniteRecording, count_non_finite
@@ -145,6 +146,8 @@ def plan_preprocessing(
         aligned, freq_min=settings.freq_min_hz, freq_max=freq_max_hz, dtype="float32"
     )
     steps.append(f"band-pass {settings.freq_min_hz:g}-{freq_max_hz:g} Hz")
+    if settings.remove_lines == "on":
+        recording = _without_lines(recording, settings.min_line_power, steps)
 
     noise = NoiseSample.draw(recording, seed, workers).without_raised_noise()
     keep = _usable_channels(recording, noise.levels, steps, excluded)
@@ -278,6 +281,22 @@ def _with_known_gains(recording: BaseRecording, steps: list[str], excluded: dict
         return recording
     _note_left_out("their gain or offset is not a number", recording.channel_ids[~is_known], steps, excluded)
     return recording.select_channels(recording.channel_ids[is_known])
+
+
+def _without_lines(recording: BaseRecording, min_power: float, steps: list[str]) -> BaseRecording:
+    """Subtract periodic signals, if there are any."""
+    frequencies, powers = find_lines(recording, min_power)
+    if len(frequencies) == 0:
+        return recording
+    largest = np.argsort(-powers, kind="stable")[:5]
+    names = ", ".join(f"{frequencies[i]:.1f} Hz ({100 * powers[i]:.2g} %)" for i in np.sort(largest))
+    step = (
+        f"subtracted {len(frequencies)} periodic signals of {100 * powers.sum():.2g} % of the noise's power;"
+        f" the largest: {names}"
+    )
+    steps.append(step)
+    logger.warning("%s", step[0].upper() + step[1:])
+    return LinesRemovedRecording(recording, frequencies.tolist())
 
 
 def _share_in_reach(positions: np.ndarray, reach_um: float) -> float:
