@@ -13,7 +13,13 @@ from tqdm.auto import tqdm
 
 from ..workers import Workers
 from .blocks import Block, block_size_of, read_with_margin, split_into_blocks
-from .preprocessing.artifacts import find_artifact_samples, periods_to_blank
+from .preprocessing.artifacts import (
+    Blanking,
+    choose_blanking,
+    find_artifact_samples,
+    find_step_samples,
+    given_periods,
+)
 from .preprocessing.noise_over_time import NoiseOverTime, measure_noise, raised
 from .preprocessing.noise_sample import subtract_median
 from .preprocessing.preparation import PreparedRecording, PreprocessingPlan, plan_preprocessing
@@ -63,28 +69,27 @@ def scan(
     prepared = plan.prepared
     if prepared.recording is None:
         return prepared, no_peaks()
+    given = given_periods(prepared.recording, prepared.segment_indices, preprocessing)
     copy = make_copy(prepared.recording, prepared.noise_levels, scratch_folder, "prepared", workers.is_remote)
     # A copy in memory is lost with the process, and soon made again.
     share = workers.map if isinstance(copy, MemoryCopy) else partial(workers.run, "scan")
     detector = None if detection is None else PeakDetector(prepared, detection)
-    looks_for_artifacts = preprocessing.artifact_threshold > 0
-    if copy is None and detector is None and not looks_for_artifacts:
-        return prepared, no_peaks()
     blocks = split_into_blocks(prepared.recording)
     job = partial(_scan_block, plan=plan, copy=copy, detector=detector, settings=preprocessing)
     num_segments = prepared.recording.get_num_segments()
-    peaks, samples, ratios = [no_peaks()], [[] for _ in range(num_segments)], [[] for _ in range(num_segments)]
+    peaks = [no_peaks()]
+    artifacts, steps, ratios = ([[] for _ in range(num_segments)] for _ in range(3))
     found = zip(blocks, share(job, blocks))
     for block, arrays in tqdm(found, total=len(blocks), desc="scan", unit="s", disable=not progress):
         peaks.append(arrays["peaks"])
-        samples[block.segment].append(arrays["artifact_samples"])
+        artifacts[block.segment].append(arrays["artifact_samples"])
+        steps[block.segment].append(arrays["step_samples"])
         ratios[block.segment].append(arrays["noise_ratios"])
     if copy is not None:
         prepared = dataclasses.replace(prepared, recording=copy.recording())
     peaks = sorted_peaks(np.concatenate(peaks))
     prepared, peaks = _with_noise_over_time(prepared, peaks, ratios, preprocessing, detection)
-    periods, step = periods_to_blank(prepared.recording, samples, preprocessing)
-    return _blanked(prepared, peaks, periods, step)
+    return _blanked(prepared, peaks, choose_blanking(prepared.recording, artifacts, steps, given, preprocessing))
 
 
 def prepare(
@@ -114,6 +119,9 @@ def _scan_block(
     own = slice(block.start - start, block.stop - start)
     # Before the reference, which takes from an artifact only what all channels share.
     artifact_samples = block.start + find_artifact_samples(traces[own], plan.noise_levels, settings.artifact_threshold)
+    step_samples = np.zeros(0, dtype="int64")
+    if settings.blank_steps == "on":
+        step_samples = find_step_samples(traces[own], block, plan.unfiltered, plan.noise_levels, plan.usual_steps)
     if plan.referenced_shanks:
         traces = subtract_median(traces, plan.referenced_shanks)
     if copy is not None:
@@ -126,7 +134,12 @@ def _scan_block(
         noise = NoiseOverTime(block_size, [raised(ratios, settings)])
         factors = None if noise.is_steady else noise.at(0, np.arange(start, start + len(traces)) - block.start)
         peaks = detector.detect(traces, block, start, factors)
-    return {"peaks": peaks, "artifact_samples": artifact_samples, "noise_ratios": ratios}
+    return {
+        "peaks": peaks,
+        "artifact_samples": artifact_samples,
+        "step_samples": step_samples,
+        "noise_ratios": ratios,
+    }
 
 
 def _with_noise_over_time(
@@ -155,20 +168,23 @@ def _with_noise_over_time(
 
 
 def _blanked(
-    prepared: PreparedRecording, peaks: np.ndarray, periods: np.ndarray, step: str | None
+    prepared: PreparedRecording, peaks: np.ndarray, blanking: Blanking
 ) -> tuple[PreparedRecording, np.ndarray]:
     """Traces with artifacts set to zero, and the peaks outside them."""
-    if step is None:
+    if len(blanking.periods) == 0:
         return prepared, peaks
     from spikeinterface.preprocessing import silence_periods
 
     is_blanked = np.zeros(len(peaks), dtype=bool)
-    for period in periods:
+    for period in blanking.periods:
         is_blanked |= (
             (peaks["segment_index"] == period["segment_index"])
             & (peaks["sample_index"] >= period["start_sample_index"])
             & (peaks["sample_index"] < period["end_sample_index"])
         )
-    recording = silence_periods(prepared.recording, periods=periods, mode="zeros")
-    logger.info("prepare: %s", step)
-    return dataclasses.replace(prepared, recording=recording, steps=[*prepared.steps, step]), peaks[~is_blanked]
+    recording = silence_periods(prepared.recording, periods=blanking.periods, mode="zeros")
+    for step in blanking.steps:
+        logger.info("prepare: %s", step)
+    steps = [*prepared.steps, *blanking.steps]
+    prepared = dataclasses.replace(prepared, recording=recording, blanked=blanking.blanked, steps=steps)
+    return prepared, peaks[~is_blanked]

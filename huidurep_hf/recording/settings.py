@@ -46,6 +46,17 @@ class PreprocessingSettings(Settings):
         high=1.0,
         expert=True,
     )
+    blank_steps: str = setting(
+        "on", "blank 10 ms around steps of the baseline on most channels at once, as light makes them", choices=SWITCH
+    )
+    artifact_times: str = setting(
+        "", "file of times of artifacts to be blanked, s from the start of the segment: text, a line each, or .npy"
+    )
+    artifact_ms_before: float = setting(1.0, "blanked before each of these times", unit="ms", low=0.0)
+    artifact_ms_after: float = setting(5.0, "and after it", unit="ms", low=0.0)
+    exclude: str = setting(
+        "", "periods to be left out, s from the start of the segment: 12.5-13.0,60-75; of another segment 1:12.5-13.0"
+    )
     remove_lines: str = setting("on", "subtract periodic signals, such as harmonics of mains", choices=SWITCH)
     min_line_power: float = setting(
         0.004,

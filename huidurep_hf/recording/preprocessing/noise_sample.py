@@ -24,8 +24,9 @@ SILENCE_MS = 10.0
 SILENT_SHARE = 1e-3
 # A recording that is silent for longer than this share of its time is taken as it is: its noise may be nearly nothing.
 MAX_SILENCE = 0.9
-# Stretches with more than this times the noise of a quiet one are left out. Equal noise differs by 2 %.
-MAX_RAISED_NOISE, QUIET_QUANTILE = 1.2, 0.25
+# Stretches with more than this times the noise of a quiet one, on most channels or on one, are left out. Where neurons
+# drift past a channel it has up to twice as much.
+MAX_RAISED_NOISE, MAX_RAISED_NOISE_OF_CHANNEL, QUIET_QUANTILE = 1.3, 2.5, 0.25
 # Of a Gaussian: its SD over its median absolute deviation.
 SD_PER_MAD = 1 / 0.6744897501960817
 
@@ -101,10 +102,10 @@ class NoiseSample:
     def levels(self) -> np.ndarray:
         """SD of each channel's noise `(num_channels,)` float32: median absolute deviations, averaged over stretches.
 
-        Over those in which the channel has about as little noise as in a quarter of them.
+        Over those in which the channel has no more than 2.5 times the noise of a quiet one.
         """
         usual = np.quantile(self._deviations, QUIET_QUANTILE, axis=0)
-        is_usual = self._deviations <= MAX_RAISED_NOISE * usual
+        is_usual = self._deviations <= MAX_RAISED_NOISE_OF_CHANNEL * usual
         return (SD_PER_MAD * np.mean(self._deviations, axis=0, where=is_usual)).astype("float32")
 
     @cached_property

@@ -17,6 +17,7 @@ from .noise_over_time import NoiseOverTime
 from .noise_sample import NoiseSample, column_medians
 from .non_finite import FiniteRecording, count_non_finite
 from .phase_shift import align_sampling_times
+from .steps import usual_steps
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
@@ -47,6 +48,7 @@ class PreparedRecording:
         steps: what was done, in words and in order.
         excluded_channels: reason -> ids of the channels left out.
         noise_over_time: how much louder the noise is at times; `None` where it was not measured.
+        blanked: `(segment, start, stop, reason)` of each period that was set to zero; samples of this recording.
         motion: SpikeInterface `Motion` that the traces are corrected for; `None` if they are as recorded.
         uncorrected: the same before the correction; `None` if there was none.
     """
@@ -61,6 +63,7 @@ class PreparedRecording:
     steps: list = field(default_factory=list)
     excluded_channels: dict = field(default_factory=dict)
     noise_over_time: NoiseOverTime | None = None
+    blanked: list = field(default_factory=list)
     motion: object = None
     uncorrected: PreparedRecording | None = None
 
@@ -77,13 +80,17 @@ class PreprocessingPlan:
     Attributes:
         filtered: lazy float32 SpikeInterface recording of the usable channels, band-passed and not referenced yet;
             `None` if there are none.
-        noise_levels: `(num_channels,)` SD of its noise.
+        unfiltered: the same before the band-pass.
+        noise_levels: `(num_channels,)` SD of the noise of `filtered`.
+        usual_steps: `(num_channels,)` SD of the steps that the baseline of `unfiltered` makes at any time.
         referenced_shanks: channels of each shank whose common median is subtracted; empty for no reference.
         prepared: the recording that comes of it, lazy: each reading filters again.
     """
 
     filtered: object
+    unfiltered: object
     noise_levels: np.ndarray
+    usual_steps: np.ndarray
     referenced_shanks: list[np.ndarray]
     prepared: PreparedRecording
 
@@ -136,7 +143,11 @@ def plan_preprocessing(
         steps.append("gain unknown: amplitudes stay in the recording's own unit")
     # Float from here on, so unsigned integers and large ADC offsets need no step of their own. The offset goes
     # before the filter, which would ring at the edges of every segment.
-    medians = column_medians(NoiseSample.draw(recording, seed, workers).concatenated)
+    sample = NoiseSample.draw(recording, seed, workers)
+    medians, steps_of_baseline = (
+        column_medians(sample.concatenated),
+        usual_steps(sample.stretches, recording.get_sampling_frequency()),
+    )
     recording = preprocessing.scale(recording, gain=1.0, offset=-medians[None, :], dtype="float32")
     steps.append("median of each channel removed")
     aligned = align_sampling_times(recording)
@@ -198,7 +209,9 @@ def plan_preprocessing(
         steps=steps,
         excluded_channels=excluded,
     )
-    return PreprocessingPlan(filtered, noise_levels, members, prepared)
+    is_used = np.isin(aligned.channel_ids, filtered.channel_ids)
+    unfiltered = aligned.select_channels(filtered.channel_ids)
+    return PreprocessingPlan(filtered, unfiltered, noise_levels, steps_of_baseline[is_used], members, prepared)
 
 
 def check_type(recording: object) -> None:
@@ -334,4 +347,4 @@ def _nothing_left(segment_indices: np.ndarray, steps: list[str], excluded: dict[
         steps=steps,
         excluded_channels=excluded,
     )
-    return PreprocessingPlan(None, prepared.noise_levels, [], prepared)
+    return PreprocessingPlan(None, None, prepared.noise_levels, prepared.noise_levels, [], prepared)

@@ -45,9 +45,9 @@ def test_whitening_is_by_the_usual_noise():
 def test_a_bursting_neuron_is_not_noise():
     recording = recording_of(1.0)
     traces = recording.get_traces().copy()
-    spike = -6 * np.hanning(45)[:, None] * np.array([0.5, 1, 0.5, 0, 0, 0])
+    spike = -6 * np.hanning(20)[:, None] * np.array([0.5, 1, 0.5, 0, 0, 0])
     for start in range(2 * RATE, 3 * RATE, 120):
-        traces[start : start + 45] += spike
+        traces[start : start + 20] += spike
     bursting = NumpyRecording([traces], float(RATE))
     bursting.set_probe(recording.get_probe(), in_place=True)
     prepared, peaks = scan(bursting, PreprocessingSettings(), DetectionSettings())
