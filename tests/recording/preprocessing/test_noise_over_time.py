@@ -46,7 +46,7 @@ def test_a_bursting_neuron_is_not_noise():
     recording = recording_of(1.0)
     traces = recording.get_traces().copy()
     spike = -6 * np.hanning(20)[:, None] * np.array([0.5, 1, 0.5, 0, 0, 0])
-    for start in range(2 * RATE, 3 * RATE, 120):
+    for start in range(2 * RATE, 4 * RATE, 270):
         traces[start : start + 20] += spike
     bursting = NumpyRecording([traces], float(RATE))
     bursting.set_probe(recording.get_probe(), in_place=True)
