@@ -9,11 +9,6 @@ from ..recording.preprocessing.preparation import PreparedRecording
 from .parameters import SortingParameters
 from .spikes import Spikes
 
-# Peaks of one channel and of one size, in steps of so many SDs of the noise times their size, are one stratum.
-LOG_SIZE_STEP = 0.2
-# Half of the blocks are evenly spaced in time; the others hold the rarest peaks.
-SHARE_EVEN = 0.5
-
 
 def choose_learning_blocks(
     peaks: Spikes, noise_levels: np.ndarray, blocks: list[Block], parameters: SortingParameters
@@ -42,11 +37,11 @@ def choose_learning_blocks(
     of_peak = _block_of(peaks, blocks)
     counts = np.bincount(of_peak, minlength=len(blocks))
     size = np.abs(peaks["amplitude"]) / noise_levels[peaks["channel_index"]]
-    level = np.floor(np.log(np.maximum(size, 1e-6)) / LOG_SIZE_STEP).astype("int64")
+    level = np.floor(np.log(np.maximum(size, 1e-6)) / learning.log_size_step).astype("int64")
     stratum = np.unique(np.stack([peaks["channel_index"], level]), axis=1, return_inverse=True)[1].ravel()
     rarity = 1 / np.sqrt(np.bincount(stratum)[stratum])
     value = np.bincount(of_peak, weights=rarity, minlength=len(blocks)) / np.maximum(counts, 1)
-    num_even = max(round(SHARE_EVEN * max_peaks / len(peaks) * len(blocks)), 1)
+    num_even = max(round(learning.even_block_share * max_peaks / len(peaks) * len(blocks)), 1)
     is_chosen = np.zeros(len(blocks), dtype=bool)
     is_chosen[np.unique(np.floor((np.arange(num_even) + 0.5) * len(blocks) / num_even).astype("int64"))] = True
     taken = counts[is_chosen].sum()
