@@ -9,6 +9,7 @@ from ...settings import Settings, setting
 class WaveformSettings(Settings):
     """Whitened waveforms by which clusters, and units under drift, are compared."""
 
+    # The limits keep this window inside that of a template, and the shift of a fit inside the margin.
     waveform_ms_before: float = setting(
         0.5, "waveforms begin this long before the peak", unit="ms", low=0.1, high=0.7, expert=True
     )
