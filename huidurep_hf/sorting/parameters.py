@@ -54,6 +54,14 @@ class LearningSettings(Settings):
         low=0,
         expert=True,
     )
+    min_quiet_share: float = setting(
+        0.2,
+        "units are learned where the noise is not raised; from everywhere if less than this share of the recording is"
+        " so quiet",
+        low=0.0,
+        high=1.0,
+        expert=True,
+    )
     even_block_share: float = setting(
         0.5,
         "this share of the learned peaks is taken from blocks that are evenly spaced in time, so that units that fire"
