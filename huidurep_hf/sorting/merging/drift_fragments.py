@@ -83,13 +83,15 @@ def merge_fragments(
     merged, linked = np.arange(num_units), []
     while True:
         pairs = pairs[merged[pairs[:, 0]] != merged[pairs[:, 1]]]
+        if len(pairs) == 0:
+            break
         shares = np.array(
             [explained_share(histograms[merged[first]], histograms[merged[second]]) for first, second in pairs]
         )
         sure = pairs[shares >= settings.sure_fragment_share]
         if len(sure):
             first, second = sure[distances[sure[:, 0], sure[:, 1]].argmin()]
-        elif shares.max(initial=0.0) >= settings.min_fragment_share:
+        elif shares.max() >= settings.min_fragment_share:
             first, second = pairs[shares.argmax()]
         else:
             break

@@ -155,6 +155,19 @@ def test_fragments(make_spike_template, name, value):
     assert numbers == [1, 2]
 
 
+def test_no_share_merges_all_that_are_alike(make_spike_template):
+    templates = np.stack([make_spike_template(10.0, 1, decay=decay) for decay in (1.4, 1.6)]).astype("float32")
+    labels, displacements = np.arange(1200) % 2, np.linspace(-20, 20, 1200)
+    numbers = [
+        merge_fragments(labels, displacements, templates, RATE, DriftFragmentSettings(min_fragment_share=share))[
+            0
+        ].max()
+        + 1
+        for share in (0.1, 0.0)
+    ]
+    assert numbers == [2, 1]
+
+
 @pytest.mark.parametrize(("sure_share", "merged_with"), [(0.45, 1), (1.0, 2)])
 def test_the_order_of_fragments(make_spike_template, sure_share, merged_with):
     # The first is at one end; the second is more like it, and the third replaces it more fully.
