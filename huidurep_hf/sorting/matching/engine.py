@@ -20,8 +20,6 @@ from .template_bank import TemplateBank, build_bank
 
 # Banks of so many states of the drift are kept at a time; blocks are matched state by state.
 MAX_BANKS = 4
-# A spike of another unit this close leaves a residual that a small template could take for a spike.
-APART_MS = 0.5
 
 
 @dataclass(frozen=True)
@@ -122,6 +120,7 @@ class Matcher:
         if len(members) == 0:
             return self._no_spikes()
         settings, rate = self.parameters.matching, self.recorded.recording.get_sampling_frequency()
+        bursts = self.parameters.bursts
         gains, first = self._gains(span.block, bank)
         refractory = max(round(settings.dead_time_ms * 1e-3 * rate), 1)
         row_arrays = bank.source, bank.factor, bank.near, bank.slot, bank.overlaps
@@ -138,17 +137,16 @@ class Matcher:
         spikes = self._table(span, first + times, members[rows], found, probabilities, False)
         if with_weakened is None:
             return _inside(spikes, span.block)
-        least = np.float32(settings.min_gain_in_burst)
+        least = np.float32(bursts.min_gain_in_burst)
         again = pursue(with_weakened, *row_arrays, weights[bank.source], least, refractory)
         is_weak = again[1] >= num_templates
         weak_rows = bank.source[again[1][is_weak]]
         # They are judged against noise alone.
-        excess = again[3][is_weak] - settings.min_gain_in_burst
+        excess = again[3][is_weak] - bursts.min_gain_in_burst
         likely = 1 / (1 + np.exp(-0.5 * self.parameters.probability.likelihood_weight * excess))
         weakened = self._table(span, first + again[0][is_weak], members[weak_rows], again[3][is_weak], likely, True)
-        apart = _is_apart(
-            weakened["sample_index"], weak_rows, spikes["sample_index"], rows, near, round(APART_MS * 1e-3 * rate)
-        )
+        max_gap = round(bursts.min_gap_to_others_ms * 1e-3 * rate)
+        apart = _is_apart(weakened["sample_index"], weak_rows, spikes["sample_index"], rows, near, max_gap)
         return _inside(Spikes.concatenate([spikes, weakened[apart]]), span.block)
 
     def judge_known(self, spikes: Spikes, workers: Workers | None = None) -> np.ndarray:
@@ -211,7 +209,7 @@ class Matcher:
                 settings = self.parameters.matching
                 members = np.flatnonzero(np.linalg.norm(waveforms, axis=(1, 2)) > settings.min_norm)
                 weakened = np.flatnonzero(np.isin(members, self.bursting))
-                bank = build_bank(waveforms[members], settings, weakened, settings.weakened)
+                bank = build_bank(waveforms[members], settings, weakened, self.parameters.bursts.weakened)
                 self._banks[state] = members, bank
                 while len(self._banks) > MAX_BANKS:
                     self._banks.popitem(last=False)
