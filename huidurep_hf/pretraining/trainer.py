@@ -28,6 +28,7 @@ from .views import SpikeViews
 logger = logging.getLogger(__name__)
 
 CHECKPOINTS_KEPT = 2
+PROGRESS_FILE = "progress.json"
 
 
 class Progress:
@@ -112,7 +113,6 @@ class Pretrainer:
         self._prepare_data()
         self._prepare_model()
         self.progress = Progress(_plain(arguments))
-        self.accelerator.register_for_checkpointing(self.progress)
 
     def _prepare_data(self):
         arguments = self.arguments
@@ -235,6 +235,8 @@ class Pretrainer:
         self.accelerator.init_trackers("tensorboard")
         if checkpoints:
             self.accelerator.load_state(str(checkpoints[-1]))
+            # As JSON: what is registered with accelerate is read as a pickle that may run anything.
+            self.progress.load_state_dict(json.loads((checkpoints[-1] / PROGRESS_FILE).read_text()))
             logger.info("Resuming at step %d of %s", self.progress.step, self.output)
         processes, device = self.accelerator.num_processes, self.accelerator.device
         logger.info(
@@ -320,6 +322,7 @@ class Pretrainer:
         self.accelerator.save_state(str(unfinished))
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
+            (unfinished / PROGRESS_FILE).write_text(json.dumps(self.progress.state_dict(), indent=2))
             # The name appears when all is written, so a killed run never leaves half a checkpoint to resume from.
             unfinished.rename(final)
             for old in sorted(folder.glob("step_*"))[:-CHECKPOINTS_KEPT]:
