@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 from transformers import PreTrainedModel
 from transformers import initialization as init
@@ -26,7 +27,7 @@ from transformers.utils.output_capturing import OutputRecorder, capture_outputs
 
 from .configuration_huidurep import HuiduRepConfig
 from .feature_extraction_huidurep import HuiduRepFeatureExtractor
-from .integrity_huidurep import check_download, check_shards
+from .integrity_huidurep import WeightsError, check_download, check_finite, check_report, check_shards
 from .repository_huidurep import write_first_card
 from .resolving_huidurep import CheckpointResolvingMixin
 
@@ -368,20 +369,34 @@ class HuiduRepPreTrainedModel(CheckpointResolvingMixin, PreTrainedModel):
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs):
-        """As in `transformers`, from safetensors alone: a pickle in a repository is never opened.
+        """As in `transformers`, but whole weights or an error, and from safetensors alone: no pickle is ever opened.
+
+        With `output_loading_info=True` the report says what a checkpoint lacks or has beside, and nothing is refused
+        for that.
 
         Raises:
             ValueError: pickled weights are asked for, or a local folder names a weights file outside itself.
-            OSError: there are no safetensors weights of that name, or a download is not what the Hub promised.
+            OSError: there are no safetensors weights of that name; they are broken, missing, unexpected, not finite or
+                of another shape; or a download is not what the Hub promised.
         """
         if kwargs.pop("use_safetensors", None) is False:
             raise ValueError("HuiduRep weights are read from safetensors alone; leave use_safetensors out.")
         check_shards(Path(pretrained_model_name_or_path or "", kwargs.get("subfolder", "")))
-        loaded = super().from_pretrained(pretrained_model_name_or_path, *args, use_safetensors=True, **kwargs)
-        model = loaded[0] if isinstance(loaded, tuple) else loaded
-        commit = getattr(model.config, "_commit_hash", None)
-        check_download(model.config.name_or_path or "", commit, kwargs.get("cache_dir"))
-        return loaded
+        wants_report = kwargs.pop("output_loading_info", False)
+        allow_mismatched = kwargs.pop("ignore_mismatched_sizes", False)
+        options = {"use_safetensors": True, "output_loading_info": True, "ignore_mismatched_sizes": True}
+        try:
+            model, report = super().from_pretrained(pretrained_model_name_or_path, *args, **options, **kwargs)
+        except SafetensorError as error:
+            raise WeightsError(
+                f"The weights of {pretrained_model_name_or_path} are broken ({error}); download or copy them again."
+            ) from error
+        name = model.config.name_or_path or pretrained_model_name_or_path
+        if not wants_report and kwargs.get("state_dict") is None:
+            check_report(report, name, allow_mismatched)
+        check_finite(model, name)
+        check_download(model.config.name_or_path or "", kwargs.get("revision"), kwargs.get("cache_dir"))
+        return (model, report) if wants_report else model
 
     def save_pretrained(self, save_directory, push_to_hub=False, **kwargs):
         """Write a whole repository: weights, configuration, code; feature extractor and card where there are none.
