@@ -8,6 +8,7 @@ is the one that runs.
 
 import math
 from collections.abc import Callable
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +24,7 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.processing_utils import Unpack
 from transformers.utils import ModelOutput, TransformersKwargs
 from transformers.utils.generic import merge_with_config_defaults
-from transformers.utils.output_capturing import OutputRecorder, capture_outputs
+from transformers.utils.output_capturing import OutputRecorder, _active_collector, capture_outputs
 
 from .configuration_huidurep import HuiduRepConfig
 from .feature_extraction_huidurep import HuiduRepFeatureExtractor
@@ -52,9 +53,11 @@ class HuiduRepModelOutput(ModelOutput):
             Where the neuron lies in the probe plane, µm, in the coordinates of the channel positions given: relative
             to the peak channel. An encoder of time tokens does not know the contacts and gives none.
         hidden_states (`tuple(torch.FloatTensor)`, *optional*):
-            Tokens before the first and after each layer of the encoder, with `output_hidden_states=True`.
+            Tokens before the first and after each layer of the encoder, with `output_hidden_states=True`; where the
+            config says `fuse_denoised`, of the pass over both copies.
         attentions (`tuple(torch.FloatTensor)`, *optional*):
-            Attention weights of each layer of the encoder, with `output_attentions=True` and eager attention.
+            Attention weights of each layer of the encoder, of the same pass, with `output_attentions=True` and eager
+            attention.
     """
 
     last_hidden_state: torch.FloatTensor | None = None
@@ -315,7 +318,8 @@ class HuiduRepBackbone(nn.Module):
         if origin is not None:
             positions = (positions - origin) * mask[:, :, None].to(positions.dtype)
         first_tokens = self.encoder.tokenize(waveforms, positions, scale)
-        tokens = self.encoder(first_tokens, token_mask, **kwargs)
+        with unrecorded() if self.fuse_denoised else nullcontext():
+            tokens = self.encoder(first_tokens, token_mask, **kwargs)
         denoised = None
         if denoise or self.fuse_denoised:
             denoised = self.decoder(tokens, token_mask, scale, **kwargs) * channel_mask
@@ -333,6 +337,17 @@ class HuiduRepBackbone(nn.Module):
             denoised_waveforms=denoised,
             locations=locations,
         )
+
+
+@contextmanager
+def unrecorded():
+    """Run the layers without recording: the tokens of a pass that only denoises are not the model's hidden states."""
+    recorded = _active_collector.get()
+    _active_collector.set(None)
+    try:
+        yield
+    finally:
+        _active_collector.set(recorded)
 
 
 def center_of_mass(waveforms: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:

@@ -43,9 +43,9 @@ class HuiduRepForPreTrainingOutput(ModelOutput):
         locations (`torch.FloatTensor` of shape `(num_spikes, 2)`, *optional*):
             Locations found from the first view, µm relative to its peak channel.
         hidden_states (`tuple(torch.FloatTensor)`, *optional*):
-            Tokens before the first and after each layer of the encoder, of the first view and then of the second.
+            Tokens before the first and after each layer of the encoder, of the first view.
         attentions (`tuple(torch.FloatTensor)`, *optional*):
-            Attention weights of each layer of the encoder, of the first view and then of the second.
+            Attention weights of each layer of the encoder, of the first view.
     """
 
     loss: torch.FloatTensor | None = None
@@ -204,8 +204,8 @@ class HuiduRepForPreTraining(HuiduRepPreTrainedModel):
             embeddings=trained.embeddings[:num_spikes],
             denoised_waveforms=trained.denoised_waveforms[:num_spikes],
             locations=None if trained.locations is None else trained.locations[:num_spikes],
-            hidden_states=trained.hidden_states,
-            attentions=trained.attentions,
+            hidden_states=_of_first_view(trained.hidden_states, len(views), num_spikes),
+            attentions=_of_first_view(trained.attentions, len(views), num_spikes),
         )
 
     def _contrast_with_momentum(self, embeddings, waveforms, positions, mask, num_views, unit_ids) -> torch.Tensor:
@@ -222,6 +222,14 @@ class HuiduRepForPreTraining(HuiduRepPreTrainedModel):
         all_keys, offset = gather_keys(keys)
         key_units = None if unit_ids is None else gather_keys(unit_ids)[0]
         return contrastive_loss(queries, all_keys, self.config.temperature, unit_ids, key_units, offset)
+
+
+def _of_first_view(recorded, num_views, num_spikes):
+    """Return recorded tensors of the first view alone, so that the batch comes first in every output."""
+    if recorded is None or num_views == 1:
+        # Unsliced, so that the loss's gradients reach what is returned.
+        return recorded
+    return tuple(None if tensor is None else tensor[:num_spikes] for tensor in recorded)
 
 
 def _complete_view(waveforms, positions, mask, clean, locations):

@@ -57,8 +57,14 @@ def test_shapes(model):
         assert output.locations.shape == (5, 2)
     else:
         assert output.locations is None
-    passes = 2 if model.config.fuse_denoised else 1
-    assert len(output.hidden_states) == 1 + passes * model.config.num_hidden_layers
+    assert len(output.hidden_states) == 1 + model.config.num_hidden_layers
+    assert {tokens.shape for tokens in output.hidden_states} == {output.last_hidden_state.shape}
+    model.set_attn_implementation("eager")
+    attentions = model(waveforms, positions, output_attentions=True).attentions
+    tokens = output.last_hidden_state.shape[1]
+    assert [a.shape for a in attentions] == [(5, 2, tokens, tokens)] * model.config.num_hidden_layers
+    (last,) = [h for h in model(waveforms, positions, output_hidden_states=[-1]).hidden_states if h is not None]
+    torch.testing.assert_close(last, output.hidden_states[-1])
 
 
 def test_pinned_numbers():

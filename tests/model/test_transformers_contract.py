@@ -161,11 +161,14 @@ def test_gradient_checkpointing_in_training(build_tiny, inputs, use_reentrant):
         torch.testing.assert_close(gradients[0][name], gradients[1][name], atol=1e-4, rtol=1e-3)
 
 
-def test_compiled_equals_plain(build_tiny, inputs):
-    model = build_tiny(HuiduRepModel, num_hidden_layers=1)
+@pytest.mark.parametrize("fuse_denoised", [False, True])
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_compiled_equals_plain(build_tiny, inputs, encoder, fuse_denoised):
+    model = build_tiny(HuiduRepModel, num_hidden_layers=1, fuse_denoised=fuse_denoised, **ENCODERS[encoder])
     compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
     with torch.no_grad():
-        torch.testing.assert_close(compiled(**inputs).embeddings, model(**inputs).embeddings, atol=1e-5, rtol=1e-4)
+        plain = model(**inputs, output_hidden_states=True)
+        torch.testing.assert_close(compiled(**inputs).embeddings, plain.embeddings, atol=1e-5, rtol=1e-4)
 
 
 def test_what_a_checkpoint_lacks_is_initialised_and_reported(build_tiny, tmp_path):
