@@ -6,6 +6,8 @@ by layer; the channel-token encoder, which knows where the contacts are, is ours
 is the one that runs.
 """
 
+import difflib
+import inspect
 import math
 from collections.abc import Callable
 from contextlib import contextmanager, nullcontext
@@ -32,6 +34,8 @@ from .integrity_huidurep import WeightsError, check_download, check_finite, chec
 from .repository_huidurep import write_first_card
 from .resolving_huidurep import CheckpointResolvingMixin
 
+# What `forward` takes beside its own arguments.
+FORWARD_OPTIONS = ("output_hidden_states", "output_attentions", "return_dict", "num_items_in_batch")
 PROTOTYPE_INITIALIZER = 0.2
 """SD of the embedding's first weights where distances are in SDs of noise: units are some apart from the start. With
 that of the other layers (0.02) all spikes lie in one place at first, and a hundred steps pass before they do not."""
@@ -434,6 +438,29 @@ class HuiduRepPreTrainedModel(CheckpointResolvingMixin, PreTrainedModel):
             hub_arguments.setdefault("repo_id", Path(save_directory).name)
             self.push_to_hub(token=kwargs.get("token"), **hub_arguments)
 
+    def check_arguments(
+        self, channel_mask: torch.Tensor | None, kwargs: dict[str, object]
+    ) -> tuple[torch.Tensor | None, dict[str, object]]:
+        """Return the channel mask and the options among further arguments of `forward`; `None` counts as not given.
+
+        Raises:
+            TypeError: an unknown argument, which would otherwise be passed over.
+            ValueError: an attention mask beside a channel mask, or where tokens are no channels.
+        """
+        given = {name: value for name, value in kwargs.items() if value is not None}
+        attention_mask = given.pop("attention_mask", None)
+        if attention_mask is not None:
+            if channel_mask is not None or self.config.encoder_type != "channel":
+                raise ValueError("Got attention_mask, which is channel_mask by another name; give channel_mask alone.")
+            channel_mask = attention_mask
+        unknown = sorted(set(given) - set(FORWARD_OPTIONS))
+        if unknown:
+            known = [name for name in inspect.signature(self.forward).parameters if name != "kwargs"]
+            alike = difflib.get_close_matches(unknown[0], known, n=1)
+            remedy = f"did you mean {alike[0]!r}?" if alike else f"there are {', '.join(known)}."
+            raise TypeError(f"{type(self).__name__} got the unknown argument {unknown[0]!r}; {remedy}")
+        return channel_mask, given
+
     @torch.no_grad()
     def _init_weights(self, module):
         if isinstance(module, HuiduRepEmbedding) and self.config.objective == "prototypes":
@@ -500,11 +527,14 @@ class HuiduRepModel(HuiduRepPreTrainedModel):
             channel_positions: `(num_spikes, num_channels, 2)`, µm relative to the peak channel. Left out, all
                 contacts count as being in one place.
             channel_mask: `(num_spikes, num_channels)`, 1 for a channel that is there. Left out, all are.
-            kwargs: `output_hidden_states`, `output_attentions`, `return_dict`, as in any `transformers` model.
+            kwargs: `output_hidden_states`, `output_attentions`, `return_dict`, as in any `transformers` model; where
+                tokens are channels, `attention_mask` is another name of `channel_mask`.
 
         Raises:
             ValueError: if a shape does not fit the configuration or the waveforms.
+            TypeError: if an argument is unknown.
         """
+        channel_mask, kwargs = self.check_arguments(channel_mask, kwargs)
         check_model_input(self.config, waveforms, channel_positions, channel_mask)
         waveforms = waveforms.to(self.dtype)
         num_spikes, _, num_channels = waveforms.shape

@@ -176,7 +176,12 @@ class HuiduRepForPreTraining(HuiduRepPreTrainedModel):
             unit_ids: `(num_spikes,)`; spikes of one unit are no negatives of each other, or share a prototype. Negative
                 for an unknown unit, and left out if all are: then the two views of a spike are its unit.
             kwargs: `output_hidden_states`, `output_attentions`, `return_dict`.
+
+        Raises:
+            ValueError: if a shape does not fit the configuration or the waveforms.
+            TypeError: if an argument is unknown.
         """
+        channel_mask, kwargs = self.check_arguments(channel_mask, kwargs)
         views = [_complete_view(waveforms, channel_positions, channel_mask, clean_waveforms, locations)]
         if paired_waveforms is not None:
             second = (paired_channel_positions, paired_channel_mask, paired_clean_waveforms, paired_locations)

@@ -112,6 +112,50 @@ def test_tokens_and_attentions_on_request_and_by_configuration(model, inputs):
     assert len(configured.hidden_states) == layers + 1
 
 
+def test_an_unknown_argument_is_refused(model, inputs):
+    """A misspelt one would change the embeddings in silence."""
+    positions = inputs.pop("channel_positions")
+    with pytest.raises(TypeError, match="'channel_position'; did you mean 'channel_positions'"):
+        model(**inputs, channel_position=positions)
+    with pytest.raises(TypeError, match="unknown argument 'zzz'; there are waveforms, channel_positions"):
+        model(**inputs, zzz=positions)
+    # Wrappers such as peft's pass what they have, mostly nothing.
+    model(**inputs, input_ids=None, attention_mask=None, inputs_embeds=None, num_items_in_batch=4)
+
+
+def test_an_attention_mask_is_a_channel_mask(model, inputs):
+    mask = torch.ones(4, 6)
+    mask[:, 4:] = 0
+    if model.config.encoder_type != "channel":
+        with pytest.raises(ValueError, match="give channel_mask"):
+            model(**inputs, attention_mask=mask)
+        return
+    with torch.no_grad():
+        given, expected = model(**inputs, attention_mask=mask), model(**inputs, channel_mask=mask)
+    assert torch.equal(given.embeddings, expected.embeddings)
+    with pytest.raises(ValueError, match="give channel_mask alone"):
+        model(**inputs, attention_mask=mask, channel_mask=mask)
+
+
+def test_adapters_of_peft(build_tiny, inputs, tmp_path):
+    """They are trained, saved, and loaded onto the same model."""
+    peft = pytest.importorskip("peft")
+    config = peft.LoraConfig(task_type="FEATURE_EXTRACTION", r=2, target_modules=["q_proj", "v_proj"])
+    adapted = peft.get_peft_model(build_tiny(HuiduRepModel), config).train()
+    optimizer = torch.optim.SGD([p for p in adapted.parameters() if p.requires_grad], lr=1.0)
+    for _ in range(2):
+        optimizer.zero_grad()
+        adapted(**inputs).embeddings.square().sum().backward()
+        optimizer.step()
+    adapted.save_pretrained(tmp_path)
+    plain = build_tiny(HuiduRepModel)
+    with torch.no_grad():
+        before, trained = plain(**inputs).embeddings, adapted.eval()(**inputs).embeddings
+        again = peft.PeftModel.from_pretrained(plain, tmp_path).eval()(**inputs).embeddings
+    assert (trained - before).abs().max() > 1e-4
+    torch.testing.assert_close(again, trained)
+
+
 def test_a_tuple_equals_the_dictionary(model, inputs):
     with torch.no_grad():
         as_tuple, as_dict = model(**inputs, return_dict=False), model(**inputs)
