@@ -194,7 +194,7 @@ def test_gradient_checkpointing_keeps_gradients(model):
     gradients = []
     for checkpointing in (False, True):
         if checkpointing:
-            model.gradient_checkpointing_enable()
+            model.activation_checkpointing_enable()
         model.train()
         model.zero_grad()
         output = model(waveforms, positions)

@@ -194,9 +194,9 @@ def test_gradient_checkpointing_in_training(build_tiny, inputs, use_reentrant):
     gradients = []
     for checkpointing in (False, True):
         if checkpointing:
-            model.gradient_checkpointing_enable({"use_reentrant": use_reentrant})
+            model.activation_checkpointing_enable({"use_reentrant": use_reentrant})
             model.enable_input_require_grads()
-            assert model.is_gradient_checkpointing
+            assert model.is_activation_checkpointing
         model.zero_grad()
         model(**inputs).loss.backward()
         gradients.append({n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None})
