@@ -87,6 +87,8 @@ class HuiduRepConfig(CheckpointResolvingMixin, PreTrainedConfig):
 
     model_type = "huidurep"
     attribute_map = {"num_samples": "window_size"}
+    # No predictions: `transformers.Trainer` would gather them as such.
+    keys_to_ignore_at_inference = ["contrastive_loss", "denoising_loss", "location_loss"]
 
     encoder_type: str = "channel"
     sampling_rate: float | int = 30000.0

@@ -441,7 +441,9 @@ class HuiduRepPreTrainedModel(CheckpointResolvingMixin, PreTrainedModel):
     def check_arguments(
         self, channel_mask: torch.Tensor | None, kwargs: dict[str, object]
     ) -> tuple[torch.Tensor | None, dict[str, object]]:
-        """Return the channel mask and the options among further arguments of `forward`; `None` counts as not given.
+        """Return the channel mask and the options among further arguments of `forward`.
+
+        Unknown ones that are `None` or `False` ask for nothing: `transformers` and its kin pass such.
 
         Raises:
             TypeError: an unknown argument, which would otherwise be passed over.
@@ -453,13 +455,14 @@ class HuiduRepPreTrainedModel(CheckpointResolvingMixin, PreTrainedModel):
             if channel_mask is not None or self.config.encoder_type != "channel":
                 raise ValueError("Got attention_mask, which is channel_mask by another name; give channel_mask alone.")
             channel_mask = attention_mask
-        unknown = sorted(set(given) - set(FORWARD_OPTIONS))
+        options = {name: value for name, value in given.items() if name in FORWARD_OPTIONS}
+        unknown = sorted(name for name, value in given.items() if name not in options and value is not False)
         if unknown:
             known = [name for name in inspect.signature(self.forward).parameters if name != "kwargs"]
             alike = difflib.get_close_matches(unknown[0], known, n=1)
             remedy = f"did you mean {alike[0]!r}?" if alike else f"there are {', '.join(known)}."
             raise TypeError(f"{type(self).__name__} got the unknown argument {unknown[0]!r}; {remedy}")
-        return channel_mask, given
+        return channel_mask, options
 
     @torch.no_grad()
     def _init_weights(self, module):

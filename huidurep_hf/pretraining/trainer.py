@@ -22,6 +22,7 @@ from .ancestry import data_of, join_data, read_record
 from .arguments import PretrainingArguments
 from .dataset import ProbeBatches, SpikePairs, describe_data, load_spikes
 from .monitor import sort_validation_units
+from .recipe import pair_inputs
 from .schedules import cosine_ramp, warmup_cosine
 from .views import SpikeViews
 
@@ -291,19 +292,7 @@ class Pretrainer:
         first, second, unit_ids = self.pairs.read(units, random, self.arguments.max_displacement_um, num_pairs)
         generator = torch.Generator(device=device).manual_seed(int(random.integers(2**62)))
         view, paired = self.views(first.to(device), second.to(device), generator, num_pairs)
-        return {
-            "waveforms": view.waveforms,
-            "channel_positions": view.positions,
-            "channel_mask": view.mask,
-            "clean_waveforms": view.clean,
-            "locations": view.locations,
-            "paired_waveforms": paired.waveforms,
-            "paired_channel_positions": paired.positions,
-            "paired_channel_mask": paired.mask,
-            "paired_clean_waveforms": paired.clean,
-            "paired_locations": paired.locations,
-            "unit_ids": unit_ids.to(device),
-        }
+        return {**pair_inputs(view, paired), "unit_ids": unit_ids.to(device)}
 
     def _evaluate(self, step: int):
         if len(self.validation_units) == 0:

@@ -120,7 +120,7 @@ def test_an_unknown_argument_is_refused(model, inputs):
     with pytest.raises(TypeError, match="unknown argument 'zzz'; there are waveforms, channel_positions"):
         model(**inputs, zzz=positions)
     # Wrappers such as peft's pass what they have, mostly nothing.
-    model(**inputs, input_ids=None, attention_mask=None, inputs_embeds=None, num_items_in_batch=4)
+    model(**inputs, input_ids=None, attention_mask=None, inputs_embeds=None, use_cache=False, num_items_in_batch=4)
 
 
 def test_an_attention_mask_is_a_channel_mask(model, inputs):
