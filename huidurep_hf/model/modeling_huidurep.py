@@ -50,7 +50,7 @@ class HuiduRepModelOutput(ModelOutput):
             Tokens after the last layer: one per channel or per sample; both copies, the given and the denoised
             one, where the config says `fuse_denoised`.
         embeddings (`torch.FloatTensor` of shape `(num_spikes, embedding_size)`):
-            The representation that is clustered.
+            The representation that is clustered; NaN for a spike of which every channel is masked.
         denoised_waveforms (`torch.FloatTensor` of shape `(num_spikes, window_size, num_channels)`):
             The spike without noise and without its neighbours, in noise units; zero on masked channels.
         locations (`torch.FloatTensor` of shape `(num_spikes, 2)`, *optional*):
@@ -331,7 +331,9 @@ class HuiduRepBackbone(nn.Module):
             denoised_tokens = self.encoder.tokenize(denoised, positions, scale)
             token_mask = None if token_mask is None else torch.cat([token_mask, token_mask], dim=1)
             tokens = self.encoder(torch.cat([first_tokens, denoised_tokens], dim=1), token_mask, **kwargs)
-        pooled = self.pooling(tokens, token_mask)
+        # Nothing is known of a spike without channels; a number would be the same for all of them.
+        known = torch.where(mask.any(dim=1, keepdim=True), 1.0, torch.nan).to(tokens.dtype)
+        pooled = self.pooling(tokens, token_mask) * known
         locations = None if self.localizer is None else self.position_scale_um * self.localizer(pooled)
         if origin is not None:
             locations = locations + origin[:, 0]
@@ -529,7 +531,8 @@ class HuiduRepModel(HuiduRepPreTrainedModel):
             waveforms: `(num_spikes, window_size, num_channels)`, in units of each channel's noise SD.
             channel_positions: `(num_spikes, num_channels, 2)`, µm relative to the peak channel. Left out, all
                 contacts count as being in one place.
-            channel_mask: `(num_spikes, num_channels)`, 1 for a channel that is there. Left out, all are.
+            channel_mask: `(num_spikes, num_channels)`, 1 for a channel that is there. Left out, all are. A spike
+                without any has an embedding of NaN.
             kwargs: `output_hidden_states`, `output_attentions`, `return_dict`, as in any `transformers` model; where
                 tokens are channels, `attention_mask` is another name of `channel_mask`.
 
