@@ -6,6 +6,8 @@ import re
 import socket
 from urllib.parse import parse_qs
 
+from huggingface_hub import ModelCard
+
 from .hub_uploads import STORED_AS_LFS
 
 
@@ -17,6 +19,9 @@ class DownloadAnswers:
         if found is not None:
             siblings = [{"rfilename": path} for path in sorted(found.commits[commit])]
             told = {"id": repo, "sha": commit, "siblings": siblings, "private": True, "tags": [], "downloads": 0}
+            if b"pipeline_tag" in (card := found.commits[commit].get("README.md", b"")):
+                data = ModelCard(card.decode()).data
+                told |= {"pipeline_tag": data.pipeline_tag, "library_name": data.library_name}
             self._json({**told, "modelId": repo, "likes": 0, "lastModified": "2026-01-01T00:00:00.000Z"})
 
     def refs(self, kind, repo):

@@ -12,6 +12,7 @@ GEOMETRY = {
     "num_channels": NUM_CHANNELS,
     "sampling_rate": 30000.0,
     "peak_sample": PEAK_SAMPLE,
+    "unit": "uV",
 }
 
 

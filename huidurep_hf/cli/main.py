@@ -9,7 +9,7 @@ import warnings
 from pathlib import Path
 
 from ..recording.sources.arguments import add_layout, open_recording
-from .model_commands import add_model_commands
+from .model_commands import add_model_commands, check_device
 
 USER_ERRORS = (ValueError, TypeError, OSError, ImportError)
 DEFAULT_MODEL = "huidurep/base"
@@ -134,6 +134,7 @@ def _sort(options):
     from ..sorting.output.result import check_output_folder
 
     parameters = _parameters(options)
+    check_device(options.device)
     check_output_folder(options.output, options.overwrite)
     recording = open_recording(options.recording, options)
     result, seconds = _run_sorter(recording, parameters, options)
@@ -141,9 +142,13 @@ def _sort(options):
 
 
 def _sort_table(options):
+    from ..hub.checkpoints import resolve_checkpoint
     from .sort_table import FAILURES_FILE, sort_table
 
     parameters = _parameters(options)
+    check_device(options.device)
+    # Once, and not for each recording.
+    resolve_checkpoint(options.model, revision=options.revision)
 
     def sort_one(row, output):
         recording = open_recording(row.recording, row)
@@ -160,6 +165,7 @@ def _example(options):
     from ..sorting.output.result import check_output_folder
 
     parameters = _parameters(options)
+    check_device(options.device)
     check_output_folder(options.output, options.overwrite)
     example = example_recording(options.name, duration_s=options.duration, seed=parameters.seed)
     result, seconds = _run_sorter(example.recording, parameters, options)

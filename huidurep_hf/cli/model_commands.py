@@ -1,5 +1,7 @@
 """The commands about models rather than sorting: `huidurep embed`, `huidurep card`, `huidurep export`."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 from ..recording.sources.arguments import add_layout, open_recording
@@ -44,6 +46,26 @@ def add_model_commands(commands, common, default_model):
     export.set_defaults(run=_export)
 
 
+def check_device(device: str | None) -> None:
+    """Refuse a device that is not there, before any work.
+
+    Args:
+        device: as `torch` names it; None is any.
+
+    Raises:
+        ValueError: listing those that are there.
+    """
+    import torch
+
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        there = ["cpu"]
+        if torch.accelerator.is_available():
+            there.append(torch.accelerator.current_accelerator().type)
+        raise ValueError(f"Got the device {device!r}, which is not there; give one of {', '.join(there)}.") from error
+
+
 def _embed(options):
     import torch
 
@@ -51,6 +73,7 @@ def _embed(options):
     from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
     from ..model.modeling_huidurep import HuiduRepModel
 
+    check_device(options.device)
     if options.output.exists() and not options.overwrite:
         raise FileExistsError(f"{options.output} exists already; choose another file, or add --overwrite.")
     if not options.output.parent.is_dir():

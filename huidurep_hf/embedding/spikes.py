@@ -12,7 +12,8 @@ def embed_dataset(spikes, model, feature_extractor, *, noise_level_uv=None, batc
     """Return a spike dataset with a column of embeddings, by `map`: a table is written to the cache, a stream streams.
 
     Args:
-        spikes: `datasets.Dataset` or `datasets.IterableDataset` with the columns that docs/architecture.md states.
+        spikes: `datasets.Dataset` or `datasets.IterableDataset` with the columns that docs/architecture.md states, or a
+            dict of its splits.
         model: HuiduRep model, on the device and in the precision it is to run with.
         feature_extractor: its feature extractor.
         noise_level_uv: noise SD in µV by which clean spikes are divided; datasets of recorded spikes need none.
@@ -22,8 +23,13 @@ def embed_dataset(spikes, model, feature_extractor, *, noise_level_uv=None, batc
     Raises:
         ValueError: not a spike dataset; clean spikes without a noise level; or the column is there already.
     """
-    from datasets import Features, List, Value
+    from datasets import DatasetDict, Features, IterableDatasetDict, List, Value
 
+    if isinstance(spikes, (DatasetDict, IterableDatasetDict)):
+        options = {"noise_level_uv": noise_level_uv, "batch_size": batch_size, "column": column}
+        return type(spikes)(
+            {split: embed_dataset(part, model, feature_extractor, **options) for split, part in spikes.items()}
+        )
     geometry = read_geometry(spikes)
     if geometry.unit == "uV" and noise_level_uv is None:
         raise ValueError(

@@ -140,7 +140,8 @@ def card_metadata(model_id: str, results: dict, license: str):
     return ModelCardData(
         license=license,
         library_name="transformers",
-        pipeline_tag="feature-extraction",
+        # A task that our code registers, and so the one that `pipeline(model=...)` runs.
+        pipeline_tag="spike-embedding",
         tags=TAGS,
         model_name=model_id,
         eval_results=figures,

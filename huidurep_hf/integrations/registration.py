@@ -5,7 +5,7 @@ from importlib import import_module
 from importlib.abc import MetaPathFinder
 from importlib.util import find_spec
 
-from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, AutoModelForPreTraining
+from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, AutoModelForPreTraining, AutoProcessor
 from transformers.pipelines import PIPELINE_REGISTRY
 
 from ..model.configuration_huidurep import HuiduRepConfig
@@ -25,6 +25,7 @@ def register():
     AutoModel.register(HuiduRepConfig, HuiduRepModel, exist_ok=True)
     AutoModelForPreTraining.register(HuiduRepConfig, HuiduRepForPreTraining, exist_ok=True)
     AutoFeatureExtractor.register(HuiduRepConfig, HuiduRepFeatureExtractor, exist_ok=True)
+    AutoProcessor.register(HuiduRepConfig, HuiduRepFeatureExtractor, exist_ok=True)
     for task, pipeline_class in PIPELINES.items():
         PIPELINE_REGISTRY.register_pipeline(
             task, pipeline_class=pipeline_class, pt_model=AutoModel, default={"model": ("huidurep/base", "main")}

@@ -5,6 +5,7 @@ import math
 from pathlib import Path
 
 from huggingface_hub.dataclasses import strict
+from huggingface_hub.errors import StrictDataclassError
 from transformers import PreTrainedConfig
 from transformers.activations import ACT2FN
 
@@ -86,6 +87,8 @@ class HuiduRepConfig(CheckpointResolvingMixin, PreTrainedConfig):
 
     model_type = "huidurep"
     attribute_map = {"num_samples": "window_size"}
+    # No predictions: `transformers.Trainer` would gather them as such.
+    keys_to_ignore_at_inference = ["contrastive_loss", "denoising_loss", "location_loss"]
 
     encoder_type: str = "channel"
     sampling_rate: float | int = 30000.0
@@ -123,8 +126,22 @@ class HuiduRepConfig(CheckpointResolvingMixin, PreTrainedConfig):
 
     @classmethod
     def from_dict(cls, config_dict, **kwargs):
-        """As in `transformers`, but a repository cannot choose attention code or a weights file for its users."""
-        return super().from_dict({k: v for k, v in config_dict.items() if k not in USER_KEYS}, **kwargs)
+        """As in `transformers`, but a repository cannot choose attention code or a weights file for its users.
+
+        Raises:
+            ValueError: of another kind of model, or a value of the wrong type or size.
+        """
+        model_type = config_dict.get("model_type", cls.model_type) if isinstance(config_dict, dict) else None
+        if model_type != cls.model_type:
+            raise ValueError(
+                f"The configuration is of model type {model_type!r}, not {cls.model_type!r}; load it with that model's"
+                " classes, or give a HuiduRep checkpoint."
+            )
+        try:
+            return super().from_dict({k: v for k, v in config_dict.items() if k not in USER_KEYS}, **kwargs)
+        except StrictDataclassError as error:
+            reason = " ".join(str(error.__cause__ or error).split())
+            raise ValueError(f"The configuration cannot be used: {reason}") from error
 
     def save_pretrained(self, save_directory, push_to_hub=False, **kwargs):
         """Write `config.json` and the code that it names, so that the folder can be used without `huidurep_hf`.

@@ -3,6 +3,7 @@
 
 import json
 import sys
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -19,18 +20,19 @@ SPIKES_PER_PASS = 512
 class SpikeEmbeddingPipeline(Pipeline):
     """Embed spikes: `pipeline("spike-embedding", model="huidurep/base")(waveforms, sampling_rate=30000)`.
 
-    A spike is an array `(num_samples, num_channels)`, a flat one with `num_channels=...`, or a dict (a row of a spike
-    dataset) of such a `"waveform"` and any of `sampling_rate` (Hz), `channel_positions` (µm, relative to the peak
-    channel), `channel_mask`, `noise_levels` (in the waveform's unit; left out, it is in noise SDs), `peak_sample`,
-    `num_channels`. What a row does not say may be given to the call, for all spikes; a spike dataset's description
-    says it too. A `peak_sample` that nobody says is guessed from all the spikes of an array together, and from each
-    spike of a list by itself, which is worse.
+    A spike is an array `(num_samples, num_channels)`, a flat one with `num_channels=...`, or a mapping (a row of a
+    spike dataset, or a batch of its columns) of such a `"waveform"` and any of `sampling_rate` (Hz),
+    `channel_positions` (µm, relative to the peak channel), `channel_mask`, `noise_levels` (in the waveform's unit; left
+    out, it is in noise SDs), `peak_sample`, `num_channels`. What a row does not say may be given to the call, for all
+    spikes; a spike dataset's description says it too, and one that does not say its unit is refused. A `peak_sample`
+    that nobody says is guessed from all the spikes of an array together, and from each spike of a list by itself, which
+    is worse.
 
-    A call takes one spike; many in one array `(num_spikes, num_samples, num_channels)`; a list of spikes; a
-    `datasets` table or stream, a `KeyDataset`, any `torch` dataset or generator of spikes. One spike gives a float32
-    array `(embedding_size,)`, an array of many `(num_spikes, embedding_size)`, a list a list, and everything else an
-    iterator that reads as it goes. `batch_size` is the number of spikes in one pass of the model; spikes of different
-    numbers of channels may share one.
+    A call takes one spike; many in one array `(num_spikes, num_samples, num_channels)`; a list of spikes; a `datasets`
+    table or stream, a dict of its splits, a `KeyDataset`, any `torch` dataset or generator of spikes. One spike gives a
+    float32 array `(embedding_size,)`, an array of many `(num_spikes, embedding_size)`, a list a list, and everything
+    else an iterator that reads as it goes. `batch_size` is the number of spikes in one pass of the model; spikes of
+    different numbers of channels may share one. A spike of which no channel can be used gives NaN.
 
     ```python
     >>> from transformers import pipeline
@@ -56,14 +58,21 @@ class SpikeEmbeddingPipeline(Pipeline):
             ValueError: a shape that does not fit, clean spikes without a noise level, or no sampling rate.
             TypeError: an unknown argument.
         """
+        if _is_split(spikes):
+            return {split: self(part, batch_size=batch_size, **kwargs) for split, part in spikes.items()}
         if _is_table(spikes):
             kwargs = {**_stated_geometry(spikes), **kwargs}
+            if "unit" not in kwargs and "noise_levels" not in kwargs:
+                raise ValueError(
+                    "The dataset does not say the unit of its waveforms; give noise_levels=... in their unit, or"
+                    " unit='noise_sd' if they are in SDs of noise."
+                )
             spikes = (row for row in spikes)
         if isinstance(spikes, (list, tuple)):
             if len(spikes) == 0:
                 return []
             spikes = list(spikes)
-        elif isinstance(spikes, (np.ndarray, torch.Tensor, dict)):
+        elif isinstance(spikes, (np.ndarray, torch.Tensor, Mapping)):
             # One pass may take a part of an array of many spikes.
             kwargs["spikes_per_pass"] = batch_size or self._batch_size or SPIKES_PER_PASS
             return super().__call__(spikes, batch_size=1, **kwargs)
@@ -77,7 +86,7 @@ class SpikeEmbeddingPipeline(Pipeline):
 
     def preprocess(self, spike, unit=None, **stated):
         """Return the model's input with the channels before the samples, because batches are padded along that axis."""
-        row = spike if isinstance(spike, dict) else {"waveform": spike}
+        row = spike if isinstance(spike, Mapping) else {"waveform": spike}
         if "waveform" not in row and "waveforms" not in row:
             raise ValueError(f"Got a row of {sorted(row)}; a spike needs 'waveform'.")
         stated = {**stated, **{name: row[name] for name in SPIKE_ARGUMENTS if row.get(name) is not None}}
@@ -89,10 +98,14 @@ class SpikeEmbeddingPipeline(Pipeline):
                 "These are clean spikes in µV; the model sees them in units of noise, so give noise_levels=... in µV."
             )
         num_channels = stated.pop("num_channels", None)
-        if waveforms.ndim == 1:
-            if num_channels is None or waveforms.size % num_channels:
-                raise ValueError(f"Got a flat waveform of {waveforms.size} values; give the num_channels that it has.")
-            waveforms = waveforms.reshape(-1, num_channels)
+        is_flat = waveforms.ndim == 1 or (
+            num_channels is not None and waveforms.ndim == 2 and waveforms.shape[1] != num_channels
+        )
+        if is_flat:
+            size = waveforms.shape[-1]
+            if num_channels is None or size % num_channels:
+                raise ValueError(f"Got a flat waveform of {size} values; give the num_channels that it has.")
+            waveforms = waveforms.reshape(*waveforms.shape[:-1], -1, num_channels)
         is_single = waveforms.ndim == 2
         if is_single and "peak_sample" not in stated:
             logger.warning_once(
@@ -103,7 +116,9 @@ class SpikeEmbeddingPipeline(Pipeline):
         shape = waveforms.shape[0], waveforms.shape[-1]
         if "channel_positions" in stated:
             positions = np.asarray(stated["channel_positions"], dtype=np.float32)
-            stated["channel_positions"] = positions.reshape(-1, 2) if positions.ndim == 1 else positions
+            # Those of many flat waveforms are flat, too, a row each.
+            is_flat = positions.ndim == 1 or (is_flat and not is_single and positions.shape == (shape[0], 2 * shape[1]))
+            stated["channel_positions"] = positions.reshape(*positions.shape[:-1], -1, 2) if is_flat else positions
         if np.ndim(stated.get("noise_levels", ())) == 0:
             stated["noise_levels"] = np.full(shape, stated["noise_levels"], dtype=np.float32)
         features = self.feature_extractor(waveforms, return_tensors="pt", **stated)
@@ -134,6 +149,12 @@ class SpikeEmbeddingPipeline(Pipeline):
         """Return the embeddings as a float32 array."""
         embeddings = outputs["embeddings"].numpy()
         return embeddings[0] if outputs["is_single"] else embeddings
+
+
+def _is_split(spikes) -> bool:
+    """Say whether these are the splits of a dataset."""
+    datasets = sys.modules.get("datasets")
+    return datasets is not None and isinstance(spikes, (datasets.DatasetDict, datasets.IterableDatasetDict))
 
 
 def _is_table(spikes) -> bool:

@@ -50,6 +50,7 @@ class HuiduRepFeatureExtractor(CheckpointResolvingMixin, FeatureExtractionMixin)
     """
 
     model_input_names = ["waveforms", "channel_positions", "channel_mask"]
+    needed_file = "preprocessor_config.json"
 
     def __init__(
         self,
@@ -69,6 +70,20 @@ class HuiduRepFeatureExtractor(CheckpointResolvingMixin, FeatureExtractionMixin)
         self.peak_sample = peak_sample
         self.num_channels = num_channels
         self.pad_channels = pad_channels
+
+    @classmethod
+    def from_dict(cls, feature_extractor_dict, **kwargs):
+        """As in `transformers`.
+
+        Raises:
+            ValueError: no JSON object, or a value that is impossible or absurdly large.
+        """
+        if not isinstance(feature_extractor_dict, dict):
+            raise ValueError(
+                f"preprocessor_config.json holds a {type(feature_extractor_dict).__name__}, not an object with the"
+                " extractor's fields; copy it from a sound checkpoint."
+            )
+        return super().from_dict(feature_extractor_dict, **kwargs)
 
     @classmethod
     def from_config(cls, config) -> "HuiduRepFeatureExtractor":

@@ -6,9 +6,71 @@ import json
 import re
 from pathlib import Path
 
+import torch
 from huggingface_hub import try_to_load_from_cache
 
 SHA256 = re.compile("[0-9a-f]{64}")
+# Heads of pretraining: a model may be loaded from a checkpoint with other heads, or none.
+HEADS = re.compile(r"(projector|predictor|momentum_\w+)\.")
+MOST_NAMED = 3
+
+
+class WeightsError(OSError, RuntimeError):
+    """A checkpoint's weights are not those of the model.
+
+    An `OSError`, as for any checkpoint that cannot be loaded, and a `RuntimeError`, as `transformers` raises it for
+    weights of another shape.
+    """
+
+
+def check_report(report, name, allow_mismatched=False):
+    """Refuse weights that do not fill the model, or that it has no place for; heads of pretraining aside.
+
+    Args:
+        report: `dict` of `missing_keys`, `unexpected_keys` and `mismatched_keys`, as `transformers` gives it.
+        name: of the checkpoint, for the message.
+        allow_mismatched: weights of another shape were asked to be initialised anew.
+
+    Raises:
+        WeightsError: naming what is wrong.
+    """
+    mismatched = {
+        key: f"{key} ({tuple(found)}, not {tuple(needed)})" for key, found, needed in report["mismatched_keys"]
+    }
+    missing = set(report["missing_keys"]) - set(mismatched)
+    wrong = {
+        "has in another shape": [] if allow_mismatched else [mismatched[key] for key in sorted(mismatched)],
+        "lacks": [key for key in sorted(missing) if not HEADS.match(key)],
+        "has, and the model does not know,": [key for key in sorted(report["unexpected_keys"]) if not HEADS.match(key)],
+    }
+    for verb, keys in wrong.items():
+        if keys:
+            more = f" and {len(keys) - MOST_NAMED} more" if len(keys) > MOST_NAMED else ""
+            raise WeightsError(
+                f"The checkpoint {name} {verb} the weights {', '.join(keys[:MOST_NAMED])}{more}, so it is not of this"
+                " configuration; load a whole checkpoint, or read the report with output_loading_info=True."
+            )
+
+
+def check_finite(model, name):
+    """Refuse weights that are NaN or infinite; weights on the disk are not looked at.
+
+    Args:
+        model: loaded model.
+        name: of the checkpoint, for the message.
+
+    Raises:
+        WeightsError: naming some of them.
+    """
+    tensors = {
+        key: value for key, value in model.state_dict().items() if value.is_floating_point() and not value.is_meta
+    }
+    broken = [key for key, value in tensors.items() if not torch.isfinite(value).all()]
+    if broken:
+        raise WeightsError(
+            f"The weights {', '.join(broken[:MOST_NAMED])} of {name} are not finite in {tensors[broken[0]].dtype}; load"
+            " a sound checkpoint, or in a precision with a larger range."
+        )
 
 
 def check_shards(folder):
@@ -26,7 +88,7 @@ def check_shards(folder):
                 raise ValueError(f"{index} names the weights file {name!r}, which does not lie beside it.")
 
 
-def check_download(name, commit=None, cache_dir=None):
+def check_download(name, revision=None, cache_dir=None):
     """Compare weights in the Hub's cache with the SHA-256 under which the Hub stores them.
 
     The Hub's client compares the size alone: content that a proxy or a disk has changed would be loaded in silence.
@@ -34,7 +96,7 @@ def check_download(name, commit=None, cache_dir=None):
 
     Args:
         name: hub name or folder, as given to `from_pretrained`.
-        commit: of the weights that were loaded from a hub name.
+        revision: branch, tag or commit of the weights that were loaded from a hub name.
         cache_dir: the Hub's cache, if not at its usual place.
 
     Raises:
@@ -42,7 +104,9 @@ def check_download(name, commit=None, cache_dir=None):
     """
     folder = Path(name)
     if not folder.is_dir():
-        config = try_to_load_from_cache(str(name), "config.json", cache_dir=cache_dir, revision=commit)
+        # `transformers` may have found the commit already.
+        revision = getattr(revision, "resolved", revision)
+        config = try_to_load_from_cache(str(name), "config.json", cache_dir=cache_dir, revision=revision)
         if not isinstance(config, str):
             return
         folder = Path(config).parent

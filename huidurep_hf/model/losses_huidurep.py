@@ -118,11 +118,29 @@ def gather_keys(values: torch.Tensor) -> tuple[torch.Tensor, int]:
     return torch.cat(parts), torch.distributed.get_rank() * len(values)
 
 
+class _SumOverProcesses(torch.autograd.Function):
+    """The sum of a tensor over all processes, which hand one another's gradients back in the same way."""
+
+    @staticmethod
+    def forward(ctx, values):
+        total = values.clone(memory_format=torch.contiguous_format)
+        torch.distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx, gradient):
+        total = gradient.clone(memory_format=torch.contiguous_format)
+        torch.distributed.all_reduce(total)
+        return total
+
+
 def gather_with_gradient(values: torch.Tensor) -> torch.Tensor:
     """Return the values of all processes, in order of rank; gradients go back to where each came from."""
     if not torch.distributed.is_initialized():
         return values
-    return torch.cat(torch.distributed.nn.functional.all_gather(values.contiguous()))
+    rank = torch.distributed.get_rank()
+    others = [torch.zeros_like(values)] * torch.distributed.get_world_size()
+    return _SumOverProcesses.apply(torch.cat([*others[:rank], values, *others[rank + 1 :]]))
 
 
 class HuiduRepBatchNorm(nn.BatchNorm1d):
@@ -137,7 +155,7 @@ class HuiduRepBatchNorm(nn.BatchNorm1d):
         dtype, features = features.dtype, features.to(torch.promote_types(features.dtype, torch.float32))
         count = features.new_full((1,), len(features))
         sums = torch.cat([features.sum(dim=0), features.square().sum(dim=0), count])
-        sums = torch.distributed.nn.functional.all_reduce(sums)
+        sums = _SumOverProcesses.apply(sums)
         total = sums[-1].detach()
         mean, mean_square = sums[:-1].div(total).chunk(2)
         variance = (mean_square - mean.square()).clamp(min=0.0)

@@ -6,12 +6,16 @@ by layer; the channel-token encoder, which knows where the contacts are, is ours
 is the one that runs.
 """
 
+import difflib
+import inspect
 import math
 from collections.abc import Callable
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError
 from torch import nn
 from transformers import PreTrainedModel
 from transformers import initialization as init
@@ -22,14 +26,16 @@ from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.processing_utils import Unpack
 from transformers.utils import ModelOutput, TransformersKwargs
 from transformers.utils.generic import merge_with_config_defaults
-from transformers.utils.output_capturing import OutputRecorder, capture_outputs
+from transformers.utils.output_capturing import OutputRecorder, _active_collector, capture_outputs
 
 from .configuration_huidurep import HuiduRepConfig
 from .feature_extraction_huidurep import HuiduRepFeatureExtractor
-from .integrity_huidurep import check_download, check_shards
+from .integrity_huidurep import WeightsError, check_download, check_finite, check_report, check_shards
 from .repository_huidurep import write_first_card
 from .resolving_huidurep import CheckpointResolvingMixin
 
+# What `forward` takes beside its own arguments.
+FORWARD_OPTIONS = ("output_hidden_states", "output_attentions", "return_dict", "num_items_in_batch")
 PROTOTYPE_INITIALIZER = 0.2
 """SD of the embedding's first weights where distances are in SDs of noise: units are some apart from the start. With
 that of the other layers (0.02) all spikes lie in one place at first, and a hundred steps pass before they do not."""
@@ -44,16 +50,18 @@ class HuiduRepModelOutput(ModelOutput):
             Tokens after the last layer: one per channel or per sample; both copies, the given and the denoised
             one, where the config says `fuse_denoised`.
         embeddings (`torch.FloatTensor` of shape `(num_spikes, embedding_size)`):
-            The representation that is clustered.
+            The representation that is clustered; NaN for a spike of which every channel is masked.
         denoised_waveforms (`torch.FloatTensor` of shape `(num_spikes, window_size, num_channels)`):
             The spike without noise and without its neighbours, in noise units; zero on masked channels.
         locations (`torch.FloatTensor` of shape `(num_spikes, 2)`, *optional*):
             Where the neuron lies in the probe plane, µm, in the coordinates of the channel positions given: relative
             to the peak channel. An encoder of time tokens does not know the contacts and gives none.
         hidden_states (`tuple(torch.FloatTensor)`, *optional*):
-            Tokens before the first and after each layer of the encoder, with `output_hidden_states=True`.
+            Tokens before the first and after each layer of the encoder, with `output_hidden_states=True`; where the
+            config says `fuse_denoised`, of the pass over both copies.
         attentions (`tuple(torch.FloatTensor)`, *optional*):
-            Attention weights of each layer of the encoder, with `output_attentions=True` and eager attention.
+            Attention weights of each layer of the encoder, of the same pass, with `output_attentions=True` and eager
+            attention.
     """
 
     last_hidden_state: torch.FloatTensor | None = None
@@ -314,7 +322,8 @@ class HuiduRepBackbone(nn.Module):
         if origin is not None:
             positions = (positions - origin) * mask[:, :, None].to(positions.dtype)
         first_tokens = self.encoder.tokenize(waveforms, positions, scale)
-        tokens = self.encoder(first_tokens, token_mask, **kwargs)
+        with unrecorded() if self.fuse_denoised else nullcontext():
+            tokens = self.encoder(first_tokens, token_mask, **kwargs)
         denoised = None
         if denoise or self.fuse_denoised:
             denoised = self.decoder(tokens, token_mask, scale, **kwargs) * channel_mask
@@ -322,7 +331,9 @@ class HuiduRepBackbone(nn.Module):
             denoised_tokens = self.encoder.tokenize(denoised, positions, scale)
             token_mask = None if token_mask is None else torch.cat([token_mask, token_mask], dim=1)
             tokens = self.encoder(torch.cat([first_tokens, denoised_tokens], dim=1), token_mask, **kwargs)
-        pooled = self.pooling(tokens, token_mask)
+        # Nothing is known of a spike without channels; a number would be the same for all of them.
+        known = torch.where(mask.any(dim=1, keepdim=True), 1.0, torch.nan).to(tokens.dtype)
+        pooled = self.pooling(tokens, token_mask) * known
         locations = None if self.localizer is None else self.position_scale_um * self.localizer(pooled)
         if origin is not None:
             locations = locations + origin[:, 0]
@@ -332,6 +343,17 @@ class HuiduRepBackbone(nn.Module):
             denoised_waveforms=denoised,
             locations=locations,
         )
+
+
+@contextmanager
+def unrecorded():
+    """Run the layers without recording: the tokens of a pass that only denoises are not the model's hidden states."""
+    recorded = _active_collector.get()
+    _active_collector.set(None)
+    try:
+        yield
+    finally:
+        _active_collector.set(recorded)
 
 
 def center_of_mass(waveforms: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
@@ -368,20 +390,34 @@ class HuiduRepPreTrainedModel(CheckpointResolvingMixin, PreTrainedModel):
 
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs):
-        """As in `transformers`, from safetensors alone: a pickle in a repository is never opened.
+        """As in `transformers`, but whole weights or an error, and from safetensors alone: no pickle is ever opened.
+
+        With `output_loading_info=True` the report says what a checkpoint lacks or has beside, and nothing is refused
+        for that.
 
         Raises:
             ValueError: pickled weights are asked for, or a local folder names a weights file outside itself.
-            OSError: there are no safetensors weights of that name, or a download is not what the Hub promised.
+            OSError: there are no safetensors weights of that name; they are broken, missing, unexpected, not finite or
+                of another shape; or a download is not what the Hub promised.
         """
         if kwargs.pop("use_safetensors", None) is False:
             raise ValueError("HuiduRep weights are read from safetensors alone; leave use_safetensors out.")
         check_shards(Path(pretrained_model_name_or_path or "", kwargs.get("subfolder", "")))
-        loaded = super().from_pretrained(pretrained_model_name_or_path, *args, use_safetensors=True, **kwargs)
-        model = loaded[0] if isinstance(loaded, tuple) else loaded
-        commit = getattr(model.config, "_commit_hash", None)
-        check_download(model.config.name_or_path or "", commit, kwargs.get("cache_dir"))
-        return loaded
+        wants_report = kwargs.pop("output_loading_info", False)
+        allow_mismatched = kwargs.pop("ignore_mismatched_sizes", False)
+        options = {"use_safetensors": True, "output_loading_info": True, "ignore_mismatched_sizes": True}
+        try:
+            model, report = super().from_pretrained(pretrained_model_name_or_path, *args, **options, **kwargs)
+        except SafetensorError as error:
+            raise WeightsError(
+                f"The weights of {pretrained_model_name_or_path} are broken ({error}); download or copy them again."
+            ) from error
+        name = model.config.name_or_path or pretrained_model_name_or_path
+        if not wants_report and kwargs.get("state_dict") is None:
+            check_report(report, name, allow_mismatched)
+        check_finite(model, name)
+        check_download(model.config.name_or_path or "", kwargs.get("revision"), kwargs.get("cache_dir"))
+        return (model, report) if wants_report else model
 
     def save_pretrained(self, save_directory, push_to_hub=False, **kwargs):
         """Write a whole repository: weights, configuration, code; feature extractor and card where there are none.
@@ -403,6 +439,32 @@ class HuiduRepPreTrainedModel(CheckpointResolvingMixin, PreTrainedModel):
         if push_to_hub:
             hub_arguments.setdefault("repo_id", Path(save_directory).name)
             self.push_to_hub(token=kwargs.get("token"), **hub_arguments)
+
+    def check_arguments(
+        self, channel_mask: torch.Tensor | None, kwargs: dict[str, object]
+    ) -> tuple[torch.Tensor | None, dict[str, object]]:
+        """Return the channel mask and the options among further arguments of `forward`.
+
+        Unknown ones that are `None` or `False` ask for nothing: `transformers` and its kin pass such.
+
+        Raises:
+            TypeError: an unknown argument, which would otherwise be passed over.
+            ValueError: an attention mask beside a channel mask, or where tokens are no channels.
+        """
+        given = {name: value for name, value in kwargs.items() if value is not None}
+        attention_mask = given.pop("attention_mask", None)
+        if attention_mask is not None:
+            if channel_mask is not None or self.config.encoder_type != "channel":
+                raise ValueError("Got attention_mask, which is channel_mask by another name; give channel_mask alone.")
+            channel_mask = attention_mask
+        options = {name: value for name, value in given.items() if name in FORWARD_OPTIONS}
+        unknown = sorted(name for name, value in given.items() if name not in options and value is not False)
+        if unknown:
+            known = [name for name in inspect.signature(self.forward).parameters if name != "kwargs"]
+            alike = difflib.get_close_matches(unknown[0], known, n=1)
+            remedy = f"did you mean {alike[0]!r}?" if alike else f"there are {', '.join(known)}."
+            raise TypeError(f"{type(self).__name__} got the unknown argument {unknown[0]!r}; {remedy}")
+        return channel_mask, options
 
     @torch.no_grad()
     def _init_weights(self, module):
@@ -469,12 +531,16 @@ class HuiduRepModel(HuiduRepPreTrainedModel):
             waveforms: `(num_spikes, window_size, num_channels)`, in units of each channel's noise SD.
             channel_positions: `(num_spikes, num_channels, 2)`, µm relative to the peak channel. Left out, all
                 contacts count as being in one place.
-            channel_mask: `(num_spikes, num_channels)`, 1 for a channel that is there. Left out, all are.
-            kwargs: `output_hidden_states`, `output_attentions`, `return_dict`, as in any `transformers` model.
+            channel_mask: `(num_spikes, num_channels)`, 1 for a channel that is there. Left out, all are. A spike
+                without any has an embedding of NaN.
+            kwargs: `output_hidden_states`, `output_attentions`, `return_dict`, as in any `transformers` model; where
+                tokens are channels, `attention_mask` is another name of `channel_mask`.
 
         Raises:
             ValueError: if a shape does not fit the configuration or the waveforms.
+            TypeError: if an argument is unknown.
         """
+        channel_mask, kwargs = self.check_arguments(channel_mask, kwargs)
         check_model_input(self.config, waveforms, channel_positions, channel_mask)
         waveforms = waveforms.to(self.dtype)
         num_spikes, _, num_channels = waveforms.shape

@@ -43,9 +43,9 @@ class HuiduRepForPreTrainingOutput(ModelOutput):
         locations (`torch.FloatTensor` of shape `(num_spikes, 2)`, *optional*):
             Locations found from the first view, µm relative to its peak channel.
         hidden_states (`tuple(torch.FloatTensor)`, *optional*):
-            Tokens before the first and after each layer of the encoder, of the first view and then of the second.
+            Tokens before the first and after each layer of the encoder, of the first view.
         attentions (`tuple(torch.FloatTensor)`, *optional*):
-            Attention weights of each layer of the encoder, of the first view and then of the second.
+            Attention weights of each layer of the encoder, of the first view.
     """
 
     loss: torch.FloatTensor | None = None
@@ -160,6 +160,7 @@ class HuiduRepForPreTraining(HuiduRepPreTrainedModel):
         paired_clean_waveforms: torch.Tensor | None = None,
         paired_locations: torch.Tensor | None = None,
         unit_ids: torch.Tensor | None = None,
+        return_loss: bool = True,
         **kwargs: Unpack[TransformersKwargs],
     ) -> HuiduRepForPreTrainingOutput:
         """Return the losses of a batch of pairs of views.
@@ -175,38 +176,55 @@ class HuiduRepForPreTraining(HuiduRepPreTrainedModel):
             paired_channel_positions, paired_channel_mask, paired_clean_waveforms, paired_locations: the second view's.
             unit_ids: `(num_spikes,)`; spikes of one unit are no negatives of each other, or share a prototype. Negative
                 for an unknown unit, and left out if all are: then the two views of a spike are its unit.
+            return_loss: compute the losses. `transformers.Trainer` looks for this argument, and reports `eval_loss`.
             kwargs: `output_hidden_states`, `output_attentions`, `return_dict`.
+
+        Raises:
+            ValueError: if a shape does not fit the configuration or the waveforms.
+            TypeError: if an argument is unknown.
         """
+        channel_mask, kwargs = self.check_arguments(channel_mask, kwargs)
         views = [_complete_view(waveforms, channel_positions, channel_mask, clean_waveforms, locations)]
         if paired_waveforms is not None:
             second = (paired_channel_positions, paired_channel_mask, paired_clean_waveforms, paired_locations)
             views.append(_complete_view(paired_waveforms, *second))
         both, positions, mask, clean, true_locations = (torch.cat(parts) for parts in zip(*views))
         trained = self.huidurep(both, positions, mask, **kwargs)
-        if self.has_momentum:
-            contrastive = self._contrast_with_momentum(trained.embeddings, both, positions, mask, len(views), unit_ids)
-        else:
-            if unit_ids is None:
-                unit_ids = torch.full(waveforms.shape[:1], -1, device=waveforms.device)
-            contrastive = prototype_loss(trained.embeddings, name_unknown_units(unit_ids).repeat(len(views)))
+        num_spikes = len(waveforms)
+        losses = {}
+        if return_loss:
+            if self.has_momentum:
+                contrastive = self._contrast_with_momentum(
+                    trained.embeddings, both, positions, mask, len(views), unit_ids
+                )
+            else:
+                if unit_ids is None:
+                    unit_ids = torch.full((num_spikes,), -1, device=waveforms.device)
+                contrastive = prototype_loss(trained.embeddings, name_unknown_units(unit_ids).repeat(len(views)))
+            losses = self._weigh(contrastive, trained, clean, mask, true_locations)
+        return HuiduRepForPreTrainingOutput(
+            **losses,
+            embeddings=trained.embeddings[:num_spikes],
+            denoised_waveforms=trained.denoised_waveforms[:num_spikes],
+            locations=None if trained.locations is None else trained.locations[:num_spikes],
+            hidden_states=_of_first_view(trained.hidden_states, len(views), num_spikes),
+            attentions=_of_first_view(trained.attentions, len(views), num_spikes),
+        )
+
+    def _weigh(self, contrastive, trained, clean, mask, true_locations) -> dict[str, torch.Tensor | None]:
+        """Return the losses by their names in the output, and their weighted sum."""
         denoising = denoising_loss(trained.denoised_waveforms, clean, mask)
         loss = contrastive + self.config.denoising_weight * denoising
         localizing = None
         if trained.locations is not None:
             localizing = location_loss(trained.locations, true_locations, self.config.position_scale_um)
             loss = loss + self.config.location_weight * localizing
-        num_spikes = len(waveforms)
-        return HuiduRepForPreTrainingOutput(
-            loss=loss,
-            contrastive_loss=contrastive,
-            denoising_loss=denoising,
-            location_loss=localizing,
-            embeddings=trained.embeddings[:num_spikes],
-            denoised_waveforms=trained.denoised_waveforms[:num_spikes],
-            locations=None if trained.locations is None else trained.locations[:num_spikes],
-            hidden_states=trained.hidden_states,
-            attentions=trained.attentions,
-        )
+        return {
+            "loss": loss,
+            "contrastive_loss": contrastive,
+            "denoising_loss": denoising,
+            "location_loss": localizing,
+        }
 
     def _contrast_with_momentum(self, embeddings, waveforms, positions, mask, num_views, unit_ids) -> torch.Tensor:
         queries = self.predictor(self.projector(embeddings)).chunk(num_views)
@@ -222,6 +240,14 @@ class HuiduRepForPreTraining(HuiduRepPreTrainedModel):
         all_keys, offset = gather_keys(keys)
         key_units = None if unit_ids is None else gather_keys(unit_ids)[0]
         return contrastive_loss(queries, all_keys, self.config.temperature, unit_ids, key_units, offset)
+
+
+def _of_first_view(recorded, num_views, num_spikes):
+    """Return recorded tensors of the first view alone, so that the batch comes first in every output."""
+    if recorded is None or num_views == 1:
+        # Unsliced, so that the loss's gradients reach what is returned.
+        return recorded
+    return tuple(None if tensor is None else tensor[:num_spikes] for tensor in recorded)
 
 
 def _complete_view(waveforms, positions, mask, clean, locations):

@@ -22,7 +22,7 @@ IS_INSTALLED = __package__ == "huidurep_hf.model"
 
 CARD = """---
 library_name: transformers
-pipeline_tag: feature-extraction
+pipeline_tag: spike-embedding
 tags:
 - spike-sorting
 - neuroscience
@@ -46,6 +46,19 @@ features = extractor(waveforms, sampling_rate=30000, channel_positions=positions
 embeddings = model(**features).embeddings
 ```
 """
+
+
+def list_entry_points():
+    """Return the classes that users of a repository start from, apart from those that this file's readers import.
+
+    `transformers` copies a file of a repository together with all that it imports, and no others. These imports make
+    every copy whole, so that what is saved from one is a whole repository again.
+    """
+    from .embedding_pipeline_huidurep import SpikeEmbeddingPipeline
+    from .pretraining_huidurep import HuiduRepForPreTraining
+    from .sorting_pipeline_huidurep import SpikeSortingPipeline
+
+    return HuiduRepForPreTraining, SpikeEmbeddingPipeline, SpikeSortingPipeline
 
 
 def write_code(folder):

@@ -9,6 +9,9 @@ class CheckpointResolvingMixin:
     network. In a copy of this file that came with a hub repository nothing is set and every name stays as it is.
     """
 
+    # Without it, nothing can be loaded.
+    needed_file = "config.json"
+
     @staticmethod
     def resolve_checkpoint(name, **kwargs):
         """Return a name or folder for `from_pretrained`; `kwargs` are those given to it."""
@@ -17,5 +20,7 @@ class CheckpointResolvingMixin:
     @classmethod
     def from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs):
         """As in `transformers`, from a folder, the Hub, its cache, or the checkpoints shipped with `huidurep_hf`."""
-        resolved = CheckpointResolvingMixin.resolve_checkpoint(pretrained_model_name_or_path, **kwargs)
+        resolved = CheckpointResolvingMixin.resolve_checkpoint(
+            pretrained_model_name_or_path, needed_file=cls.needed_file, **kwargs
+        )
         return super().from_pretrained(resolved, *args, **kwargs)

@@ -22,12 +22,14 @@ from .ancestry import data_of, join_data, read_record
 from .arguments import PretrainingArguments
 from .dataset import ProbeBatches, SpikePairs, describe_data, load_spikes
 from .monitor import sort_validation_units
+from .recipe import pair_inputs
 from .schedules import cosine_ramp, warmup_cosine
 from .views import SpikeViews
 
 logger = logging.getLogger(__name__)
 
 CHECKPOINTS_KEPT = 2
+PROGRESS_FILE = "progress.json"
 
 
 class Progress:
@@ -112,7 +114,6 @@ class Pretrainer:
         self._prepare_data()
         self._prepare_model()
         self.progress = Progress(_plain(arguments))
-        self.accelerator.register_for_checkpointing(self.progress)
 
     def _prepare_data(self):
         arguments = self.arguments
@@ -235,6 +236,8 @@ class Pretrainer:
         self.accelerator.init_trackers("tensorboard")
         if checkpoints:
             self.accelerator.load_state(str(checkpoints[-1]))
+            # As JSON: what is registered with accelerate is read as a pickle that may run anything.
+            self.progress.load_state_dict(json.loads((checkpoints[-1] / PROGRESS_FILE).read_text()))
             logger.info("Resuming at step %d of %s", self.progress.step, self.output)
         processes, device = self.accelerator.num_processes, self.accelerator.device
         logger.info(
@@ -289,19 +292,7 @@ class Pretrainer:
         first, second, unit_ids = self.pairs.read(units, random, self.arguments.max_displacement_um, num_pairs)
         generator = torch.Generator(device=device).manual_seed(int(random.integers(2**62)))
         view, paired = self.views(first.to(device), second.to(device), generator, num_pairs)
-        return {
-            "waveforms": view.waveforms,
-            "channel_positions": view.positions,
-            "channel_mask": view.mask,
-            "clean_waveforms": view.clean,
-            "locations": view.locations,
-            "paired_waveforms": paired.waveforms,
-            "paired_channel_positions": paired.positions,
-            "paired_channel_mask": paired.mask,
-            "paired_clean_waveforms": paired.clean,
-            "paired_locations": paired.locations,
-            "unit_ids": unit_ids.to(device),
-        }
+        return {**pair_inputs(view, paired), "unit_ids": unit_ids.to(device)}
 
     def _evaluate(self, step: int):
         if len(self.validation_units) == 0:
@@ -320,6 +311,7 @@ class Pretrainer:
         self.accelerator.save_state(str(unfinished))
         self.accelerator.wait_for_everyone()
         if self.accelerator.is_main_process:
+            (unfinished / PROGRESS_FILE).write_text(json.dumps(self.progress.state_dict(), indent=2))
             # The name appears when all is written, so a killed run never leaves half a checkpoint to resume from.
             unfinished.rename(final)
             for old in sorted(folder.glob("step_*"))[:-CHECKPOINTS_KEPT]:

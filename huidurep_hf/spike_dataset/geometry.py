@@ -89,11 +89,12 @@ def read_geometry(spikes: Dataset) -> SpikeGeometry:
     """
     try:
         stated = json.loads(spikes.info.description)
-        # Defaults are for what older datasets do not say, not for the shape.
-        shape = {name: stated[name] for name in ("num_samples", "num_channels", "sampling_rate", "peak_sample")}
+        # Defaults are for what older datasets do not say, not for the shape, nor for the unit, which would be a guess.
+        needed = ("num_samples", "num_channels", "sampling_rate", "peak_sample", "unit")
+        shape = {name: stated[name] for name in needed}
         return SpikeGeometry(**{**stated, **shape})
     except (TypeError, KeyError, json.JSONDecodeError) as error:
         raise ValueError(
             f"The dataset's description is {spikes.info.description!r}; a spike dataset states num_samples, "
-            "num_channels, sampling_rate and peak_sample there, as JSON. See docs/architecture.md."
+            "num_channels, sampling_rate, peak_sample and unit there, as JSON. See docs/architecture.md."
         ) from error

@@ -52,3 +52,14 @@ def test_the_command_writes_parquet(embedded, spike_dataset, tiny_checkpoint, tm
     np.testing.assert_allclose(read[:]["embedding"], embedded.with_format("numpy")["embedding"][:], atol=1e-4)
     assert read["unit_id"][:].tolist() == embedded["unit_id"][:]
     assert main([*arguments, "--noise-level", "10"]) == 2 and "--overwrite" in capsys.readouterr().err
+
+
+def test_splits_stay_splits_and_a_unit_must_be_stated(embedded, spike_dataset, encoder):
+    splits = load_dataset(str(spike_dataset))
+    found = embed_dataset(splits, *encoder, noise_level_uv=10.0)
+    assert set(found) == set(splits)
+    np.testing.assert_allclose(found["train"][0]["embedding"], embedded[0]["embedding"], atol=1e-4)
+    silent = splits["train"]
+    silent.info.description = silent.info.description.replace('"unit": "uV"', '"labelled": true')
+    with pytest.raises(ValueError, match="peak_sample and unit there"):
+        embed_dataset(silent, *encoder, noise_level_uv=10.0)

@@ -1,3 +1,5 @@
+import hashlib
+import shutil
 import subprocess
 import sys
 
@@ -7,6 +9,9 @@ import huidurep_hf
 from huidurep_hf import install_checkpoints, list_checkpoints
 from huidurep_hf.hub import checkpoints
 from huidurep_hf.hub.checkpoints import checkpoint_path, resolve_checkpoint
+
+from ..hub_server import HubServer
+from .hub_process import run_with_hub
 
 
 def run_fresh(code, **environment):
@@ -72,44 +77,72 @@ def test_automodel_by_name_once_installed(name, tmp_path):
     assert "UNEXPECTED" not in run.stderr
 
 
-def test_installing_twice_and_beside_a_hub_copy(tmp_path):
+def test_installing_twice_and_in_place_of_older_weights(tmp_path, caplog):
+    """After an upgrade the newest shipped weights are in use, and the log says what they replace."""
+    caplog.set_level("INFO", logger="huidurep_hf")
     first = install_checkpoints(tmp_path)
     assert install_checkpoints(tmp_path) == first
+    assert "in place of" not in caplog.text
+    weights = hashlib.sha256((first["huidurep/base"] / "model.safetensors").read_bytes()).hexdigest()
+    assert first["huidurep/base"].name.startswith(weights[:12]) and f"weights {weights[:12]}" in caplog.text
     reference = tmp_path / "models--huidurep--base" / "refs" / "main"
     reference.write_text("a" * 40)
-    assert install_checkpoints(tmp_path)["huidurep/base"].name == "a" * 40
+    assert install_checkpoints(tmp_path) == first
+    assert reference.read_text() == first["huidurep/base"].name
+    assert f"in place of revision {'a' * 40}" in caplog.text
+
+
+def test_installed_once_no_network_is_needed(tmp_path):
+    """Neither where the Hub is not reached, nor where it has no such repository."""
+    code = (
+        "import huidurep_hf, json, time\n"
+        "from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, pipeline\n"
+        "huidurep_hf.install_checkpoints()\n"
+        "started = time.monotonic()\n"
+        "name = 'huidurep/base'\n"
+        "loaded = [auto.from_pretrained(name) for auto in (AutoConfig, AutoModel, AutoFeatureExtractor)]\n"
+        "loaded += [pipeline(task, model=name) for task in ('spike-embedding', 'spike-sorting')]\n"
+        "loaded += [huidurep_hf.SpikeSorter.from_pretrained(name)]\n"
+        "print(json.dumps([time.monotonic() - started, [type(thing).__name__ for thing in loaded]]))"
+    )
+    with HubServer() as hub:
+        for url in ("http://127.0.0.1:9", hub.url):
+            seconds, names = run_with_hub(url, tmp_path / "home", code)
+            assert names[1:3] == ["HuiduRepModel", "HuiduRepFeatureExtractor"] and len(names) == 6
+            assert seconds < 20
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_our_classes_fall_back_to_the_shipped_folder(name, tmp_path, caplog):
+def test_our_classes_take_the_shipped_weights(name, tmp_path, caplog):
+    """Whatever the cache holds, without the network; the log says which weights these are."""
     caplog.set_level("INFO", logger="huidurep_hf")
+    older = install_checkpoints(tmp_path)[f"huidurep/{name}"]
+    (older / "model.safetensors").write_bytes(b"older")
     model = huidurep_hf.HuiduRepModel.from_pretrained(f"huidurep/{name}", cache_dir=tmp_path)
     assert model.config.model_type == "huidurep"
-    assert "using the checkpoint shipped" in caplog.text
-
-
-def test_the_cache_wins_over_the_shipped_folder(tmp_path, caplog):
-    caplog.set_level("INFO", logger="huidurep_hf")
-    installed = install_checkpoints(tmp_path)["huidurep/base"]
-    assert resolve_checkpoint("huidurep/base", cache_dir=tmp_path) == str(installed)
-    assert "using the copy in the Hub's cache" in caplog.text
+    weights = hashlib.sha256((checkpoint_path(name) / "model.safetensors").read_bytes()).hexdigest()
+    assert f"ships with huidurep_hf, weights {weights[:12]}" in caplog.text
 
 
 def test_a_local_folder_of_that_name_wins(tmp_path, monkeypatch):
-    (tmp_path / "huidurep" / "base").mkdir(parents=True)
+    shutil.copytree(checkpoint_path("paper"), tmp_path / "huidurep" / "base")
     monkeypatch.chdir(tmp_path)
     assert resolve_checkpoint("huidurep/base") == "huidurep/base"
 
 
 def test_a_revision_is_never_replaced(tmp_path):
-    assert resolve_checkpoint("huidurep/base", revision="v1", cache_dir=tmp_path) == "huidurep/base"
-    with pytest.raises(OSError):
+    with pytest.raises(OSError, match="its cache holds no 'huidurep/base' of revision 'v1'"):
         huidurep_hf.HuiduRepModel.from_pretrained("huidurep/base", revision="v1", cache_dir=tmp_path)
+    installed = install_checkpoints(tmp_path)["huidurep/base"]
+    assert resolve_checkpoint("huidurep/base", revision="main", cache_dir=tmp_path) == "huidurep/base"
+    huidurep_hf.HuiduRepModel.from_pretrained("huidurep/base", revision=installed.name, cache_dir=tmp_path)
 
 
-def test_other_names_are_left_alone(tiny_checkpoint):
+def test_other_names_are_left_alone(tiny_checkpoint, tmp_path):
     assert resolve_checkpoint(str(tiny_checkpoint)) == str(tiny_checkpoint)
-    assert resolve_checkpoint("someone/else") == "someone/else"
+    with pytest.raises(OSError, match="someone/else"):
+        resolve_checkpoint("someone/else", cache_dir=tmp_path)
+    assert resolve_checkpoint(None) is None
 
 
 def test_a_killed_install_leaves_nothing_visible(tmp_path, monkeypatch):

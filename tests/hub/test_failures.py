@@ -28,6 +28,8 @@ def note(name, load):
 
 note("cut", lambda: AutoModel.from_pretrained("lab/cut"))
 note("always cut", lambda: AutoModel.from_pretrained("lab/always_cut"))
+note("flip of a tag", lambda: AutoModel.from_pretrained("lab/flip", revision="v1"))
+note("flip of a tag again", lambda: huidurep_hf.HuiduRepModel.from_pretrained("lab/flip", revision="v1"))
 note("flip", lambda: AutoModel.from_pretrained("lab/flip"))
 note("flip again", lambda: huidurep_hf.HuiduRepModel.from_pretrained("lab/flip"))
 note("no weights", lambda: AutoModel.from_pretrained("lab/no_weights"))
@@ -39,8 +41,14 @@ note("gated", lambda: AutoModel.from_pretrained("lab/gated", token="hf_reader"))
 note("no revision", lambda: AutoModel.from_pretrained("lab/whole", revision="v9"))
 note("no repository", lambda: AutoModel.from_pretrained("lab/unheard-of"))
 cache = Path(constants.HF_HUB_CACHE)
-told["weights"] = sorted(p.parts[-4] for p in cache.glob("models--*/snapshots/*/model.safetensors"))
-note("gated by a shipped name", lambda: huidurep_hf.HuiduRepModel.from_pretrained("huidurep/base", token="hf_reader"))
+told["weights"] = sorted({p.parts[-4] for p in cache.glob("models--*/snapshots/*/model.safetensors")})
+ours = huidurep_hf.HuiduRepModel.from_pretrained
+note("gated by a shipped name", lambda: ours("huidurep/base", revision="main", token="hf_reader"))
+note("shipped, whatever the hub has", lambda: ours("huidurep/base", token="hf_reader"))
+note("ours: a typo", lambda: ours("huidurep/bas"))
+note("ours: no revision", lambda: ours("lab/whole", revision="v9"))
+note("ours: private", lambda: ours("lab/private", token=False, cache_dir="empty"))
+note("ours: broken weights", lambda: ours("lab/empty"))
 print(json.dumps(told))
 """
 
@@ -57,6 +65,12 @@ def told(tmp_path_factory, tiny_checkpoint):
     with HubServer() as hub:
         for name in names:
             hub.repositories["models", f"lab/{name}"] = copy.deepcopy(whole)
+        flipped = hub.repositories["models", "lab/flip"]
+        flipped.tags["v1"] = flipped.branches["main"]
+        flipped.add("main", {"README.md": b"later"}, set(), b"later")
+        hub.repositories["models", "lab/whole"].tags["v1"] = hub.repositories["models", "lab/whole"].branches["main"]
+        hub.repositories["models", "lab/empty"] = copy.deepcopy(whole)
+        hub.repositories["models", "lab/empty"].add("main", {"model.safetensors": b""}, set(), b"second")
         lacking = {
             "no_weights": "model.safetensors",
             "no_config": "config.json",
@@ -88,7 +102,7 @@ def test_a_connection_that_always_breaks_leaves_no_weights(told):
 
 
 def test_other_content_than_promised_is_refused_each_time(told):
-    for attempt in ("flip", "flip again"):
+    for attempt in ("flip", "flip again", "flip of a tag", "flip of a tag again"):
         assert told[attempt][0] == "OSError" and "was changed on its way" in told[attempt][-1]
         assert "force_download=True" in told[attempt][-1]
 
@@ -103,12 +117,19 @@ def test_who_may_not_read_is_told_so(told):
     assert "RepositoryNotFoundError" in told["private"] and told["private"][0] == "OSError"
     assert told["private with token"] == ["loaded", "HuiduRepModel"]
     assert "GatedRepoError" in told["gated"] and told["gated"][0] == "OSError"
-    assert "GatedRepoError" in told["gated by a shipped name"]
+    assert (
+        "GatedRepoError" in told["gated by a shipped name"] and "ask for access" in told["gated by a shipped name"][-1]
+    )
+    assert told["shipped, whatever the hub has"] == ["loaded", "HuiduRepModel"]
+    assert told["ours: private"][0] == "OSError" and "needs a token" in told["ours: private"][-1]
 
 
 def test_unknown_names_are_told(told):
     assert "RevisionNotFoundError" in told["no revision"] and "v9" in told["no revision"][-1]
     assert "RepositoryNotFoundError" in told["no repository"]
+    assert told["ours: a typo"][0] == "OSError" and "huidurep/base, huidurep/paper" in told["ours: a typo"][-1]
+    assert told["ours: no revision"][0] == "OSError" and "there are: main, v1" in told["ours: no revision"][-1]
+    assert told["ours: broken weights"][0] == "WeightsError"
 
 
 def test_only_whole_weights_are_in_the_cache(told):

@@ -87,7 +87,7 @@ def results(checkpoint, tmp_path):
 def test_card_is_read_by_the_hub_and_has_the_numbers(checkpoint, results):
     card = ModelCard.load(write_model_card(checkpoint, results))
     assert card.data.license == "cc-by-nc-sa-4.0" and card.data.library_name == "transformers"
-    assert card.data.pipeline_tag == "feature-extraction" and "spike-sorting" in card.data.tags
+    assert card.data.pipeline_tag == "spike-embedding" and "spike-sorting" in card.data.tags
     figures = {(r.dataset_config, r.metric_name): r.metric_value for r in card.data.eval_results}
     assert figures["tetrode", "ARI of a Gaussian mixture, model"] == pytest.approx(0.72)
     assert len(figures) == 4

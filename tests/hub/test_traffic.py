@@ -7,6 +7,7 @@ from huidurep_hf.spike_dataset.writing import write_spikes
 
 from ..bare_environment import make_bare_environment
 from ..hub_server import HubServer
+from ..hub_store import Repository
 from .hub_process import run_with_hub
 
 PUSH = """
@@ -113,3 +114,22 @@ def test_loaded_without_our_package_and_again_offline(hub, tmp_path):
     assert told[4] == "transformers_modules"
     again = run_with_hub("http://127.0.0.1:9", tmp_path / "home", code, python, PYTHONPATH="", HF_HUB_OFFLINE="1")
     assert again == told
+
+
+BY_TAG = """
+import huidurep_hf, json
+import numpy as np
+from transformers import pipeline
+embed = pipeline(model="lab/tiny")
+embedding = embed(np.zeros((72, 4)), sampling_rate=30000, peak_sample=24)
+print(json.dumps([embed.task, type(embed).__name__, list(embedding.shape)]))
+"""
+
+
+def test_the_tag_of_the_card_is_the_task_of_the_pipeline(tiny_checkpoint, tmp_path):
+    repository = Repository()
+    repository.add("main", {path.name: path.read_bytes() for path in tiny_checkpoint.iterdir()}, set(), b"first")
+    with HubServer() as hub:
+        hub.repositories["models", "lab/tiny"] = repository
+        told = run_with_hub(hub.url, tmp_path / "home", BY_TAG)
+    assert told == ["spike-embedding", "SpikeEmbeddingPipeline", [32]]

@@ -93,6 +93,36 @@ def test_a_stream_is_read_as_it_goes(embed, folder, expected):
     assert close(list(embed(load_dataset(str(folder), split="test", streaming=True))), expected[:2])
 
 
+def test_rows_and_columns_of_any_mapping(embed, folder, expected):
+    from types import MappingProxyType
+
+    table = load_dataset(str(folder), split="train")
+    said = {"num_channels": 4, "sampling_rate": 30000, "peak_sample": 24}
+    assert close(embed(MappingProxyType(table[0]), **said), expected[0])
+    assert close(embed(table[:7], **said), expected) and close(embed(table.with_format("torch")[:7], **said), expected)
+    in_map = table.map(lambda row: {"embedding": embed(row, **said)})
+    assert close(in_map["embedding"][:], expected)
+    of_columns = table.map(lambda rows: {"embedding": embed(rows, **said)}, batched=True, batch_size=3)
+    assert close(of_columns["embedding"][:], expected)
+
+
+def test_splits_give_splits(embed, folder, expected):
+    found = embed(load_dataset(str(folder)), batch_size=3)
+    assert set(found) == {"train", "test"}
+    assert close(list(found["train"]), expected) and close(list(found["test"]), expected[:2])
+
+
+def test_a_dataset_that_states_no_unit_is_refused(embed, folder, expected):
+    columns = load_dataset(str(folder), split="train")[:]
+    table = Dataset.from_dict(columns)
+    said = {"num_channels": 4, "sampling_rate": 30000, "peak_sample": 24}
+    for spikes in (table, table.to_iterable_dataset()):
+        with pytest.raises(ValueError, match="does not say the unit"):
+            embed(spikes, **said)
+        assert close(list(embed(spikes, unit="noise_sd", **said)), expected)
+        assert close(list(embed(spikes, noise_levels=1.0, **said)), expected)
+
+
 def test_mistakes_are_named(embed, waveforms):
     with pytest.raises(ValueError, match="give sampling_rate"):
         embed(waveforms)

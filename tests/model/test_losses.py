@@ -133,6 +133,7 @@ def test_batch_norm_alone_is_that_of_torch():
     torch.testing.assert_close(ours.running_var, theirs.running_var)
 
 
+@pytest.mark.filterwarnings("error::FutureWarning")
 def test_batch_norm_across_processes_takes_half_precision(tmp_path):
     """Under autocast the features are bfloat16 and the running figures are not."""
     torch.distributed.init_process_group("gloo", init_method=f"file://{tmp_path / 'meet'}", rank=0, world_size=1)

@@ -57,8 +57,14 @@ def test_shapes(model):
         assert output.locations.shape == (5, 2)
     else:
         assert output.locations is None
-    passes = 2 if model.config.fuse_denoised else 1
-    assert len(output.hidden_states) == 1 + passes * model.config.num_hidden_layers
+    assert len(output.hidden_states) == 1 + model.config.num_hidden_layers
+    assert {tokens.shape for tokens in output.hidden_states} == {output.last_hidden_state.shape}
+    model.set_attn_implementation("eager")
+    attentions = model(waveforms, positions, output_attentions=True).attentions
+    tokens = output.last_hidden_state.shape[1]
+    assert [a.shape for a in attentions] == [(5, 2, tokens, tokens)] * model.config.num_hidden_layers
+    (last,) = [h for h in model(waveforms, positions, output_hidden_states=[-1]).hidden_states if h is not None]
+    torch.testing.assert_close(last, output.hidden_states[-1])
 
 
 def test_pinned_numbers():
@@ -188,7 +194,7 @@ def test_gradient_checkpointing_keeps_gradients(model):
     gradients = []
     for checkpointing in (False, True):
         if checkpointing:
-            model.gradient_checkpointing_enable()
+            model.activation_checkpointing_enable()
         model.train()
         model.zero_grad()
         output = model(waveforms, positions)
@@ -253,3 +259,40 @@ def test_time_encoder_needs_its_number_of_channels(build_tiny):
     model = build_tiny(HuiduRepModel, encoder_type="time")
     with pytest.raises(ValueError, match="exactly 11"):
         model(torch.zeros(2, 72, 4))
+
+
+@pytest.mark.parametrize("what", ["mask", "waveforms", "positions"])
+def test_a_spike_of_which_nothing_is_known_has_no_embedding(build_tiny, what):
+    """Not one finite embedding that all such spikes share."""
+    for kind in ("channel", "channel_fused", "channel_attention", "channel_from_center", "time"):
+        model = build_tiny(HuiduRepModel, **KINDS[kind])
+        if what == "positions" and kind == "time":
+            continue
+        waveforms, positions = spikes()
+        with torch.no_grad():
+            whole = model(waveforms, positions)
+            mask = torch.ones(5, 6)
+            if what == "mask":
+                mask[1] = 0
+            elif what == "waveforms":
+                waveforms[1] = torch.nan
+            else:
+                positions[1] = torch.nan
+            output = model(waveforms, positions, mask)
+        assert output.embeddings[1].isnan().all(), kind
+        others = [0, 2, 3, 4]
+        torch.testing.assert_close(output.embeddings[others], whole.embeddings[others])
+
+
+def test_the_extractor_leaves_nothing_of_such_a_spike():
+    extractor = HuiduRepFeatureExtractor()
+    tetrode = np.array([[0, 0], [25, 0], [0, 25], [25, 25]], dtype="float32")
+    waveforms = np.ones((3, 72, 4), dtype="float32")
+    waveforms[1] = np.nan
+    features = extractor(waveforms, sampling_rate=30000, channel_positions=tetrode, peak_sample=24)
+    assert features["channel_mask"].sum(dim=1).tolist() == [4, 0, 4]
+    given = {"sampling_rate": 30000, "peak_sample": 24}
+    features = extractor(np.ones((3, 72, 4)), channel_positions=np.full((4, 2), np.nan), **given)
+    assert features["channel_mask"].sum() == 0
+    model = HuiduRepModel(HuiduRepConfig(num_hidden_layers=1)).eval()
+    assert model(**features).embeddings.isnan().all()

@@ -77,7 +77,10 @@ def test_one_view_stands_for_both(model):
         alone, both = model(**inputs, output_hidden_states=True), model(**twice, output_hidden_states=True)
     torch.testing.assert_close(alone.loss, both.loss)
     torch.testing.assert_close(alone.contrastive_loss, both.contrastive_loss)
-    assert len(alone.hidden_states[0]) == 8 and len(both.hidden_states[0]) == 16
+    # All outputs are of the first view: the batch comes first in each.
+    for output in (alone, both):
+        assert [len(tokens) for tokens in output.hidden_states] == [8] * (1 + model.config.num_hidden_layers)
+    torch.testing.assert_close(alone.hidden_states, both.hidden_states)
 
 
 def test_waveforms_alone_are_enough(model):

@@ -20,7 +20,7 @@ from huidurep_hf import (
 from ..bare_environment import make_bare_environment, run_bare
 
 WITHOUT_US = """
-import importlib.util, json, sys
+import importlib.util, json, os, sys
 assert importlib.util.find_spec("huidurep_hf") is None
 import numpy as np, torch
 from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, AutoModelForPreTraining, pipeline
@@ -52,6 +52,13 @@ with torch.no_grad():
     told["again"] = again(**features).embeddings.tolist()
 base = AutoModel.from_pretrained("huidurep/base", **trust)
 told["installed"] = [base.num_parameters(), AutoFeatureExtractor.from_pretrained("huidurep/base", **trust).window_size]
+told["saved"] = sorted(os.listdir("again"))
+told["named"] = json.load(open("again/config.json"))
+head.save_pretrained("head")
+told["head again"] = type(AutoModelForPreTraining.from_pretrained("head", **trust)).__name__
+told["pipeline again"] = pipeline("spike-embedding", model="again", **trust)(
+    waveforms, sampling_rate=30000, peak_sample=24
+).tolist()
 told["modules"] = [type(thing).__module__ for thing in (config, extractor, model, head)]
 told["ours"] = [name for name in sys.modules if name.startswith("huidurep_hf")]
 print(json.dumps(told))
@@ -99,7 +106,12 @@ def test_it_works_without_our_package(published, tmp_path):
     features = HuiduRepFeatureExtractor()(waveforms, sampling_rate=30000, peak_sample=24)
     with torch.no_grad():
         expected = HuiduRepModel.from_pretrained(published / "published")(**features).embeddings.numpy()
-    for name in ("embeddings", "head", "pipeline", "again"):
+    # What is saved there is a whole repository again.
+    assert set(told["saved"]) == {path.name for path in (published / "published").iterdir()}
+    assert set(told["named"]["auto_map"]) == {"AutoConfig", "AutoModel", "AutoModelForPreTraining"}
+    assert set(told["named"]["custom_pipelines"]) == {"spike-embedding", "spike-sorting"}
+    assert told["head again"] == "HuiduRepForPreTraining"
+    for name in ("embeddings", "head", "pipeline", "again", "pipeline again"):
         assert np.allclose(told[name], expected, atol=1e-5), name
     assert told["installed"] == [HuiduRepModel.from_pretrained(checkpoint_path("base")).num_parameters(), 72]
     assert "trust_remote_code=True" in told["without trust"]

@@ -5,7 +5,9 @@ import shutil
 
 import pytest
 import torch
-from transformers import AutoConfig, AutoFeatureExtractor, AutoModel
+import transformers
+from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, AutoProcessor, pipeline
+from transformers.pipelines import PIPELINE_REGISTRY
 
 from huidurep_hf import HuiduRepConfig, HuiduRepFeatureExtractor, HuiduRepForPreTraining, HuiduRepModel
 
@@ -113,3 +115,68 @@ def test_a_repository_cannot_choose_code(folder, tmp_path):
         with pytest.raises(ValueError, match="trust_remote_code"):
             load(folder, trust_remote_code=False)
     assert not (tmp_path / "ran").exists()
+
+
+def list_auto_classes():
+    """Every Auto class of transformers that loads something and whose needs are installed."""
+    found = []
+    for name in dir(transformers):
+        try:
+            if name.startswith("Auto") and hasattr(getattr(transformers, name), "from_pretrained"):
+                found.append(name)
+        except ImportError:
+            continue
+    return found
+
+
+def plant_code(folder, tmp_path, **values):
+    """Name code in every JSON file that transformers reads, for every Auto class and every task."""
+    evil = f"open({str(tmp_path / 'ran')!r}, 'w')\n"
+    (folder / "evil.py").write_text(evil)
+    for path in folder.glob("*_huidurep.py"):
+        path.write_text(evil + path.read_text())
+    auto_map = {**dict.fromkeys(list_auto_classes(), "evil.Evil"), "AutoTokenizer": ["evil.Evil", "evil.Evil"]}
+    tasks = {task: {"impl": "evil.Evil", "pt": ["AutoModel"]} for task in PIPELINE_REGISTRY.get_supported_tasks()}
+    change(folder, custom_pipelines=tasks)
+    for name in ("config", "preprocessor_config", "processor_config", "tokenizer_config", "video_preprocessor_config"):
+        path = folder / f"{name}.json"
+        if not path.exists():
+            path.write_text("{}")
+        change(folder, path.name, auto_map=auto_map, **values)
+
+
+@pytest.mark.parametrize(
+    "values", [{}, {"processor_class": "Evil"}, {"processor_class": "CLIPProcessor", "tokenizer_class": "Evil"}]
+)
+def test_no_auto_class_and_no_pipeline_runs_planted_code(folder, tmp_path, values):
+    plant_code(folder, tmp_path, **values)
+    loads = {name: getattr(transformers, name).from_pretrained for name in list_auto_classes()}
+    assert len(loads) > 40
+    loaded = {}
+    for name, load in loads.items():
+        # What no class of ours stands for is refused: transformers asks, and nobody answers.
+        try:
+            loaded[name] = type(load(folder))
+        except (ValueError, OSError, KeyError, ImportError, AttributeError, TypeError, RecursionError):
+            continue
+        finally:
+            assert not (tmp_path / "ran").exists(), name
+    ours = {"AutoConfig", "AutoModel", "AutoModelForPreTraining", "AutoFeatureExtractor"}
+    assert all(loaded[name].__module__.startswith("huidurep_hf.model.") for name in ours)
+    for task in PIPELINE_REGISTRY.get_supported_tasks():
+        try:
+            loaded[task] = type(pipeline(task, model=str(folder)))
+        except (ValueError, OSError, KeyError, ImportError, AttributeError, TypeError):
+            continue
+        finally:
+            assert not (tmp_path / "ran").exists(), task
+    assert all(loaded[task].__module__.startswith("huidurep_hf.") for task in ("spike-embedding", "spike-sorting"))
+
+
+def test_a_genuine_repository_is_loaded_without_a_question(folder, capsys):
+    """With the package imported, transformers has no reason to ask whether to run the repository's code."""
+    loaded = [auto.from_pretrained(folder) for auto in (AutoConfig, AutoModel, AutoFeatureExtractor, AutoProcessor)]
+    loaded += [pipeline(task, model=str(folder)) for task in ("spike-embedding", "spike-sorting")]
+    assert all(type(thing).__module__.startswith("huidurep_hf.model.") for thing in loaded)
+    assert type(loaded[3]) is HuiduRepFeatureExtractor
+    assert "custom code" not in capsys.readouterr().out

@@ -112,6 +112,50 @@ def test_tokens_and_attentions_on_request_and_by_configuration(model, inputs):
     assert len(configured.hidden_states) == layers + 1
 
 
+def test_an_unknown_argument_is_refused(model, inputs):
+    """A misspelt one would change the embeddings in silence."""
+    positions = inputs.pop("channel_positions")
+    with pytest.raises(TypeError, match="'channel_position'; did you mean 'channel_positions'"):
+        model(**inputs, channel_position=positions)
+    with pytest.raises(TypeError, match="unknown argument 'zzz'; there are waveforms, channel_positions"):
+        model(**inputs, zzz=positions)
+    # Wrappers such as peft's pass what they have, mostly nothing.
+    model(**inputs, input_ids=None, attention_mask=None, inputs_embeds=None, use_cache=False, num_items_in_batch=4)
+
+
+def test_an_attention_mask_is_a_channel_mask(model, inputs):
+    mask = torch.ones(4, 6)
+    mask[:, 4:] = 0
+    if model.config.encoder_type != "channel":
+        with pytest.raises(ValueError, match="give channel_mask"):
+            model(**inputs, attention_mask=mask)
+        return
+    with torch.no_grad():
+        given, expected = model(**inputs, attention_mask=mask), model(**inputs, channel_mask=mask)
+    assert torch.equal(given.embeddings, expected.embeddings)
+    with pytest.raises(ValueError, match="give channel_mask alone"):
+        model(**inputs, attention_mask=mask, channel_mask=mask)
+
+
+def test_adapters_of_peft(build_tiny, inputs, tmp_path):
+    """They are trained, saved, and loaded onto the same model."""
+    peft = pytest.importorskip("peft")
+    config = peft.LoraConfig(task_type="FEATURE_EXTRACTION", r=2, target_modules=["q_proj", "v_proj"])
+    adapted = peft.get_peft_model(build_tiny(HuiduRepModel), config).train()
+    optimizer = torch.optim.SGD([p for p in adapted.parameters() if p.requires_grad], lr=1.0)
+    for _ in range(2):
+        optimizer.zero_grad()
+        adapted(**inputs).embeddings.square().sum().backward()
+        optimizer.step()
+    adapted.save_pretrained(tmp_path)
+    plain = build_tiny(HuiduRepModel)
+    with torch.no_grad():
+        before, trained = plain(**inputs).embeddings, adapted.eval()(**inputs).embeddings
+        again = peft.PeftModel.from_pretrained(plain, tmp_path).eval()(**inputs).embeddings
+    assert (trained - before).abs().max() > 1e-4
+    torch.testing.assert_close(again, trained)
+
+
 def test_a_tuple_equals_the_dictionary(model, inputs):
     with torch.no_grad():
         as_tuple, as_dict = model(**inputs, return_dict=False), model(**inputs)
@@ -150,9 +194,9 @@ def test_gradient_checkpointing_in_training(build_tiny, inputs, use_reentrant):
     gradients = []
     for checkpointing in (False, True):
         if checkpointing:
-            model.gradient_checkpointing_enable({"use_reentrant": use_reentrant})
+            model.activation_checkpointing_enable({"use_reentrant": use_reentrant})
             model.enable_input_require_grads()
-            assert model.is_gradient_checkpointing
+            assert model.is_activation_checkpointing
         model.zero_grad()
         model(**inputs).loss.backward()
         gradients.append({n: p.grad.clone() for n, p in model.named_parameters() if p.grad is not None})
@@ -161,11 +205,14 @@ def test_gradient_checkpointing_in_training(build_tiny, inputs, use_reentrant):
         torch.testing.assert_close(gradients[0][name], gradients[1][name], atol=1e-4, rtol=1e-3)
 
 
-def test_compiled_equals_plain(build_tiny, inputs):
-    model = build_tiny(HuiduRepModel, num_hidden_layers=1)
+@pytest.mark.parametrize("fuse_denoised", [False, True])
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_compiled_equals_plain(build_tiny, inputs, encoder, fuse_denoised):
+    model = build_tiny(HuiduRepModel, num_hidden_layers=1, fuse_denoised=fuse_denoised, **ENCODERS[encoder])
     compiled = torch.compile(model, fullgraph=True, backend="aot_eager")
     with torch.no_grad():
-        torch.testing.assert_close(compiled(**inputs).embeddings, model(**inputs).embeddings, atol=1e-5, rtol=1e-4)
+        plain = model(**inputs, output_hidden_states=True)
+        torch.testing.assert_close(compiled(**inputs).embeddings, plain.embeddings, atol=1e-5, rtol=1e-4)
 
 
 def test_what_a_checkpoint_lacks_is_initialised_and_reported(build_tiny, tmp_path):

@@ -23,7 +23,9 @@ def test_two_halves_give_the_loss_and_gradients_of_the_whole(objective, tmp_path
             stderr=log,
             timeout=200,
         )
-    assert done.returncode == 0, (tmp_path / "log").read_text()
+    log = (tmp_path / "log").read_text()
+    assert done.returncode == 0, log
+    assert "FutureWarning" not in log
     two = torch.load(tmp_path / "two.pt")
 
     specification = importlib.util.spec_from_file_location("two_processes", PROGRAM)

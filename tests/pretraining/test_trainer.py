@@ -2,6 +2,7 @@
 
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -93,6 +94,13 @@ def test_training_lowers_the_loss(config, tmp_path):
     assert -1 <= events.Scalars("validation/ari")[-1].value <= 1
 
 
+class Evil:
+    """Speaks when it is unpickled."""
+
+    def __reduce__(self):
+        return print, ("a pickle was opened",)
+
+
 def test_a_killed_run_resumes_to_the_same_bits(config, tmp_path):
     whole = run(config, tmp_path / "whole")
     assert whole.returncode == 0, whole.stderr
@@ -108,6 +116,14 @@ def test_a_killed_run_resumes_to_the_same_bits(config, tmp_path):
     process.wait()
     assert process.returncode == -signal.SIGKILL, "the run ended before it could be killed"
     assert not (killed / "model").exists()
+
+    # Pickles that may run anything are neither written nor read.
+    checkpoint = sorted(killed.glob("checkpoints/step_*"))[-1]
+    assert not list(checkpoint.glob("custom_checkpoint_*"))
+    (checkpoint / "custom_checkpoint_0.pkl").write_bytes(pickle.dumps(Evil()))
+    planted = run(config, killed, "--resume")
+    assert planted.returncode != 0 and "a pickle was opened" not in planted.stdout + planted.stderr
+    (checkpoint / "custom_checkpoint_0.pkl").unlink()
 
     resumed = run(config, killed, "--resume")
     assert resumed.returncode == 0, resumed.stderr

@@ -91,7 +91,7 @@ def test_a_table_of_recordings(sort, arrays, tetrode, tmp_path):
         ({"sampling_rate": None}, "without \\['sampling_rate'\\]"),
         ({"gain": 2.0}, "with \\['gain'\\]"),
         ({"probe": None}, "no probe"),
-        ({"path": "of/a/stranger.pkl", "traces": None, "sampling_rate": None, "probe": None}, "Got the pickle"),
+        ({"path": "absent.zarr", "traces": None, "sampling_rate": None, "probe": None}, "does not exist"),
     ],
 )
 def test_what_is_wrong_with_a_dict_is_said(sort, arrays, change, message):

@@ -31,7 +31,7 @@ def as_recording(given: BaseRecording | str | Path | dict) -> BaseRecording:
             in a table's row where a misspelt column would otherwise be passed over.
 
     Raises:
-        ValueError: a key is missing or unknown, or shapes do not fit.
+        ValueError: a key is missing or unknown, shapes do not fit, or the path cannot be read.
         TypeError: none of these forms.
     """
     if isinstance(given, (str, Path)):
@@ -44,11 +44,6 @@ def as_recording(given: BaseRecording | str | Path | dict) -> BaseRecording:
     if unknown := sorted(set(given) - allowed):
         raise ValueError(f"Got a recording with {unknown}; known are {sorted(allowed)}. Remove the other columns.")
     if "path" in given:
-        # SpikeInterface would unpickle it, and a table may be a stranger's.
-        if Path(given["path"]).suffix in (".pkl", ".pickle"):
-            raise ValueError(
-                f"Got the pickle {given['path']!r} in a table or dict; give the path itself if you trust it."
-            )
         return read_recording(given["path"], probe=given.get("probe"), stream=given.get("stream"))
     if missing := sorted({"traces", "sampling_rate"} - set(given)):
         raise ValueError(f"Got a recording without {missing}; give traces and sampling_rate, or path.")

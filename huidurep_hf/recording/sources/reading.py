@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .probe import set_named_probe
+from .untrusted import refuse_code
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording, BaseSorting
@@ -40,7 +41,8 @@ def read_recording(
         SpikeInterface recording.
 
     Raises:
-        ValueError: nothing readable there, or raw layout missing, superfluous or contradicting the file's size.
+        ValueError: nothing readable there; a file that could have code run, such as a pickle; or raw layout missing,
+            superfluous or contradicting the file's size.
         ImportError: the reader needs a package that is not installed.
     """
     path = Path(path)
@@ -70,7 +72,7 @@ def read_sorting(path: str | Path) -> BaseSorting:
         SpikeInterface sorting.
 
     Raises:
-        ValueError: nothing readable there, or no sorting.
+        ValueError: nothing readable there, no sorting, or a file that could have code run, such as a pickle.
     """
     from spikeinterface.core import BaseSorting, load
 
@@ -79,6 +81,7 @@ def read_sorting(path: str | Path) -> BaseSorting:
         raise ValueError(f"The sorting {path} does not exist.")
     if (path / SORTING_OF_RESULT).is_dir():
         path = path / SORTING_OF_RESULT
+    refuse_code(path)
     try:
         sorting = load(path)
     except Exception as error:
@@ -129,6 +132,7 @@ def _read_raw(
 def _read_format(path: Path, stream: str | None) -> BaseRecording:
     from spikeinterface.core import BaseRecording
 
+    refuse_code(path)
     try:
         recording = _open(path, stream)
     except ImportError as error:

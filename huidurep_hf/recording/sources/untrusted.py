@@ -1,0 +1,145 @@
+"""Files of a stranger are data: what could have code run when SpikeInterface opens it is refused before that."""
+
+from __future__ import annotations
+
+import json
+from importlib import import_module
+from pathlib import Path
+
+import numpy as np
+
+PICKLE_SUFFIXES = (".pkl", ".pickle")
+PICKLE_PROTOCOLS = (2, 3, 4, 5)
+# SpikeInterface writes it beside what it saves, and does not open it.
+PROVENANCE = "provenance"
+# Its readers that run Python files, evaluate text or load models of other libraries.
+RUNNING_MODULES = (
+    "spikeinterface.extractors.phykilosortextractors",
+    "spikeinterface.extractors.klustaextractors",
+    "spikeinterface.extractors.shybridextractors",
+    "spikeinterface.extractors.sinapsrecordingextractors",
+    "spikeinterface.preprocessing.deepinterpolation",
+)
+REMEDY = (
+    "open it yourself if you trust whoever made it, save it with SpikeInterface's save(folder=...) or"
+    " save(format='zarr', folder=...), and give that folder"
+)
+
+
+def refuse_code(path: Path) -> None:
+    """Refuse a file or folder that could have code run when it is opened as a recording or sorting.
+
+    That is: a pickle, by its name or its content, also one nested in a folder; a numpy file of Python objects; a Zarr
+    array stored as pickles; the folder of a sorter, which that sorter's code would read; a SpikeInterface JSON file
+    that names anything else than a class of recordings or sortings, or that leads to any of these.
+
+    Args:
+        path: exists.
+
+    Raises:
+        ValueError: naming the file and what to do.
+    """
+    path = Path(path)
+    # Within folders names must do: SpikeInterface goes by them, and any samples may begin like a pickle.
+    if path.is_file() and _holds_pickle(path):
+        raise _pickle_error(path)
+    _check(path, set())
+
+
+def _pickle_error(path: Path) -> ValueError:
+    return ValueError(f"{path} is a pickle, which can run any code when it is opened; {REMEDY}.")
+
+
+def _check(path: Path, seen: set[Path]) -> None:
+    path = path.resolve()
+    if path in seen or not path.exists():
+        return
+    seen.add(path)
+    if path.is_file():
+        _check_file(path, seen)
+        return
+    if (path / "sorter_output").is_dir():
+        raise ValueError(f"{path} is the folder of a sorter, which that sorter's code would read; {REMEDY}.")
+    for file in sorted(path.rglob("*")):
+        if file.is_file() and file.stem != PROVENANCE:
+            _check(file, seen)
+
+
+def _check_file(path: Path, seen: set[Path]) -> None:
+    if path.suffix.lower() in PICKLE_SUFFIXES:
+        raise _pickle_error(path)
+    if path.suffix == ".npy":
+        _check_array(path)
+    elif path.name in (".zarray", ".zmetadata", "zarr.json"):
+        if '"pickle"' in path.read_text(errors="replace").replace("'", '"'):
+            raise ValueError(f"{path} names an array stored as pickles, which can run any code; {REMEDY}.")
+    elif path.suffix == ".json":
+        _check_json(path, seen)
+
+
+def _holds_pickle(path: Path) -> bool:
+    with path.open("rb") as file:
+        start = file.read(2)
+    return len(start) == 2 and start[0] == 0x80 and start[1] in PICKLE_PROTOCOLS
+
+
+def _check_array(path: Path) -> None:
+    try:
+        np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise ValueError(
+            f"{path} holds Python objects and no plain array, and opening them can run any code; {REMEDY}."
+        ) from error
+
+
+def _check_json(path: Path, seen: set[Path]) -> None:
+    try:
+        content = json.loads(path.read_text())
+    except (ValueError, RecursionError):
+        # Whoever opens it says that it is no JSON.
+        return
+    for described in _find_extractors(content):
+        _check_class(path, described["class"])
+        for value in _find_texts(described.get("kwargs", {})):
+            if value.lower().endswith(PICKLE_SUFFIXES):
+                raise ValueError(f"{path} leads to the pickle {value!r}, which can run any code; {REMEDY}.")
+            # SpikeInterface takes relative paths from the folder of the file, or from where the process is.
+            for base in (path.parent, Path()):
+                if len(value) < 1000 and "\0" not in value:
+                    _check(base / value, seen)
+
+
+def _find_extractors(content: object) -> list[dict]:
+    """Every dict at any depth that SpikeInterface would make an object of."""
+    if isinstance(content, list):
+        return [found for value in content for found in _find_extractors(value)]
+    if not isinstance(content, dict):
+        return []
+    below = _find_extractors(list(content.values()))
+    return [content, *below] if "class" in content and "kwargs" in content else below
+
+
+def _find_texts(content: object) -> list[str]:
+    if isinstance(content, str):
+        return [content]
+    values = content.values() if isinstance(content, dict) else content if isinstance(content, list) else ()
+    return [text for value in values for text in _find_texts(value)]
+
+
+def _check_class(path: Path, name: object) -> None:
+    """SpikeInterface would call anything importable that a JSON file names."""
+    from spikeinterface.core import BaseRecording, BaseSorting
+
+    module, _, attribute = str(name).rpartition(".")
+    found = None
+    if module.startswith("spikeinterface."):
+        try:
+            found = getattr(import_module(module), attribute, None)
+        except ImportError:
+            found = None
+    is_data = isinstance(found, type) and issubclass(found, (BaseRecording, BaseSorting))
+    if not is_data or any(parent.__module__.startswith(RUNNING_MODULES) for parent in found.__mro__):
+        raise ValueError(
+            f"{path} names the class {name!r}, and only classes of SpikeInterface that read recordings and sortings as"
+            f" data are made from a file; {REMEDY}."
+        )

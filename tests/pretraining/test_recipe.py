@@ -1,0 +1,90 @@
+"""The recipe for `transformers.Trainer`: losses of evaluation, the best model, and the momentum branch."""
+
+import pytest
+import torch
+from datasets import load_dataset
+from transformers import Trainer, TrainingArguments
+
+from huidurep_hf import HuiduRepForPreTraining, HuiduRepModel
+from huidurep_hf.pretraining.recipe import MomentumCallback, PairCollator
+
+
+@pytest.fixture(scope="module")
+def spikes(spike_dataset):
+    return load_dataset(str(spike_dataset), split="train")
+
+
+def train(model, spikes, folder, callbacks=(), **arguments):
+    collator = PairCollator(spikes, model.config)
+    units = list(range(len(collator)))
+    settings = {
+        "max_steps": 6,
+        "per_device_train_batch_size": 4,
+        "per_device_eval_batch_size": 4,
+        "eval_strategy": "steps",
+        "eval_steps": 2,
+        "save_steps": 2,
+        "logging_steps": 1,
+        "learning_rate": 3e-3,
+        "load_best_model_at_end": True,
+        "metric_for_best_model": "eval_loss",
+        "report_to": "none",
+        "use_cpu": True,
+        "disable_tqdm": True,
+        "seed": 0,
+    }
+    trainer = Trainer(
+        model,
+        TrainingArguments(str(folder), **{**settings, **arguments}),
+        data_collator=collator,
+        train_dataset=units[4:],
+        eval_dataset=units[:4],
+        callbacks=list(callbacks),
+    )
+    trainer.train()
+    return trainer
+
+
+@pytest.mark.parametrize("objective", ["prototypes", "momentum_contrast"])
+def test_the_loss_of_evaluation_comes_out_and_the_best_model_is_loaded(build_tiny, spikes, tmp_path, objective):
+    model = build_tiny(HuiduRepForPreTraining, objective=objective)
+    trainer = train(model, spikes, tmp_path, [MomentumCallback()])
+    losses = [entry["eval_loss"] for entry in trainer.state.log_history if "eval_loss" in entry]
+    assert len(losses) == 3 and all(loss > 0 for loss in losses)
+    assert trainer.state.best_metric == pytest.approx(min(losses))
+    assert trainer.evaluate()["eval_loss"] == pytest.approx(min(losses), rel=1e-4)
+    # The checkpoint is a whole repository.
+    assert HuiduRepModel.from_pretrained(trainer.state.best_model_checkpoint).config.objective == objective
+
+
+def test_the_momentum_branch_follows(build_tiny, spikes, tmp_path):
+    model = build_tiny(HuiduRepForPreTraining)
+    before = [copy.clone() for _, copy in model._momentum_pairs()]
+    train(model, spikes, tmp_path, [MomentumCallback(0.5)], load_best_model_at_end=False)
+    pairs = [(trained, copy) for trained, copy in model._momentum_pairs() if copy.is_floating_point()]
+    assert any(not torch.equal(old, copy) for old, (_, copy) in zip(before, model._momentum_pairs()))
+    assert any(not torch.equal(trained, copy) for trained, copy in pairs)
+
+
+def test_the_same_units_give_the_same_batch(build_tiny, spikes):
+    model = build_tiny(HuiduRepForPreTraining)
+    collator = PairCollator(spikes, model.config)
+    one, again, other = collator([0, 1, 2]), collator([0, 1, 2]), collator([2, 1, 0])
+    assert all(torch.equal(one[name], again[name]) for name in one)
+    assert not torch.equal(one["waveforms"], other["waveforms"].flip(0))
+    assert not torch.equal(one["waveforms"], one["paired_waveforms"])
+
+
+def test_a_model_of_another_rate_is_told(build_tiny, spikes):
+    model = build_tiny(HuiduRepForPreTraining, sampling_rate=20000)
+    with pytest.raises(ValueError, match="build the dataset at the model's rate"):
+        PairCollator(spikes, model.config)
+
+
+def test_no_loss_where_none_is_asked_for(build_tiny, spikes):
+    model = build_tiny(HuiduRepForPreTraining)
+    inputs = PairCollator(spikes, model.config)([0, 1, 2])
+    with torch.no_grad():
+        without, with_loss = model(**inputs, return_loss=False), model(**inputs)
+    assert without.loss is None and without.contrastive_loss is None
+    assert torch.equal(without.embeddings, with_loss.embeddings)
