@@ -151,8 +151,8 @@ class SpikeSorter:
                 scratch_folder=scratch,
                 progress=progress,
             )
-        provenance = {**description, **describe_sort(found)}
-        result = SortingResult.from_events(recording, found, provenance)
+            provenance = {**description, **describe_sort(found)}
+            result = SortingResult.from_events(recording, found, provenance)
         if output_folder is not None:
             result.save(output_folder, overwrite=overwrite)
         return result

@@ -14,14 +14,18 @@ import numpy as np
 import pandas as pd
 
 from ..spikes import OUTCOMES
-from .unit_table import tabulate_units
+from .trace_samples import sample_traces
+from .unit_table import UNIT_COLUMNS, tabulate_units
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording, BaseSorting
+    from spikeinterface.core.motion import Motion
 
     from ..pipeline import SortedSpikes
 
 PROVENANCE_FILE = "provenance.json"
+TABLE_FILE = "units.csv"
+MOTION_FOLDER = "motion"
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,11 @@ class SortingResult:
         templates: `(num_units, num_samples, num_channels)` float32, noise units, 1 ms before to 2 ms after the peak.
         channels: `pandas.DataFrame`, one row per channel of `templates`: `channel`, `x_um`, `y_um`, `shank`,
             `noise_level`.
+        spread: `(num_units, num_samples, num_channels)` float32 SD of single spikes, noise units; NaN for a unit with
+            too few spikes in what was read.
+        noise: `pandas.DataFrame`, one row a second that was read, at most 60: `segment`, `time_s` and a column a row of
+            `channels`, by its number as text: SD of the noise in the unit of the traces.
+        motion: SpikeInterface `Motion` that was followed, or `None`.
         provenance: `dict` of plain JSON values.
     """
 
@@ -50,15 +59,18 @@ class SortingResult:
     embeddings: np.ndarray
     templates: np.ndarray
     channels: pd.DataFrame
+    spread: np.ndarray
+    noise: pd.DataFrame
+    motion: Motion | None
     provenance: dict
 
     @classmethod
     def from_events(cls, recording: BaseRecording, found: SortedSpikes, provenance: dict) -> SortingResult:
-        """Gather what a run has found.
+        """Gather what a run has found, and read a few seconds of its traces.
 
         Args:
             recording: SpikeInterface recording, as given.
-            found: [`~huidurep_hf.sorting.pipeline.SortedSpikes`].
+            found: [`~huidurep_hf.sorting.pipeline.SortedSpikes`], while its traces are there.
             provenance: counts are added.
         """
         spikes, prepared = found.events, found.prepared
@@ -100,13 +112,33 @@ class SortingResult:
         sorting = _sorting_from_events(events, provenance["recording"], len(found.waveforms))
         sorting.register_recording(recording)
         provenance = {**provenance, "counts": counts}
-        result = cls(sorting, events, found.embeddings, found.waveforms, channels, provenance)
-        for name, values in tabulate_units(result).items():
-            if name != "unit":
-                sorting.set_property(name, values.to_numpy())
-        return result
+        spread, noise = sample_traces(prepared, spikes, found.waveforms)
+        return cls(
+            sorting,
+            events,
+            found.embeddings,
+            found.waveforms,
+            channels,
+            spread,
+            noise,
+            prepared.motion,
+            provenance,
+        )._with_properties()
 
-    def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
+    def _with_properties(self) -> SortingResult:
+        """The same, its table of units as properties of the sorting."""
+        for name, values in tabulate_units(self).items():
+            if name != "unit":
+                self.sorting.set_property(name, values.to_numpy())
+        return self
+
+    @property
+    def units(self) -> pd.DataFrame:
+        """The table of units, a row each; see [`~huidurep_hf.sorting.output.unit_table.tabulate_units`]."""
+        columns = {name: self.sorting.get_property(name) for name in UNIT_COLUMNS if name != "unit"}
+        return pd.DataFrame({"unit": np.asarray(self.sorting.unit_ids), **columns})[UNIT_COLUMNS]
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
         """Save to a folder, written beside its final place and renamed, so that it is there whole or not at all.
 
         Args:
@@ -121,8 +153,6 @@ class SortingResult:
         """
         from spikeinterface.core import NumpyFolderSorting
 
-        from .report import write_report
-
         folder = Path(folder)
         check_output_folder(folder, overwrite)
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -134,7 +164,11 @@ class SortingResult:
             np.save(beside / "embeddings.npy", self.embeddings)
             np.save(beside / "templates.npy", self.templates)
             (beside / PROVENANCE_FILE).write_text(json.dumps(self.provenance, indent=2, allow_nan=False))
-            write_report(self, beside)
+            np.save(beside / "spread.npy", self.spread)
+            self.noise.to_parquet(beside / "noise.parquet", index=False)
+            if self.motion is not None:
+                self.motion.save(beside / MOTION_FOLDER)
+            self.units.to_csv(beside / TABLE_FILE, index=False)
             beside.chmod(0o755)
             _put_in_place(beside, folder)
         except BaseException:
@@ -149,20 +183,26 @@ class SortingResult:
         Raises:
             FileNotFoundError: no result there.
         """
+        from spikeinterface.core.motion import Motion
+
         folder = Path(folder)
         if not (folder / PROVENANCE_FILE).is_file():
             raise FileNotFoundError(f"{folder} holds no sorting result ({PROVENANCE_FILE} is missing).")
         provenance = json.loads((folder / PROVENANCE_FILE).read_text())
         events = pd.read_parquet(folder / "events.parquet")
         templates = np.load(folder / "templates.npy")
+        motion = folder / MOTION_FOLDER
         return cls(
             sorting=_sorting_from_events(events, provenance["recording"], len(templates)),
             events=events,
             embeddings=np.load(folder / "embeddings.npy"),
             templates=templates,
             channels=pd.read_parquet(folder / "channels.parquet"),
+            spread=np.load(folder / "spread.npy"),
+            noise=pd.read_parquet(folder / "noise.parquet"),
+            motion=Motion.load(motion) if motion.is_dir() else None,
             provenance=provenance,
-        )
+        )._with_properties()
 
 
 def check_output_folder(folder: str | Path, overwrite: bool) -> None:

@@ -1,10 +1,11 @@
+import dataclasses
 import json
 
 import numpy as np
 import pandas as pd
 import pytest
+from spikeinterface.core.motion import Motion
 
-from huidurep_hf.sorting.output import report
 from huidurep_hf.sorting.output.result import SortingResult
 
 
@@ -54,15 +55,32 @@ def test_failure_leaves_nothing_half_written(tetrode_result, tmp_path, monkeypat
     if is_earlier:
         tetrode_result.save(folder)
 
-    def fail(*args):
+    def fail(*args, **kwargs):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(report, "write_report", fail)
+    monkeypatch.setattr(pd.DataFrame, "to_csv", fail)
     with pytest.raises(KeyboardInterrupt):
         tetrode_result.save(folder, overwrite=True)
     assert [path.name for path in tmp_path.iterdir()] == (["result"] if is_earlier else [])
     if is_earlier:
         SortingResult.load(folder)
+
+
+def test_spread_noise_and_motion_are_kept(tetrode_result, tmp_path):
+    assert tetrode_result.spread.shape == tetrode_result.templates.shape
+    # Single spikes vary by the noise, and by spikes that overlap with them.
+    assert 0.7 < np.nanmin(tetrode_result.spread) < 1.5
+    noise = tetrode_result.noise
+    assert len(noise) == 8 and list(noise.columns) == ["segment", "time_s", "0", "1", "2", "3"]
+    np.testing.assert_allclose(noise[["0", "1", "2", "3"]].median(), tetrode_result.channels["noise_level"], rtol=0.1)
+    times = np.arange(4.0)
+    motion = Motion([np.zeros((4, 1))], [times], np.array([0.0]))
+    moved = dataclasses.replace(tetrode_result, motion=motion)
+    assert SortingResult.load(moved.save(tmp_path / "moved")).motion == motion
+    loaded = SortingResult.load(tetrode_result.save(tmp_path / "still"))
+    assert loaded.motion is None
+    np.testing.assert_array_equal(loaded.spread, tetrode_result.spread)
+    pd.testing.assert_frame_equal(loaded.units, tetrode_result.units)
 
 
 def test_load_from_elsewhere_is_refused(tmp_path):
