@@ -129,11 +129,11 @@ def probe_map(result: SortingResult, source: ColumnDataSource) -> Figure:
 def drift_map(result: SortingResult) -> Figure:
     """Depth of all events against time, as a density."""
     starts = segment_starts_s(result)
-    title = "Depth of events over time" + (", motion taken off" if result.motion is not None else "")
-    drawn = new_figure("drift", title, "time (s)", "y (µm)", height=420, x_range=(0, starts[-1]))
-    if len(result.events):
-        counts = density(times_s(result), result.events["y_um"].to_numpy(), starts[-1], DRIFT_BINS)
-        drawn.image([counts.counts], 0, counts.low, starts[-1], counts.high - counts.low, color_mapper=density_mapper())
+    title = "Depth over time" + (", motion taken off" if result.motion is not None else "")
+    counts = density(times_s(result), result.events["y_um"].to_numpy(), starts[-1], DRIFT_BINS)
+    y_range = (counts.low, counts.high)
+    drawn = new_figure("drift", title, "time (s)", "y (µm)", height=420, x_range=(0, starts[-1]), y_range=y_range)
+    drawn.image([counts.counts], 0, counts.low, starts[-1], counts.high - counts.low, color_mapper=density_mapper())
     _mark_segments(drawn, starts)
     return drawn
 
@@ -154,7 +154,7 @@ def noise_over_time(result: SortingResult) -> Figure:
     starts = segment_starts_s(result)
     drawn = new_figure(
         "noise",
-        "Noise over time (median of channels, 10 to 90 %)",
+        "Noise, median of channels",
         "time (s)",
         f"SD ({amplitude_unit(result)})",
         x_range=(0, starts[-1]),
@@ -196,7 +196,7 @@ def embedding_map(points: dict) -> tuple[Figure, ColumnDataSource, ColumnDataSou
     """
     drawn = new_figure(
         "embedding",
-        "Embedding of single spikes (PCA), coloured by unit",
+        "Embedding of single spikes (PCA)",
         "PC 1",
         "PC 2",
         height=420,

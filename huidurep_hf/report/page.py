@@ -50,17 +50,16 @@ def write_report(result: SortingResult, path: str | Path, *, agreement: Agreemen
     """
     measures = measure_units(result)
     source = unit_source(result, measures)
-    points = embedding_points(result)
-    embedding, point_source, of_unit = embedding_map(points)
     overview = {"probe": probe_map(result, source), "drift": drift_map(result), "noise": noise_over_time(result)}
     if result.motion is not None:
         overview["motion"] = motion_over_time(result)
-    roots, small_figures = {**overview, "embedding": embedding}, []
+    roots, small_figures = dict(overview), []
     if measures:
+        embedding, point_source, of_unit = embedding_map(embedding_points(result))
         panels = build_unit_panels(result, measures)
         small_figures = [name for name in panels.roots if name not in LARGE_FIGURES]
         table, search = unit_table(source)
-        roots.update(panels.roots, table=table, search=search)
+        roots.update(panels.roots, table=table, search=search, embedding=embedding)
         source.selected.js_on_change(
             "indices",
             _script(

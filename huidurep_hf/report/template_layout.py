@@ -41,7 +41,7 @@ class TemplateLayout:
         """Corner of both bars below the lowest contact: xs, ys of an L, and the amplitude its upright stands for."""
         value = _round_number(0.5 * _pitch(self.positions[:, 1]) / self.um_per_value)
         left = float(np.min(self.xs()))
-        bottom = float(self.positions[:, 1].min() - 1.1 * _pitch(self.positions[:, 1]))
+        bottom = float(self.positions[:, 1].min() - 1.6 * _pitch(self.positions[:, 1]))
         xs = np.array([left, left, left + SCALE_MS * self.um_per_ms])
         return xs, np.array([bottom + value * self.um_per_value, bottom, bottom]), value
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,8 @@ from ..sorting.output.unit_table import events_by_unit, template_peak, unit_inte
 from .timeline import segment_starts_s
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ..sorting.output.result import SortingResult
 
 CORRELOGRAM_WINDOW_MS = 100.0
@@ -18,7 +21,7 @@ CORRELOGRAM_BIN_MS = 1.0
 INTERVAL_EDGES_MS = np.arange(0.0, 101.0)
 PROBABILITY_EDGES = np.linspace(0, 1, 21)
 NUM_RATE_BINS = 100
-NUM_DENSITY_BINS = (120, 48)
+NUM_DENSITY_BINS = (100, 40)
 MAX_TEMPLATE_CHANNELS = 12
 NUM_NEAREST = 3
 # Units whose contacts of most amplitude are farther apart have nothing to do with each other.
@@ -81,21 +84,32 @@ def correlogram_bins_ms() -> np.ndarray:
     return np.arange(-half, half + CORRELOGRAM_BIN_MS / 2, CORRELOGRAM_BIN_MS)
 
 
-def compute_correlograms(result: SortingResult) -> np.ndarray:
-    """Correlograms of all pairs by SpikeInterface, `(num_units, num_units, num_bins)` counts, ±50 ms, bins of 1 ms."""
+def correlate(trains: Sequence[pd.DataFrame], sampling_rate: float) -> np.ndarray:
+    """Correlograms of some units by SpikeInterface.
+
+    Args:
+        trains: events of each unit, in order of segment and time.
+        sampling_rate: Hz.
+
+    Returns:
+        `(num_units, num_units, num_bins)` counts by the lags of [`correlogram_bins_ms`].
+    """
+    from spikeinterface.core import NumpySorting
     from spikeinterface.postprocessing import compute_correlograms
 
-    counts, _ = compute_correlograms(result.sorting, window_ms=CORRELOGRAM_WINDOW_MS, bin_ms=CORRELOGRAM_BIN_MS)
-    return counts
+    segments = range(max(int(train["segment"].max()) for train in trains) + 1)
+    samples = [(train["segment"].to_numpy(), train["sample"].to_numpy()) for train in trains]
+    spikes = [{unit: at[of == segment] for unit, (of, at) in enumerate(samples)} for segment in segments]
+    sorting = NumpySorting.from_unit_dict(spikes, sampling_rate)
+    return compute_correlograms(sorting, window_ms=CORRELOGRAM_WINDOW_MS, bin_ms=CORRELOGRAM_BIN_MS)[0]
 
 
 def template_similarity(result: SortingResult) -> np.ndarray:
-    """Cosine of each pair of templates by SpikeInterface, `(num_units, num_units)`."""
-    from spikeinterface.postprocessing.template_similarity import compute_similarity_with_templates_array
+    """Cosine of each pair of templates over all channels, `(num_units, num_units)`."""
+    # The same as SpikeInterface's, whose compiled loop takes ten seconds to compile for what is one product here.
+    from sklearn.metrics.pairwise import cosine_similarity
 
-    if len(result.templates) == 0:
-        return np.zeros((0, 0))
-    return compute_similarity_with_templates_array(result.templates, result.templates, method="cosine")[0]
+    return cosine_similarity(result.templates.reshape(len(result.templates), -1))
 
 
 def shown_channels(result: SortingResult, unit: int) -> np.ndarray:
@@ -115,26 +129,29 @@ def measure_units(result: SortingResult) -> list[UnitMeasures]:
     """
     if len(result.templates) == 0:
         return []
-    correlograms, similarity = compute_correlograms(result), template_similarity(result)
+    similarity = template_similarity(result)
     starts = segment_starts_s(result)
     rate, end = result.provenance["recording"]["sampling_rate"], starts[-1]
     peaks = [template_peak(template) for template in result.templates]
     positions = result.channels[["x_um", "y_um"]].to_numpy()[[channel for channel, _ in peaks]]
+    trains = list(events_by_unit(result))
     measured = []
-    for unit, events in enumerate(events_by_unit(result)):
+    for unit, events in enumerate(trains):
         distances = np.linalg.norm(positions - positions[unit], axis=1)
         order = [int(other) for other in np.argsort(-similarity[unit], kind="stable") if other != unit]
         nearest = [other for other in order if distances[other] <= MAX_NEIGHBOR_UM][:NUM_NEAREST]
         times = events["time_s"].to_numpy() + starts[events["segment"].to_numpy()]
         amplitudes, sign = events["amplitude"].to_numpy(), np.sign(peaks[unit][1])
         counts = np.histogram(times, NUM_RATE_BINS, (0, end))[0]
+        # Of these few alone: all pairs of hundreds of units take minutes.
+        correlograms = correlate([events, *(trains[other] for other in nearest)], rate)
         measured.append(
             UnitMeasures(
                 channels=shown_channels(result, unit),
                 nearest=nearest,
                 similarity=[float(similarity[unit, other]) for other in nearest],
-                autocorrelogram=correlograms[unit, unit],
-                crosscorrelograms=[correlograms[unit, other] for other in nearest],
+                autocorrelogram=correlograms[0, 0],
+                crosscorrelograms=list(correlograms[0, 1:]),
                 intervals=np.histogram(unit_intervals_ms(events, rate), INTERVAL_EDGES_MS)[0],
                 rate_hz=counts * NUM_RATE_BINS / end,
                 probabilities=np.histogram(events["probability"], PROBABILITY_EDGES)[0],

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 BEFORE_MS = 1.0
 MAX_INTERVAL_SHOWN_MS = 50
+MAX_DRAWN_RATE_HZ = 20_000
+MAX_CONTRAST_CHANNELS = 6
 
 
 @dataclass
@@ -48,10 +50,10 @@ class UnitPanels:
     titled: dict = field(default_factory=dict)
     titles: dict = field(default_factory=dict)
 
-    def add_source(self, name: str, data: list[dict]) -> ColumnDataSource:
-        """Add the data of all units; the source that comes back holds those of the first."""
+    def add_source(self, name: str, data: list[dict], **same: np.ndarray) -> ColumnDataSource:
+        """Add the data of all units, and columns that are the same for all; the source holds the first unit."""
         self.data[name] = data
-        self.sources[name] = ColumnDataSource(data[0])
+        self.sources[name] = ColumnDataSource({**same, **data[0]})
         return self.sources[name]
 
     def add_titles(self, name: str, model: object, titles: list[str]) -> None:
@@ -94,14 +96,16 @@ def _add_facts(panels: UnitPanels, result: SortingResult) -> None:
 
 def _add_templates(panels: UnitPanels, result: SortingResult, measures: Sequence[UnitMeasures]) -> None:
     rate, unit_name = result.provenance["recording"]["sampling_rate"], amplitude_unit(result)
-    times_ms = np.arange(result.templates.shape[1]) / rate * 1000 - BEFORE_MS
+    # At most 20,000 samples a second are drawn, and the contrast at half of the contacts: pages stay small.
+    drawn_samples = slice(None, None, max(round(rate / MAX_DRAWN_RATE_HZ), 1))
+    times_ms = np.arange(result.templates.shape[1])[drawn_samples] / rate * 1000 - BEFORE_MS
     noise, positions = result.channels["noise_level"].to_numpy(), result.channels[["x_um", "y_um"]].to_numpy()
     shapes, bands, bars, labels, contrasts, contrast_titles = [], [], [], [], [], []
     for unit, measured in enumerate(measures):
         shown = measured.channels
 
         def of_channels(waveforms, index, shown=shown):
-            return waveforms[index][:, shown] * noise[shown]
+            return waveforms[index][drawn_samples, shown] * noise[shown]
 
         waveform, spread = of_channels(result.templates, unit), of_channels(result.spread, unit)
         layout = lay_out(waveform, positions[shown], times_ms)
@@ -124,21 +128,22 @@ def _add_templates(panels: UnitPanels, result: SortingResult, measures: Sequence
         )
         if measured.nearest:
             other = of_channels(result.templates, measured.nearest[0])
-            lines = [layout.ys(waveform), layout.ys(other), layout.ys(waveform - other)]
+            lines = [layout.ys(line)[:MAX_CONTRAST_CHANNELS] for line in (waveform, other, waveform - other)]
             contrast_titles.append(f"Against unit {measured.nearest[0]} (cosine {measured.similarity[0]:.2f})")
         else:
-            lines = []
+            lines = [layout.ys(waveform)[:MAX_CONTRAST_CHANNELS]]
             contrast_titles.append("No other unit nearby")
         names = [f"unit {unit}", f"unit {measured.nearest[0]}" if measured.nearest else "", "difference"]
+        near = xs[:MAX_CONTRAST_CHANNELS]
         contrasts.append(
             {
-                "xs": [x for _ in lines for x in xs],
+                "xs": [x for _ in lines for x in near],
                 "ys": [y for line in lines for y in line],
-                "color": [color for color, _ in zip((BLUE, GREY, RED), lines) for _ in xs],
-                "name": [name for name, _ in zip(names, lines) for _ in xs],
+                "color": [color for color, _ in zip((BLUE, GREY, RED), lines) for _ in near],
+                "name": [name for name, _ in zip(names, lines) for _ in near],
             }
         )
-    drawn = new_figure("template", "Template on the probe, ± SD of single spikes", "x (µm)", "y (µm)", height=420)
+    drawn = new_figure("template", "Template ± SD of single spikes", "x (µm)", "y (µm)", height=420)
     drawn.patches(
         "xs", "ys", source=panels.add_source("bands", bands), fill_color=BLUE, fill_alpha=0.25, line_color=None
     )
@@ -171,13 +176,14 @@ def _add_correlograms(panels: UnitPanels, measures: Sequence[UnitMeasures]) -> N
     edges = correlogram_bins_ms()
 
     def add(name: str, titles: list[str], counts: list[np.ndarray], color: str) -> None:
-        data = [{"left": edges[:-1], "right": edges[1:], "top": count.astype("int32")} for count in counts]
+        data = [{"top": count.astype("int32")} for count in counts]
         drawn = new_figure(name, titles[0], "lag (ms)", "spikes", x_range=(edges[0], edges[-1]))
         drawn.y_range.start = 0
         drawn.add_layout(
             BoxAnnotation(left=-REFRACTORY_MS, right=REFRACTORY_MS, fill_color=RED, fill_alpha=0.15, line_color=None)
         )
-        bars = drawn.quad("left", "right", "top", 0, source=panels.add_source(name, data), color=color, line_color=None)
+        source = panels.add_source(name, data, left=edges[:-1], right=edges[1:])
+        bars = drawn.quad("left", "right", "top", 0, source=source, color=color, line_color=None)
         drawn.add_tools(hover(("lag", "@left to @right ms"), ("spikes", "@top"), renderers=[bars]))
         panels.add_titles(name, drawn.title, titles)
         panels.roots[name] = drawn
@@ -208,13 +214,11 @@ def _add_histograms(panels: UnitPanels, result: SortingResult, measures: Sequenc
         ("rate", "Firing rate", "time (s)", "Hz", rate_edges, [m.rate_hz for m in measures]),
         ("probability", "Probability", "", "spikes", PROBABILITY_EDGES, [m.probabilities for m in measures]),
     ):
-        data = [
-            {"left": edges[:-1], "right": edges[1:], "top": value[: len(edges) - 1].astype("float32")}
-            for value in values
-        ]
+        data = [{"top": value[: len(edges) - 1].astype("float32")} for value in values]
+        source = panels.add_source(name, data, left=edges[:-1], right=edges[1:])
         drawn = new_figure(name, title, x_label, y_label, x_range=(edges[0], edges[-1]))
         drawn.y_range.start = 0
-        bars = drawn.quad("left", "right", "top", 0, source=panels.add_source(name, data), color=BLUE, line_color=None)
+        bars = drawn.quad("left", "right", "top", 0, source=source, color=BLUE, line_color=None)
         drawn.add_tools(hover(("", "@left to @right: @top"), renderers=[bars]))
         if name == "intervals":
             drawn.add_layout(Span(location=REFRACTORY_MS, dimension="height", line_color=RED, line_width=1))

@@ -109,28 +109,33 @@ class SortingResult:
             "events": len(events),
             **{str(name): int(count) for name, count in events["outcome"].value_counts().items() if count},
         }
-        sorting = _sorting_from_events(events, provenance["recording"], len(found.waveforms))
-        sorting.register_recording(recording)
-        provenance = {**provenance, "counts": counts}
         spread, noise = sample_traces(prepared, spikes, found.waveforms)
-        return cls(
-            sorting,
-            events,
-            found.embeddings,
-            found.waveforms,
-            channels,
-            spread,
-            noise,
-            prepared.motion,
-            provenance,
-        )._with_properties()
+        result = cls.from_tables(
+            events=events,
+            embeddings=found.embeddings,
+            templates=found.waveforms,
+            channels=channels,
+            spread=spread,
+            noise=noise,
+            motion=prepared.motion,
+            provenance={**provenance, "counts": counts},
+        )
+        result.sorting.register_recording(recording)
+        return result
 
-    def _with_properties(self) -> SortingResult:
-        """The same, its table of units as properties of the sorting."""
-        for name, values in tabulate_units(self).items():
+    @classmethod
+    def from_tables(cls, **tables) -> SortingResult:
+        """Make the sorting, with the table of units as properties, from everything else.
+
+        Args:
+            tables: attributes of this class but for `sorting`.
+        """
+        sorting = _sorting_from_events(tables["events"], tables["provenance"]["recording"], len(tables["templates"]))
+        result = cls(sorting=sorting, **tables)
+        for name, values in tabulate_units(result).items():
             if name != "unit":
-                self.sorting.set_property(name, values.to_numpy())
-        return self
+                sorting.set_property(name, values.to_numpy())
+        return result
 
     @property
     def units(self) -> pd.DataFrame:
@@ -188,21 +193,17 @@ class SortingResult:
         folder = Path(folder)
         if not (folder / PROVENANCE_FILE).is_file():
             raise FileNotFoundError(f"{folder} holds no sorting result ({PROVENANCE_FILE} is missing).")
-        provenance = json.loads((folder / PROVENANCE_FILE).read_text())
-        events = pd.read_parquet(folder / "events.parquet")
-        templates = np.load(folder / "templates.npy")
         motion = folder / MOTION_FOLDER
-        return cls(
-            sorting=_sorting_from_events(events, provenance["recording"], len(templates)),
-            events=events,
+        return cls.from_tables(
+            events=pd.read_parquet(folder / "events.parquet"),
             embeddings=np.load(folder / "embeddings.npy"),
-            templates=templates,
+            templates=np.load(folder / "templates.npy"),
             channels=pd.read_parquet(folder / "channels.parquet"),
             spread=np.load(folder / "spread.npy"),
             noise=pd.read_parquet(folder / "noise.parquet"),
             motion=Motion.load(motion) if motion.is_dir() else None,
-            provenance=provenance,
-        )._with_properties()
+            provenance=json.loads((folder / PROVENANCE_FILE).read_text()),
+        )
 
 
 def check_output_folder(folder: str | Path, overwrite: bool) -> None:
