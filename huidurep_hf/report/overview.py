@@ -17,7 +17,8 @@ from bokeh.models import (
     TextInput,
 )
 
-from .style import BLUE, GREY, LABEL_COLORS, RED, density_mapper, hover, new_figure, read_asset, unit_color
+from .colors import BLUE, GREY, LABEL_COLORS, RED
+from .style import density_mapper, hover, new_figure, read_asset, unit_color
 from .summary import LABEL_NAMES
 from .timeline import amplitude_unit, segment_starts_s, times_s
 from .unit_measures import density

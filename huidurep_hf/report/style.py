@@ -9,11 +9,11 @@ from bokeh.models import HoverTool, LinearColorMapper
 from bokeh.palettes import Category20_20
 from bokeh.plotting import figure
 
+from .colors import BLUE, GREY
+
 if TYPE_CHECKING:
     from bokeh.plotting import figure as Figure
 
-BLUE, ORANGE, GREEN, GREY, RED = "#3b7dd8", "#e07b29", "#2a9d5c", "#8a8f98", "#d1383d"
-LABEL_COLORS = {"good": GREEN, "mua": ORANGE, "noise": GREY}
 TOOLS = "pan,wheel_zoom,box_zoom,reset,save"
 
 

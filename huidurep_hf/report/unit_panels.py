@@ -10,7 +10,8 @@ import numpy as np
 from bokeh.models import BoxAnnotation, ColumnDataSource, Div, Span
 
 from ..sorting.output.unit_table import REFRACTORY_MS
-from .style import BLUE, GREY, ORANGE, RED, density_mapper, hover, new_figure
+from .colors import BLUE, GREY, ORANGE, RED
+from .style import density_mapper, hover, new_figure
 from .summary import LABEL_NAMES, why_label
 from .template_layout import lay_out
 from .timeline import amplitude_unit, segment_starts_s

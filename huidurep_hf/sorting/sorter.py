@@ -100,6 +100,7 @@ class SpikeSorter:
         parameters: SortingParameters | None = None,
         output_folder: str | Path | None = None,
         overwrite: bool = False,
+        keep_noise: bool = False,
         progress: bool = False,
         num_workers: int | None = None,
         scratch_folder: str | Path | None = None,
@@ -116,6 +117,7 @@ class SpikeSorter:
             parameters: [`SortingParameters`]; the defaults if left out.
             output_folder: where the result is saved; nothing is written if left out, or if anything fails.
             overwrite: replace an earlier result in that folder.
+            keep_noise: keep units whose label is "noise"; without it their spikes are events of no unit.
             progress: show progress bars.
             num_workers: threads that share the work; as many as there are cores if left out. The result is the same
                 for any number.
@@ -152,7 +154,7 @@ class SpikeSorter:
                 progress=progress,
             )
             provenance = {**description, **describe_sort(found)}
-            result = SortingResult.from_events(recording, found, provenance)
+            result = SortingResult.from_events(recording, found, provenance, keep_noise=keep_noise)
         if output_folder is not None:
             result.save(output_folder, overwrite=overwrite)
         return result

@@ -35,7 +35,7 @@ def describe_run(recording: BaseRecording, sorter: SpikeSorter, parameters: Sort
     config = sorter.model.config
     return {
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "versions": {package: _version(package) for package in PACKAGES},
+        "versions": {package: version_of(package) for package in PACKAGES},
         "parameters": parameters.to_dict(),
         "model": {
             "name_or_path": str(getattr(config, "name_or_path", "")),
@@ -101,7 +101,8 @@ def _hash_weights(model: torch.nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _version(package: str) -> str | None:
+def version_of(package: str) -> str | None:
+    """Installed version of a package, None without it."""
     try:
         return version(package)
     except PackageNotFoundError:

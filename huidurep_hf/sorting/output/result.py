@@ -26,6 +26,27 @@ if TYPE_CHECKING:
 PROVENANCE_FILE = "provenance.json"
 TABLE_FILE = "units.csv"
 MOTION_FOLDER = "motion"
+# Outcome of the spikes of a unit whose label is "noise".
+NOISE_UNIT = "noise unit"
+README = """# A spike sorting result of huidurep-hf
+
+| file | what it is |
+| --- | --- |
+| `report.html` | the page: open it in a browser. `huidurep report` writes it again |
+| `units.csv` | a row for each unit: place, rate, amplitude, SNR, contamination, label |
+| `sorting/` | the spike trains, as SpikeInterface's `load` reads them |
+| `events.parquet` | a row for each event: segment, sample, time, channel, place, amplitude, unit (-1: none), outcome |
+| `embeddings.npy` | (embedded events, 32): embeddings of the events whose `embedded` is true, in their order |
+| `templates.npy` | (units, samples, channels): average spike of each unit, in SDs of the noise, from 1 ms before |
+| `spread.npy` | the same shape: SD of single spikes; NaN where too few were read |
+| `channels.parquet` | a row for each channel of the templates: name, place (um), shank, noise SD |
+| `noise.parquet` | noise SD of each channel in up to 60 seconds of the recording |
+| `motion/` | the motion that was followed, as SpikeInterface's `Motion.load` reads it; only if it was |
+| `provenance.json` | versions, model, settings, recording, preparation, counts, seconds |
+| `log.txt` | what the command `huidurep` said |
+
+In Python: `from huidurep_hf.sorting.output.result import SortingResult; result = SortingResult.load(FOLDER)`.
+"""
 
 
 @dataclass(frozen=True)
@@ -39,8 +60,8 @@ class SortingResult:
             segment and time: `segment`, `sample`,
             `time_s` (from the start of the segment), `channel` (id), `x_um`, `y_um`, `amplitude` (at the peak, in
             `provenance["preparation"]["unit"]`), `unit` (-1 for none), `probability`, `outcome` ("unit", "duplicate",
-            "small unit", "noise"), `detected` (False for a spike found by template matching alone), `embedded`.
-            `channel` and `outcome` are categories.
+            "small unit", "noise", "noise unit"), `detected` (False for a spike found by template matching alone),
+            `embedded`. `channel` and `outcome` are categories.
         embeddings: `(num_embedded, embedding_size)` float32, in the order of the events that are `embedded`: all of
             them, but for long recordings.
         templates: `(num_units, num_samples, num_channels)` float32, noise units, 1 ms before to 2 ms after the peak.
@@ -65,13 +86,16 @@ class SortingResult:
     provenance: dict
 
     @classmethod
-    def from_events(cls, recording: BaseRecording, found: SortedSpikes, provenance: dict) -> SortingResult:
+    def from_events(
+        cls, recording: BaseRecording, found: SortedSpikes, provenance: dict, *, keep_noise: bool = False
+    ) -> SortingResult:
         """Gather what a run has found, and read a few seconds of its traces.
 
         Args:
             recording: SpikeInterface recording, as given.
             found: [`~huidurep_hf.sorting.pipeline.SortedSpikes`], while its traces are there.
             provenance: counts are added.
+            keep_noise: keep units whose label is "noise" as units.
         """
         spikes, prepared = found.events, found.prepared
         # Few bytes for each event: an hour of 384 channels has 14 million.
@@ -104,11 +128,6 @@ class SortingResult:
                 "noise_level": prepared.noise_levels,
             }
         )
-        counts = {
-            "units": len(found.waveforms),
-            "events": len(events),
-            **{str(name): int(count) for name, count in events["outcome"].value_counts().items() if count},
-        }
         spread, noise = sample_traces(prepared, spikes, found.waveforms)
         result = cls.from_tables(
             events=events,
@@ -118,10 +137,36 @@ class SortingResult:
             spread=spread,
             noise=noise,
             motion=prepared.motion,
-            provenance={**provenance, "counts": counts},
+            provenance={**provenance, "counts": _count(events, len(found.waveforms))},
         )
+        result = result if keep_noise else result.without_noise()
         result.sorting.register_recording(recording)
         return result
+
+    def without_noise(self) -> SortingResult:
+        """The same without the units whose label is "noise"; the outcome of their events is "noise unit"."""
+        is_noise = (self.units["label"] == "noise").to_numpy()
+        if not is_noise.any():
+            return self
+        # The last entry is for events of no unit.
+        number = np.append(np.where(is_noise, -1, np.cumsum(~is_noise) - 1), -1)
+        before = self.events["unit"].to_numpy()
+        units = number[before]
+        is_dropped = (before >= 0) & (units < 0)
+        outcome = self.events["outcome"].cat.add_categories([NOISE_UNIT])
+        outcome = outcome.where(~is_dropped, NOISE_UNIT)
+        probability = np.where(is_dropped, 0, self.events["probability"]).astype("float32")
+        events = self.events.assign(unit=units.astype("int32"), probability=probability, outcome=outcome)
+        return type(self).from_tables(
+            events=events,
+            embeddings=self.embeddings,
+            templates=self.templates[~is_noise],
+            channels=self.channels,
+            spread=self.spread[~is_noise],
+            noise=self.noise,
+            motion=self.motion,
+            provenance={**self.provenance, "counts": _count(events, int((~is_noise).sum()))},
+        )
 
     @classmethod
     def from_tables(cls, **tables) -> SortingResult:
@@ -173,6 +218,7 @@ class SortingResult:
             self.noise.to_parquet(beside / "noise.parquet", index=False)
             if self.motion is not None:
                 self.motion.save(beside / MOTION_FOLDER)
+            (beside / "README.md").write_text(README, encoding="utf-8")
             self.units.to_csv(beside / TABLE_FILE, index=False)
             beside.chmod(0o755)
             _put_in_place(beside, folder)
@@ -226,6 +272,11 @@ def check_output_folder(folder: str | Path, overwrite: bool) -> None:
             f"The output {folder} exists and is not a sorting result (no {PROVENANCE_FILE} in it), so it is not"
             " overwritten; give another one."
         )
+
+
+def _count(events: pd.DataFrame, num_units: int) -> dict[str, int]:
+    outcomes = {str(name): int(count) for name, count in events["outcome"].value_counts().items() if count}
+    return {"units": num_units, "events": len(events), **outcomes}
 
 
 def _sorting_from_events(events: pd.DataFrame, recording_description: dict, num_units: int) -> BaseSorting:

@@ -86,3 +86,32 @@ def test_spread_noise_and_motion_are_kept(tetrode_result, tmp_path):
 def test_load_from_elsewhere_is_refused(tmp_path):
     with pytest.raises(FileNotFoundError, match="no sorting result"):
         SortingResult.load(tmp_path)
+
+
+def test_noise_units_are_events_of_no_unit(tetrode_result, tmp_path):
+    events = tetrode_result.events.copy()
+    is_second = (events["unit"] == 1).to_numpy()
+    events.loc[is_second, "probability"] = 0.3
+    names = [field.name for field in dataclasses.fields(tetrode_result) if field.name != "sorting"]
+    tables = {name: getattr(tetrode_result, name) for name in names}
+    noisy = SortingResult.from_tables(**{**tables, "events": events})
+    assert noisy.units["label"][1] == "noise"
+    kept = noisy.without_noise()
+    assert kept.provenance["counts"]["units"] == len(kept.templates) == len(noisy.templates) - 1
+    assert (kept.events.loc[is_second, "outcome"] == "noise unit").all() and len(kept.events) == len(events)
+    assert (kept.events.loc[is_second, ["unit", "probability"]] == [-1, 0]).all(axis=None)
+    for unit, before in enumerate((0, *range(2, len(noisy.templates)))):
+        trains = [one.sorting.get_unit_spike_train(at, segment_index=0) for one, at in ((kept, unit), (noisy, before))]
+        np.testing.assert_array_equal(*trains)
+        np.testing.assert_array_equal(kept.templates[unit], noisy.templates[before])
+    loaded = SortingResult.load(kept.save(tmp_path / "kept"))
+    pd.testing.assert_frame_equal(loaded.events, kept.events)
+    assert tetrode_result.without_noise() is tetrode_result
+
+
+def test_every_file_is_explained(tetrode_result, tmp_path):
+    folder = tetrode_result.save(tmp_path / "result")
+    explained = (folder / "README.md").read_text()
+    for path in folder.iterdir():
+        name = path.name + "/" * path.is_dir()
+        assert f"| `{name}` |" in explained or name == "README.md"
