@@ -9,7 +9,17 @@ from huidurep_hf.sorting.spikes import OUTCOMES
 RATE = 30000.0
 
 
-def make_result(num_units, num_spikes, *, num_channels=16, seconds=(60.0,), num_embedded=3000, motion=None, seed=0):
+def make_result(
+    num_units,
+    num_spikes,
+    *,
+    num_channels=16,
+    seconds=(60.0,),
+    num_embedded=3000,
+    motion=None,
+    start_times_s=None,
+    seed=0,
+):
     """A result of units evenly along a probe of two columns.
 
     Args:
@@ -17,6 +27,7 @@ def make_result(num_units, num_spikes, *, num_channels=16, seconds=(60.0,), num_
         seconds: length of each segment, s.
         num_embedded: at most so many spikes have an embedding.
         motion: SpikeInterface `Motion`.
+        start_times_s: of each segment; 0 if left out.
         seed: of all that is random.
     """
     rng = np.random.default_rng(seed)
@@ -73,13 +84,14 @@ def make_result(num_units, num_spikes, *, num_channels=16, seconds=(60.0,), num_
         provenance={
             "created": "2026-01-01T00:00:00+00:00",
             "versions": {},
-            "parameters": {"seed": 0},
+            "parameters": {"seed": 0, "freq_min_hz": 300.0, "freq_max_hz": 6000.0},
             "model": {"name_or_path": "huidurep/base"},
             "recording": {
                 "description": "made",
                 "num_channels": num_channels,
                 "sampling_rate": RATE,
                 "num_samples": num_samples.tolist(),
+                "start_times_s": list(start_times_s or np.zeros(len(seconds))),
                 "channel_ids": channels,
             },
             "preparation": {"unit": "uV", "steps": ["band-pass 300-6000 Hz"], "excluded_channels": {"dead": ["x"]}},

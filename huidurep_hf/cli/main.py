@@ -13,6 +13,7 @@ from pathlib import Path
 from .. import __version__
 from ..recording.sources.arguments import add_layout, open_recording
 from .doctor import run_doctor
+from .export_command import add_export_command
 from .model_commands import add_model_commands
 from .result_commands import add_result_commands
 
@@ -85,6 +86,7 @@ def build_parser():
     example.set_defaults(run=_example)
 
     add_result_commands(commands, common)
+    add_export_command(commands, common)
     add_model_commands(commands, common, DEFAULT_MODEL)
 
     doctor = commands.add_parser("doctor", parents=[common], help="what is installed here, and a sort of 5 seconds")

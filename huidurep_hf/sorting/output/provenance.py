@@ -76,6 +76,7 @@ def describe_recording(recording: BaseRecording) -> dict:
         "num_channels": int(recording.get_num_channels()),
         "sampling_rate": float(recording.get_sampling_frequency()),
         "num_samples": [int(recording.get_num_samples(i)) for i in range(num_segments)],
+        "start_times_s": [float(recording.get_start_time(i)) for i in range(num_segments)],
         "dtype": str(recording.get_dtype()),
         "channel_ids": [str(channel) for channel in recording.channel_ids],
         "ends_sha256": _hash_ends(recording),
