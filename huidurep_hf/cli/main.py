@@ -12,6 +12,7 @@ from pathlib import Path
 
 from .. import __version__
 from ..recording.sources.arguments import add_layout, open_recording
+from .curate_command import add_curate_command
 from .doctor import run_doctor
 from .export_command import add_export_command
 from .model_commands import add_model_commands
@@ -86,6 +87,7 @@ def build_parser():
     example.set_defaults(run=_example)
 
     add_result_commands(commands, common)
+    add_curate_command(commands, common)
     add_export_command(commands, common)
     add_model_commands(commands, common, DEFAULT_MODEL)
 

@@ -83,8 +83,9 @@ def _add_facts(panels: UnitPanels, result: SortingResult) -> None:
     texts = []
     for _, unit in result.units.iterrows():
         label = LABEL_NAMES[unit["label"]]
+        is_manual = str(unit["unit"]) in result.provenance.get("manual_labels", {})
         texts.append(
-            f"<h3>Unit {unit['unit']}</h3><p><b>{label}</b>: {why_label(unit)}.</p>"
+            f"<h3>Unit {unit['unit']}</h3><p><b>{label}</b>: {'by curation' if is_manual else why_label(unit)}.</p>"
             f"<p>{unit['num_spikes']:,} spikes, {unit['rate_hz']:.2f} Hz; channel {unit['channel']},"
             f" {unit['amplitude']:.0f} {unit_of_amplitude}, SNR {unit['snr']:.1f};"
             f" {unit['isi_violations_percent']:.2f} % of intervals below {REFRACTORY_MS:g} ms;"

@@ -46,6 +46,8 @@ def tabulate_units(result: SortingResult) -> pd.DataFrame:
     duration_s = num_samples.sum() / rate
     # Segments one after the other, as one time line.
     segment_starts = np.concatenate([[0], np.cumsum(num_samples)[:-1]])
+    # A person's labels, by curation, come before our own.
+    given = result.provenance.get("manual_labels", {})
     for unit, events in enumerate(events_by_unit(result)):
         intervals = unit_intervals_ms(events, rate)
         peak_channel, peak_snr = template_peak(result.templates[unit])
@@ -68,7 +70,7 @@ def tabulate_units(result: SortingResult) -> pd.DataFrame:
                 "contamination": round(contamination, 3),
                 "presence": round(len(occupied) / NUM_PRESENCE_BINS, 2),
                 "mean_probability": round(mean_probability, 3),
-                "label": label_unit(snr, contamination, mean_probability),
+                "label": given.get(str(unit)) or label_unit(snr, contamination, mean_probability),
             }
         )
     return pd.DataFrame(rows, columns=UNIT_COLUMNS)
