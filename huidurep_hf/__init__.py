@@ -7,6 +7,7 @@ sorting begins.
 
 from importlib import import_module
 
+from .former_modules import find_former_modules
 from .hub.checkpoints import checkpoint_path, install_checkpoints, list_checkpoints, resolve_checkpoint
 from .integrations.registration import register
 from .model.configuration_huidurep import HuiduRepConfig
@@ -19,6 +20,7 @@ __version__ = "0.1.0"
 
 CheckpointResolvingMixin.resolve_checkpoint = staticmethod(resolve_checkpoint)
 register()
+find_former_modules()
 
 # Loaded on first use: sorting needs the extra `sorting`.
 _LAZY = {

@@ -241,7 +241,6 @@ def _run_sorter(recording, parameters, options, truth=None):
             truth.save(folder=options.output / TRUTH_FOLDER)
         if not options.no_report:
             _write_report(result, options.output, truth)
-        _log_memory()
         (options.output / LOG_FILE).write_text(log.getvalue(), encoding="utf-8")
     return result, seconds
 
@@ -255,17 +254,6 @@ def _write_report(result, folder, truth):
         agreement = compare(result.sorting, truth, is_truth=True, names=("the sorting", "the truth"))
     write_report(result, folder / REPORT_FILE, agreement=agreement)
     logger.info("report: %.1f s", time.perf_counter() - start)
-
-
-def _log_memory():
-    try:
-        import resource
-    except ImportError:
-        # Windows does not tell in this way.
-        return
-    bytes_a_unit = 1 if sys.platform == "darwin" else 1024
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * bytes_a_unit
-    logger.info("memory: at most %.1f GB", peak / 1e9)
 
 
 @contextmanager

@@ -56,4 +56,5 @@ class _SortersWatcher(MetaPathFinder):
 
 
 def _register_sorter():
-    import_module(".spikeinterface_sorter", __package__).register()
+    # It registers itself, also if it is imported before SpikeInterface's sorters.
+    import_module(".spikeinterface_sorter", __package__)

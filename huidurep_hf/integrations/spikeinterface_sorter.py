@@ -76,13 +76,11 @@ class HuiduRepSorter(BaseSorter):
         return SortingResult.load(sorter_output_folder / RESULT_FOLDER).sorting
 
 
-def register():
-    """Add the sorter to SpikeInterface's list; a second call changes nothing."""
-    if HuiduRepSorter.sorter_name not in sorter_dict:
-        sorter_full_list.append(HuiduRepSorter)
-        sorter_dict[HuiduRepSorter.sorter_name] = HuiduRepSorter
-
-
 def _split(params):
     """The checkpoint, and the parameters of the method, checked."""
     return params["model"], SortingParameters.from_dict({name: params[name] for name in params if name != "model"})
+
+
+if HuiduRepSorter.sorter_name not in sorter_dict:
+    sorter_full_list.append(HuiduRepSorter)
+    sorter_dict[HuiduRepSorter.sorter_name] = HuiduRepSorter

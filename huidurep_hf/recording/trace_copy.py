@@ -109,6 +109,16 @@ class DiskCopy:
         return scale(_with_metadata(rounded, self.original), gain=self.gains[None, :], dtype="float32")
 
 
+def bytes_on_disk(recording: BaseRecording) -> int:
+    """Bytes of a copy of a SpikeInterface recording in a scratch folder."""
+    return 2 * recording.get_num_channels() * recording.get_total_samples()
+
+
+def fits_in_memory(recording: BaseRecording) -> bool:
+    """Whether a copy of a SpikeInterface recording is held in memory."""
+    return 2 * bytes_on_disk(recording) <= MAX_BYTES_IN_MEMORY
+
+
 def make_copy(
     recording: BaseRecording, noise_levels: np.ndarray, folder: Path | None, name: str, is_shared: bool = False
 ) -> MemoryCopy | DiskCopy | None:
@@ -124,22 +134,21 @@ def make_copy(
     Returns:
         Where to write; None where there is no room: the traces are then filtered again in each pass.
     """
-    num_values = recording.get_num_channels() * recording.get_total_samples()
-    if 4 * num_values <= MAX_BYTES_IN_MEMORY and not is_shared:
+    if fits_in_memory(recording) and not is_shared:
         return MemoryCopy(recording)
     if folder is None:
         return None
-    free = shutil.disk_usage(folder).free
-    if 2 * num_values > MAX_SHARE_OF_DISK * free:
+    free, needed = shutil.disk_usage(folder).free, bytes_on_disk(recording)
+    if needed > MAX_SHARE_OF_DISK * free:
         logger.warning(
             "A copy of the preprocessed traces takes %.1f GB, and %s has %.1f GB left: they are filtered anew in each "
             "pass, which takes longer.",
-            2e-9 * num_values,
+            1e-9 * needed,
             folder,
             1e-9 * free,
         )
         return None
-    logger.info("prepare: preprocessed traces go to %s for the time of the run (%.1f GB)", folder, 2e-9 * num_values)
+    logger.info("prepare: preprocessed traces go to %s for the time of the run (%.1f GB)", folder, 1e-9 * needed)
     return DiskCopy(recording, noise_levels, folder, name)
 
 

@@ -13,19 +13,21 @@ from .spikes import Spikes
 LOG_SIZE_STEP = 0.2
 # Half of the blocks are evenly spaced in time; the others hold the rarest peaks.
 SHARE_EVEN = 0.5
+# Where fewer blocks than this share are quiet, all are learned from.
+MIN_SHARE_QUIET = 0.2
 
 
 def choose_learning_blocks(
-    peaks: Spikes, noise_levels: np.ndarray, blocks: list[Block], parameters: SortingParameters
+    peaks: Spikes, prepared: PreparedRecording, blocks: list[Block], parameters: SortingParameters
 ) -> list[Block]:
-    """Choose blocks that hold at most about as many peaks as the settings say.
+    """Choose blocks that hold at most about as many peaks as the settings say, in which the noise is as usual.
 
     Units that fire all the time are in any block. Units that fire in one stretch are covered by evenly spaced blocks,
     and units that fire rarely by blocks with the rarest peaks: those of a channel and size that few peaks have.
 
     Args:
         peaks: all detected peaks, in order.
-        noise_levels: `(num_channels,)` SD of the noise, in the unit of the amplitudes.
+        prepared: the recording.
         blocks: of the whole recording.
         parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
 
@@ -35,7 +37,9 @@ def choose_learning_blocks(
     """
     if parameters.template_matching == "off" or parameters.num_units is not None:
         return blocks
-    learning = parameters.learning
+    learning, noise_levels = parameters.learning, prepared.noise_levels
+    blocks = _quiet_blocks(blocks, prepared)
+    peaks = peaks[in_blocks(peaks, blocks)]
     max_peaks = max(learning.max_learned_peaks, learning.learned_peaks_per_channel * len(noise_levels))
     if len(peaks) <= max_peaks:
         return blocks
@@ -55,6 +59,15 @@ def choose_learning_blocks(
             is_chosen[block] = True
             taken += counts[block]
     return [block for block, chosen in zip(blocks, is_chosen) if chosen]
+
+
+def _quiet_blocks(blocks: list[Block], prepared: PreparedRecording) -> list[Block]:
+    """Blocks in which the noise is not raised; all of them where these are too few to learn from."""
+    noise = prepared.noise_over_time
+    if noise is None or noise.is_steady:
+        return blocks
+    quiet = [block for block in blocks if noise.is_quiet(block)]
+    return quiet if len(quiet) >= MIN_SHARE_QUIET * len(blocks) else blocks
 
 
 def draw_over_time(peaks: Spikes, prepared: PreparedRecording, parameters: SortingParameters) -> Spikes:

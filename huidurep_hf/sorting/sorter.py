@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +16,9 @@ from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
 from ..model.modeling_huidurep import HuiduRepModel
 from ..recording.preprocessing.preparation import check_type
 from ..resumable import ResumableWorkers
+from ..workers import num_available_cores
 from .encoder import SpikeEncoder
+from .forecast import Forecast, announce, forecast_run, peak_memory_gb
 from .output.provenance import describe_run, describe_sort
 from .output.result import SortingResult, check_output_folder
 from .parameters import SortingParameters
@@ -141,10 +144,13 @@ class SpikeSorter:
         if output_folder is not None:
             check_output_folder(output_folder, overwrite)
         description = describe_run(recording, self, parameters)
+        forecast = forecast_run(recording, parameters, num_workers or num_available_cores())
+        start = time.perf_counter()
         with (
             nullcontext() if dask_scheduler is None else DaskCluster(dask_scheduler) as cluster,
             run_folder(output_folder, scratch_folder, description) as (scratch, parts),
         ):
+            announce(forecast, scratch)
             found = sort_recording(
                 recording,
                 SpikeEncoder(self.model, self.feature_extractor),
@@ -153,7 +159,16 @@ class SpikeSorter:
                 scratch_folder=scratch,
                 progress=progress,
             )
-            provenance = {**description, **describe_sort(found)}
+            scratch_bytes = sum(path.stat().st_size for path in scratch.rglob("*") if path.is_file())
+            used = Forecast(time.perf_counter() - start, peak_memory_gb(), 1e-9 * scratch_bytes)
+            provenance = {
+                **description,
+                **describe_sort(found),
+                "forecast": forecast.to_dict(),
+                "used": used.to_dict(),
+            }
+            logger.info("used: %s", used)
+            # While the traces are there.
             result = SortingResult.from_events(recording, found, provenance, keep_noise=keep_noise)
         if output_folder is not None:
             result.save(output_folder, overwrite=overwrite)

@@ -72,7 +72,7 @@ def test_an_example_has_a_page_a_truth_and_a_log(tiny_checkpoint, tmp_path, caps
     assert "Agreement" in (out / "report.html").read_text()
     assert load(out / "truth").get_num_units() == 8
     log = (out / "log.txt").read_text()
-    assert "INFO scan:" in log and "memory: at most" in log
+    assert "INFO scan:" in log and "used: " in log
     assert main(["compare", str(out), str(out / "truth"), "--truth"]) == 0
     assert main([*arguments, "--overwrite", "--no-report", "--log-level", "error"]) == 0
     assert not (out / "report.html").exists() and (out / "log.txt").is_file()
