@@ -1,19 +1,31 @@
 """The command `huidurep`: argument parsing and calls, nothing else."""
 
 import argparse
+import io
 import logging
 import os
 import sys
 import time
 import warnings
+from contextlib import contextmanager
 from pathlib import Path
 
+from .. import __version__
 from ..recording.sources.arguments import add_layout, open_recording
+from .curate_command import add_curate_command
+from .doctor import run_doctor
+from .export_command import add_export_command
 from .model_commands import add_model_commands, check_device
+from .result_commands import add_result_commands
+
+logger = logging.getLogger("huidurep_hf")
 
 USER_ERRORS = (ValueError, TypeError, OSError, ImportError)
 DEFAULT_MODEL = "huidurep/base"
 EXAMPLE_DURATION_S = 60.0
+LOG_LEVELS = ("debug", "info", "warning", "error")
+LOG_FILE = "log.txt"
+TRUTH_FOLDER = "truth"
 
 
 def main(arguments=None):
@@ -46,10 +58,12 @@ def main(arguments=None):
 def build_parser():
     """Build the parser; the sorting flags come from [`SortingParameters`]."""
     common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("--quiet", action="store_true", help="no log and no progress bars")
+    common.add_argument("--quiet", action="store_true", help="no log but warnings, and no progress bars")
+    common.add_argument("--log-level", choices=LOG_LEVELS, default="info", help="what is logged (default: %(default)s)")
     common.add_argument("--debug", action="store_true", help="show the traceback of an error")
 
     parser = argparse.ArgumentParser(prog="huidurep", description="Spike sorting with HuiduRep representations.")
+    parser.add_argument("--version", action="version", version=f"huidurep {__version__}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     sort = commands.add_parser("sort", parents=[common], help="sort a recording")
@@ -72,7 +86,15 @@ def build_parser():
     _add_parameters(example)
     example.set_defaults(run=_example)
 
+    add_result_commands(commands, common)
+    add_curate_command(commands, common)
+    add_export_command(commands, common)
     add_model_commands(commands, common, DEFAULT_MODEL)
+
+    doctor = commands.add_parser("doctor", parents=[common], help="what is installed here, and a sort of 5 seconds")
+    doctor.add_argument("--model", default=DEFAULT_MODEL, help="hub name or folder (default: %(default)s)")
+    doctor.add_argument("--device", help="cpu, cuda, ... (default: a GPU where there is one)")
+    doctor.set_defaults(run=run_doctor)
 
     checkpoints = commands.add_parser("checkpoints", help="the checkpoints that ship with the package")
     actions = checkpoints.add_subparsers(required=True, metavar="ACTION")
@@ -87,6 +109,8 @@ def build_parser():
 def _add_output(parser):
     parser.add_argument("output", metavar="OUT", type=Path, help="result folder, made by this command")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier result there")
+    parser.add_argument("--keep-noise", action="store_true", help="keep units whose label is noise")
+    parser.add_argument("--no-report", action="store_true", help="write no report.html into the result")
     parser.add_argument("--model", default=DEFAULT_MODEL, help="hub name or folder (default: %(default)s)")
     parser.add_argument("--revision", help="revision of the model on the hub")
     parser.add_argument("--device", help="cpu, cuda, ... (default: a GPU where there is one)")
@@ -168,7 +192,7 @@ def _example(options):
     check_device(options.device)
     check_output_folder(options.output, options.overwrite)
     example = example_recording(options.name, duration_s=options.duration, seed=parameters.seed)
-    result, seconds = _run_sorter(example.recording, parameters, options)
+    result, seconds = _run_sorter(example.recording, parameters, options, truth=example.sorting)
     _, scores = score_sorting(result.sorting, example.sorting, unit_snr=example.unit_snr)
     _print_summary(result, seconds, options.output)
     print(
@@ -201,22 +225,54 @@ def _value(parameter, text):
         raise ValueError(f"Got --set {parameter.name}={text}; {kind.__name__} is needed.") from None
 
 
-def _run_sorter(recording, parameters, options):
+def _run_sorter(recording, parameters, options, truth=None):
     from ..sorting.sorter import SpikeSorter
 
-    start = time.perf_counter()
-    sorter = SpikeSorter.from_pretrained(options.model, revision=options.revision, device=options.device)
-    result = sorter.sort(
-        recording,
-        parameters=parameters,
-        output_folder=options.output,
-        overwrite=options.overwrite,
-        progress=not options.quiet,
-        num_workers=options.num_workers,
-        scratch_folder=options.scratch_folder,
-        dask_scheduler=options.dask_scheduler,
-    )
-    return result, time.perf_counter() - start
+    with _kept_log() as log:
+        start = time.perf_counter()
+        sorter = SpikeSorter.from_pretrained(options.model, revision=options.revision, device=options.device)
+        result = sorter.sort(
+            recording,
+            parameters=parameters,
+            output_folder=options.output,
+            overwrite=options.overwrite,
+            keep_noise=options.keep_noise,
+            progress=not options.quiet,
+            num_workers=options.num_workers,
+            scratch_folder=options.scratch_folder,
+            dask_scheduler=options.dask_scheduler,
+        )
+        seconds = time.perf_counter() - start
+        if truth is not None:
+            truth.save(folder=options.output / TRUTH_FOLDER)
+        if not options.no_report:
+            _write_report(result, options.output, truth)
+        (options.output / LOG_FILE).write_text(log.getvalue(), encoding="utf-8")
+    return result, seconds
+
+
+def _write_report(result, folder, truth):
+    from ..report.agreement import compare
+    from ..report.page import REPORT_FILE, write_report
+
+    start, agreement = time.perf_counter(), None
+    if truth is not None:
+        agreement = compare(result.sorting, truth, is_truth=True, names=("the sorting", "the truth"))
+    write_report(result, folder / REPORT_FILE, agreement=agreement)
+    logger.info("report: %.1f s", time.perf_counter() - start)
+
+
+@contextmanager
+def _kept_log():
+    """Text of all that is logged meanwhile, whatever is shown."""
+    text = io.StringIO()
+    handler = logging.StreamHandler(text)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    logger.addHandler(handler)
+    try:
+        yield text
+    finally:
+        logger.removeHandler(handler)
 
 
 def _print_summary(result, seconds, output):
@@ -246,9 +302,12 @@ def _list_checkpoints(options):
 
 
 def _set_up_logging(options):
-    level = logging.WARNING if options.quiet else logging.INFO
-    logging.basicConfig(level=logging.WARNING, format="%(message)s")
-    logging.getLogger("huidurep_hf").setLevel(level)
+    level = logging.WARNING if options.quiet else getattr(logging, options.log_level.upper())
+    shown = logging.StreamHandler()
+    shown.setLevel(level)
+    logging.basicConfig(level=logging.WARNING, format="%(message)s", handlers=[shown])
+    # The log that a result keeps has what is not shown, too.
+    logger.setLevel(min(level, logging.INFO))
     if options.quiet:
         from transformers.utils.logging import disable_progress_bar
 

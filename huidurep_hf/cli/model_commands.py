@@ -1,4 +1,4 @@
-"""The commands about models rather than sorting: `huidurep embed`, `huidurep card`, `huidurep export`."""
+"""The commands about models rather than sorting: `huidurep embed`, `huidurep card`."""
 
 from __future__ import annotations
 
@@ -38,12 +38,6 @@ def add_model_commands(commands, common, default_model):
     card.add_argument("--benchmark", type=Path, help="JSON of scripts/benchmark.py, for the section on sorting")
     card.add_argument("--model-id", help="name on the hub (default: huidurep/ and the folder's name)")
     card.set_defaults(run=_card)
-
-    export = commands.add_parser("export", parents=[common], help="write a model as an ONNX file and compare the two")
-    export.add_argument("model", metavar="MODEL", help="hub name or folder")
-    export.add_argument("output", metavar="OUT", type=Path, help="ONNX file")
-    export.add_argument("--revision", help="revision of the model on the hub")
-    export.set_defaults(run=_export)
 
 
 def check_device(device: str | None) -> None:
@@ -129,12 +123,3 @@ def _card(options):
         model_id=options.model_id,
     )
     print(f"card      {card}")
-
-
-def _export(options):
-    from ..integrations.onnx_export import export_onnx
-    from ..model.modeling_huidurep import HuiduRepModel
-
-    model = HuiduRepModel.from_pretrained(options.model, revision=options.revision)
-    deviation = export_onnx(model, options.output)
-    print(f"{options.output} deviates from the model by at most {deviation:.1g} of the largest value")

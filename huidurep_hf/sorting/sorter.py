@@ -103,6 +103,7 @@ class SpikeSorter:
         parameters: SortingParameters | None = None,
         output_folder: str | Path | None = None,
         overwrite: bool = False,
+        keep_noise: bool = False,
         progress: bool = False,
         num_workers: int | None = None,
         scratch_folder: str | Path | None = None,
@@ -119,6 +120,7 @@ class SpikeSorter:
             parameters: [`SortingParameters`]; the defaults if left out.
             output_folder: where the result is saved; nothing is written if left out, or if anything fails.
             overwrite: replace an earlier result in that folder.
+            keep_noise: keep units whose label is "noise"; without it their spikes are events of no unit.
             progress: show progress bars.
             num_workers: threads that share the work; as many as there are cores if left out. The result is the same
                 for any number.
@@ -158,15 +160,16 @@ class SpikeSorter:
                 progress=progress,
             )
             scratch_bytes = sum(path.stat().st_size for path in scratch.rglob("*") if path.is_file())
-        used = Forecast(time.perf_counter() - start, peak_memory_gb(), 1e-9 * scratch_bytes)
-        provenance = {
-            **description,
-            **describe_sort(found),
-            "forecast": forecast.to_dict(),
-            "used": used.to_dict(),
-        }
-        logger.info("used: %s", used)
-        result = SortingResult.from_events(recording, found, provenance)
+            used = Forecast(time.perf_counter() - start, peak_memory_gb(), 1e-9 * scratch_bytes)
+            provenance = {
+                **description,
+                **describe_sort(found),
+                "forecast": forecast.to_dict(),
+                "used": used.to_dict(),
+            }
+            logger.info("used: %s", used)
+            # While the traces are there.
+            result = SortingResult.from_events(recording, found, provenance, keep_noise=keep_noise)
         if output_folder is not None:
             result.save(output_folder, overwrite=overwrite)
         return result

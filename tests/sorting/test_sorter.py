@@ -154,7 +154,7 @@ def test_nothing_to_sort_is_a_valid_empty_result(sorter, tetrode, kind, tmp_path
     assert len(result.sorting.unit_ids) == 0
     assert result.sorting.get_num_segments() == 1
     assert (result.events["unit"] == -1).all()
-    assert (tmp_path / "result" / "units.png").is_file()
+    assert (tmp_path / "result" / "units.csv").is_file()
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def describe_run(recording: BaseRecording, sorter: SpikeSorter, parameters: Sort
     config = sorter.model.config
     return {
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "versions": {package: _version(package) for package in PACKAGES},
+        "versions": {package: version_of(package) for package in PACKAGES},
         "parameters": parameters.to_dict(),
         "model": {
             "name_or_path": str(getattr(config, "name_or_path", "")),
@@ -85,6 +85,7 @@ def describe_recording(recording: BaseRecording) -> dict:
         "num_channels": int(recording.get_num_channels()),
         "sampling_rate": float(recording.get_sampling_frequency()),
         "num_samples": [int(recording.get_num_samples(i)) for i in range(num_segments)],
+        "start_times_s": [float(recording.get_start_time(i)) for i in range(num_segments)],
         "dtype": str(recording.get_dtype()),
         "channel_ids": [str(channel) for channel in recording.channel_ids],
         "ends_sha256": _hash_ends(recording),
@@ -110,7 +111,8 @@ def _hash_weights(model: torch.nn.Module) -> str:
     return digest.hexdigest()
 
 
-def _version(package: str) -> str | None:
+def version_of(package: str) -> str | None:
+    """Installed version of a package, None without it."""
     try:
         return version(package)
     except PackageNotFoundError:

@@ -14,14 +14,39 @@ import numpy as np
 import pandas as pd
 
 from ..spikes import OUTCOMES
-from .unit_table import tabulate_units
+from .trace_samples import sample_traces
+from .unit_table import UNIT_COLUMNS, tabulate_units
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording, BaseSorting
+    from spikeinterface.core.motion import Motion
 
     from ..pipeline import SortedSpikes
 
 PROVENANCE_FILE = "provenance.json"
+TABLE_FILE = "units.csv"
+MOTION_FOLDER = "motion"
+# Outcome of the spikes of a unit whose label is "noise".
+NOISE_UNIT = "noise unit"
+README = """# A spike sorting result of huidurep-hf
+
+| file | what it is |
+| --- | --- |
+| `report.html` | the page: open it in a browser. `huidurep report` writes it again |
+| `units.csv` | a row for each unit: place, rate, amplitude, SNR, contamination, label |
+| `sorting/` | the spike trains, as SpikeInterface's `load` reads them |
+| `events.parquet` | a row for each event: segment, sample, time, channel, place, amplitude, unit (-1: none), outcome |
+| `embeddings.npy` | (embedded events, 32): embeddings of the events whose `embedded` is true, in their order |
+| `templates.npy` | (units, samples, channels): average spike of each unit, in SDs of the noise, from 1 ms before |
+| `spread.npy` | the same shape: SD of single spikes; NaN where too few were read |
+| `channels.parquet` | a row for each channel of the templates: name, place (um), shank, noise SD |
+| `noise.parquet` | noise SD of each channel in up to 60 seconds of the recording |
+| `motion/` | the motion that was followed, as SpikeInterface's `Motion.load` reads it; only if it was |
+| `provenance.json` | versions, model, settings, recording, preparation, counts, seconds |
+| `log.txt` | what the command `huidurep` said |
+
+In Python: `from huidurep_hf.sorting.output.result import SortingResult; result = SortingResult.load(FOLDER)`.
+"""
 
 
 @dataclass(frozen=True)
@@ -35,13 +60,18 @@ class SortingResult:
             segment and time: `segment`, `sample`,
             `time_s` (from the start of the segment), `channel` (id), `x_um`, `y_um`, `amplitude` (at the peak, in
             `provenance["preparation"]["unit"]`), `unit` (-1 for none), `probability`, `outcome` ("unit", "duplicate",
-            "small unit", "noise"), `detected` (False for a spike found by template matching alone), `embedded`.
-            `channel` and `outcome` are categories.
+            "small unit", "noise", "noise unit"), `detected` (False for a spike found by template matching alone),
+            `embedded`. `channel` and `outcome` are categories.
         embeddings: `(num_embedded, embedding_size)` float32, in the order of the events that are `embedded`: all of
             them, but for long recordings.
         templates: `(num_units, num_samples, num_channels)` float32, noise units, 1 ms before to 2 ms after the peak.
         channels: `pandas.DataFrame`, one row per channel of `templates`: `channel`, `x_um`, `y_um`, `shank`,
             `noise_level`.
+        spread: `(num_units, num_samples, num_channels)` float32 SD of single spikes, noise units; NaN for a unit with
+            too few spikes in what was read.
+        noise: `pandas.DataFrame`, one row a second that was read, at most 60: `segment`, `time_s` and a column a row of
+            `channels`, by its number as text: SD of the noise in the unit of the traces.
+        motion: SpikeInterface `Motion` that was followed, or `None`.
         provenance: `dict` of plain JSON values.
     """
 
@@ -50,16 +80,22 @@ class SortingResult:
     embeddings: np.ndarray
     templates: np.ndarray
     channels: pd.DataFrame
+    spread: np.ndarray
+    noise: pd.DataFrame
+    motion: Motion | None
     provenance: dict
 
     @classmethod
-    def from_events(cls, recording: BaseRecording, found: SortedSpikes, provenance: dict) -> SortingResult:
-        """Gather what a run has found.
+    def from_events(
+        cls, recording: BaseRecording, found: SortedSpikes, provenance: dict, *, keep_noise: bool = False
+    ) -> SortingResult:
+        """Gather what a run has found, and read a few seconds of its traces.
 
         Args:
             recording: SpikeInterface recording, as given.
-            found: [`~huidurep_hf.sorting.pipeline.SortedSpikes`].
+            found: [`~huidurep_hf.sorting.pipeline.SortedSpikes`], while its traces are there.
             provenance: counts are added.
+            keep_noise: keep units whose label is "noise" as units.
         """
         spikes, prepared = found.events, found.prepared
         # Few bytes for each event: an hour of 384 channels has 14 million.
@@ -92,21 +128,67 @@ class SortingResult:
                 "noise_level": prepared.noise_levels,
             }
         )
-        counts = {
-            "units": len(found.waveforms),
-            "events": len(events),
-            **{str(name): int(count) for name, count in events["outcome"].value_counts().items() if count},
-        }
-        sorting = _sorting_from_events(events, provenance["recording"], len(found.waveforms))
-        sorting.register_recording(recording)
-        provenance = {**provenance, "counts": counts}
-        result = cls(sorting, events, found.embeddings, found.waveforms, channels, provenance)
+        spread, noise = sample_traces(prepared, spikes, found.waveforms)
+        result = cls.from_tables(
+            events=events,
+            embeddings=found.embeddings,
+            templates=found.waveforms,
+            channels=channels,
+            spread=spread,
+            noise=noise,
+            motion=prepared.motion,
+            provenance={**provenance, "counts": _count(events, len(found.waveforms))},
+        )
+        result = result if keep_noise else result.without_noise()
+        result.sorting.register_recording(recording)
+        return result
+
+    def without_noise(self) -> SortingResult:
+        """The same without the units whose label is "noise"; the outcome of their events is "noise unit"."""
+        is_noise = (self.units["label"] == "noise").to_numpy()
+        if not is_noise.any():
+            return self
+        # The last entry is for events of no unit.
+        number = np.append(np.where(is_noise, -1, np.cumsum(~is_noise) - 1), -1)
+        before = self.events["unit"].to_numpy()
+        units = number[before]
+        is_dropped = (before >= 0) & (units < 0)
+        outcome = self.events["outcome"].cat.add_categories([NOISE_UNIT])
+        outcome = outcome.where(~is_dropped, NOISE_UNIT)
+        probability = np.where(is_dropped, 0, self.events["probability"]).astype("float32")
+        events = self.events.assign(unit=units.astype("int32"), probability=probability, outcome=outcome)
+        return type(self).from_tables(
+            events=events,
+            embeddings=self.embeddings,
+            templates=self.templates[~is_noise],
+            channels=self.channels,
+            spread=self.spread[~is_noise],
+            noise=self.noise,
+            motion=self.motion,
+            provenance={**self.provenance, "counts": _count(events, int((~is_noise).sum()))},
+        )
+
+    @classmethod
+    def from_tables(cls, **tables) -> SortingResult:
+        """Make the sorting, with the table of units as properties, from everything else.
+
+        Args:
+            tables: attributes of this class but for `sorting`.
+        """
+        sorting = _sorting_from_events(tables["events"], tables["provenance"]["recording"], len(tables["templates"]))
+        result = cls(sorting=sorting, **tables)
         for name, values in tabulate_units(result).items():
             if name != "unit":
                 sorting.set_property(name, values.to_numpy())
         return result
 
-    def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
+    @property
+    def units(self) -> pd.DataFrame:
+        """The table of units, a row each; see [`~huidurep_hf.sorting.output.unit_table.tabulate_units`]."""
+        columns = {name: self.sorting.get_property(name) for name in UNIT_COLUMNS if name != "unit"}
+        return pd.DataFrame({"unit": np.asarray(self.sorting.unit_ids), **columns})[UNIT_COLUMNS]
+
+    def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
         """Save to a folder, written beside its final place and renamed, so that it is there whole or not at all.
 
         Args:
@@ -121,8 +203,6 @@ class SortingResult:
         """
         from spikeinterface.core import NumpyFolderSorting
 
-        from .report import write_report
-
         folder = Path(folder)
         check_output_folder(folder, overwrite)
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -134,7 +214,12 @@ class SortingResult:
             np.save(beside / "embeddings.npy", self.embeddings)
             np.save(beside / "templates.npy", self.templates)
             (beside / PROVENANCE_FILE).write_text(json.dumps(self.provenance, indent=2, allow_nan=False))
-            write_report(self, beside)
+            np.save(beside / "spread.npy", self.spread)
+            self.noise.to_parquet(beside / "noise.parquet", index=False)
+            if self.motion is not None:
+                self.motion.save(beside / MOTION_FOLDER)
+            (beside / "README.md").write_text(README, encoding="utf-8")
+            self.units.to_csv(beside / TABLE_FILE, index=False)
             beside.chmod(0o755)
             _put_in_place(beside, folder)
         except BaseException:
@@ -149,19 +234,21 @@ class SortingResult:
         Raises:
             FileNotFoundError: no result there.
         """
+        from spikeinterface.core.motion import Motion
+
         folder = Path(folder)
         if not (folder / PROVENANCE_FILE).is_file():
             raise FileNotFoundError(f"{folder} holds no sorting result ({PROVENANCE_FILE} is missing).")
-        provenance = json.loads((folder / PROVENANCE_FILE).read_text())
-        events = pd.read_parquet(folder / "events.parquet")
-        templates = np.load(folder / "templates.npy")
-        return cls(
-            sorting=_sorting_from_events(events, provenance["recording"], len(templates)),
-            events=events,
+        motion = folder / MOTION_FOLDER
+        return cls.from_tables(
+            events=pd.read_parquet(folder / "events.parquet"),
             embeddings=np.load(folder / "embeddings.npy"),
-            templates=templates,
+            templates=np.load(folder / "templates.npy"),
             channels=pd.read_parquet(folder / "channels.parquet"),
-            provenance=provenance,
+            spread=np.load(folder / "spread.npy"),
+            noise=pd.read_parquet(folder / "noise.parquet"),
+            motion=Motion.load(motion) if motion.is_dir() else None,
+            provenance=json.loads((folder / PROVENANCE_FILE).read_text()),
         )
 
 
@@ -185,6 +272,11 @@ def check_output_folder(folder: str | Path, overwrite: bool) -> None:
             f"The output {folder} exists and is not a sorting result (no {PROVENANCE_FILE} in it), so it is not"
             " overwritten; give another one."
         )
+
+
+def _count(events: pd.DataFrame, num_units: int) -> dict[str, int]:
+    outcomes = {str(name): int(count) for name, count in events["outcome"].value_counts().items() if count}
+    return {"units": num_units, "events": len(events), **outcomes}
 
 
 def _sorting_from_events(events: pd.DataFrame, recording_description: dict, num_units: int) -> BaseSorting:

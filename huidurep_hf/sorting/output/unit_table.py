@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -11,6 +12,10 @@ if TYPE_CHECKING:
     from .result import SortingResult
 
 
+UNIT_COLUMNS = [
+    *("unit", "channel", "x_um", "y_um", "num_spikes", "rate_hz", "amplitude", "snr"),
+    *("isi_violations_percent", "contamination", "presence", "mean_probability", "label"),
+]
 REFRACTORY_MS = 2.0
 NUM_PRESENCE_BINS = 20
 # A good unit: stands out of the noise, few spikes within the refractory period (contamination of at most a tenth, as
@@ -41,8 +46,9 @@ def tabulate_units(result: SortingResult) -> pd.DataFrame:
     duration_s = num_samples.sum() / rate
     # Segments one after the other, as one time line.
     segment_starts = np.concatenate([[0], np.cumsum(num_samples)[:-1]])
-    for unit in range(len(result.templates)):
-        events = result.events[result.events["unit"] == unit]
+    # A person's labels, by curation, come before our own.
+    given = result.provenance.get("manual_labels", {})
+    for unit, events in enumerate(events_by_unit(result)):
         intervals = unit_intervals_ms(events, rate)
         peak_channel, peak_snr = template_peak(result.templates[unit])
         channel = result.channels.iloc[peak_channel]
@@ -64,12 +70,20 @@ def tabulate_units(result: SortingResult) -> pd.DataFrame:
                 "contamination": round(contamination, 3),
                 "presence": round(len(occupied) / NUM_PRESENCE_BINS, 2),
                 "mean_probability": round(mean_probability, 3),
-                "label": label_unit(snr, contamination, mean_probability),
+                "label": given.get(str(unit)) or label_unit(snr, contamination, mean_probability),
             }
         )
-    columns = ["unit", "channel", "x_um", "y_um", "num_spikes", "rate_hz", "amplitude", "snr"]
-    columns += ["isi_violations_percent", "contamination", "presence", "mean_probability", "label"]
-    return pd.DataFrame(rows, columns=columns)
+    return pd.DataFrame(rows, columns=UNIT_COLUMNS)
+
+
+def events_by_unit(result: SortingResult) -> Iterator[pd.DataFrame]:
+    """Rows of `result.events` of each unit, in order of segment and time."""
+    units = result.events["unit"].to_numpy()
+    # One sort: a search for each unit would go through millions of events as often as there are units.
+    order = np.argsort(units, kind="stable")
+    bounds = np.searchsorted(units[order], np.arange(len(result.templates) + 1))
+    for first, last in zip(bounds[:-1], bounds[1:]):
+        yield result.events.iloc[order[first:last]]
 
 
 def label_unit(snr: float, contamination: float, mean_probability: float) -> str:

@@ -4,7 +4,6 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from huidurep_hf.sorting.output.report import write_report
 from huidurep_hf.sorting.output.unit_table import label_unit, tabulate_units, template_peak, unit_intervals_ms
 
 
@@ -61,11 +60,3 @@ def test_template_peak_keeps_its_sign():
     template = np.zeros((10, 3))
     template[4, 1], template[5, 2] = -7, 6
     assert template_peak(template) == (1, -7.0)
-
-
-def test_files_are_written(tetrode_result, tmp_path):
-    paths = write_report(tetrode_result, tmp_path)
-    assert [path.name for path in paths] == ["units.csv", "units.md", "units.png"]
-    assert all(path.stat().st_size > 50 for path in paths)
-    assert len(pd.read_csv(paths[0])) == len(tetrode_result.templates)
-    assert paths[2].read_bytes().startswith(b"\x89PNG")

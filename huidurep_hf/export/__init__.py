@@ -1,0 +1,1 @@
+"""A result in the format of another tool: `export_result`."""

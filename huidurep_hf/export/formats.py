@@ -1,0 +1,266 @@
+"""One function a format; each takes a result and writes one file or folder."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ..sorting.output.unit_table import template_peak
+from .spike_times import times_of_recording_s
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording, SortingAnalyzer
+
+    from ..sorting.output.result import SortingResult
+
+ANALYZER_EXTENSIONS = (
+    *("random_spikes", "waveforms", "templates", "noise_levels", "unit_locations", "spike_amplitudes"),
+    *("correlograms", "template_similarity"),
+)
+
+
+@dataclass(frozen=True)
+class Source:
+    """What an export may need beside the result.
+
+    Attributes:
+        recording: SpikeInterface recording that was sorted.
+        session_start: date and time of the recording, for NWB.
+        subject: fields of NWB's `Subject`, such as `subject_id`, `species`, `sex`, `age`.
+    """
+
+    recording: BaseRecording | None = None
+    session_start: datetime | None = None
+    subject: dict[str, str] | None = None
+
+
+def export_result(result: SortingResult, path: str | Path, to: str, source: Source | None = None) -> Path:
+    """Write a result for another tool.
+
+    Args:
+        result: [`~huidurep_hf.sorting.output.result.SortingResult`].
+        path: file or folder that is made.
+        to: one of `FORMATS`.
+        source: recording and date, where the format needs them.
+
+    Returns:
+        `Path` that was made.
+
+    Raises:
+        FileExistsError: the path is there.
+        ValueError: something is missing that the format needs.
+        ImportError: a package is missing; the message names the extra.
+    """
+    path = Path(path)
+    if path.exists():
+        raise FileExistsError(f"{path} exists already; choose another name for the export.")
+    if not path.parent.is_dir():
+        raise FileNotFoundError(f"There is no folder {path.parent} for {path.name}; make it first.")
+    FORMATS[to](result, path, source or Source())
+    return path
+
+
+def export_analyzer(result: SortingResult, path: Path, source: Source) -> None:
+    """Write a folder of SpikeInterface's `SortingAnalyzer`, which spikeinterface-gui opens, too."""
+    _analyze(result, source, "analyzer", format="binary_folder", folder=path)
+
+
+def export_phy(result: SortingResult, path: Path, source: Source) -> None:
+    """Write a folder for phy, with labels as `cluster_group.tsv`."""
+    from spikeinterface.exporters import export_to_phy
+
+    if len(result.templates) == 0:
+        raise ValueError("The result has no unit, and phy opens none without; there is nothing to export.")
+    properties = ["snr", "contamination", "mean_probability", "presence"]
+    analyzer = _analyze(result, source, "phy", format="memory")
+    without = {"add_quality_metrics": False, "add_template_metrics": False}
+    export_to_phy(analyzer, path, additional_properties=properties, verbose=False, **without)
+    groups = pd.DataFrame({"cluster_id": np.arange(len(result.units)), "group": result.units["label"]})
+    groups.to_csv(path / "cluster_group.tsv", sep="\t", index=False)
+
+
+def export_nwb(result: SortingResult, path: Path, source: Source) -> None:
+    """Write an NWB file: electrodes; units with times, templates, probabilities, locations and the table of units."""
+    with _named_extra("nwb"):
+        from pynwb import NWBHDF5IO, NWBFile
+        from pynwb.file import Subject
+    if source.session_start is None:
+        raise ValueError(
+            "NWB needs the date of the recording; give --session-start, such as 2026-01-31T14:00:00+01:00."
+        )
+    start = source.session_start
+    file = NWBFile(
+        session_description=f"spikes sorted by huidurep-hf from {result.provenance['recording']['description']}",
+        identifier=str(uuid.uuid4()),
+        session_start_time=start if start.tzinfo else start.astimezone(),
+        subject=Subject(**source.subject) if source.subject else None,
+    )
+    device = file.create_device(name="probe", description="probe of the recording")
+    groups = {
+        shank: file.create_electrode_group(f"shank{shank}", f"shank {shank}", "unknown", device=device)
+        for shank in sorted(set(result.channels["shank"]))
+    }
+    file.add_electrode_column("rel_x", "place on the probe, um")
+    file.add_electrode_column("rel_y", "place along the probe, um")
+    file.add_electrode_column("channel_name", "name of the channel in the recording")
+    for _, channel in result.channels.iterrows():
+        file.add_electrode(
+            group=groups[channel["shank"]],
+            location="unknown",
+            rel_x=float(channel["x_um"]),
+            rel_y=float(channel["y_um"]),
+            channel_name=str(channel["channel"]),
+        )
+    _add_nwb_units(file, result)
+    with NWBHDF5IO(str(path), "w") as out:
+        out.write(file)
+
+
+def export_pynapple(result: SortingResult, path: Path, source: Source) -> None:
+    """Write a pynapple `TsGroup` (.npz) with the table of units as metadata; `pynapple.load_file` reads it."""
+    with _named_extra("pynapple"):
+        import pynapple
+    _check_suffix(path, ".npz")
+    trains = {unit: pynapple.Ts(train["time_s"].to_numpy()) for unit, train in _trains(result)}
+    units = result.units.drop(columns=["unit", "rate_hz"])
+    length = _end_s(result)
+    support = pynapple.IntervalSet(*length)
+    group = pynapple.TsGroup(trains, time_support=support)
+    if len(units):
+        group.set_info(units)
+    group.save(str(path))
+
+
+def export_parquet(result: SortingResult, path: Path, source: Source) -> None:
+    """Write a folder of `units.parquet` and `spikes.parquet`, a row a spike of a unit, with its embedding."""
+    spikes = result.events.copy()
+    spikes["time_s"] = times_of_recording_s(result)
+    # A missing embedding becomes None.
+    spikes["embedding"] = pd.Series(list(result.embeddings), index=spikes.index[spikes["embedded"]], dtype=object)
+    spikes = spikes[spikes["unit"] >= 0]
+    path.mkdir()
+    spikes.to_parquet(path / "spikes.parquet", index=False)
+    result.units.to_parquet(path / "units.parquet", index=False)
+
+
+def export_matlab(result: SortingResult, path: Path, source: Source) -> None:
+    """Write a MATLAB file: a row a spike (`spike_unit` counts from 0, as in the table), templates, channels, units."""
+    from scipy.io import savemat
+
+    _check_suffix(path, ".mat")
+    is_sorted = (result.events["unit"] >= 0).to_numpy()
+    spikes = result.events[is_sorted]
+    tables = {"unit": result.units, "channel": result.channels.rename(columns={"channel": "name"})}
+    columns = {
+        f"{table}_{name}": values.to_numpy()
+        if values.dtype.kind in "biuf"
+        else np.array(values.astype(str), dtype=object)
+        for table, frame in tables.items()
+        for name, values in frame.items()
+    }
+    content = {
+        "spike_time_s": times_of_recording_s(result)[is_sorted],
+        "spike_segment": spikes["segment"].to_numpy(),
+        "spike_sample": spikes["sample"].to_numpy(),
+        "spike_unit": spikes["unit"].to_numpy(),
+        "spike_probability": spikes["probability"].to_numpy(),
+        "spike_amplitude": spikes["amplitude"].to_numpy(),
+        "spike_location_um": spikes[["x_um", "y_um"]].to_numpy(),
+        "templates": result.templates,
+        "sampling_rate": result.provenance["recording"]["sampling_rate"],
+        **columns,
+    }
+    savemat(path, content, do_compression=True, oned_as="column")
+
+
+FORMATS: dict[str, Callable[[SortingResult, Path, Source], None]] = {
+    "analyzer": export_analyzer,
+    "phy": export_phy,
+    "nwb": export_nwb,
+    "pynapple": export_pynapple,
+    "parquet": export_parquet,
+    "matlab": export_matlab,
+}
+
+
+def _analyze(result: SortingResult, source: Source, to: str, **kwargs) -> SortingAnalyzer:
+    from spikeinterface.core import create_sorting_analyzer
+    from spikeinterface.preprocessing import bandpass_filter
+
+    if source.recording is None:
+        raise ValueError(f"The format {to} needs the traces; give the recording that was sorted with --recording.")
+    described, recording = result.provenance["recording"], source.recording
+    num_samples = [recording.get_num_samples(segment) for segment in range(recording.get_num_segments())]
+    if num_samples != described["num_samples"] or recording.get_num_channels() != described["num_channels"]:
+        raise ValueError("The recording has other segments or channels than the one that was sorted; give that one.")
+    parameters = result.provenance["parameters"]
+    filtered = bandpass_filter(recording, parameters["freq_min_hz"], parameters["freq_max_hz"], dtype="float32")
+    sparse = len(result.templates) > 0
+    analyzer = create_sorting_analyzer(result.sorting, filtered, sparse=sparse, **kwargs)
+    if len(result.templates):
+        analyzer.compute(list(ANALYZER_EXTENSIONS), progress_bar=False)
+    return analyzer
+
+
+def _add_nwb_units(file, result: SortingResult) -> None:
+    units = result.units
+    if len(units) == 0:
+        return
+    described = {"label": "good, mua (multi-unit) or noise", "snr": "template peak over the noise"}
+    for name in units.columns.drop("unit"):
+        file.add_unit_column(name, described.get(name, name.replace("_", " ")))
+    file.add_unit_column("spike_probability", "probability of each spike", index=True)
+    file.add_unit_column("spike_location_um", "place of each spike on the probe, um", index=True)
+    is_uv = result.provenance["preparation"]["unit"] == "uV"
+    levels = result.channels["noise_level"].to_numpy() * (1e-6 if is_uv else 1.0)
+    for unit, train in _trains(result):
+        template = result.templates[unit]
+        file.add_unit(
+            id=unit,
+            spike_times=train["time_s"].to_numpy(),
+            electrodes=[template_peak(template)[0]],
+            spike_probability=train["probability"].to_numpy(),
+            spike_location_um=train[["x_um", "y_um"]].to_numpy(),
+            waveform_mean=template[:, [template_peak(template)[0]]] * levels[template_peak(template)[0]],
+            **{name: _plain(units.loc[unit, name]) for name in units.columns.drop("unit")},
+        )
+
+
+def _plain(value: object) -> object:
+    return value.item() if isinstance(value, np.generic) else str(value)
+
+
+def _trains(result: SortingResult) -> Iterator[tuple[int, pd.DataFrame]]:
+    events = result.events.assign(time_s=times_of_recording_s(result))
+    events = events[events["unit"] >= 0]
+    yield from ((int(unit), train) for unit, train in events.groupby("unit"))
+
+
+def _end_s(result: SortingResult) -> tuple[float, float]:
+    """Start and end of the recording, s."""
+    recording = result.provenance["recording"]
+    starts, times = recording["start_times_s"], times_of_recording_s(result)
+    lengths = np.asarray(recording["num_samples"]) / recording["sampling_rate"]
+    end = max(starts[-1] + lengths[-1], starts[0] + lengths.sum(), times.max(initial=0))
+    return float(starts[0]), float(end)
+
+
+def _check_suffix(path: Path, suffix: str) -> None:
+    if path.suffix != suffix:
+        raise ValueError(f"Got the name {path.name} for the export; give one that ends in {suffix}.")
+
+
+@contextmanager
+def _named_extra(extra: str) -> Iterator[None]:
+    try:
+        yield
+    except ImportError as error:
+        raise ImportError(f'{error}; install the extra: pip install "huidurep-hf[{extra}]".') from None

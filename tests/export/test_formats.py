@@ -1,0 +1,159 @@
+import re
+from datetime import datetime
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.io import loadmat
+from spikeinterface.core import load_sorting_analyzer
+
+from huidurep_hf.cli.main import main
+from huidurep_hf.export.formats import Source, export_result
+from huidurep_hf.export.spike_times import times_of_recording_s
+from huidurep_hf.sorting.output.result import SortingResult
+
+from ..made_results import make_result
+
+CASES = {
+    "plain": {"num_units": 4, "num_spikes": 800},
+    "no units": {"num_units": 0, "num_spikes": 50},
+    "one unit": {"num_units": 1, "num_spikes": 300},
+    "300 units": {"num_units": 300, "num_spikes": 6000},
+    "segments": {"num_units": 3, "num_spikes": 900, "seconds": (20.0, 10.0), "start_times_s": (100.0, 300.0)},
+}
+
+
+@pytest.fixture(params=list(CASES))
+def result(request):
+    return make_result(**CASES[request.param])
+
+
+@pytest.fixture(scope="module")
+def sorted_recording(generated, tiny_checkpoint):
+    """A result of a real sort and the recording it is of."""
+    from huidurep_hf import SpikeSorter
+
+    return SpikeSorter.from_pretrained(tiny_checkpoint, device="cpu").sort(generated[0]), generated[0]
+
+
+def times_of(result, unit):
+    return times_of_recording_s(result)[(result.events["unit"] == unit).to_numpy()]
+
+
+def test_times_follow_the_start_of_the_recording():
+    spaced = make_result(**CASES["segments"])
+    times, segments = times_of_recording_s(spaced), spaced.events["segment"].to_numpy()
+    assert times[segments == 0].min() >= 100 and times[segments == 0].max() <= 120
+    assert times[segments == 1].min() >= 300 and times[segments == 1].max() <= 310
+    # Trials that all start at 0 follow one another.
+    trials = make_result(**{**CASES["segments"], "start_times_s": (0.0, 0.0)})
+    assert times_of_recording_s(trials)[segments == 1].min() >= 20
+
+
+def test_matlab(result, tmp_path):
+    read = loadmat(export_result(result, tmp_path / "result.mat", "matlab"))
+    is_sorted = (result.events["unit"] >= 0).to_numpy()
+    np.testing.assert_allclose(read["spike_time_s"].ravel(), times_of_recording_s(result)[is_sorted])
+    np.testing.assert_array_equal(read["spike_unit"].ravel(), result.events["unit"][is_sorted])
+    assert len(read["unit_label"]) == len(result.units) and len(read["channel_name"]) == len(result.channels)
+
+
+def test_parquet(result, tmp_path):
+    folder = export_result(result, tmp_path / "tables", "parquet")
+    spikes = pd.read_parquet(folder / "spikes.parquet")
+    assert len(spikes) == (result.events["unit"] >= 0).sum()
+    if len(spikes):
+        np.testing.assert_array_equal(spikes["embedding"].iloc[0], result.embeddings[0])
+    pd.testing.assert_frame_equal(pd.read_parquet(folder / "units.parquet"), result.units)
+
+
+def test_pynapple(result, tmp_path):
+    pynapple = pytest.importorskip("pynapple")
+    group = pynapple.load_file(str(export_result(result, tmp_path / "units.npz", "pynapple")))
+    assert list(group.keys()) == result.units["unit"].tolist()
+    for unit in list(group.keys())[:3]:
+        np.testing.assert_allclose(group[unit].times(), times_of(result, unit))
+        assert group["label"][unit] == result.units["label"][unit]
+
+
+def test_nwb(result, tmp_path):
+    pytest.importorskip("pynwb")
+    from nwbinspector import Importance, inspect_nwbfile
+    from pynwb import NWBHDF5IO
+
+    subject = {"subject_id": "M1", "species": "Mus musculus", "sex": "F", "age": "P90D"}
+    source = Source(session_start=datetime.fromisoformat("2026-01-31T14:00:00+01:00"), subject=subject)
+    path = export_result(result, tmp_path / "result.nwb", "nwb", source)
+    assert not [said for said in inspect_nwbfile(nwbfile_path=str(path)) if said.importance == Importance.CRITICAL]
+    with NWBHDF5IO(str(path), "r") as file:
+        read = file.read()
+        assert len(read.electrodes) == len(result.channels)
+        units = read.units.to_dataframe() if read.units is not None else pd.DataFrame()
+        assert len(units) == len(result.units)
+        for unit in range(min(len(units), 3)):
+            np.testing.assert_allclose(units["spike_times"][unit], times_of(result, unit))
+            assert len(units["spike_probability"][unit]) == len(times_of(result, unit))
+            assert units["spike_location_um"][unit].shape == (len(times_of(result, unit)), 2)
+            assert units["label"][unit] == result.units["label"][unit]
+
+
+def test_analyzer(sorted_recording, tmp_path):
+    result, recording = sorted_recording
+    folder = export_result(result, tmp_path / "analyzer", "analyzer", Source(recording))
+    analyzer = load_sorting_analyzer(folder)
+    assert analyzer.get_num_units() == len(result.units)
+    assert analyzer.sorting.get_property("label").tolist() == result.units["label"].tolist()
+    assert analyzer.has_extension("templates") and analyzer.has_extension("correlograms")
+
+
+def test_phy(sorted_recording, tmp_path):
+    model_of = pytest.importorskip("phylib.io.model")
+    result, recording = sorted_recording
+    folder = export_result(result, tmp_path / "phy", "phy", Source(recording))
+    model = model_of.load_model(folder / "params.py")
+    assert model.n_spikes == (result.events["unit"] >= 0).sum()
+    assert model.metadata["group"] == dict(enumerate(result.units["label"]))
+    np.testing.assert_array_equal(model.spike_clusters, result.sorting.to_spike_vector()["unit_index"])
+
+
+@pytest.mark.parametrize(
+    ("to", "name", "message"),
+    [
+        ("phy", "phy", "needs the traces; give the recording that was sorted with --recording"),
+        ("nwb", "a.nwb", "--session-start"),
+        ("matlab", "a.m", "ends in .mat"),
+        ("pynapple", "absent/a.npz", "There is no folder"),
+        ("parquet", "", "exists already"),
+    ],
+)
+def test_what_is_missing_is_said(tmp_path, to, name, message, capsys):
+    pytest.importorskip("pynwb")
+    folder = make_result(2, 200).save(tmp_path / "result")
+    assert main(["export", str(folder), str(tmp_path / name), "--to", to]) == 2
+    error = capsys.readouterr().err
+    assert re.search(re.escape(message), error) and len(error.strip().splitlines()) == 1
+    assert [path.name for path in tmp_path.iterdir()] == ["result"]
+
+
+def test_nwb_by_the_command(tmp_path, capsys):
+    pynwb = pytest.importorskip("pynwb")
+    folder = make_result(2, 200).save(tmp_path / "result")
+    arguments = ["export", str(folder), str(tmp_path / "a.nwb"), "--to", "nwb", "--session-start", "2026-01-31T14:00"]
+    assert main([*arguments, "--subject", "name=Max"]) == 2
+    assert "Got --subject 'name=Max'" in capsys.readouterr().err
+    assert main([*arguments, "--subject", "subject_id=M1", "species=Mus musculus"]) == 0
+    with pynwb.NWBHDF5IO(str(tmp_path / "a.nwb"), "r") as file:
+        assert file.read().subject.species == "Mus musculus"
+
+
+def test_another_recording_is_refused(sorted_recording, generated, tmp_path):
+    result, recording = sorted_recording
+    with pytest.raises(ValueError, match="other segments or channels"):
+        export_result(result, tmp_path / "analyzer", "analyzer", Source(recording.frame_slice(0, 30000)))
+
+
+def test_the_command_exports_a_result(tmp_path, capsys):
+    folder = make_result(2, 200).save(tmp_path / "result")
+    assert main(["export", str(folder), str(tmp_path / "spikes.mat"), "--to", "matlab"]) == 0
+    assert str(tmp_path / "spikes.mat") in capsys.readouterr().out
+    assert SortingResult.load(folder).units["unit"].tolist() == [0, 1]
