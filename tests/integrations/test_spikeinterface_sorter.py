@@ -1,5 +1,6 @@
 import subprocess
 import sys
+from importlib import import_module
 
 import pytest
 from spikeinterface.core import generate_ground_truth_recording
@@ -9,6 +10,7 @@ from spikeinterface.sorters import (
     get_sorter_params_description,
     installed_sorters,
     run_sorter,
+    run_sorter_jobs,
 )
 from spikeinterface.sorters.utils import SpikeSortingError
 
@@ -88,3 +90,30 @@ def test_a_sorter_study(make_saved, tiny_checkpoint, tmp_path):
     performance = study.get_performance_by_unit()
     assert len(performance) == 3
     assert performance["accuracy"].mean() > 0.6
+
+
+@pytest.mark.slow
+def test_many_recordings_are_sorted_by_the_workers_of_a_dask_cluster(make_saved, tiny_checkpoint, tmp_path):
+    distributed = pytest.importorskip("distributed")
+    recordings = [make_saved([3.0])[0] for _ in range(2)]
+    jobs = [
+        {
+            "sorter_name": "huidurep",
+            "recording": recording,
+            "folder": tmp_path / f"job{number}",
+            "model": str(tiny_checkpoint),
+        }
+        for number, recording in enumerate(recordings)
+    ]
+    # The workers must know the sorter.
+    with (
+        distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+        ) as cluster,
+        distributed.Client(cluster, set_as_default=False) as client,
+    ):
+        client.run(import_module, "huidurep_hf")
+        run_sorter_jobs(jobs, engine="dask", engine_kwargs={"client": client})
+    for number in range(2):
+        result = SortingResult.load(tmp_path / f"job{number}" / "sorter_output" / "result")
+        assert result.provenance["recording"]["num_samples"] == [3 * 30000]
