@@ -17,8 +17,8 @@ def select_channels(recording: BaseRecording, channels: str | None) -> np.ndarra
 
     Args:
         recording: SpikeInterface recording.
-        channels: names and ranges with commas between, such as "0-63,70" or "A-000,A-004"; a range runs from its first to
-            its last channel, both included. Numbers that are not all names count the channels from 0. All if left out.
+        channels: names and ranges with commas between, such as "0-63,70" or "A-000,A-004"; a range includes its last
+            channel. Numbers that are not all names count the channels from 0. All if left out.
 
     Returns:
         `(num_selected,)` indices of channels, in the order given, each once.

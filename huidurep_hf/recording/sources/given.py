@@ -26,11 +26,11 @@ def as_recording(given: BaseRecording | str | Path | dict) -> BaseRecording:
     Args:
         given: a SpikeInterface recording, which is returned as it is; a path as in
             [`~huidurep_hf.recording.sources.reading.read_recording`]; a `dict` of `path` and, if need be, `probe`,
-            `channels`, `stream` and `format`; or a `dict` of `traces` `(num_samples, num_channels)`, `sampling_rate` in Hz and, for more than
-            one channel, `probe`: contact positions `(num_channels, 2)` in µm, a name or file as in
-            [`~huidurep_hf.recording.sources.probe.set_named_probe`], or a probeinterface `Probe`, `ProbeGroup` or its
-            `dict`. `channels` selects some; `gain_uv` and `offset_uv` give µV per count and at count 0. Other keys with values are refused, as
-            in a table's row where a misspelt column would otherwise be passed over.
+            `channels`, `stream` and `format`; or a `dict` of `traces` `(num_samples, num_channels)`, `sampling_rate` in
+            Hz and, for more than one channel, `probe`: contact positions `(num_channels, 2)` in µm, a name or file as
+            in [`~huidurep_hf.recording.sources.probe.set_named_probe`], or a probeinterface `Probe`, `ProbeGroup` or
+            its `dict`. `channels` selects some; `gain_uv` and `offset_uv` give µV per count and at count 0. Other keys
+            with values are refused, as in a table's row where a misspelt column would otherwise be passed over.
 
     Raises:
         ValueError: a key is missing or unknown, or shapes do not fit.

@@ -111,7 +111,9 @@ def _read_raw(
     except TypeError:
         kind = None
     if kind is None or kind.kind not in "iuf":
-        raise ValueError(f"Got dtype {dtype!r}; give the type of the samples, such as int16, uint16 or float32.")
+        raise ValueError(
+            f"Got dtype {dtype!r}; give the type of the samples, such as int16, uint16, float32 or '>i2' (big-endian)."
+        )
     num_bytes, frame = path.stat().st_size, kind.itemsize * num_channels
     if num_bytes % frame:
         raise ValueError(
@@ -123,7 +125,7 @@ def _read_raw(
     scale = {} if gain_uv is None else {"gain_to_uV": gain_uv, "offset_to_uV": offset_uv or 0.0}
     if gain_uv is None and offset_uv is not None:
         raise ValueError(f"Got an offset of {offset_uv:g} µV without a gain; give --gain-uv as well.")
-    return read_binary(path, sampling_frequency=sampling_rate, dtype=kind.name, num_channels=num_channels, **scale)
+    return read_binary(path, sampling_frequency=sampling_rate, dtype=kind.str, num_channels=num_channels, **scale)
 
 
 def _read_format(path: Path, stream: str | None) -> BaseRecording:

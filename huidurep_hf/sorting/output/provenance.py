@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .unit_table import round_significant
+
 if TYPE_CHECKING:
     import torch
     from spikeinterface.core import BaseRecording
@@ -62,7 +64,7 @@ def describe_sort(found: SortedSpikes) -> dict:
             "steps": prepared.steps,
             "excluded_channels": prepared.excluded_channels,
             "unit": prepared.unit,
-            "noise_levels": [round(float(level), 4) for level in prepared.noise_levels],
+            "noise_levels": [round_significant(level) for level in prepared.noise_levels],
         },
         "seconds": dict(found.seconds),
     }

@@ -57,8 +57,8 @@ def tabulate_units(result: SortingResult) -> pd.DataFrame:
                 "x_um": round(float(events["x_um"].median()), 1),
                 "y_um": round(float(events["y_um"].median()), 1),
                 "num_spikes": len(events),
-                "rate_hz": round(len(events) / duration_s, 2),
-                "amplitude": round(float(peak_snr * channel["noise_level"]), 1),
+                "rate_hz": round_significant(len(events) / duration_s),
+                "amplitude": round_significant(float(peak_snr * channel["noise_level"])),
                 "snr": round(snr, 1),
                 "isi_violations_percent": _percent(intervals < REFRACTORY_MS),
                 "contamination": round(contamination, 3),
@@ -117,6 +117,11 @@ def template_peak(template: np.ndarray) -> tuple[int, float]:
     """
     sample, channel = np.unravel_index(np.abs(template).argmax(), template.shape)
     return int(channel), float(template[sample, channel])
+
+
+def round_significant(value: float) -> float:
+    """Four significant digits, whatever the unit of the value."""
+    return float(f"{value:.4g}")
 
 
 def _percent(is_true: np.ndarray) -> float:
