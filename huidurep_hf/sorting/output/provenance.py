@@ -71,17 +71,23 @@ def describe_sort(found: SortedSpikes) -> dict:
 
 
 def describe_recording(recording: BaseRecording) -> dict:
-    """Describe a SpikeInterface recording: size, rate, type, and a hash of its ends."""
+    """Describe a SpikeInterface recording: size, rate, start times, type, and a hash of its ends."""
     num_segments = recording.get_num_segments()
     return {
         "description": " ".join(repr(recording).split()),
         "num_channels": int(recording.get_num_channels()),
         "sampling_rate": float(recording.get_sampling_frequency()),
         "num_samples": [int(recording.get_num_samples(i)) for i in range(num_segments)],
+        "start_times_s": [_start_time_s(recording, i) for i in range(num_segments)],
         "dtype": str(recording.get_dtype()),
         "channel_ids": [str(channel) for channel in recording.channel_ids],
         "ends_sha256": _hash_ends(recording),
     }
+
+
+def _start_time_s(recording: BaseRecording, segment: int) -> float:
+    # A time vector of no samples has no first one.
+    return float(recording.get_start_time(segment)) if recording.get_num_samples(segment) else 0.0
 
 
 def _hash_ends(recording: BaseRecording) -> str:

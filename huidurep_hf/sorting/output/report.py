@@ -119,7 +119,7 @@ def _draw_intervals(axis: Axes, events: pd.DataFrame, sampling_rate: float, unit
 def _draw_amplitudes(axis: Axes, events: pd.DataFrame, provenance: dict) -> None:
     recording = provenance["recording"]
     starts_s = np.concatenate([[0], np.cumsum(recording["num_samples"])]) / recording["sampling_rate"]
-    times = events["time_s"].to_numpy() + starts_s[events["segment"].to_numpy()]
+    times = events["sample"].to_numpy() / recording["sampling_rate"] + starts_s[events["segment"].to_numpy()]
     amplitudes = events["amplitude"].to_numpy()
     axis.plot(times, amplitudes, ".", markersize=2, color=COLOR, rasterized=True)
     for start in starts_s[1:-1]:

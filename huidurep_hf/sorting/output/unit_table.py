@@ -28,12 +28,12 @@ def tabulate_units(result: SortingResult) -> pd.DataFrame:
         result: [`~huidurep_hf.sorting.output.result.SortingResult`].
 
     Returns:
-        `pandas.DataFrame`, one row per unit: `unit`, `channel` (of the template's peak), `x_um`, `y_um`,
-        `num_spikes`, `rate_hz`, `amplitude` (template peak in the unit of the traces), `snr` (the same over the
-        channel's noise SD), `isi_violations_percent` (intervals below 2 ms, of all), `contamination` (rate of
-        foreign spikes over the unit's that these intervals imply, Hill et al. 2011, from SpikeInterface),
-        `presence` (share of 20 equal parts of the recording with a spike), `mean_probability`, `label` ("good", "mua"
-        for multi-unit activity, or "noise").
+        `pandas.DataFrame`, one row per unit: `unit`, `channel` (of the template's peak), `group` (of that channel:
+        shank or tetrode, as the recording names it), `x_um`, `y_um`, `num_spikes`, `rate_hz`, `amplitude` (template
+        peak in the unit of the traces), `snr` (the same over the channel's noise SD), `isi_violations_percent`
+        (intervals below 2 ms, of all), `contamination` (rate of foreign spikes over the unit's that these intervals
+        imply, Hill et al. 2011, from SpikeInterface), `presence` (share of 20 equal parts of the recording with a
+        spike), `mean_probability`, `label` ("good", "mua" for multi-unit activity, or "noise").
     """
     rows = []
     num_samples = np.asarray(result.provenance["recording"]["num_samples"])
@@ -54,6 +54,8 @@ def tabulate_units(result: SortingResult) -> pd.DataFrame:
             {
                 "unit": unit,
                 "channel": channel["channel"],
+                # Results of earlier versions have numbers of shanks alone.
+                "group": channel["group"] if "group" in channel else channel["shank"],
                 "x_um": round(float(events["x_um"].median()), 1),
                 "y_um": round(float(events["y_um"].median()), 1),
                 "num_spikes": len(events),
@@ -67,7 +69,7 @@ def tabulate_units(result: SortingResult) -> pd.DataFrame:
                 "label": label_unit(snr, contamination, mean_probability),
             }
         )
-    columns = ["unit", "channel", "x_um", "y_um", "num_spikes", "rate_hz", "amplitude", "snr"]
+    columns = ["unit", "channel", "group", "x_um", "y_um", "num_spikes", "rate_hz", "amplitude", "snr"]
     columns += ["isi_violations_percent", "contamination", "presence", "mean_probability", "label"]
     return pd.DataFrame(rows, columns=columns)
 
