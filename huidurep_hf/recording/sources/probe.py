@@ -55,9 +55,6 @@ def with_probe(recording: BaseRecording) -> BaseRecording:
             "(NaN or infinite); give all contacts a position in µm, or leave those channels out with"
             " recording.remove_channels(...)."
         )
-    if recording.get_channel_groups() is None:
-        recording = recording.select_channels(recording.channel_ids)
-        recording.set_channel_groups(0)
     recording = _in_plane_and_um(recording)
     _check_distances(recording.get_channel_locations(), recording.get_channel_groups())
     return recording

@@ -198,10 +198,3 @@ def test_a_probe_of_the_library_is_attached_whichever_its_wiring():
     assert probe.device_channel_indices is None
     read = as_recording({"traces": np.zeros((100, 8)), "sampling_rate": 30000.0, "probe": probe})
     np.testing.assert_allclose(read.get_channel_locations(), probe.contact_positions)
-
-
-def test_a_recording_without_groups_is_one_group():
-    recording = NumpyRecording([np.random.default_rng(0).normal(0, 10, (20000, 4))], 30000.0)
-    recording.set_probe(probe_at(GRID[:4] / 1000, "mm"))
-    recording.delete_property("group")
-    assert prepare(recording).shanks.tolist() == [0, 0, 0, 0]
