@@ -38,7 +38,7 @@ def select_channels(recording: BaseRecording, channels: str | None) -> np.ndarra
     if None in found:
         raise ValueError(
             f"The recording has no channels {items[found.index(None)]!r}; it has {num_channels} "
-            f"({_some(recording.channel_ids)}): give names, or ranges that count from 0 such as 0-63,70."
+            f"({some_of(recording.channel_ids)}): give names, or ranges that count from 0 such as 0-63,70."
         )
     return np.array(list(dict.fromkeys(index for part in found for index in part)), dtype="int64")
 
@@ -61,6 +61,7 @@ def _find(item: str, index_of: dict[str, int]) -> range | None:
     return None
 
 
-def _some(ids: np.ndarray) -> str:
+def some_of(ids: np.ndarray) -> str:
+    """The first of many names, for a message."""
     shown = [str(name) for name in ids[:MAX_NAMES_SHOWN]]
     return ", ".join([*shown, "…"] if len(ids) > MAX_NAMES_SHOWN else shown)

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .channels import some_of
+
 if TYPE_CHECKING:
     from probeinterface import ProbeGroup
     from spikeinterface.core import BaseRecording
@@ -51,9 +53,9 @@ def with_probe(recording: BaseRecording) -> BaseRecording:
     is_placed = np.isfinite(recording.get_probegroup().get_global_contact_positions()).all(axis=1)
     if not is_placed.all():
         raise ValueError(
-            f"The probe gives no position to the channels {', '.join(map(str, recording.channel_ids[~is_placed]))} "
-            "(NaN or infinite); give all contacts a position in µm, or leave those channels out with"
-            " recording.remove_channels(...)."
+            f"The probe gives no position to the channels {some_of(recording.channel_ids[~is_placed])} (NaN or"
+            " infinite); give all contacts a position in µm (--probe), or leave those channels out (--channels, or"
+            " recording.remove_channels)."
         )
     recording = _in_plane_and_um(recording)
     _check_distances(recording.get_channel_locations(), recording.get_channel_groups())
@@ -154,7 +156,7 @@ def _say_what_is_left_out(
 ) -> None:
     if len(kept) < len(selected):
         ids = recording.channel_ids[np.setdiff1d(selected, kept)]
-        logger.info("%s has no contact for the channels %s, which are left out.", title, ", ".join(map(str, ids)))
+        logger.info("%s has no contact for the channels %s, which are left out.", title, some_of(ids))
     absent = np.sort(wired[wired >= recording.get_num_channels()])
     if len(absent):
         logger.warning(
@@ -162,7 +164,7 @@ def _say_what_is_left_out(
             "Check that it is the probe of this recording.",
             title,
             recording.get_num_channels(),
-            ", ".join(map(str, absent)),
+            some_of(absent),
         )
 
 
