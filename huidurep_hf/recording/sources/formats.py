@@ -21,7 +21,8 @@ OWN_SUFFIXES = {
     # Two readers each: the one that needs no package of its own, and for .nev what has signals of that name too.
     **{".smr": "spike2", ".smrx": "ced", ".nev": "blackrock"},
 }
-# What a folder of a format holds at any depth, the surest first.
+# What a folder of a format holds, the surest first; these formats hold it at any depth.
+DEEP_FORMATS = ("openephysbinary", "spikeglx", "openephyslegacy")
 FOLDER_PATTERNS = {
     "binaryfolder": ("binary.json",),
     "mda": ("raw.mda",),
@@ -189,6 +190,9 @@ def _format_of_folder(path: Path) -> str | None:
     for name, patterns in FOLDER_PATTERNS.items():
         if _files(path, patterns):
             return name
+    for name in DEEP_FORMATS:
+        if _files(path, FOLDER_PATTERNS[name], is_deep=True):
+            return name
     # The only recording in it, such as one .rhd.
     found = {_format_of_file(file) for file in path.iterdir() if file.is_file()} - {None, RAW_FORMAT}
     return found.pop() if len(found) == 1 else None
@@ -204,7 +208,7 @@ def _format_of_file(path: Path) -> str | None:
         return "openephysbinary"
     if suffix in (".dat", ".lfp", ".eeg", ".xml") and path.with_suffix(".xml").is_file():
         return "neuroscope"
-    if suffix == ".dat" and _files(path.parent, FOLDER_PATTERNS["intan"], is_deep=False):
+    if suffix == ".dat" and _files(path.parent, FOLDER_PATTERNS["intan"]):
         return "intan"
     if suffix == ".raw" and _begins_with(path, b"MCS"):
         return "mcsraw"
@@ -233,8 +237,12 @@ def _formats_of_suffixes() -> dict[str, str]:
 def _format_of_hdf5(path: Path) -> str | None:
     import h5py
 
-    with h5py.File(path, "r") as file:
-        names = {*file.keys(), *file.attrs.keys()}
+    try:
+        with h5py.File(path, "r") as file:
+            names = {*file.keys(), *file.attrs.keys()}
+    except OSError:
+        # Damaged, or cut off.
+        return None
     return next((name for name, roots in HDF5_ROOTS.items() if names & set(roots)), None)
 
 
@@ -255,7 +263,7 @@ def _only_file(folder: Path, name: str) -> Path:
     return files[0]
 
 
-def _files(folder: Path, patterns: tuple[str, ...], is_deep: bool = True) -> list[Path]:
+def _files(folder: Path, patterns: tuple[str, ...], is_deep: bool = False) -> list[Path]:
     find = folder.rglob if is_deep else folder.glob
     return [file for file in (next(find(pattern), None) for pattern in patterns) if file is not None]
 

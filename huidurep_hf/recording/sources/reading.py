@@ -125,6 +125,8 @@ def _read_raw(
 ) -> BaseRecording:
     from spikeinterface.core import read_binary
 
+    if path.is_dir():
+        raise ValueError(f"{path} is a folder, and raw binary is a file; give its path.")
     if sampling_rate is None or num_channels is None or dtype is None:
         raise ValueError(
             f"{path} is a raw binary file, which does not say its own layout; give {RAW_FLAGS}, or the "
@@ -151,7 +153,9 @@ def _read_raw(
     scale = {} if gain_uv is None else {"gain_to_uV": gain_uv, "offset_to_uV": offset_uv or 0.0}
     if gain_uv is None and offset_uv is not None:
         raise ValueError(f"Got an offset of {offset_uv:g} µV without a gain; give --gain-uv as well.")
-    return read_binary(path, sampling_frequency=sampling_rate, dtype=kind.str, num_channels=num_channels, **scale)
+    recording = read_binary(path, sampling_frequency=sampling_rate, dtype=kind.str, num_channels=num_channels, **scale)
+    recording.annotate(format=RAW_FORMAT)
+    return recording
 
 
 def _read_format(path: Path, format: str | None, stream: str | None) -> BaseRecording:

@@ -3,6 +3,7 @@ import shutil
 
 import numpy as np
 import pytest
+from spikeinterface.core import NumpyRecording
 
 from huidurep_hf.recording.scan import prepare
 from huidurep_hf.recording.sources.formats import find_format, format_names
@@ -59,6 +60,14 @@ def test_open_ephys(tmp_path):
     assert_reads(folder, values["LFP"], stream="1")
     assert_reads(folder, values["AP"], stream="Record Node 101#AP")
     assert_reads(next(folder.rglob("LFP/continuous.dat")), values["LFP"])
+
+
+def test_what_else_lies_in_a_session_does_not_matter(tmp_path):
+    folder, values = files.write_open_ephys(tmp_path / "session")
+    recording = NumpyRecording([np.zeros((100, 2), dtype="int16")], 30000.0)
+    recording.save(folder=folder / "analysis" / "preprocessed", verbose=False)
+    assert_reads(folder, values["Rhythm-100.0"], "openephysbinary")
+    assert_reads(folder / "analysis" / "preprocessed", np.zeros((100, 2)), "binaryfolder")
 
 
 def test_intan(tmp_path):
