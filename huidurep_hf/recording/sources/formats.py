@@ -12,8 +12,10 @@ if TYPE_CHECKING:
 
 # Raw binary says nothing of itself, and is read with a layout that the user gives.
 RAW_FORMAT = "binary"
+# Says its scale, but neither rate nor channels.
+WHITE_MATTER = "whitematter"
 # Of SpikeInterface's list these are no files (numpy, ibl), or their readers run text of the file as code.
-NOT_READ = ("numpy", "ibl", "shybrid", "sinapsresearchplatform", "sinapsresearchplatformh5", "whitematter")
+NOT_READ = ("numpy", "ibl", "shybrid", "sinapsresearchplatform", "sinapsresearchplatformh5")
 # Suffixes that several formats have, or that say nothing: content decides.
 VAGUE_SUFFIXES = {"bin", "dat", "raw", "h5", "xml", "json", "txt", "npy", "eeg", "lfp", *map(str, range(1, 33))}
 OWN_SUFFIXES = {
@@ -85,6 +87,13 @@ def open_format(path: Path, name: str, stream: str | None) -> BaseRecording:
     return _open_other(path, name, stream)
 
 
+def open_white_matter(path: Path, sampling_rate: float, num_channels: int) -> BaseRecording:
+    """Open a file of WhiteMatter, of a rate in Hz and a number of channels that the user gives."""
+    from spikeinterface.extractors import read_whitematter
+
+    return _annotated(read_whitematter(path, sampling_rate, num_channels), WHITE_MATTER)
+
+
 def _open_neo(path: Path, name: str, reader_class: type, stream: str | None) -> BaseRecording:
     source, more = _source_of(path, name)
     reader = reader_class.get_neo_io_reader(
@@ -139,6 +148,8 @@ def _open_other(path: Path, name: str, stream: str | None) -> BaseRecording:
     from spikeinterface.extractors import recording_extractor_full_dict
 
     read = recording_extractor_full_dict[name]
+    if name == WHITE_MATTER:
+        raise ChoiceError(f"{path} is of WhiteMatter, which says no layout; give --sampling-rate and --num-channels.")
     if name == "compressedbinaryibl":
         return _annotated(read(cbin_file_path=path) if path.is_file() else read(path, stream_name=stream or "ap"), name)
     if name == "nwbtimeseries":

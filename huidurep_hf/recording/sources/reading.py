@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .channels import select_channels
-from .formats import RAW_FORMAT, find_format, format_names, open_format
+from .formats import (
+    RAW_FORMAT,
+    WHITE_MATTER,
+    find_format,
+    format_names,
+    open_format,
+    open_white_matter,
+)
 from .probe import set_named_probe
 from .streams import ChoiceError
 
@@ -61,6 +68,8 @@ def read_recording(
         raise ValueError(f"Got the format {format!r}; known are {', '.join(format_names())}.")
     if _is_raw(path, format, raw):
         recording = _read_raw(path, **raw)
+    elif format == WHITE_MATTER and {"sampling_rate", "num_channels"} <= set(raw):
+        recording = open_white_matter(path, raw["sampling_rate"], raw["num_channels"])
     elif raw:
         names = ", ".join("--" + name.replace("_", "-") for name in raw)
         raise ValueError(

@@ -109,9 +109,11 @@ class SortingResult:
 
     def _with_properties(self) -> SortingResult:
         """The same, its table of units as properties of the sorting."""
-        for name, values in tabulate_units(self).items():
+        for name, column in tabulate_units(self).items():
             if name != "unit":
-                self.sorting.set_property(name, values.to_numpy())
+                values = column.to_numpy()
+                # Text as text: an array of Python objects would be saved as a pickle.
+                self.sorting.set_property(name, values.astype(str) if values.dtype == object else values)
         return self
 
     def save(self, folder: str | Path, *, overwrite: bool = False) -> None:
@@ -128,8 +130,8 @@ class SortingResult:
             FileExistsError: the folder is there, and `overwrite` is not set or it holds something else than a result.
             OSError: it cannot be made.
         """
+        from ...recording.sources.timed_sorting import save_sorting
         from .report import write_report
-        from .timed_sorting import save_sorting
 
         folder = Path(folder)
         check_output_folder(folder, overwrite)
@@ -201,7 +203,7 @@ def _sorting_from_events(events: pd.DataFrame, recording_description: dict, num_
     from spikeinterface.core import NumpySorting
     from spikeinterface.core.base import minimum_spike_dtype
 
-    from .timed_sorting import set_times
+    from ...recording.sources.timed_sorting import set_times
 
     sorted_events = events[events["unit"] >= 0]
     spikes = np.zeros(len(sorted_events), dtype=minimum_spike_dtype)

@@ -150,6 +150,11 @@ def test_a_format_can_be_forced(tmp_path):
     raw = {"sampling_rate": 30000.0, "num_channels": 4, "dtype": "int16"}
     values.tofile(tmp_path / "samples")
     assert_reads(tmp_path / "samples", values, format="binary", raw=raw)
+    (tmp_path / "white.bin").write_bytes(bytes(8) + values.tobytes())
+    layout = {"sampling_rate": 25000.0, "num_channels": 4}
+    assert_reads(tmp_path / "white.bin", values, "whitematter", format="whitematter", raw=layout)
+    with pytest.raises(ValueError, match="give --sampling-rate and --num-channels"):
+        read_recording(tmp_path / "white.bin", format="whitematter")
     # Content comes before the name.
     path, values = files.write_nwb(tmp_path / "session.dat")
     assert_reads(path, values["ElectricalSeries"], "nwb")

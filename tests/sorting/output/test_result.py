@@ -120,6 +120,8 @@ def test_times_of_the_recordings_clock_are_kept(sorter, tetrode, tmp_path, kind)
 def test_a_recording_without_start_times_leaves_a_plain_folder(tetrode_result, tmp_path):
     tetrode_result.save(tmp_path / "result")
     folder = tmp_path / "result" / "sorting"
+    for file in folder.rglob("*.npy"):
+        assert np.load(file, allow_pickle=False).dtype != object
     assert not (folder / "times.npz").exists() and "huidurep" not in (folder / "si_folder.json").read_text()
 
 
