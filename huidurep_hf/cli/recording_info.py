@@ -9,7 +9,7 @@ import numpy as np
 from ..recording.preprocessing.preparation import PreparedRecording, plan_preprocessing
 from ..recording.sources.channels import some_of
 from ..recording.sources.plausibility import warn_of_absurd_noise, warn_of_misread_samples
-from ..recording.sources.probe import PROBE_NAMES, attach_probe, probegroup_from_positions, with_probe
+from ..recording.sources.probe import attach_probe, probegroup_from_positions, with_probe
 from ..sorting.forecast import forecast_run
 from ..sorting.parameters import SortingParameters
 from ..workers import num_available_cores
@@ -33,11 +33,11 @@ def describe(recording: BaseRecording) -> str:
         the recording's own unit, channels that a sort would leave out, and the forecast of a sort.
 
     Raises:
-        ValueError: a recording that cannot be sorted, for another reason than that its probe is missing.
+        ValueError: a recording that cannot be sorted, for another reason than its probe.
     """
     warn_of_misread_samples(recording)
     parameters = SortingParameters()
-    placed = _placed(recording)
+    placed, probe_error = _placed(recording)
     prepared = plan_preprocessing(placed, parameters.preprocessing, seed=parameters.seed).prepared
     warn_of_absurd_noise(prepared.noise_levels, prepared.unit)
     is_used = np.isin(np.arange(recording.get_num_channels()), prepared.channel_indices)
@@ -48,7 +48,7 @@ def describe(recording: BaseRecording) -> str:
         "rate": [f"{recording.get_sampling_frequency():g} Hz"],
         "duration": [_duration(recording)],
         "gain": [_gain(recording)],
-        "probe": _probe(recording, is_used),
+        "probe": [probe_error] if probe_error else _probe(placed, is_used),
         "noise": _noise(prepared, recording.channel_ids),
         "left out": [f"{reason}: {', '.join(ids)}" for reason, ids in prepared.excluded_channels.items()] or ["none"],
         "forecast": [str(forecast_run(recording, parameters, num_available_cores()))],
@@ -63,13 +63,14 @@ def _with_first(texts: list[str]) -> list[tuple[bool, str]]:
     return [(index == 0, text) for index, text in enumerate(texts)]
 
 
-def _placed(recording: BaseRecording) -> BaseRecording:
-    """With its probe, or with contacts in a line where it has none: noise can be measured all the same."""
-    num_channels = recording.get_num_channels()
-    if recording.has_probe() or num_channels < 2:
-        return with_probe(recording)
-    line = np.stack([np.zeros(num_channels), 20.0 * np.arange(num_channels)], axis=1)
-    return attach_probe(recording, probegroup_from_positions(line))
+def _placed(recording: BaseRecording) -> tuple[BaseRecording, str]:
+    """With its probe; or with contacts in a line, by which noise can be measured all the same, and what is wrong."""
+    try:
+        return with_probe(recording), ""
+    except ValueError as error:
+        line = 20.0 * np.arange(recording.get_num_channels())
+        positions = probegroup_from_positions(np.stack([np.zeros(len(line)), line], axis=1))
+        return attach_probe(recording, positions), str(error)
 
 
 def _duration(recording: BaseRecording) -> str:
@@ -92,11 +93,7 @@ def _gain(recording: BaseRecording) -> str:
     return text + (f", {offsets[0]:.4g} µV at count 0" if len(offsets) == 1 and offsets[0] else "")
 
 
-def _probe(recording: BaseRecording, is_used: np.ndarray) -> list[str]:
-    if not recording.has_probe():
-        is_alone = recording.get_num_channels() == 1
-        return ["none, and one channel needs none" if is_alone else f"none: give one with --probe ({PROBE_NAMES})"]
-    placed = with_probe(recording)
+def _probe(placed: BaseRecording, is_used: np.ndarray) -> list[str]:
     positions, groups = placed.get_channel_locations(), placed.get_channel_groups()
     lines = []
     for group in np.unique(groups):

@@ -47,14 +47,14 @@ def test_channels_are_selected(raw_file, capsys):
 def test_a_missing_probe_is_said_and_the_rest_as_well(raw_file, capsys):
     assert main(["info", str(raw_file), *RAW, "--quiet"]) == 0
     said = capsys.readouterr().out
-    assert "probe      none: give one with --probe (tetrode" in said and "noise      median" in said
+    assert "probe      The recording has 8 channels and no probe" in said and "noise      median" in said
 
 
 def test_times_and_segments_are_said():
     recording = NumpyRecording([np.zeros((30000, 1)), np.ones((15000, 1))], 30000.0, t_starts=[100.0, 500.0])
     said = describe(recording)
     assert "1.5 s in 2 segments of 0.5 to 1 s, from 100, 500 s" in said
-    assert "one channel needs none" in said and "gain       unknown" in said and "left out   silent: 0" in said
+    assert "1 contact, 0 µm wide" in said and "gain       unknown" in said and "left out   silent: 0" in said
 
 
 def test_a_long_probe_has_a_small_picture():

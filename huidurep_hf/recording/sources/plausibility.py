@@ -16,7 +16,9 @@ logger = logging.getLogger("huidurep_hf")
 
 # Every fourth of the stretches that noise is measured on: five of 0.5 s.
 STRIDE = 4
-# Read as another type, samples differ so many times less from one to the next: then they are of that type.
+# Of samples that wrap around, at least so many lie in the outer half of the range, and some jump across it.
+MIN_SHARE_OUTSIDE, MIN_JUMP = 0.75, 7 / 8
+# Read in the other order of bytes, samples differ so many times less from one to the next: then they are of that order.
 MIN_STEP_RATIO = 3.0
 # Share of the channels that say so: a broken one may swing between both ends of its range.
 MIN_SHARE_OF_CHANNELS = 0.25
@@ -45,7 +47,7 @@ def warn_of_misread_samples(recording: BaseRecording) -> None:
         return
     size = dtype.itemsize
     signs = np.dtype(f"{dtype.byteorder}{'u' if dtype.kind == 'i' else 'i'}{size}")
-    if _is_smoother_as(stretches, signs):
+    if _wrap_around(stretches, dtype):
         known, other = ("signed", "unsigned") if dtype.kind == "i" else ("unsigned", "signed")
         logger.warning(
             "The samples jump across the whole range of %s, as %s ones do that are read as %s; read them as %s "
@@ -80,6 +82,16 @@ def warn_of_absurd_noise(noise_levels: np.ndarray, unit: str) -> None:
             median,
             *NOISE_UV,
         )
+
+
+def _wrap_around(stretches: list[np.ndarray], dtype: np.dtype) -> bool:
+    limits = np.iinfo(dtype)
+    # As floats: differences of unsigned integers wrap around, and those of large ones overflow.
+    middle, span = (float(limits.max) + limits.min) / 2, float(limits.max) - limits.min
+    traces = [one.astype("float64") - middle for one in stretches]
+    is_outside = np.mean(np.abs(np.concatenate(traces)) > span / 4, axis=0) > MIN_SHARE_OUTSIDE
+    jumps = np.max([np.abs(np.diff(one, axis=0)).max(axis=0) for one in traces], axis=0) > MIN_JUMP * span
+    return bool(np.mean(is_outside & jumps) >= MIN_SHARE_OF_CHANNELS)
 
 
 def _is_smoother_as(stretches: list[np.ndarray], dtype: np.dtype) -> bool:

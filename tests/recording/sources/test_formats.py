@@ -1,5 +1,6 @@
 import pickle
 import shutil
+from datetime import datetime, timezone
 
 import numpy as np
 import pytest
@@ -212,3 +213,21 @@ def test_nothing_is_unpickled(tmp_path):
     for path in (tmp_path / "recording.pkl", tmp_path / "folder"):
         with pytest.raises(ValueError, match="no reader knows it"):
             read_recording(path)
+
+
+def test_nwb_as_pynwb_writes_it(tmp_path):
+    pynwb = pytest.importorskip("pynwb")
+    session = pynwb.NWBFile("session", "id", datetime(2024, 1, 1, tzinfo=timezone.utc))
+    device = session.create_device(name="probe")
+    shanks = [session.create_electrode_group(name, "shank", "CA1", device) for name in ("left", "right")]
+    for index in range(8):
+        session.add_electrode(group=shanks[index // 4], location="CA1", rel_x=0.0, rel_y=20.0 * (index % 4))
+    values = files.counts(3000, 8)
+    region = session.create_electrode_table_region(list(range(8)), "all")
+    given = {"rate": 30000.0, "starting_time": 12.5, "conversion": 1.95e-7}
+    session.add_acquisition(pynwb.ecephys.ElectricalSeries(name="ES", data=values, electrodes=region, **given))
+    with pynwb.NWBHDF5IO(tmp_path / "session.nwb", "w") as file:
+        file.write(session)
+    recording = assert_reads(tmp_path / "session.nwb", values, "nwb")
+    assert recording.get_channel_groups().tolist() == ["left"] * 4 + ["right"] * 4
+    assert recording.get_start_time() == 12.5 and recording.get_channel_gains()[0] == pytest.approx(0.195)

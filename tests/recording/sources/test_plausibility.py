@@ -27,6 +27,12 @@ def test_some_channels_that_wrap_are_enough(caplog):
     assert "--dtype uint16" in warnings_of(traces, caplog)
 
 
+def test_rare_wraps_are_enough(caplog):
+    # A slow potential crosses the middle of the range twice in 2 s.
+    slow = 400 * np.sin(2 * np.pi * np.arange(60000) / 60000)[:, None]
+    assert "--dtype uint16" in warnings_of((NOISE / 20 + slow + 32768).astype("uint16").view("int16"), caplog)
+
+
 @pytest.mark.parametrize("read_as", [">i2", "<i2"])
 def test_bytes_in_the_wrong_order_call_for_a_warning(read_as, caplog):
     written = "<i2" if read_as == ">i2" else ">i2"
@@ -42,6 +48,9 @@ def test_right_samples_call_for_none(caplog):
         assert warnings_of(traces, caplog) == ""
     for traces in (NOISE.astype(">i2"), (NOISE + 32768).astype(">u2"), (100 * NOISE).astype("int16"), *few):
         assert warnings_of(traces, caplog) == ""
+    stimulated = NOISE.astype("int16")
+    stimulated[::500], stimulated[1::500] = -32768, 32767
+    assert warnings_of(stimulated, caplog) == ""
     eight = np.tile(broken, 2)
     eight[:, 4] = broken[:, 1]
     assert warnings_of(eight, caplog) == ""
