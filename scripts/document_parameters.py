@@ -5,6 +5,7 @@ python scripts/document_parameters.py --check
 """
 
 import argparse
+import re
 from dataclasses import Field, fields
 from pathlib import Path
 
@@ -75,7 +76,8 @@ def _section(settings: type[Settings]) -> str:
         ],
         num_text_columns=5,
     )
-    return f"## {settings.__name__.removesuffix('Settings')}\n\n{settings.__doc__.splitlines()[0]}\n\n{table}\n"
+    heading = re.sub("(?<!^)[A-Z]", lambda letter: f" {letter[0].lower()}", settings.__name__.removesuffix("Settings"))
+    return f"## {heading}\n\n{settings.__doc__.splitlines()[0]}\n\n{table}\n"
 
 
 def _limits(one: Field) -> str:

@@ -24,9 +24,14 @@ class Block(NamedTuple):
     stop: int
 
 
+def block_size_of(recording: BaseRecording, seconds: float = BLOCK_S) -> int:
+    """Samples of a block of a SpikeInterface recording."""
+    return max(round(seconds * recording.get_sampling_frequency()), 1)
+
+
 def split_into_blocks(recording: BaseRecording, seconds: float = BLOCK_S) -> list[Block]:
     """Cut every segment of a SpikeInterface recording into blocks of the same length; the last may be shorter."""
-    size = max(round(seconds * recording.get_sampling_frequency()), 1)
+    size = block_size_of(recording, seconds)
     return [
         Block(segment, start, min(start + size, num_samples))
         for segment in range(recording.get_num_segments())

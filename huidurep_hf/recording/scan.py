@@ -12,8 +12,15 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from ..workers import Workers
-from .blocks import Block, read_with_margin, split_into_blocks
-from .preprocessing.artifacts import find_artifact_samples, periods_to_blank
+from .blocks import Block, block_size_of, read_with_margin, split_into_blocks
+from .preprocessing.artifacts import (
+    Blanking,
+    choose_blanking,
+    find_artifact_samples,
+    find_step_samples,
+    given_periods,
+)
+from .preprocessing.noise_over_time import NoiseOverTime, measure_noise, raised
 from .preprocessing.noise_sample import subtract_median
 from .preprocessing.preparation import PreparedRecording, PreprocessingPlan, plan_preprocessing
 from .settings import DetectionSettings, PreprocessingSettings
@@ -62,24 +69,27 @@ def scan(
     prepared = plan.prepared
     if prepared.recording is None:
         return prepared, no_peaks()
+    given = given_periods(prepared.recording, prepared.segment_indices, preprocessing)
     copy = make_copy(prepared.recording, prepared.noise_levels, scratch_folder, "prepared", workers.is_remote)
     # A copy in memory is lost with the process, and soon made again.
     share = workers.map if isinstance(copy, MemoryCopy) else partial(workers.run, "scan")
     detector = None if detection is None else PeakDetector(prepared, detection)
-    looks_for_artifacts = preprocessing.artifact_threshold > 0
-    if copy is None and detector is None and not looks_for_artifacts:
-        return prepared, no_peaks()
     blocks = split_into_blocks(prepared.recording)
-    job = partial(_scan_block, plan=plan, copy=copy, detector=detector, threshold=preprocessing.artifact_threshold)
-    peaks, samples = [no_peaks()], [[] for _ in range(prepared.recording.get_num_segments())]
+    job = partial(_scan_block, plan=plan, copy=copy, detector=detector, settings=preprocessing)
+    num_segments = prepared.recording.get_num_segments()
+    peaks = [no_peaks()]
+    artifacts, steps, ratios = ([[] for _ in range(num_segments)] for _ in range(3))
     found = zip(blocks, share(job, blocks))
     for block, arrays in tqdm(found, total=len(blocks), desc="scan", unit="s", disable=not progress):
         peaks.append(arrays["peaks"])
-        samples[block.segment].append(arrays["artifact_samples"])
+        artifacts[block.segment].append(arrays["artifact_samples"])
+        steps[block.segment].append(arrays["step_samples"])
+        ratios[block.segment].append(arrays["noise_ratios"])
     if copy is not None:
         prepared = dataclasses.replace(prepared, recording=copy.recording())
-    periods, step = periods_to_blank(prepared.recording, samples, preprocessing)
-    return _blanked(prepared, sorted_peaks(np.concatenate(peaks)), periods, step)
+    peaks = sorted_peaks(np.concatenate(peaks))
+    prepared, peaks = _with_noise_over_time(prepared, peaks, ratios, preprocessing, detection)
+    return _blanked(prepared, peaks, choose_blanking(prepared.recording, artifacts, steps, given, preprocessing))
 
 
 def prepare(
@@ -101,37 +111,80 @@ def _scan_block(
     plan: PreprocessingPlan,
     copy: MemoryCopy | DiskCopy | None,
     detector: PeakDetector | None,
-    threshold: float,
+    settings: PreprocessingSettings,
 ) -> dict[str, np.ndarray]:
-    """Copy one block; its peaks, and the samples of its artifacts."""
+    """Copy one block; its peaks, the samples of its artifacts, and how loud its noise is."""
     margin = 0 if detector is None else detector.margin
     traces, start = read_with_margin(plan.filtered, block, margin)
     own = slice(block.start - start, block.stop - start)
     # Before the reference, which takes from an artifact only what all channels share.
-    artifact_samples = block.start + find_artifact_samples(traces[own], plan.noise_levels, threshold)
+    artifact_samples = block.start + find_artifact_samples(traces[own], plan.noise_levels, settings.artifact_threshold)
+    step_samples = np.zeros(0, dtype="int64")
+    if settings.blank_steps == "on":
+        step_samples = find_step_samples(traces[own], block, plan.unfiltered, plan.noise_levels, plan.usual_steps)
     if plan.referenced_shanks:
         traces = subtract_median(traces, plan.referenced_shanks)
     if copy is not None:
         copy.write(block, traces[own])
-    peaks = no_peaks() if detector is None else detector.detect(traces, block, start)
-    return {"peaks": peaks, "artifact_samples": artifact_samples}
+    block_size = block_size_of(plan.filtered)
+    ratios = measure_noise(traces[own], plan.prepared.noise_levels, block_size)
+    peaks = no_peaks()
+    if detector is not None:
+        # Only the windows of this block are known.
+        noise = NoiseOverTime(block_size, [raised(ratios, settings)])
+        factors = None if noise.is_steady else noise.at(0, np.arange(start, start + len(traces)) - block.start)
+        peaks = detector.detect(traces, block, start, factors)
+    return {
+        "peaks": peaks,
+        "artifact_samples": artifact_samples,
+        "step_samples": step_samples,
+        "noise_ratios": ratios,
+    }
+
+
+def _with_noise_over_time(
+    prepared: PreparedRecording,
+    peaks: np.ndarray,
+    ratios: list[list[np.ndarray]],
+    preprocessing: PreprocessingSettings,
+    detection: DetectionSettings | None,
+) -> tuple[PreparedRecording, np.ndarray]:
+    """The recording with its noise over time, and the peaks that exceed it, also where it begins and ends."""
+    noise = NoiseOverTime.from_ratios(block_size_of(prepared.recording), ratios, preprocessing)
+    steps = prepared.steps
+    if not noise.is_steady:
+        largest = max(float(factors.max(initial=1)) for factors in noise.factors)
+        step = (
+            f"noise is raised in {100 * noise.share_raised:.2g} % of the time, up to {largest:.2g} times: thresholds"
+            " follow it, and units are learned from the rest"
+        )
+        logger.warning("%s", step[0].upper() + step[1:])
+        steps = [*steps, step]
+    if detection is not None and not noise.is_steady:
+        factors = noise.of_events(peaks["segment_index"], peaks["sample_index"], peaks["channel_index"])
+        limits = detection.detect_threshold * prepared.noise_levels[peaks["channel_index"]] * factors
+        peaks = peaks[np.abs(peaks["amplitude"]) >= 0.9999 * limits]
+    return dataclasses.replace(prepared, noise_over_time=noise, steps=steps), peaks
 
 
 def _blanked(
-    prepared: PreparedRecording, peaks: np.ndarray, periods: np.ndarray, step: str | None
+    prepared: PreparedRecording, peaks: np.ndarray, blanking: Blanking
 ) -> tuple[PreparedRecording, np.ndarray]:
     """Traces with artifacts set to zero, and the peaks outside them."""
-    if step is None:
+    if len(blanking.periods) == 0:
         return prepared, peaks
     from spikeinterface.preprocessing import silence_periods
 
     is_blanked = np.zeros(len(peaks), dtype=bool)
-    for period in periods:
+    for period in blanking.periods:
         is_blanked |= (
             (peaks["segment_index"] == period["segment_index"])
             & (peaks["sample_index"] >= period["start_sample_index"])
             & (peaks["sample_index"] < period["end_sample_index"])
         )
-    recording = silence_periods(prepared.recording, periods=periods, mode="zeros")
-    logger.info("prepare: %s", step)
-    return dataclasses.replace(prepared, recording=recording, steps=[*prepared.steps, step]), peaks[~is_blanked]
+    recording = silence_periods(prepared.recording, periods=blanking.periods, mode="zeros")
+    for step in blanking.steps:
+        logger.info("prepare: %s", step)
+    steps = [*prepared.steps, *blanking.steps]
+    prepared = dataclasses.replace(prepared, recording=recording, blanked=blanking.blanked, steps=steps)
+    return prepared, peaks[~is_blanked]

@@ -14,11 +14,10 @@ from ..workers import Workers
 from .learning import LearnedUnits, align, aligned_averages, mark_duplicates, order_along_probe
 from .matching.bursts import without_isolated
 from .matching.engine import Matcher
-from .matching.pairing import SAME_EVENT_MS, pair_with_peaks
+from .matching.pairing import pair_with_peaks
 from .parameters import SortingParameters
 from .spikes import DUPLICATE, NOISE, SMALL_UNIT, UNIT, Spikes
 from .templates.estimation import find_templates
-from .templates.unit_templates import NUM_MATCHING_CHANNELS
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -57,7 +56,8 @@ def assign_spikes(
     matcher = Matcher(
         whitened.as_recorded, learned.templates, parameters, unit_of_template=apart, bursting=learned.bursting
     )
-    matched = without_isolated(matcher.match(workers=workers, name="assign", progress=progress), rate)
+    matched = matcher.match(workers=workers, name="assign", progress=progress)
+    matched = without_isolated(matched, rate, parameters.bursts)
     channels = learned.templates.channels_in_place[learned.templates.states_of(matched), matched["unit_index"]]
     matched = matched.with_columns(rest_channel_index=matched["channel_index"], channel_index=channels)
     matched = align(matched, units, learned.shift_of_template, prepared)
@@ -65,8 +65,8 @@ def assign_spikes(
     is_duplicate = mark_duplicates(matched, parameters.duplicate_ms, rate)
     unit, outcome = _without_duplicates(matched["unit_index"], is_duplicate)
     unit, outcome, waveforms = _without_small(unit, outcome, learned.waveforms, parameters)
-    neighborhoods = find_neighborhoods(prepared.positions, prepared.shanks, NUM_MATCHING_CHANNELS)
-    max_gap = round(SAME_EVENT_MS * 1e-3 * rate)
+    neighborhoods = find_neighborhoods(prepared.positions, prepared.shanks, parameters.templates.num_template_channels)
+    max_gap = round(parameters.matching.same_event_ms * 1e-3 * rate)
     peak = pair_with_peaks(matched, peaks, peaks["sample_index"], neighborhoods, max_gap)
     matched = matched.with_columns(
         unit_index=unit, outcome=outcome, probability=np.where(unit >= 0, matched["probability"], 0), peak=peak
@@ -89,7 +89,7 @@ def keep_clusters(
         parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
         workers: who share the blocks.
     """
-    rate, seed = prepared.recording.get_sampling_frequency(), parameters.seed
+    rate = prepared.recording.get_sampling_frequency()
     placed = spikes.with_columns(sample_index=spikes["aligned_sample"], unit_index=spikes["cluster"])
     is_duplicate = mark_duplicates(placed, parameters.duplicate_ms, rate)
     unit, outcome = _without_duplicates(spikes["cluster"], is_duplicate)
@@ -109,7 +109,7 @@ def keep_clusters(
     own = np.flatnonzero(unit >= 0)
     if len(own):
         own = own[np.lexsort((samples[own], spikes["segment_index"][own]))]
-        templates = find_templates(unit, samples, spikes, whitened, seed, workers)
+        templates = find_templates(unit, samples, spikes, whitened, parameters, workers)
         known = spikes[own].with_columns(sample_index=samples[own], unit_index=unit[own])
         probability[own] = Matcher(whitened.as_recorded, templates, parameters).judge_known(known, workers)
     events = spikes.with_columns(

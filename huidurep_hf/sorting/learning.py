@@ -17,7 +17,7 @@ from .clustering.clusters import split_by_embedding
 from .learning_blocks import choose_trial_blocks, in_blocks
 from .matching.bursts import find_bursting_units, without_isolated
 from .matching.engine import Matcher
-from .matching.pairing import SAME_EVENT_MS, pair_with_peaks
+from .matching.pairing import pair_with_peaks
 from .merging.clusters import merge_clusters
 from .merging.drift_fragments import merge_drift_fragments
 from .merging.template_distance import find_duplicates
@@ -29,11 +29,10 @@ from .rejection.residual_units import is_residual_unit
 from .spikes import Spikes
 from .templates.averages import average_templates, signed, template_window
 from .templates.estimation import find_templates
-from .templates.unit_templates import NUM_MATCHING_CHANNELS, UnitTemplates
+from .templates.unit_templates import UnitTemplates
 
 logger = logging.getLogger("huidurep_hf")
 
-MAX_ALIGNMENT_MS = 0.6
 # Columns that learning adds to the table of spikes.
 CLUSTER_COLUMNS = ("cluster", "aligned_sample")
 _OWN_ARRAYS = ("unit_of_template", "shift_of_template", "bursting", "waveforms")
@@ -94,7 +93,7 @@ def learn_clusters(spikes: Spikes, whitened: WhitenedTraces, parameters: Sorting
         return spikes.with_columns(aligned_sample=spikes["sample_index"])
     spikes = merge_clusters(spikes, whitened, parameters, workers)
     if whitened.motion is not None:
-        spikes = merge_drift_fragments(spikes, whitened, parameters.seed, workers)
+        spikes = merge_drift_fragments(spikes, whitened, parameters, workers)
     return spikes
 
 
@@ -127,24 +126,24 @@ def learn_units(
     labels, samples = spikes["cluster"], spikes["aligned_sample"]
     learning = parameters.learning
     blocks = choose_trial_blocks(spikes, blocks, learning.max_trial_blocks, learning.min_trial_spikes)
-    templates = find_templates(labels, samples, spikes, whitened, parameters.seed, workers)
+    templates = find_templates(labels, samples, spikes, whitened, parameters, workers)
     recorded, rate = whitened.as_recorded, whitened.recording.get_sampling_frequency()
     matched = Matcher(recorded, templates, parameters).match(blocks, workers, "try templates")
+    is_detected = _PeakPairing(spikes[in_blocks(spikes, blocks)], prepared, parameters)
     if automatic:
-        is_detected = _PeakPairing(spikes[in_blocks(spikes, blocks)], prepared)
         templates, matched = _reject(templates, matched, is_detected, blocks, prepared, recorded, parameters, workers)
         num_samples = sum(block.stop - block.start for block in blocks)
-        bursting = find_bursting_units(matched, len(templates), num_samples, rate)
+        bursting = find_bursting_units(matched, len(templates), num_samples, rate, parameters.bursts)
         if len(bursting):
             matched = Matcher(recorded, templates, parameters, bursting=bursting).match(blocks, workers, "try bursts")
-            matched = without_isolated(matched, rate)
+            matched = without_isolated(matched, rate, parameters.bursts)
             logger.info("learn: %d weakened spikes of %d bursting units", matched["is_weakened"].sum(), len(bursting))
-        merged, shifts = merge_units(matched, templates, recorded, min_valley=parameters.min_valley)
+        merged, shifts = merge_units(matched, templates, recorded, parameters)
     elif len(np.unique(matched["unit_index"])) < len(templates):
         logger.info("learn: not every unit asked for is found by its template; clusters are left as they are")
         return None
     else:
-        bursting, is_detected = np.zeros(0, dtype="int64"), _PeakPairing(spikes[in_blocks(spikes, blocks)], prepared)
+        bursting = np.zeros(0, dtype="int64")
         merged, shifts = np.arange(len(templates)), np.zeros(len(templates), dtype="int64")
     matched = matched.with_columns(is_detected=is_detected(matched))
     return _final_units(templates, merged, shifts, bursting, matched, prepared, parameters, workers)
@@ -153,10 +152,12 @@ def learn_units(
 class _PeakPairing:
     """Which matched spikes are detected peaks."""
 
-    def __init__(self, peaks: Spikes, prepared: PreparedRecording):
+    def __init__(self, peaks: Spikes, prepared: PreparedRecording, parameters: SortingParameters):
         self.peaks = peaks
-        self.neighborhoods = find_neighborhoods(prepared.positions, prepared.shanks, NUM_MATCHING_CHANNELS)
-        self.max_gap = round(SAME_EVENT_MS * 1e-3 * prepared.recording.get_sampling_frequency())
+        num_channels = parameters.templates.num_template_channels
+        self.neighborhoods = find_neighborhoods(prepared.positions, prepared.shanks, num_channels)
+        same_event_ms = parameters.matching.same_event_ms
+        self.max_gap = round(same_event_ms * 1e-3 * prepared.recording.get_sampling_frequency())
 
     def __call__(self, matched: Spikes) -> np.ndarray:
         return pair_with_peaks(matched, self.peaks, self.peaks["aligned_sample"], self.neighborhoods, self.max_gap) >= 0
@@ -176,11 +177,13 @@ def _reject(
     for attempt in range(parameters.rejection.max_matchings):
         is_noise = is_noise_unit(matched, templates, parameters)
         units, samples = matched["unit_index"], matched["sample_index"]
-        averages = average_templates(units, samples, matched, prepared, parameters.seed, workers)
+        averages = average_templates(units, samples, matched, prepared, parameters.templates, parameters.seed, workers)
         # No match at all leaves averages of no samples.
         depths = signed(averages, parameters.peak_sign).max(axis=(1, 2), initial=0)
         depths = np.pad(depths, (0, len(templates) - len(depths)))
-        is_residual = is_residual_unit(units, is_detected(matched), depths, parameters.detect_threshold)
+        is_residual = is_residual_unit(
+            units, is_detected(matched), depths, parameters.detect_threshold, parameters.rejection
+        )
         is_kept = ~(is_noise | is_residual)
         if is_kept.all():
             break
@@ -217,7 +220,9 @@ def _final_units(
         is_faint = np.abs(waveforms).max(axis=(1, 2)) < parameters.rejection.min_snr
         depths, own = signed(waveforms, parameters.peak_sign).max(axis=(1, 2)), units >= 0
         # Matching was judged before, when units were not merged and spikes found twice were there.
-        is_residual = is_residual_unit(units[own], spikes["is_detected"][own], depths, parameters.detect_threshold)
+        is_residual = is_residual_unit(
+            units[own], spikes["is_detected"][own], depths, parameters.detect_threshold, parameters.rejection
+        )
         logger.info(
             "learn: %d of %d units are faint, %d residuals of others", is_faint.sum(), len(counts), is_residual.sum()
         )
@@ -302,7 +307,7 @@ def aligned_averages(
         samples: `(num_spikes,)` times in samples.
         spikes: table of the same spikes.
         prepared: the recording.
-        parameters: for the sign of the extremum, and the seed.
+        parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
         workers: who share the blocks.
 
     Returns:
@@ -310,10 +315,10 @@ def aligned_averages(
         [`~huidurep_hf.sorting.templates.averages.average_templates`], and `(num_units,)` int64 samples to add to the
         times of each unit's spikes.
     """
-    rate = prepared.recording.get_sampling_frequency()
-    num_before, num_after = template_window(rate)
-    reach = min(max(round(MAX_ALIGNMENT_MS * 1e-3 * rate), 1), num_before)
-    wide = average_templates(units, samples, spikes, prepared, parameters.seed, workers, margin=reach)
+    settings, rate = parameters.templates, prepared.recording.get_sampling_frequency()
+    num_before, num_after = template_window(settings, rate)
+    reach = min(max(round(settings.max_realignment_ms * 1e-3 * rate), 1), num_before)
+    wide = average_templates(units, samples, spikes, prepared, settings, parameters.seed, workers, margin=reach)
     if len(wide) == 0:
         return wide, np.zeros(0, dtype="int64")
     near = wide[:, num_before : num_before + 2 * reach + 1]

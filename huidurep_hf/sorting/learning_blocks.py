@@ -6,26 +6,21 @@ import numpy as np
 
 from ..recording.blocks import Block, rows_in_block
 from ..recording.preprocessing.preparation import PreparedRecording
-from .parameters import SortingParameters
+from .parameters import LearningSettings, SortingParameters
 from .spikes import Spikes
-
-# Peaks of one channel and of one size, in steps of so many SDs of the noise times their size, are one stratum.
-LOG_SIZE_STEP = 0.2
-# Half of the blocks are evenly spaced in time; the others hold the rarest peaks.
-SHARE_EVEN = 0.5
 
 
 def choose_learning_blocks(
-    peaks: Spikes, noise_levels: np.ndarray, blocks: list[Block], parameters: SortingParameters
+    peaks: Spikes, prepared: PreparedRecording, blocks: list[Block], parameters: SortingParameters
 ) -> list[Block]:
-    """Choose blocks that hold at most about as many peaks as the settings say.
+    """Choose blocks that hold at most about as many peaks as the settings say, in which the noise is as usual.
 
     Units that fire all the time are in any block. Units that fire in one stretch are covered by evenly spaced blocks,
     and units that fire rarely by blocks with the rarest peaks: those of a channel and size that few peaks have.
 
     Args:
         peaks: all detected peaks, in order.
-        noise_levels: `(num_channels,)` SD of the noise, in the unit of the amplitudes.
+        prepared: the recording.
         blocks: of the whole recording.
         parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
 
@@ -35,18 +30,20 @@ def choose_learning_blocks(
     """
     if parameters.template_matching == "off" or parameters.num_units is not None:
         return blocks
-    learning = parameters.learning
+    learning, noise_levels = parameters.learning, prepared.noise_levels
+    blocks = _quiet_blocks(blocks, prepared, learning)
+    peaks = peaks[in_blocks(peaks, blocks)]
     max_peaks = max(learning.max_learned_peaks, learning.learned_peaks_per_channel * len(noise_levels))
     if len(peaks) <= max_peaks:
         return blocks
     of_peak = _block_of(peaks, blocks)
     counts = np.bincount(of_peak, minlength=len(blocks))
     size = np.abs(peaks["amplitude"]) / noise_levels[peaks["channel_index"]]
-    level = np.floor(np.log(np.maximum(size, 1e-6)) / LOG_SIZE_STEP).astype("int64")
+    level = np.floor(np.log(np.maximum(size, 1e-6)) / learning.log_size_step).astype("int64")
     stratum = np.unique(np.stack([peaks["channel_index"], level]), axis=1, return_inverse=True)[1].ravel()
     rarity = 1 / np.sqrt(np.bincount(stratum)[stratum])
     value = np.bincount(of_peak, weights=rarity, minlength=len(blocks)) / np.maximum(counts, 1)
-    num_even = max(round(SHARE_EVEN * max_peaks / len(peaks) * len(blocks)), 1)
+    num_even = max(round(learning.even_block_share * max_peaks / len(peaks) * len(blocks)), 1)
     is_chosen = np.zeros(len(blocks), dtype=bool)
     is_chosen[np.unique(np.floor((np.arange(num_even) + 0.5) * len(blocks) / num_even).astype("int64"))] = True
     taken = counts[is_chosen].sum()
@@ -55,6 +52,15 @@ def choose_learning_blocks(
             is_chosen[block] = True
             taken += counts[block]
     return [block for block, chosen in zip(blocks, is_chosen) if chosen]
+
+
+def _quiet_blocks(blocks: list[Block], prepared: PreparedRecording, settings: LearningSettings) -> list[Block]:
+    """Blocks in which the noise is not raised; all of them where these are too few to learn from."""
+    noise = prepared.noise_over_time
+    if noise is None or noise.is_steady:
+        return blocks
+    quiet = [block for block in blocks if noise.is_quiet(block)]
+    return quiet if len(quiet) >= settings.min_quiet_share * len(blocks) else blocks
 
 
 def draw_over_time(peaks: Spikes, prepared: PreparedRecording, parameters: SortingParameters) -> Spikes:

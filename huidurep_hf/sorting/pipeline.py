@@ -100,7 +100,7 @@ def sort_recording(
 
     with run.timed("embed"):
         all_blocks = split_into_blocks(prepared.recording)
-        blocks = choose_learning_blocks(peaks, prepared.noise_levels, all_blocks, parameters)
+        blocks = choose_learning_blocks(peaks, prepared, all_blocks, parameters)
         learned_from = np.flatnonzero(in_blocks(peaks, blocks))
         spikes = run.embed("embed", prepared, peaks[learned_from])
     with run.timed("motion"):

@@ -1,7 +1,10 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from huidurep_hf.recording.blocks import Block
+from huidurep_hf.recording.preprocessing.noise_over_time import NoiseOverTime
 from huidurep_hf.sorting.learning_blocks import (
     choose_learning_blocks,
     choose_trial_blocks,
@@ -19,7 +22,12 @@ BLOCKS = [Block(segment, RATE * i, RATE * (i + 1)) for segment, num in ((0, 60),
 
 def choose(peaks, noise_levels, max_peaks, **settings):
     parameters = SortingParameters(max_learned_peaks=max_peaks, learned_peaks_per_channel=10, **settings)
-    return choose_learning_blocks(peaks, noise_levels, BLOCKS, parameters)
+    return choose_learning_blocks(peaks, prepared_of(noise_levels), BLOCKS, parameters)
+
+
+def prepared_of(noise_levels, noise_over_time=None):
+    """What is asked of a prepared recording here."""
+    return SimpleNamespace(noise_levels=noise_levels, noise_over_time=noise_over_time)
 
 
 def peaks_of(counts, channels, sizes, seed=0):
@@ -36,6 +44,25 @@ def peaks_of(counts, channels, sizes, seed=0):
     return Spikes(segment_index=segment, sample_index=sample, channel_index=channel, amplitude=amplitude).in_order()
 
 
+def test_units_are_learned_where_the_noise_is_as_usual():
+    factors = [np.ones((4 * num, 4), dtype="float32") for num in (60, 40)]
+    factors[0][41:44, 2] = 1.5
+    noise = NoiseOverTime(RATE, factors)
+    peaks = peaks_of(np.full((100, 1), 12), [0], [8.0])
+    found = choose_learning_blocks(peaks, prepared_of(LEVELS, noise), BLOCKS, SortingParameters())
+    assert found == BLOCKS[:10] + BLOCKS[11:]
+    # Also where not all of them are needed.
+    few = SortingParameters(max_learned_peaks=1000, learned_peaks_per_channel=10)
+    found = choose_learning_blocks(peaks, prepared_of(LEVELS, noise), BLOCKS, few)
+    assert 70 < len(found) < 90 and BLOCKS[10] not in found
+    # All are needed where clusters are taken as they are, or little is quiet.
+    off = SortingParameters(template_matching="off")
+    assert choose_learning_blocks(peaks, prepared_of(LEVELS, noise), BLOCKS, off) == BLOCKS
+    loud = NoiseOverTime(RATE, [np.full_like(factors[0], 2.0), factors[1][:, :]])
+    loud.factors[1][60:] = 2.0
+    assert choose_learning_blocks(peaks, prepared_of(LEVELS, loud), BLOCKS, SortingParameters()) == BLOCKS
+
+
 def test_few_peaks_are_all_taken():
     peaks = peaks_of(np.full((100, 1), 12), [0], [8.0])
     assert choose(peaks, LEVELS, 1200) == BLOCKS
@@ -45,7 +72,7 @@ def test_few_peaks_are_all_taken():
     assert len(LEVELS) == 4
     for per_channel, all_are_taken in ((299, False), (300, True)):
         parameters = SortingParameters(max_learned_peaks=1000, learned_peaks_per_channel=per_channel)
-        assert (choose_learning_blocks(peaks, LEVELS, BLOCKS, parameters) == BLOCKS) == all_are_taken
+        assert (choose_learning_blocks(peaks, prepared_of(LEVELS), BLOCKS, parameters) == BLOCKS) == all_are_taken
 
 
 def test_where_clusters_are_units_every_peak_is_learned_from():

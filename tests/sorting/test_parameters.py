@@ -1,10 +1,13 @@
 import copy
 import pickle
+import re
 from dataclasses import FrozenInstanceError
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+import huidurep_hf
 from huidurep_hf import SortingParameters
 from huidurep_hf.recording.settings import DetectionSettings
 from huidurep_hf.sorting.parameters import STAGES
@@ -18,6 +21,13 @@ def test_every_parameter_is_described():
     names = [parameter.name for parameter in settings]
     assert len(set(names)) == len(names) > 20
     assert list(SortingParameters().to_dict()) == names
+
+
+def test_every_setting_is_read_somewhere():
+    package = Path(huidurep_hf.__file__).parent
+    code = "\n".join(path.read_text(encoding="utf-8") for path in package.rglob("*.py") if path.name != "settings.py")
+    unread = [one.name for one in SortingParameters.list_settings() if not re.search(rf"\.{one.name}\b", code)]
+    assert unread == []
 
 
 def test_settings_are_there_by_their_stage_and_by_their_name():
@@ -62,6 +72,9 @@ def test_numbers_become_their_type_and_survive_a_dict():
         ({"batch_size": True}, TypeError, "bool"),
         ({"clustering": "kmeans"}, ValueError, "choose from auto, gmm, hdbscan"),
         ({"freq_min_hz": 800, "freq_max_hz": 700}, ValueError, "first must be smaller"),
+        ({"min_burst_interval_ms": 12, "max_burst_interval_ms": 8}, ValueError, "first must be smaller"),
+        ({"min_refractory_lag_ms": 2}, ValueError, "first must be smaller"),
+        ({"max_baseline_lag_ms": 10}, ValueError, "min_baseline_lag_ms=15 and max_baseline_lag_ms=10"),
         ({"num_units": 5, "clustering": "hdbscan"}, ValueError, "clustering='gmm'"),
     ],
 )

@@ -1,5 +1,6 @@
 """How well features of spikes, taken at true times, agree with the true units."""
 
+import functools
 import logging
 import os
 import warnings
@@ -25,6 +26,7 @@ MIXTURE_FLOOR = 1e-3
 MIXTURE_ITERATIONS = 100
 MIXTURE_TOLERANCE = 3e-2
 KMEANS_SEEDS = range(3)
+KMEANS_STARTS = 10
 # What served the principal components best on other recordings (SpikeInterface's generator).
 DENSITY_DIMENSIONS = 10
 DENSITY_CLUSTER_SIZE = 30
@@ -71,7 +73,8 @@ def cluster_by_kmeans(features: np.ndarray, num_units: int, seeds=KMEANS_SEEDS) 
     Returns:
         `(num_seeds, num_spikes)` int64.
     """
-    return _cluster_from_seeds(cluster_kmeans, features, num_units, seeds)
+    cluster = functools.partial(cluster_kmeans, num_starts=KMEANS_STARTS)
+    return _cluster_from_seeds(cluster, features, num_units, seeds)
 
 
 def agreement(labels: np.ndarray, clusterings: np.ndarray) -> tuple[float, float]:

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 from tqdm import tqdm
 
-from ...sorting.clustering.kmeans import NUM_STARTS
 from ..records.run_record import ResultFile, describe_environment, hash_weights, plain
 from .added_spikes import add_spikes_at_rest, evaluate_denoiser
 from .baselines import WHITENED_COMPONENTS
 from .embedding import (
+    KMEANS_STARTS,
     METHOD,
     agreement,
     cluster_by_density,
@@ -166,7 +166,7 @@ def open_results(output, model_name, model, parameters: EvaluationParameters) ->
         "max_spikes_per_unit": parameters.max_spikes_per_unit,
         "method": {
             **METHOD,
-            "kmeans_starts": NUM_STARTS,
+            "kmeans_starts": KMEANS_STARTS,
             "whitened_components": WHITENED_COMPONENTS,
             "location": "total variance of the features",
         },

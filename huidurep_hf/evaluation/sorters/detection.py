@@ -9,6 +9,7 @@ import pandas as pd
 
 from ...recording.scan import scan
 from ...recording.settings import DetectionSettings, PreprocessingSettings
+from ...sorting.parameters import TemplateSettings
 from ...sorting.templates.averages import average_templates
 from ..records.tables import markdown_table, mean_and_sd
 from .ground_truth import DELTA_TIME_MS
@@ -35,7 +36,8 @@ def detection_recall(truth: GroundTruthRecording) -> pd.DataFrame:
     prepared, peaks = scan(truth.recording, PreprocessingSettings(), DetectionSettings())
     spikes = truth.sorting.to_spike_vector()
     labels, samples = spikes["unit_index"].astype("int64"), spikes["sample_index"].astype("int64")
-    channels = np.ptp(average_templates(labels, samples, spikes, prepared), axis=1).argmax(axis=1)
+    averages = average_templates(labels, samples, spikes, prepared, TemplateSettings())
+    channels = np.ptp(averages, axis=1).argmax(axis=1)
     distances = np.linalg.norm(prepared.positions[:, None] - prepared.positions[None, :], axis=2)
     max_gap = round(DELTA_TIME_MS * 1e-3 * prepared.recording.get_sampling_frequency())
     rows = []

@@ -32,7 +32,7 @@ def sort_true_clusters(
 ) -> Spikes:
     """Go the sorter's path with the true spikes in place of the clusters that are learned.
 
-    The templates are then as good as averages of 500 spikes get; what is still missed or confused, matching and the
+    The templates are then as good as averages of many spikes get; what is still missed or confused, matching and the
     noise are to blame for. Units are learned from the whole recording, however many spikes there are.
 
     Args:
@@ -67,7 +67,7 @@ def true_clusters(
     Args:
         truth: SpikeInterface sorting with the segments of the traces.
         whitened: whitened traces, corrected for motion where there is any.
-        parameters: for the seed.
+        parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
         workers: who share the blocks.
 
     Returns:
@@ -77,7 +77,8 @@ def true_clusters(
     spikes = Spikes(**{name: vector[name].astype("int64") for name in ("segment_index", "sample_index")})
     # Units without spikes have no template.
     labels = np.unique(vector["unit_index"], return_inverse=True)[1].astype("int64")
-    templates = average_templates(labels, spikes["sample_index"], spikes, whitened, parameters.seed, workers)
+    settings, samples = parameters.templates, spikes["sample_index"]
+    templates = average_templates(labels, samples, spikes, whitened, settings, parameters.seed, workers)
     channels = np.ptp(templates, axis=1).argmax(axis=1)
     return spikes.with_columns(
         channel_index=channels[labels], cluster=labels, aligned_sample=spikes["sample_index"]

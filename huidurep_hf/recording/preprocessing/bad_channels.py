@@ -2,43 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from ..chunks import iterate_chunks
-
-if TYPE_CHECKING:
-    from spikeinterface.core import BaseRecording
-
+from .noise_sample import column_medians, row_medians
 
 DEAD_NOISE_RATIO = 0.05
 NOISY_NOISE_RATIO = 20.0
-
-
-def find_non_finite_channels(recording: BaseRecording) -> dict[int, tuple[int, int]]:
-    """Find the channels with NaN or infinite samples, reading the whole recording once, in chunks.
-
-    One such sample makes the filter fill seconds of its channel with NaN, so sampling is not enough. Integer
-    recordings cannot hold any and are not read.
-
-    Args:
-        recording: SpikeInterface recording, any dtype.
-
-    Returns:
-        `dict`: channel index -> (segment, sample) of its first non-finite sample.
-    """
-    found = {}
-    if np.issubdtype(recording.get_dtype(), np.integer):
-        return found
-    for segment_index, start, end in iterate_chunks(recording):
-        traces = recording.get_traces(segment_index=segment_index, start_frame=start, end_frame=end)
-        is_bad = ~np.isfinite(traces)
-        if not is_bad.any():
-            continue
-        for channel in np.flatnonzero(is_bad.any(axis=0)):
-            found.setdefault(int(channel), (segment_index, start + int(is_bad[:, channel].argmax())))
-    return found
+# Samples beyond this count as this, SDs of the noise.
+CLIP_SD = 4.0
+MIN_CHANNELS_FOR_MEDIAN = 4
+# Channels that differ by less than this share of their size are equal.
+MAX_DIFFERENCE = 0.02
 
 
 def classify_channels_by_noise(noise_levels: np.ndarray) -> dict[str, np.ndarray]:
@@ -60,3 +34,37 @@ def classify_channels_by_noise(noise_levels: np.ndarray) -> dict[str, np.ndarray
     is_noisy = ~is_silent & (noise_levels > NOISY_NOISE_RATIO * typical)
     reasons = {"silent": is_silent, "dead": is_dead, "noisy": is_noisy}
     return {reason: np.flatnonzero(mask) for reason, mask in reasons.items() if mask.any()}
+
+
+def find_copies(traces: np.ndarray, min_correlation: float) -> dict[int, int]:
+    """Find channels that record the same as an earlier one: two routes of one electrode, wires that touch.
+
+    Args:
+        traces: `(num_samples, num_channels)` float32 filtered noise and spikes.
+        min_correlation: of two channels that are one.
+
+    Returns:
+        `dict`: channel -> the first channel that it is a copy of.
+    """
+    # Neither what all channels share nor a few large artifacts make two channels one.
+    shared = row_medians(traces)[:, None] if traces.shape[1] >= MIN_CHANNELS_FOR_MEDIAN else 0
+    own, traces = _clipped(traces - shared), _clipped(traces)
+    own /= np.maximum(np.sqrt(np.square(own).mean(axis=0)), np.finfo("float32").tiny)
+    is_same = (own.T @ own) / len(own) >= min_correlation
+    scales = np.sqrt(np.square(traces).mean(axis=0))
+    copies = {}
+    for channel in range(1, traces.shape[1]):
+        earlier = [other for other in np.flatnonzero(is_same[channel, :channel]) if other not in copies]
+        if not earlier:
+            # Where most channels are one, their median is that one.
+            differences = np.sqrt(np.square(traces[:, channel : channel + 1] - traces[:, :channel]).mean(axis=0))
+            is_equal = differences < MAX_DIFFERENCE * np.minimum(scales[channel], scales[:channel])
+            earlier = [other for other in np.flatnonzero(is_equal) if other not in copies]
+        if scales[channel] > 0 and earlier:
+            copies[channel] = int(earlier[0])
+    return copies
+
+
+def _clipped(traces: np.ndarray) -> np.ndarray:
+    limits = CLIP_SD * column_medians(np.abs(traces)) / 0.6745
+    return np.clip(traces, -limits, limits)

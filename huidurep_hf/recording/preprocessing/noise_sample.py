@@ -24,6 +24,9 @@ SILENCE_MS = 10.0
 SILENT_SHARE = 1e-3
 # A recording that is silent for longer than this share of its time is taken as it is: its noise may be nearly nothing.
 MAX_SILENCE = 0.9
+# Stretches with more than this times the noise of a quiet one, on most channels or on one, are left out. Where neurons
+# drift past a channel it has up to twice as much.
+MAX_RAISED_NOISE, MAX_RAISED_NOISE_OF_CHANNEL, QUIET_QUANTILE = 1.3, 2.5, 0.25
 # Of a Gaussian: its SD over its median absolute deviation.
 SD_PER_MAD = 1 / 0.6744897501960817
 
@@ -76,6 +79,17 @@ class NoiseSample:
         kept = [traces[~silent] for traces, silent in zip(self.stretches, is_silent)]
         return dataclasses.replace(self, stretches=[traces for traces in kept if len(traces)], is_gated=True)
 
+    def without_raised_noise(self) -> NoiseSample:
+        """The same without stretches in which the noise of most channels is raised: an animal that chews."""
+        if len(self.stretches) < 2:
+            return self
+        usual = np.quantile(self._deviations, QUIET_QUANTILE, axis=0)
+        ratios = np.median(self._deviations / np.maximum(usual, np.finfo("float32").tiny), axis=1)
+        if (ratios <= MAX_RAISED_NOISE).all():
+            return self
+        kept = [traces for traces, ratio in zip(self.stretches, ratios) if ratio <= MAX_RAISED_NOISE]
+        return dataclasses.replace(self, stretches=kept)
+
     def referenced(self, shanks: list[np.ndarray]) -> NoiseSample:
         """The same less the median over the channels of each shank."""
         return dataclasses.replace(self, stretches=[subtract_median(traces, shanks) for traces in self.stretches])
@@ -86,9 +100,18 @@ class NoiseSample:
 
     @cached_property
     def levels(self) -> np.ndarray:
-        """SD of each channel's noise `(num_channels,)` float32: median absolute deviations, averaged over stretches."""
-        deviations = [column_medians(np.abs(one - column_medians(one))) for one in self.stretches]
-        return (SD_PER_MAD * np.mean(deviations, axis=0)).astype("float32")
+        """SD of each channel's noise `(num_channels,)` float32: median absolute deviations, averaged over stretches.
+
+        Over those in which the channel has no more than 2.5 times the noise of a quiet one.
+        """
+        usual = np.quantile(self._deviations, QUIET_QUANTILE, axis=0)
+        is_usual = self._deviations <= MAX_RAISED_NOISE_OF_CHANNEL * usual
+        return (SD_PER_MAD * np.mean(self._deviations, axis=0, where=is_usual)).astype("float32")
+
+    @cached_property
+    def _deviations(self) -> np.ndarray:
+        """Median absolute deviations, `(num_stretches, num_channels)`."""
+        return np.stack([column_medians(np.abs(one - column_medians(one))) for one in self.stretches])
 
     @property
     def concatenated(self) -> np.ndarray:
@@ -98,7 +121,7 @@ class NoiseSample:
 
 def estimate_noise_levels(recording: BaseRecording, seed: int) -> np.ndarray:
     """SD of each channel's noise `(num_channels,)` float32, in the unit of the traces; of [`NoiseSample.draw`]."""
-    return NoiseSample.draw(recording, seed).levels
+    return NoiseSample.draw(recording, seed).without_raised_noise().levels
 
 
 def random_stretches(recording: BaseRecording, seed: int) -> list[Block]:

@@ -11,9 +11,13 @@ import numpy as np
 
 from ..settings import PreprocessingSettings
 from ..sources.probe import with_probe
-from .bad_channels import classify_channels_by_noise, find_non_finite_channels
+from .bad_channels import classify_channels_by_noise, find_copies
+from .lines import LinesRemovedRecording, find_lines
+from .noise_over_time import NoiseOverTime
 from .noise_sample import NoiseSample, column_medians
+from .non_finite import FiniteRecording, count_non_finite
 from .phase_shift import align_sampling_times
+from .steps import usual_steps
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
@@ -43,6 +47,8 @@ class PreparedRecording:
         unit: "uV", or "raw" where the gain is unknown.
         steps: what was done, in words and in order.
         excluded_channels: reason -> ids of the channels left out.
+        noise_over_time: how much louder the noise is at times; `None` where it was not measured.
+        blanked: `(segment, start, stop, reason)` of each period that was set to zero; samples of this recording.
         motion: SpikeInterface `Motion` that the traces are corrected for; `None` if they are as recorded.
         uncorrected: the same before the correction; `None` if there was none.
     """
@@ -56,6 +62,8 @@ class PreparedRecording:
     unit: str
     steps: list = field(default_factory=list)
     excluded_channels: dict = field(default_factory=dict)
+    noise_over_time: NoiseOverTime | None = None
+    blanked: list = field(default_factory=list)
     motion: object = None
     uncorrected: PreparedRecording | None = None
 
@@ -72,13 +80,17 @@ class PreprocessingPlan:
     Attributes:
         filtered: lazy float32 SpikeInterface recording of the usable channels, band-passed and not referenced yet;
             `None` if there are none.
-        noise_levels: `(num_channels,)` SD of its noise.
+        unfiltered: the same before the band-pass.
+        noise_levels: `(num_channels,)` SD of the noise of `filtered`.
+        usual_steps: `(num_channels,)` SD of the steps that the baseline of `unfiltered` makes at any time.
         referenced_shanks: channels of each shank whose common median is subtracted; empty for no reference.
         prepared: the recording that comes of it, lazy: each reading filters again.
     """
 
     filtered: object
+    unfiltered: object
     noise_levels: np.ndarray
+    usual_steps: np.ndarray
     referenced_shanks: list[np.ndarray]
     prepared: PreparedRecording
 
@@ -121,7 +133,8 @@ def plan_preprocessing(
         # Only then: the new recording takes the segments over, and the caller's loses them.
         recording = recording.select_segments([int(i) for i in segment_indices])
 
-    recording = _without_non_finite_channels(recording, steps, excluded)
+    recording = _with_finite_samples(recording, settings.max_share_not_finite, steps, excluded)
+    recording = _with_known_gains(recording, steps, excluded)
     unit = "uV" if recording.has_scaleable_traces() else "raw"
     if unit == "uV":
         recording = preprocessing.scale_to_uV(recording)
@@ -130,7 +143,11 @@ def plan_preprocessing(
         steps.append("gain unknown: amplitudes stay in the recording's own unit")
     # Float from here on, so unsigned integers and large ADC offsets need no step of their own. The offset goes
     # before the filter, which would ring at the edges of every segment.
-    medians = column_medians(NoiseSample.draw(recording, seed, workers).concatenated)
+    sample = NoiseSample.draw(recording, seed, workers)
+    medians, steps_of_baseline = (
+        column_medians(sample.concatenated),
+        usual_steps(sample.stretches, recording.get_sampling_frequency()),
+    )
     recording = preprocessing.scale(recording, gain=1.0, offset=-medians[None, :], dtype="float32")
     steps.append("median of each channel removed")
     aligned = align_sampling_times(recording)
@@ -140,33 +157,51 @@ def plan_preprocessing(
         aligned, freq_min=settings.freq_min_hz, freq_max=freq_max_hz, dtype="float32"
     )
     steps.append(f"band-pass {settings.freq_min_hz:g}-{freq_max_hz:g} Hz")
+    if settings.remove_lines == "on":
+        recording = _without_lines(recording, settings.min_line_power, steps)
 
-    noise = NoiseSample.draw(recording, seed, workers)
+    noise = NoiseSample.draw(recording, seed, workers).without_raised_noise()
     keep = _usable_channels(recording, noise.levels, steps, excluded)
     if not keep.any():
         return _nothing_left(segment_indices, steps, excluded)
     if not keep.all():
         recording = recording.select_channels(recording.channel_ids[keep])
         noise = noise.of_channels(keep)
+    copies = find_copies(np.concatenate(noise.stretches[::4]), settings.min_correlation_of_copies)
+    if copies:
+        ids = recording.channel_ids
+        _note_left_out("copies", [ids[copy] for copy in copies], steps, excluded)
+        for copy, original in copies.items():
+            logger.warning("Channel %s records the same signal as channel %s, which is kept.", ids[copy], ids[original])
+        keep = ~np.isin(np.arange(len(ids)), list(copies))
+        recording, noise = recording.select_channels(ids[keep]), noise.of_channels(keep)
     if noise.is_gated:
         steps.append("noise measured without silent stretches")
         logger.warning("The recording is silent at times; its noise is measured where it is not.")
     _, shanks = np.unique(recording.get_channel_groups(), return_inverse=True)
     members = [np.flatnonzero(shanks == shank) for shank in range(shanks.max() + 1)]
     filtered, noise_levels = recording, noise.levels
-    if min(map(len, members)) >= settings.min_channels_for_reference:
+    positions = recording.get_channel_locations(axes="xy").astype("float32")
+    is_dense = max(_share_in_reach(positions[channels], settings.spike_reach_um) for channels in members)
+    if min(map(len, members)) < settings.min_channels_for_reference:
+        members = []
+    elif is_dense > settings.max_share_in_reach:
+        members = []
+        steps.append(
+            f"no common median reference: a spike may reach {100 * is_dense:.0f} % of a shank's contacts"
+            f" (within {settings.spike_reach_um:g} um)"
+        )
+    else:
         ids = [list(recording.channel_ids[channels]) for channels in members]
         recording = preprocessing.common_reference(recording, operator="median", groups=ids)
         noise = noise.referenced(members)
         steps.append(f"common median reference, {len(members)} shank(s)")
-    else:
-        members = []
     for step in steps:
         logger.info("prepare: %s", step)
     prepared = PreparedRecording(
         recording=recording,
         noise_levels=noise.levels,
-        positions=recording.get_channel_locations(axes="xy").astype("float32"),
+        positions=positions,
         shanks=shanks,
         channel_indices=np.array([original_ids.index(i) for i in recording.channel_ids], dtype="int64"),
         segment_indices=segment_indices,
@@ -174,7 +209,9 @@ def plan_preprocessing(
         steps=steps,
         excluded_channels=excluded,
     )
-    return PreprocessingPlan(filtered, noise_levels, members, prepared)
+    is_used = np.isin(aligned.channel_ids, filtered.channel_ids)
+    unfiltered = aligned.select_channels(filtered.channel_ids)
+    return PreprocessingPlan(filtered, unfiltered, noise_levels, steps_of_baseline[is_used], members, prepared)
 
 
 def check_type(recording: object) -> None:
@@ -194,10 +231,11 @@ def _check(recording: BaseRecording, freq_min_hz: float, freq_max_hz: float) -> 
     num_channels, rate = recording.get_num_channels(), recording.get_sampling_frequency()
     if num_channels == 0:
         raise ValueError("The recording has 0 channels; at least 1 is needed.")
-    shortest = min(recording.get_num_samples(i) for i in range(recording.get_num_segments()))
-    if num_channels > 32 and 0 < shortest < num_channels:
+    # Fragments of a few samples among others are left out; they say nothing about the axes.
+    longest = max(recording.get_num_samples(i) for i in range(recording.get_num_segments()))
+    if num_channels > 32 and 0 < longest < num_channels:
         raise ValueError(
-            f"The recording has {shortest} samples of {num_channels} channels; time and channels seem to be swapped."
+            f"The recording has {longest} samples of {num_channels} channels; time and channels seem to be swapped."
             " Give traces of shape (num_samples, num_channels), or at the command line check --num-channels."
         )
     freq_max_hz = min(freq_max_hz, MAX_FREQ_TO_SAMPLING_RATE * rate)
@@ -221,22 +259,63 @@ def _long_enough_segments(recording: BaseRecording, steps: list[str]) -> np.ndar
     return np.flatnonzero(is_long)
 
 
-def _without_non_finite_channels(
-    recording: BaseRecording, steps: list[str], excluded: dict[str, list[str]]
+def _with_finite_samples(
+    recording: BaseRecording, max_share: float, steps: list[str], excluded: dict[str, list[str]]
 ) -> BaseRecording:
-    first_bad = find_non_finite_channels(recording)
-    if not first_bad:
+    """Interpolate samples that are NaN or infinite; leave out channels that have too many."""
+    counts = count_non_finite(recording)
+    if not counts.any():
         return recording
-    channel, (segment, sample) = min(first_bad.items(), key=lambda item: item[1])
-    if len(first_bad) == recording.get_num_channels():
+    is_bad = counts > max_share * recording.get_total_samples()
+    if is_bad.all():
         raise ValueError(
-            f"All {len(first_bad)} channels have NaN or infinite samples, the first in segment {segment} at sample"
-            f" {sample} of channel {recording.channel_ids[channel]}. Cut them away with recording.frame_slice(...) or"
-            " replace them before sorting."
+            f"All {len(counts)} channels have more than {100 * max_share:g} % of NaN or infinite samples. Cut them away"
+            " with recording.frame_slice(...), or replace them before sorting."
         )
-    ids = [recording.channel_ids[channel] for channel in sorted(first_bad)]
-    _note_left_out("non-finite", ids, steps, excluded)
-    return recording.remove_channels(ids)
+    if is_bad.any():
+        _note_left_out("non-finite", recording.channel_ids[is_bad], steps, excluded)
+        recording = recording.remove_channels(recording.channel_ids[is_bad])
+    counts = counts[~is_bad]
+    if not counts.any():
+        return recording
+    names = ", ".join(f"{i} ({count})" for i, count in zip(recording.channel_ids, counts) if count)
+    steps.append(f"interpolated samples that were NaN or infinite, by channel: {names}")
+    logger.warning("NaN or infinite samples are interpolated, by channel: %s", names)
+    return FiniteRecording(recording)
+
+
+def _with_known_gains(recording: BaseRecording, steps: list[str], excluded: dict[str, list[str]]) -> BaseRecording:
+    """Leave out channels whose gain or offset is NaN where others have one."""
+    gains, offsets = recording.get_channel_gains(), recording.get_channel_offsets()
+    if gains is None or offsets is None:
+        return recording
+    is_known = np.isfinite(np.asarray(gains, dtype="float64")) & np.isfinite(np.asarray(offsets, dtype="float64"))
+    if is_known.all() or not is_known.any():
+        return recording
+    _note_left_out("their gain or offset is not a number", recording.channel_ids[~is_known], steps, excluded)
+    return recording.select_channels(recording.channel_ids[is_known])
+
+
+def _without_lines(recording: BaseRecording, min_power: float, steps: list[str]) -> BaseRecording:
+    """Subtract periodic signals, if there are any."""
+    frequencies, powers = find_lines(recording, min_power)
+    if len(frequencies) == 0:
+        return recording
+    largest = np.argsort(-powers, kind="stable")[:5]
+    names = ", ".join(f"{frequencies[i]:.1f} Hz ({100 * powers[i]:.2g} %)" for i in np.sort(largest))
+    step = (
+        f"subtracted {len(frequencies)} periodic signals of {100 * powers.sum():.2g} % of the noise's power;"
+        f" the largest: {names}"
+    )
+    steps.append(step)
+    logger.warning("%s", step[0].upper() + step[1:])
+    return LinesRemovedRecording(recording, frequencies.tolist())
+
+
+def _share_in_reach(positions: np.ndarray, reach_um: float) -> float:
+    """Largest share of a shank's contacts, `(num_channels, 2)`, that lie within a distance of one of them."""
+    distances = np.linalg.norm(positions[:, None] - positions[None], axis=2)
+    return float((distances <= reach_um).mean(axis=1).max())
 
 
 def _usable_channels(
@@ -253,7 +332,7 @@ def _usable_channels(
 def _note_left_out(reason: str, ids: Iterable, steps: list[str], excluded: dict[str, list[str]]) -> None:
     excluded[reason] = [str(i) for i in ids]
     steps.append(f"left out {reason} channels: {', '.join(excluded[reason])}")
-    logger.warning("Channels left out because %s: %s", reason, ", ".join(excluded[reason]))
+    logger.warning("Channels left out (%s): %s", reason, ", ".join(excluded[reason]))
 
 
 def _nothing_left(segment_indices: np.ndarray, steps: list[str], excluded: dict[str, list[str]]) -> PreprocessingPlan:
@@ -268,4 +347,4 @@ def _nothing_left(segment_indices: np.ndarray, steps: list[str], excluded: dict[
         steps=steps,
         excluded_channels=excluded,
     )
-    return PreprocessingPlan(None, prepared.noise_levels, [], prepared)
+    return PreprocessingPlan(None, None, prepared.noise_levels, prepared.noise_levels, [], prepared)

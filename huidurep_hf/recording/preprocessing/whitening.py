@@ -76,6 +76,7 @@ def whiten(
     settings = settings or WhiteningSettings()
     in_time = settings.whiten_in_time == "on"
     sample = NoiseSample.draw(prepared.recording if noise_from is None else noise_from, seed, workers)
+    sample = sample.without_raised_noise()
     rate = sample.sampling_rate
     matrix = _spatial_matrix(sample, prepared)
     whitened = dataclasses.replace(sample, stretches=[one @ matrix for one in sample.stretches])

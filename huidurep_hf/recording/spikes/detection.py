@@ -53,18 +53,23 @@ class PeakDetector:
         """Samples that are needed on both sides of a block."""
         return self._detector.get_margin()
 
-    def detect(self, traces: np.ndarray, block: Block, start: int) -> np.ndarray:
+    def detect(self, traces: np.ndarray, block: Block, start: int, factors: np.ndarray | None = None) -> np.ndarray:
         """Find the peaks of one block.
 
         Args:
             traces: `(num_samples, num_channels)` of the block and its margin, cut at the ends of the segment.
             block: the block.
             start: sample of the segment that the first row is.
+            factors: of the same shape, by which the noise and so the threshold is raised.
 
         Returns:
             Structured array as of [`detect`].
         """
+        if factors is not None:
+            traces = traces / factors
         (peaks,) = self._detector.compute(traces, start, start + len(traces), block.segment, self.margin)
+        if factors is not None:
+            peaks["amplitude"] *= factors[peaks["sample_index"], peaks["channel_index"]]
         peaks["sample_index"] += start
         return peaks[(peaks["sample_index"] >= block.start) & (peaks["sample_index"] < block.stop)]
 
@@ -95,7 +100,10 @@ def detect(
 
     def detect_in(block):
         traces, start = read_with_margin(prepared.recording, block, detector.margin)
-        return detector.detect(traces, block, start)
+        noise, factors = prepared.noise_over_time, None
+        if noise is not None and not noise.is_quiet(block):
+            factors = noise.at(block.segment, np.arange(start, start + len(traces)))
+        return detector.detect(traces, block, start, factors)
 
     blocks = split_into_blocks(prepared.recording) if blocks is None else blocks
     return sorted_peaks(np.concatenate([no_peaks(), *(workers or Workers()).map(detect_in, blocks)]))

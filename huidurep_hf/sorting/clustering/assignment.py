@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
-NUM_ROUNDS = 3
-TYPICAL_QUANTILE = 0.999
-SHRINKAGE = 0.1
+from .settings import DensitySettings
 
 
-def assign(features: np.ndarray, labels: np.ndarray, *, min_cluster_size: int = 20) -> tuple[np.ndarray, np.ndarray]:
+def assign(
+    features: np.ndarray, labels: np.ndarray, settings: DensitySettings, *, min_cluster_size: int
+) -> tuple[np.ndarray, np.ndarray]:
     """Fit one Gaussian to each cluster and give every spike to the most likely one.
 
     Density clustering leaves the rim of each cluster and most overlapping spikes unlabelled. The Gaussians are fitted
@@ -19,6 +19,7 @@ def assign(features: np.ndarray, labels: np.ndarray, *, min_cluster_size: int = 
     Args:
         features: `(num_spikes, num_features)`.
         labels: `(num_spikes,)` clusters from 0, -1 for none.
+        settings: [`~huidurep_hf.sorting.clustering.settings.DensitySettings`].
         min_cluster_size: smallest cluster that is kept.
 
     Returns:
@@ -27,14 +28,14 @@ def assign(features: np.ndarray, labels: np.ndarray, *, min_cluster_size: int = 
     """
     from scipy.stats import chi2
 
-    limit = chi2.ppf(TYPICAL_QUANTILE, df=max(features.shape[1], 1))
+    limit = chi2.ppf(settings.typical_quantile, df=max(features.shape[1], 1))
     typical = drop_small(labels, min_cluster_size)
     best, probabilities = typical, np.zeros(len(labels), dtype="float32")
-    for _ in range(NUM_ROUNDS):
+    for _ in range(settings.num_assignment_rounds):
         num_clusters = typical.max(initial=-1) + 1
         if num_clusters == 0:
             break
-        distances, log_likelihoods = _gaussians(features, typical, num_clusters)
+        distances, log_likelihoods = _gaussians(features, typical, num_clusters, settings.covariance_shrinkage)
         best = log_likelihoods.argmax(axis=1)
         relative = np.exp(log_likelihoods - log_likelihoods.max(axis=1, keepdims=True))
         probabilities = (1 / relative.sum(axis=1)).astype("float32")
@@ -54,7 +55,9 @@ def drop_small(labels: np.ndarray, min_cluster_size: int) -> np.ndarray:
     return new_labels[labels]
 
 
-def _gaussians(features: np.ndarray, labels: np.ndarray, num_clusters: int) -> tuple[np.ndarray, np.ndarray]:
+def _gaussians(
+    features: np.ndarray, labels: np.ndarray, num_clusters: int, shrinkage: float
+) -> tuple[np.ndarray, np.ndarray]:
     """Squared Mahalanobis distances and log joint likelihoods, both `(num_spikes, num_clusters)`."""
     num_spikes, num_features = features.shape
     distances = np.empty((num_spikes, num_clusters))
@@ -64,7 +67,7 @@ def _gaussians(features: np.ndarray, labels: np.ndarray, num_clusters: int) -> t
         members = features[labels == cluster]
         centered = members - members.mean(axis=0)
         # Small clusters lean on the pooled covariance, as if it were a number of further spikes.
-        strength = SHRINKAGE * len(members) + 2 * num_features
+        strength = shrinkage * len(members) + 2 * num_features
         covariance = (centered.T @ centered + strength * pooled) / (len(members) + strength)
         factor = np.linalg.cholesky(covariance)
         whitened = np.linalg.solve(factor, (features - members.mean(axis=0)).T)

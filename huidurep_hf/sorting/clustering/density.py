@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 
+from .settings import DensitySettings
 
-def cluster_density(features: np.ndarray, *, min_cluster_size: int = 20, min_samples: int = 10) -> np.ndarray:
+
+def cluster_density(features: np.ndarray, settings: DensitySettings, *, min_cluster_size: int) -> np.ndarray:
     """Cluster spikes by density; sparse spikes between the clusters stay unlabelled.
 
     Args:
         features: `(num_spikes, num_features)`.
+        settings: [`~huidurep_hf.sorting.clustering.settings.DensitySettings`].
         min_cluster_size: smallest cluster.
-        min_samples: neighbours over which density is measured; more is smoother.
 
     Returns:
         `(num_spikes,)` int64 labels from 0, -1 for sparse spikes. Spikes without any structure are one cluster; fewer
@@ -19,11 +21,11 @@ def cluster_density(features: np.ndarray, *, min_cluster_size: int = 20, min_sam
     """
     import hdbscan
 
-    if len(features) < max(min_cluster_size, min_samples + 1):
+    if len(features) < max(min_cluster_size, settings.density_neighbors + 1):
         return np.full(len(features), -1, dtype="int64")
     clusterer = hdbscan.HDBSCAN(
         min_cluster_size=min_cluster_size,
-        min_samples=min_samples,
+        min_samples=settings.density_neighbors,
         approx_min_span_tree=False,
         core_dist_n_jobs=1,
     )

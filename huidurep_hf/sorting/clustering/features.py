@@ -4,16 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-# Chosen on development recordings (training cells and probes, and SpikeInterface's generator), on none that figures are
-# reported of. Both are near the SD that noise gives one neuron's spikes, so that they count beside the many
-# dimensions of the embedding, which is trained to ignore amplitude.
-LOCATION_SCALE_UM = 2.0
-LOG_AMPLITUDE_SCALE = 0.05
-
-# For distances alone, with no covariance to be learned: in the embedding's own units. Of 5, 10 and 20 µm the best on
-# development recordings.
-NATURAL_LOCATION_SCALE_UM = 5.0
-NATURAL_LOG_AMPLITUDE_SCALE = 0.4
+from .settings import FeatureSettings
 
 
 def centers_of_mass(amplitudes: np.ndarray, positions: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -35,16 +26,19 @@ def centers_of_mass(amplitudes: np.ndarray, positions: np.ndarray, mask: np.ndar
     return np.einsum("nc,nck->nk", weights, positions)
 
 
-def build_features(embeddings: np.ndarray, locations_um: np.ndarray, amplitudes: np.ndarray) -> np.ndarray:
+def build_features(
+    embeddings: np.ndarray, locations_um: np.ndarray, amplitudes: np.ndarray, settings: FeatureSettings
+) -> np.ndarray:
     """Combine embedding, location and amplitude into one vector per spike.
 
     The embedding is scaled to a total variance of its number of dimensions, so that the weights beside it mean the
-    same for every checkpoint; location and log amplitude are divided by the module's constants.
+    same for every checkpoint; location and log amplitude are divided by the scales of the settings.
 
     Args:
         embeddings: `(num_spikes, embedding_size)`.
         locations_um: `(num_spikes, 2)` in the frame of the probe.
         amplitudes: `(num_spikes,)` above 0, any unit.
+        settings: [`~huidurep_hf.sorting.clustering.settings.FeatureSettings`].
 
     Returns:
         `(num_spikes, embedding_size + 3)` float64.
@@ -54,23 +48,26 @@ def build_features(embeddings: np.ndarray, locations_um: np.ndarray, amplitudes:
         return np.zeros((0, embeddings.shape[1] + 3))
     sd = np.sqrt(embeddings.var(axis=0).mean())
     scaled = (embeddings - embeddings.mean(axis=0)) / (sd if sd > 0 else 1.0)
-    log_amplitudes = np.log(np.maximum(amplitudes, 1e-6)) / LOG_AMPLITUDE_SCALE
-    return np.concatenate([scaled, locations_um / LOCATION_SCALE_UM, log_amplitudes[:, None]], axis=1)
+    log_amplitudes = np.log(np.maximum(amplitudes, 1e-6)) / settings.log_amplitude_scale
+    return np.concatenate([scaled, locations_um / settings.location_scale_um, log_amplitudes[:, None]], axis=1)
 
 
-def build_natural_features(embeddings: np.ndarray, locations_um: np.ndarray, amplitudes: np.ndarray) -> np.ndarray:
+def build_natural_features(
+    embeddings: np.ndarray, locations_um: np.ndarray, amplitudes: np.ndarray, settings: FeatureSettings
+) -> np.ndarray:
     """Combine embedding, location and amplitude so that distances between spikes mean something as they are.
 
     Args:
         embeddings: `(num_spikes, embedding_size)`, in the units that they were trained in.
         locations_um: `(num_spikes, 2)` in the frame of the probe.
         amplitudes: `(num_spikes,)` above 0, any unit.
+        settings: [`~huidurep_hf.sorting.clustering.settings.FeatureSettings`].
 
     Returns:
         `(num_spikes, embedding_size + 3)` float64.
     """
-    log_amplitudes = np.log(np.maximum(amplitudes, 1e-6)) / NATURAL_LOG_AMPLITUDE_SCALE
-    parts = [embeddings, np.asarray(locations_um) / NATURAL_LOCATION_SCALE_UM, log_amplitudes[:, None]]
+    log_amplitudes = np.log(np.maximum(amplitudes, 1e-6)) / settings.kmeans_log_amplitude_scale
+    parts = [embeddings, np.asarray(locations_um) / settings.kmeans_location_scale_um, log_amplitudes[:, None]]
     return np.concatenate(parts, axis=1).astype("float64")
 
 

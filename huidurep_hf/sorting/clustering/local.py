@@ -9,23 +9,18 @@ import numpy as np
 
 from ...workers import Workers
 from ..merging.valley import valley_depth
+from ..parameters import SortingParameters
 from .assignment import assign, drop_small
 from .density import cluster_density
 from .features import reduce_locally
 from .mixture import split_by_mixture
-
-NUM_COMPONENTS = 8
-MAX_SPLIT_DEPTH = 3
+from .settings import DensitySettings
 
 
 def cluster_locally(
     features: np.ndarray,
     peak_channels: np.ndarray,
-    *,
-    method: str = "gmm",
-    min_cluster_size: int = 20,
-    min_valley: float = 0.5,
-    seed: int = 0,
+    parameters: SortingParameters,
     workers: Workers | None = None,
 ) -> np.ndarray:
     """Cluster the spikes of each peak channel; clusters of different channels get different labels.
@@ -33,23 +28,23 @@ def cluster_locally(
     Args:
         features: `(num_spikes, num_features)`.
         peak_channels: `(num_spikes,)` peak channel of each spike.
-        method: "gmm" (more Gaussians than there can be neurons, to be merged later) or "hdbscan" (dense regions, split
-            again until nothing splits).
-        min_cluster_size: smallest dense region.
-        min_valley: depth of the valley, 0 to 1, that keeps two dense regions apart.
-        seed: of the mixture's starting points.
+        parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`]; `clustering` says whether into more Gaussians
+            than there can be neurons, to be merged later, or into dense regions, split again until nothing splits.
         workers: who share the channels.
 
     Returns:
         `(num_spikes,)` int64 labels from 0, -1 for outliers.
     """
 
+    density = parameters.density
+    min_cluster_size = max(int(density.min_dense_size * parameters.min_spikes_per_unit), 2)
+
     def cluster_channel(members):
-        if method == "gmm":
-            return split_by_mixture(features[members], seed=seed)
-        local = split_by_density(features[members], min_cluster_size, min_valley)
-        reduced = reduce_locally(features[members], NUM_COMPONENTS)
-        return assign(reduced, local, min_cluster_size=min_cluster_size)[0]
+        if parameters.clustering != "hdbscan":
+            return split_by_mixture(features[members], parameters.mixture, parameters.seed)
+        local = split_by_density(features[members], density, min_cluster_size, parameters.min_valley)
+        reduced = reduce_locally(features[members], density.num_density_components)
+        return assign(reduced, local, density, min_cluster_size=min_cluster_size)[0]
 
     members_of = [np.flatnonzero(peak_channels == channel) for channel in np.unique(peak_channels)]
     labels = np.full(len(features), -1, dtype="int64")
@@ -60,11 +55,14 @@ def cluster_locally(
     return labels
 
 
-def split_by_density(features: np.ndarray, min_cluster_size: int, min_valley: float, depth: int = 0) -> np.ndarray:
+def split_by_density(
+    features: np.ndarray, settings: DensitySettings, min_cluster_size: int, min_valley: float, depth: int = 0
+) -> np.ndarray:
     """Cluster by density, then each cluster again in its own principal components, until nothing splits.
 
     Args:
         features: `(num_spikes, num_features)`.
+        settings: [`~huidurep_hf.sorting.clustering.settings.DensitySettings`].
         min_cluster_size: smallest cluster.
         min_valley: depth of the valley, 0 to 1, that keeps two clusters apart.
         depth: how often these spikes have been split already.
@@ -72,17 +70,17 @@ def split_by_density(features: np.ndarray, min_cluster_size: int, min_valley: fl
     Returns:
         `(num_spikes,)` int64 labels from 0, -1 for sparse spikes.
     """
-    reduced = reduce_locally(features, NUM_COMPONENTS)
-    labels = cluster_density(reduced, min_cluster_size=min_cluster_size)
-    labels = merge_without_valley(reduced, labels, min_valley)
+    reduced = reduce_locally(features, settings.num_density_components)
+    labels = cluster_density(reduced, settings, min_cluster_size=min_cluster_size)
+    labels = merge_without_valley(reduced, labels, settings, min_valley)
     num_clusters = labels.max(initial=-1) + 1
-    if num_clusters < 2 or depth == MAX_SPLIT_DEPTH:
+    if num_clusters < 2 or depth == settings.max_split_depth:
         return labels
     result = np.full(len(features), -1, dtype="int64")
     num_labels = 0
     for cluster in range(num_clusters):
         members = np.flatnonzero(labels == cluster)
-        parts = split_by_density(features[members], min_cluster_size, min_valley, depth + 1)
+        parts = split_by_density(features[members], settings, min_cluster_size, min_valley, depth + 1)
         if parts.max(initial=-1) < 1:
             parts = np.zeros(len(members), dtype="int64")
         result[members] = np.where(parts >= 0, parts + num_labels, -1)
@@ -90,12 +88,15 @@ def split_by_density(features: np.ndarray, min_cluster_size: int, min_valley: fl
     return result
 
 
-def merge_without_valley(features: np.ndarray, labels: np.ndarray, min_valley: float) -> np.ndarray:
+def merge_without_valley(
+    features: np.ndarray, labels: np.ndarray, settings: DensitySettings, min_valley: float
+) -> np.ndarray:
     """Merge clusters, the least separated pair first, until every pair has a valley between it.
 
     Args:
         features: `(num_spikes, num_features)`.
         labels: `(num_spikes,)` from 0, -1 for none.
+        settings: [`~huidurep_hf.sorting.clustering.settings.DensitySettings`].
         min_valley: depth of a valley that keeps two clusters apart.
 
     Returns:
@@ -108,7 +109,8 @@ def merge_without_valley(features: np.ndarray, labels: np.ndarray, min_valley: f
         for first in clusters:
             for second in range(first + 1, len(clusters)):
                 if (first, second) not in depths:
-                    depths[first, second] = valley_depth(features[labels == first], features[labels == second])
+                    pair = features[labels == first], features[labels == second]
+                    depths[first, second] = valley_depth(*pair, settings.discriminant_ridge)
         if not depths:
             return labels
         (first, second), depth = min(depths.items(), key=lambda item: item[1])

@@ -7,24 +7,16 @@ import warnings
 import numpy as np
 
 from .features import reduce_locally
-
-# One Gaussian for so many spikes around a contact, and at most so many: few enough spikes that no Gaussian holds two
-# neurons, enough of them for an average waveform. Chosen on development recordings.
-SPIKES_PER_GAUSSIAN = 40
-MAX_GAUSSIANS = 12
-# In a short recording that would be too few Gaussians for the neurons around a contact: down to half as many spikes
-# for each, so many are made.
-MIN_GAUSSIANS = 4
-MIN_SPIKES_PER_GAUSSIAN = 20
-NUM_COMPONENTS = 20
+from .settings import MixtureSettings
 
 
-def cluster_mixture(features: np.ndarray, num_units: int, seed: int = 0) -> np.ndarray:
+def cluster_mixture(features: np.ndarray, num_units: int, settings: MixtureSettings, seed: int = 0) -> np.ndarray:
     """Cluster spikes by a Gaussian mixture of full covariance.
 
     Args:
         features: `(num_spikes, num_features)`.
         num_units: number of Gaussians.
+        settings: [`~huidurep_hf.sorting.clustering.settings.MixtureSettings`].
         seed: of the starting points.
 
     Returns:
@@ -33,10 +25,10 @@ def cluster_mixture(features: np.ndarray, num_units: int, seed: int = 0) -> np.n
     """
     if len(features) == 0:
         return np.zeros(0, dtype="int64")
-    return _fit(features, min(num_units, len(features)), "full", seed)
+    return _fit(features, min(num_units, len(features)), "full", settings, seed)
 
 
-def split_by_mixture(features: np.ndarray, seed: int = 0) -> np.ndarray:
+def split_by_mixture(features: np.ndarray, settings: MixtureSettings, seed: int = 0) -> np.ndarray:
     """Split the spikes around one contact into more Gaussians than there are neurons.
 
     They share one covariance, which is then the scatter that noise gives the spikes of one neuron, and is known well
@@ -44,19 +36,20 @@ def split_by_mixture(features: np.ndarray, seed: int = 0) -> np.ndarray:
 
     Args:
         features: `(num_spikes, num_features)`.
+        settings: [`~huidurep_hf.sorting.clustering.settings.MixtureSettings`].
         seed: of the starting points.
 
     Returns:
         `(num_spikes,)` int64 labels from 0.
     """
-    at_least = min(max(len(features) // MIN_SPIKES_PER_GAUSSIAN, 1), MIN_GAUSSIANS)
-    num_gaussians = int(np.clip(len(features) // SPIKES_PER_GAUSSIAN, at_least, MAX_GAUSSIANS))
+    at_least = min(max(len(features) // settings.min_spikes_per_gaussian, 1), settings.min_gaussians)
+    num_gaussians = int(np.clip(len(features) // settings.spikes_per_gaussian, at_least, settings.max_gaussians))
     if num_gaussians == 1:
         return np.zeros(len(features), dtype="int64")
-    return _fit(reduce_locally(features, NUM_COMPONENTS), num_gaussians, "tied", seed)
+    return _fit(reduce_locally(features, settings.num_mixture_components), num_gaussians, "tied", settings, seed)
 
 
-def _fit(features: np.ndarray, num_units: int, covariance: str, seed: int) -> np.ndarray:
+def _fit(features: np.ndarray, num_units: int, covariance: str, settings: MixtureSettings, seed: int) -> np.ndarray:
     from sklearn.exceptions import ConvergenceWarning
     from sklearn.mixture import GaussianMixture
     from threadpoolctl import threadpool_limits
@@ -68,7 +61,11 @@ def _fit(features: np.ndarray, num_units: int, covariance: str, seed: int) -> np
     # The regularisation follows the scale of the features, so that identical spikes do not end the fit.
     regularisation = 1e-6 + 1e-3 * float(features.var(axis=0).mean())
     mixture = GaussianMixture(
-        num_units, covariance_type=covariance, reg_covar=regularisation, random_state=seed, n_init=2
+        num_units,
+        covariance_type=covariance,
+        reg_covar=regularisation,
+        random_state=seed,
+        n_init=settings.num_mixture_starts,
     )
     # Matrices this small lose more time to waiting threads than they win.
     with threadpool_limits(1), warnings.catch_warnings():

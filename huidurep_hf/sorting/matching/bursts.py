@@ -10,16 +10,12 @@ import numba
 import numpy as np
 
 from ..spikes import Spikes
-
-# Intervals within bursts; at the lower end the dead time of two templates on one spike.
-BURST_INTERVAL_MS = (1.5, 12.0)
-# A unit bursts where it has this many such intervals, and this many times what chance gives at its rate (of 1.5 and
-# 3, the latter misses fast units that burst).
-MIN_INTERVALS = 20
-MIN_RATIO = 1.5
+from .settings import BurstSettings
 
 
-def find_bursting_units(matched: Spikes, num_units: int, num_samples: int, sampling_rate: float) -> np.ndarray:
+def find_bursting_units(
+    matched: Spikes, num_units: int, num_samples: int, sampling_rate: float, settings: BurstSettings
+) -> np.ndarray:
     """Find units with many more intervals of a burst's length than a Poisson train of their rate would have.
 
     Args:
@@ -27,11 +23,12 @@ def find_bursting_units(matched: Spikes, num_units: int, num_samples: int, sampl
         num_units: units, numbered from 0.
         num_samples: that were matched, all segments together.
         sampling_rate: Hz.
+        settings: [`~huidurep_hf.sorting.matching.settings.BurstSettings`].
 
     Returns:
         `(num_bursting,)` int64.
     """
-    low, high = (ms * 1e-3 * sampling_rate for ms in BURST_INTERVAL_MS)
+    low, high = _interval(settings, sampling_rate)
     bursting = []
     for unit in range(num_units):
         spikes = matched[matched["unit_index"] == unit]
@@ -40,12 +37,12 @@ def find_bursting_units(matched: Spikes, num_units: int, num_samples: int, sampl
         num_within = np.sum((intervals >= low) & (intervals <= high))
         per_sample = len(spikes) / num_samples
         by_chance = len(intervals) * (np.exp(-per_sample * low) - np.exp(-per_sample * high))
-        if num_within >= MIN_INTERVALS and num_within > MIN_RATIO * by_chance:
+        if num_within >= settings.min_burst_intervals and num_within > settings.min_burst_ratio * by_chance:
             bursting.append(unit)
     return np.array(bursting, dtype="int64")
 
 
-def without_isolated(spikes: Spikes, sampling_rate: float) -> Spikes:
+def without_isolated(spikes: Spikes, sampling_rate: float, settings: BurstSettings) -> Spikes:
     """Leave out weakened spikes that do not continue a burst.
 
     One is kept where it follows a spike of its unit, or a weakened one that is kept, within the interval of a burst.
@@ -53,8 +50,9 @@ def without_isolated(spikes: Spikes, sampling_rate: float) -> Spikes:
     Args:
         spikes: in order, with `unit_index` and `is_weakened`.
         sampling_rate: Hz.
+        settings: [`~huidurep_hf.sorting.matching.settings.BurstSettings`].
     """
-    low, high = (ms * 1e-3 * sampling_rate for ms in BURST_INTERVAL_MS)
+    low, high = _interval(settings, sampling_rate)
     num_units = spikes["unit_index"].max(initial=-1) + 1
     kept = _continues(
         spikes["segment_index"],
@@ -66,6 +64,12 @@ def without_isolated(spikes: Spikes, sampling_rate: float) -> Spikes:
         high,
     )
     return spikes[kept]
+
+
+def _interval(settings: BurstSettings, sampling_rate: float) -> tuple[float, float]:
+    """Shortest and longest interval in a burst, samples."""
+    low, high = settings.min_burst_interval_ms, settings.max_burst_interval_ms
+    return low * 1e-3 * sampling_rate, high * 1e-3 * sampling_rate
 
 
 @numba.njit(cache=True, nogil=True)

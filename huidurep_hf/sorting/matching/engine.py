@@ -15,13 +15,11 @@ from ...workers import Workers
 from ..parameters import SortingParameters
 from ..spikes import Spikes
 from ..templates.unit_templates import UnitTemplates
-from .pursuit import judge, pursue, subtract_known
+from .pursuit import BIN, judge, pursue, subtract_known
 from .template_bank import TemplateBank, build_bank
 
 # Banks of so many states of the drift are kept at a time; blocks are matched state by state.
 MAX_BANKS = 4
-# A spike of another unit this close leaves a residual that a small template could take for a spike.
-APART_MS = 0.5
 
 
 @dataclass(frozen=True)
@@ -122,9 +120,11 @@ class Matcher:
         if len(members) == 0:
             return self._no_spikes()
         settings, rate = self.parameters.matching, self.recorded.recording.get_sampling_frequency()
+        bursts = self.parameters.bursts
         gains, first = self._gains(span.block, bank)
         refractory = max(round(settings.dead_time_ms * 1e-3 * rate), 1)
         row_arrays = bank.source, bank.factor, bank.near, bank.slot, bank.overlaps
+        weights = self._weights(span.block.segment, first, gains.shape[1], members, span.state)
         num_templates = len(bank.norms)
         with_weakened = bank.with_weakened(gains) if len(bank.source) > num_templates else None
         # Rows of weakened spikes come last: without them the arrays are those of the templates alone.
@@ -132,21 +132,21 @@ class Matcher:
         near = np.where(alone[2] < num_templates, alone[2], -1)
         near, slot = _without_gaps(near, alone[3])
         alone = alone[0], alone[1], near, slot, bank.overlaps
-        times, rows, shifts, found = pursue(gains, *alone, np.float32(settings.min_gain), refractory)
-        probabilities = self._judge(gains, bank, alone, members, times, rows, shifts)
+        times, rows, shifts, found = pursue(gains, *alone, weights, np.float32(settings.min_gain), refractory)
+        probabilities = self._judge(gains, bank, alone, weights, members, times, rows, shifts)
         spikes = self._table(span, first + times, members[rows], found, probabilities, False)
         if with_weakened is None:
             return _inside(spikes, span.block)
-        again = pursue(with_weakened, *row_arrays, np.float32(settings.min_gain_in_burst), refractory)
+        least = np.float32(bursts.min_gain_in_burst)
+        again = pursue(with_weakened, *row_arrays, weights[bank.source], least, refractory)
         is_weak = again[1] >= num_templates
         weak_rows = bank.source[again[1][is_weak]]
         # They are judged against noise alone.
-        excess = again[3][is_weak] - settings.min_gain_in_burst
+        excess = again[3][is_weak] - bursts.min_gain_in_burst
         likely = 1 / (1 + np.exp(-0.5 * self.parameters.probability.likelihood_weight * excess))
         weakened = self._table(span, first + again[0][is_weak], members[weak_rows], again[3][is_weak], likely, True)
-        apart = _is_apart(
-            weakened["sample_index"], weak_rows, spikes["sample_index"], rows, near, round(APART_MS * 1e-3 * rate)
-        )
+        max_gap = round(bursts.min_gap_to_others_ms * 1e-3 * rate)
+        apart = _is_apart(weakened["sample_index"], weak_rows, spikes["sample_index"], rows, near, max_gap)
         return _inside(Spikes.concatenate([spikes, weakened[apart]]), span.block)
 
     def judge_known(self, spikes: Spikes, workers: Workers | None = None) -> np.ndarray:
@@ -175,7 +175,8 @@ class Matcher:
             own, times, rows = own[is_inside], times[is_inside], rows[is_inside]
             arrays = bank.source, bank.factor, bank.near, bank.slot, bank.overlaps
             shifts = subtract_known(gains, *arrays, times, rows)
-            probabilities = self._judge(gains, bank, arrays, members, times, rows, shifts)
+            weights = self._weights(block.segment, first, gains.shape[1], members, span.state)
+            probabilities = self._judge(gains, bank, arrays, weights, members, times, rows, shifts)
             samples = spikes["sample_index"][own]
             is_own = (samples >= block.start) & (samples < block.stop)
             return own[is_own], probabilities[is_own]
@@ -208,18 +209,29 @@ class Matcher:
                 settings = self.parameters.matching
                 members = np.flatnonzero(np.linalg.norm(waveforms, axis=(1, 2)) > settings.min_norm)
                 weakened = np.flatnonzero(np.isin(members, self.bursting))
-                bank = build_bank(waveforms[members], settings, weakened, settings.weakened)
+                bank = build_bank(waveforms[members], settings, weakened, self.parameters.bursts.weakened)
                 self._banks[state] = members, bank
                 while len(self._banks) > MAX_BANKS:
                     self._banks.popitem(last=False)
             self._banks.move_to_end(state)
             return self._banks[state]
 
+    def _weights(self, segment: int, first: int, num_times: int, members: np.ndarray, state: int) -> np.ndarray:
+        """Usual variance of the noise over that of the time, along each template: `(num_members, num_bins)` float32."""
+        noise, num_bins = self.recorded.noise_over_time, -(-num_times // BIN)
+        if noise is None or noise.is_steady:
+            return np.ones((len(members), num_bins), dtype="float32")
+        variances = np.square(noise.at(segment, np.maximum(first + BIN * np.arange(num_bins), 0)))
+        energies = np.square(self.templates.waveforms_of(state)[members]).sum(axis=1)
+        shares = energies / np.maximum(energies.sum(axis=1, keepdims=True), 1e-12)
+        return (1 / (shares @ variances.T)).astype("float32")
+
     def _judge(
         self,
         gains: np.ndarray,
         bank: TemplateBank,
         arrays: tuple[np.ndarray, ...],
+        weights: np.ndarray,
         members: np.ndarray,
         times: np.ndarray,
         rows: np.ndarray,
@@ -234,6 +246,7 @@ class Matcher:
             slot,
             overlaps,
             bank.norms,
+            weights,
             self.unit_of_template[members],
             times,
             rows,

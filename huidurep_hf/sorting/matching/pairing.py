@@ -6,9 +6,6 @@ import numpy as np
 from ...recording.spikes.neighborhood import Neighborhoods
 from ..spikes import Spikes
 
-# A matched spike and a detected peak this close, in each other's neighbourhood, are one event.
-SAME_EVENT_MS = 0.4
-
 
 def pair_with_peaks(
     matched: Spikes, peaks: Spikes, peak_samples: np.ndarray, neighborhoods: Neighborhoods, max_gap: int

@@ -13,19 +13,21 @@ BIN = 32
 
 
 @numba.njit(cache=True, nogil=True)
-def pursue(gains, source, factor, near, slot, overlaps, threshold, refractory):
+def pursue(gains, source, factor, near, slot, overlaps, weights, threshold, refractory):
     """Find spikes, and subtract them from the gains.
 
     Args:
         gains: `(num_rows, num_times)` float32 of [`~huidurep_hf.sorting.matching.template_bank.TemplateBank`]; changed
             in place to the gains in the residual.
         source, factor, near, slot, overlaps: of the bank.
-        threshold: least gain of a spike.
+        weights: `(num_rows, num_bins)` float32, by which gains count in each stretch of `BIN` times: 1, and less where
+            the noise is raised.
+        threshold: least weighted gain of a spike.
         refractory: a row has no second spike within this many samples.
 
     Returns:
         `(times, rows, shifts, found_gains)`, each `(num_spikes,)`: sample at which the template begins, row, index of
-        the sub-sample shift, and gain, in the order in which they were found.
+        the sub-sample shift, and weighted gain, in the order in which they were found.
     """
     num_rows, num_times = gains.shape
     num_samples, num_shifts = (overlaps.shape[3] + 1) // 2, overlaps.shape[1]
@@ -36,7 +38,7 @@ def pursue(gains, source, factor, near, slot, overlaps, threshold, refractory):
     top = np.full(num_bins, -np.inf, dtype=np.float32)
     for row in range(num_rows):
         for b in range(num_bins):
-            best[b, row] = _largest_of_bin(gains[row], b)
+            best[b, row] = weights[row, b] * _largest_of_bin(gains[row], b)
             top[b] = max(top[b], best[b, row])
     times, rows, shifts, found = [np.int64(0)], [np.int64(0)], [np.int64(0)], [np.float32(0)]
     while num_bins > 0:
@@ -49,7 +51,7 @@ def pursue(gains, source, factor, near, slot, overlaps, threshold, refractory):
         times.append(np.int64(time))
         rows.append(np.int64(row))
         shifts.append(np.int64(shift))
-        found.append(gain)
+        found.append(weights[row, b] * gain)
         for blocked in range(max(time - refractory + 1, 0), min(time + refractory, num_times)):
             is_blocked[row, blocked] = True
             has_blocked[row, blocked // BIN] = True
@@ -61,9 +63,10 @@ def pursue(gains, source, factor, near, slot, overlaps, threshold, refractory):
                 if other < 0:
                     break
                 if has_blocked[other, changed]:
-                    best[changed, other] = _best_of_bin(gains[other], is_blocked[other], changed)[0]
+                    largest = _best_of_bin(gains[other], is_blocked[other], changed)[0]
                 else:
-                    best[changed, other] = _largest_of_bin(gains[other], changed)
+                    largest = _largest_of_bin(gains[other], changed)
+                best[changed, other] = weights[other, changed] * largest
             top[changed] = best[changed].max()
     return np.array(times[1:]), np.array(rows[1:]), np.array(shifts[1:]), np.array(found[1:])
 
@@ -76,6 +79,7 @@ def judge(
     slot,
     overlaps,
     norms,
+    weights,
     unit_of_row,
     times,
     rows,
@@ -95,6 +99,7 @@ def judge(
         gains: of the residual that [`pursue`] leaves.
         source, near, slot, overlaps: of the bank, of rows without weakened ones.
         norms: `(num_rows,)` energy of each template.
+        weights: as for [`pursue`].
         unit_of_row: `(num_rows,)` unit of each.
         times, rows, shifts: of the spikes.
         reach: samples by which a template may be shifted.
@@ -124,8 +129,8 @@ def judge(
                 scale = min(max(product / norms[other], scale_low), scale_high)
                 best = max(best, 2 * scale * product - scale * scale * norms[other])
             # A gain is twice the log likelihood ratio against no spike.
-            gain_of_place[place] = best
-            largest = max(largest, best)
+            gain_of_place[place] = best * weights[row, time // BIN]
+            largest = max(largest, gain_of_place[place])
             count = place + 1
         total, of_unit = np.exp(0.5 * weight * (noise - largest)), 0.0
         for place in range(count):

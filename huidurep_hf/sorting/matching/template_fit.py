@@ -8,11 +8,8 @@ import numpy as np
 
 from ...workers import Workers
 from ..templates.spike_waveforms import SpikeWaveforms
+from .settings import TemplateFitSettings
 from .template_bank import delayed
-
-# A burst's spikes may be smaller than the template, an average; scaling must not make those of another unit fit.
-AMPLITUDE_RANGE = (0.75, 1.33)
-MAX_SHIFT_MS = 0.13
 
 
 @dataclass(frozen=True)
@@ -36,6 +33,7 @@ def fit_templates(
     templates: np.ndarray,
     shifts: np.ndarray,
     sampling_rate: float,
+    settings: TemplateFitSettings,
     workers: Workers | None = None,
     known: dict | None = None,
 ) -> TemplateFit:
@@ -48,6 +46,7 @@ def fit_templates(
         templates: `(num_units, num_samples, num_channels)` on all channels, SDs of the noise.
         shifts: `(num_spikes,)` present alignment of the spikes, samples; the result's are near these.
         sampling_rate: Hz.
+        settings: [`~huidurep_hf.sorting.matching.settings.TemplateFitSettings`].
         workers: who share the channels.
         known: fits of an earlier call for the same waveforms, by channel; they are taken where nothing has changed, and
             brought up to date.
@@ -59,7 +58,7 @@ def fit_templates(
     gains = np.zeros(num_spikes, dtype="float32")
     if num_units == 0:
         return TemplateFit(labels, best_shifts, gains)
-    max_shift = max(round(MAX_SHIFT_MS * 1e-3 * sampling_rate), 1)
+    max_shift = max(round(settings.max_fit_shift_ms * 1e-3 * sampling_rate), 1)
     allowed = waveforms.margin - max_shift
     energies = np.square(templates).sum(axis=(1, 2))
     peak_channels = np.ptp(templates, axis=1).argmax(axis=1)
@@ -88,7 +87,10 @@ def fit_templates(
         for shift in range(-max_shift, max_shift + 1):
             shifted = cut[:, max_shift + shift : max_shift + shift + waveforms.num_samples]
             gains_of_versions = _gain(
-                shifted.reshape(len(spikes), -1) @ flat.T, flat, np.tile(energies[candidates], len(versions))
+                shifted.reshape(len(spikes), -1) @ flat.T,
+                flat,
+                np.tile(energies[candidates], len(versions)),
+                settings,
             )
             for gain in np.split(gains_of_versions, len(versions), axis=1):
                 found_shifts = np.where(gain > found, shift, found_shifts)
@@ -102,7 +104,8 @@ def fit_templates(
     return TemplateFit(labels, best_shifts, gains)
 
 
-def _gain(products: np.ndarray, flat: np.ndarray, energies: np.ndarray) -> np.ndarray:
+def _gain(products: np.ndarray, flat: np.ndarray, energies: np.ndarray, settings: TemplateFitSettings) -> np.ndarray:
     near_energies = np.square(flat).sum(axis=1)
-    amplitudes = np.clip(products / np.maximum(near_energies, 1e-9), *AMPLITUDE_RANGE)
+    scales = products / np.maximum(near_energies, 1e-9)
+    amplitudes = np.clip(scales, settings.min_fit_scale, settings.max_fit_scale)
     return 2 * amplitudes * products - np.square(amplitudes) * near_energies - (energies - near_energies)

@@ -12,26 +12,16 @@ import numpy as np
 from scipy.special import entr
 
 from .drift_fragments import explained_share
+from .settings import DriftMergingSettings
 
 if TYPE_CHECKING:
     from ...recording.motion.states import MotionStates
     from ..spikes import Spikes
 
 
-# Share of the information about the unit of a spike that the state holds, times the merge threshold: 0.3 at its
-# default. On seven development recordings four of five fragments have more, two neurons that are always active up to
-# 0.22 (0.29 where one of their units holds a third of another's spikes).
-MIN_SHARE_TIMES_VALLEY = 0.09
-# The time spent in a state is divided into this many parts, to find neurons that are silent at first or at last.
-NUM_PARTS = 4
-# Largest share of the information about the part in which a spike fell. A neuron that fires three times as fast in one
-# half of the time as in the other has 0.1, one that is silent in one part 0.2 and in two parts 0.5.
-MAX_SHARE_OF_TIME = 0.17
-# Fewer spikes do not show at which displacements and when a unit fires.
-MIN_SPIKES = 12
-
-
-def count_in_states(spikes: Spikes, units: np.ndarray, num_units: int, states: MotionStates) -> np.ndarray:
+def count_in_states(
+    spikes: Spikes, units: np.ndarray, num_units: int, states: MotionStates, settings: DriftMergingSettings
+) -> np.ndarray:
     """Count spikes in each state of the tissue, in each part of the time that was spent in it.
 
     Args:
@@ -39,34 +29,36 @@ def count_in_states(spikes: Spikes, units: np.ndarray, num_units: int, states: M
         units: `(num_spikes,)` from 0.
         num_units: how many there are.
         states: [`~huidurep_hf.recording.motion.states.MotionStates`].
+        settings: [`~huidurep_hf.sorting.merging.settings.DriftMergingSettings`].
 
     Returns:
-        `(num_units, num_states, NUM_PARTS)` float64.
+        `(num_units, num_states, num_parts)` float64.
     """
+    num_parts = settings.num_time_parts
     of_spike, elapsed = states.elapsed_at(spikes["segment_index"], spikes["sample_index"].astype("int64"))
-    parts = np.minimum((NUM_PARTS * elapsed).astype("int64"), NUM_PARTS - 1)
-    counts = np.zeros((num_units, len(states), NUM_PARTS))
+    parts = np.minimum((num_parts * elapsed).astype("int64"), num_parts - 1)
+    counts = np.zeros((num_units, len(states), num_parts))
     np.add.at(counts, (units, of_spike, parts), 1)
     return counts
 
 
-def replace_each_other(first: np.ndarray, second: np.ndarray, distance: float, min_valley: float) -> bool:
+def replace_each_other(first: np.ndarray, second: np.ndarray, distance: float, settings: DriftMergingSettings) -> bool:
     """Decide whether two units replace each other as the tissue moves.
 
     Args:
-        first, second: `(num_states, NUM_PARTS)` spikes of each, as of [`count_in_states`].
+        first, second: `(num_states, num_parts)` spikes of each, as of [`count_in_states`].
         distance: how much their templates differ, 0 to 1; the more, the more surely they must replace each other.
-        min_valley: merge threshold, from split (0) to merged (1).
+        settings: [`~huidurep_hf.sorting.merging.settings.DriftMergingSettings`].
 
     Returns:
         bool; False also where there are too few spikes to decide.
     """
-    if min(first.sum(), second.sum()) < MIN_SPIKES:
+    if min(first.sum(), second.sum()) < settings.min_exclusive_spikes:
         return False
     share = explained_share(first.sum(axis=1), second.sum(axis=1))
-    if share * min_valley <= MIN_SHARE_TIMES_VALLEY or share <= distance:
+    if share <= max(settings.min_exclusive_share, distance):
         return False
-    return max(_explained_share_of_time(first), _explained_share_of_time(second)) < MAX_SHARE_OF_TIME
+    return max(_explained_share_of_time(first), _explained_share_of_time(second)) < settings.max_time_share
 
 
 def _explained_share_of_time(counts: np.ndarray) -> float:
@@ -76,9 +68,9 @@ def _explained_share_of_time(counts: np.ndarray) -> float:
     another would look even.
 
     Args:
-        counts: `(num_states, NUM_PARTS)` spikes of the unit, not all 0.
+        counts: `(num_states, num_parts)` spikes of the unit, not all 0.
     """
-    in_state = counts.sum(axis=1)
+    num_parts, in_state = counts.shape[1], counts.sum(axis=1)
     conditional_entropy = (in_state * entr(counts / np.maximum(in_state, 1)[:, None]).sum(axis=1)).sum()
-    conditional_entropy += np.count_nonzero(in_state) * (NUM_PARTS - 1) / 2
-    return 1 - conditional_entropy / (in_state.sum() * np.log(NUM_PARTS))
+    conditional_entropy += np.count_nonzero(in_state) * (num_parts - 1) / 2
+    return 1 - conditional_entropy / (in_state.sum() * np.log(num_parts))

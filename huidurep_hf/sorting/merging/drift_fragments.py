@@ -15,33 +15,24 @@ from scipy.special import entr
 from ...recording.motion.states import displacements_of
 from ...recording.preprocessing.preparation import PreparedRecording
 from ...workers import Workers
+from ..parameters import SortingParameters
 from ..spikes import Spikes
 from ..templates.averages import average_templates
+from .settings import DriftFragmentSettings
 from .template_distance import merge_pairs, template_distances
 
 logger = logging.getLogger("huidurep_hf")
 
-NUM_BINS = 8
-# Units whose templates differ by more than this share of the larger's energy are not compared.
-MAX_RELATIVE_DISTANCE = 0.7
-# Mutual information of displacement and unit over the entropy of the unit. On development recordings at most 0.12 for
-# two whole neurons, and 0.34 to 1 for fragments of one.
-MIN_SHARE = 0.3
-# A third of a neuron and the whole of another have up to 0.42. Above that, nearly all are fragments, but perhaps of two
-# neurons, so that the most alike come first; below it those that replace each other best.
-SURE_SHARE = 0.5
-MAX_MISALIGNMENT_MS = 0.3
-
 
 def merge_drift_fragments(
-    spikes: Spikes, whitened: PreparedRecording, seed: int = 0, workers: Workers | None = None
+    spikes: Spikes, whitened: PreparedRecording, parameters: SortingParameters, workers: Workers | None = None
 ) -> Spikes:
     """Merge clusters that replace each other as the tissue moves.
 
     Args:
         spikes: with `cluster` and `aligned_sample`.
         whitened: whitened recording with its motion.
-        seed: of the choice of spikes for templates.
+        parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
         workers: who share the blocks.
 
     Returns:
@@ -50,14 +41,19 @@ def merge_drift_fragments(
     recording, clusters, samples = whitened.recording, spikes["cluster"], spikes["aligned_sample"]
     depths = whitened.positions[spikes["channel_index"], 1]
     displacements = displacements_of(whitened.motion, recording, spikes["segment_index"], samples, depths)
-    templates = average_templates(clusters, samples, spikes, whitened, seed, workers)
-    merged, shifts = merge_fragments(clusters, displacements, templates, recording.get_sampling_frequency())
+    templates = average_templates(clusters, samples, spikes, whitened, parameters.templates, parameters.seed, workers)
+    rate, settings = recording.get_sampling_frequency(), parameters.drift_fragments
+    merged, shifts = merge_fragments(clusters, displacements, templates, rate, settings)
     logger.info("learn: %d clusters, %d after drift fragments are merged", len(templates), merged.max(initial=-1) + 1)
     return spikes.with_columns(cluster=merged, aligned_sample=samples + shifts)
 
 
 def merge_fragments(
-    labels: np.ndarray, displacements: np.ndarray, templates: np.ndarray, sampling_rate: float
+    labels: np.ndarray,
+    displacements: np.ndarray,
+    templates: np.ndarray,
+    sampling_rate: float,
+    settings: DriftFragmentSettings,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Merge units that occur at different displacements: of the clear pairs the most similar first, then the others.
 
@@ -68,6 +64,7 @@ def merge_fragments(
         displacements: `(num_spikes,)` of the tissue at the time of each spike, µm.
         templates: `(num_units, num_samples, num_channels)` after correction of the motion, SDs of the noise.
         sampling_rate: Hz.
+        settings: [`~huidurep_hf.sorting.merging.settings.DriftFragmentSettings`].
 
     Returns:
         `(labels, shifts)`: `(num_spikes,)` int64 from 0 without gaps, and `(num_spikes,)` int64 samples to add to the
@@ -77,21 +74,24 @@ def merge_fragments(
     is_of_unit = labels >= 0
     if num_units < 2 or not is_of_unit.any():
         return labels, np.zeros(len(labels), dtype="int64")
-    distances, lags = template_distances(templates, round(MAX_MISALIGNMENT_MS * 1e-3 * sampling_rate))
-    pairs = np.argwhere(np.triu(distances < MAX_RELATIVE_DISTANCE, k=1))
-    edges = np.quantile(displacements[is_of_unit], np.linspace(0, 1, NUM_BINS + 1)[1:-1])
-    histograms = np.zeros((num_units, NUM_BINS))
+    distances, lags = template_distances(templates, round(settings.max_fragment_misalignment_ms * 1e-3 * sampling_rate))
+    pairs = np.argwhere(np.triu(distances < settings.max_fragment_distance, k=1))
+    num_bins = settings.num_displacement_bins
+    edges = np.quantile(displacements[is_of_unit], np.linspace(0, 1, num_bins + 1)[1:-1])
+    histograms = np.zeros((num_units, num_bins))
     np.add.at(histograms, (labels[is_of_unit], np.searchsorted(edges, displacements[is_of_unit])), 1)
     merged, linked = np.arange(num_units), []
     while True:
         pairs = pairs[merged[pairs[:, 0]] != merged[pairs[:, 1]]]
+        if len(pairs) == 0:
+            break
         shares = np.array(
             [explained_share(histograms[merged[first]], histograms[merged[second]]) for first, second in pairs]
         )
-        sure = pairs[shares >= SURE_SHARE]
+        sure = pairs[shares >= settings.sure_fragment_share]
         if len(sure):
             first, second = sure[distances[sure[:, 0], sure[:, 1]].argmin()]
-        elif shares.max(initial=0.0) >= MIN_SHARE:
+        elif shares.max() >= settings.min_fragment_share:
             first, second = pairs[shares.argmax()]
         else:
             break

@@ -4,52 +4,51 @@ from __future__ import annotations
 
 import numpy as np
 
-# Shorter lags are within the sweep in which detection keeps one peak, longer ones occur in bursts of one neuron.
-REFRACTORY_MS = (0.7, 2.0)
-# Chance is what is found at these lags, so that slow changes of the rates do not count; beyond bursts.
-SHOULDER_MS = (15.0, 50.0)
-# Two independent trains coincide as often as chance would have it. Fewer expected coincidences than this are no
-# basis for a decision.
-MIN_EXPECTED = 8.0
-# Merging by times alone takes more: of two neurons that keep out of each other's way as much as any pair seen on
-# development recordings (0.3 to 0.4 of the coincidences of chance), few have none where 10 are expected.
-MIN_EXPECTED_OF_ONE = 10.0
-# A cluster of one neuron holds some spikes of others, two neurons with common drive may avoid each other a little.
-MIN_RATIO = 0.35
+from .settings import RefractorySettings
 
 
-def fire_independently(first: np.ndarray, second: np.ndarray, sampling_rate: float) -> bool:
+def fire_independently(
+    first: np.ndarray, second: np.ndarray, sampling_rate: float, settings: RefractorySettings
+) -> bool:
     """Decide whether two trains have the coincidences, at refractory lags, that two neurons would have.
 
     Args:
         first, second: sorted int64 sample indices of the two; segments far apart on one time line.
         sampling_rate: Hz.
+        settings: [`~huidurep_hf.sorting.merging.settings.RefractorySettings`].
 
     Returns:
         bool; False also where there are too few spikes to decide.
     """
-    coincidences, expected = _coincidences(first, second, sampling_rate)
-    return expected >= MIN_EXPECTED and coincidences > MIN_RATIO * expected
+    coincidences, expected = _coincidences(first, second, sampling_rate, settings)
+    return (
+        expected >= settings.min_expected_coincidences_of_two
+        and coincidences > settings.min_coincidence_ratio_of_two * expected
+    )
 
 
-def fire_as_one(first: np.ndarray, second: np.ndarray, sampling_rate: float, max_ratio: float) -> bool:
+def fire_as_one(first: np.ndarray, second: np.ndarray, sampling_rate: float, settings: RefractorySettings) -> bool:
     """Decide whether two trains keep each other's refractory period, as parts of one neuron's train do.
 
     Args:
-        first, second, sampling_rate: as for [`fire_independently`].
-        max_ratio: largest ratio of coincidences at refractory lags to those expected by chance for one neuron.
+        first, second, sampling_rate, settings: as for [`fire_independently`].
 
     Returns:
         bool; False also where there are too few spikes to decide.
     """
-    coincidences, expected = _coincidences(first, second, sampling_rate)
-    return expected >= MIN_EXPECTED_OF_ONE and coincidences < max_ratio * expected
+    coincidences, expected = _coincidences(first, second, sampling_rate, settings)
+    return (
+        expected >= settings.min_expected_coincidences_of_one
+        and coincidences < settings.max_coincidence_ratio_of_one * expected
+    )
 
 
-def _coincidences(first: np.ndarray, second: np.ndarray, sampling_rate: float) -> tuple[float, float]:
+def _coincidences(
+    first: np.ndarray, second: np.ndarray, sampling_rate: float, settings: RefractorySettings
+) -> tuple[float, float]:
     """Number of pairs of spikes at refractory lags, and the number expected by chance."""
-    low, high = REFRACTORY_MS
-    start, stop = SHOULDER_MS
+    low, high = settings.min_refractory_lag_ms, settings.max_refractory_lag_ms
+    start, stop = settings.min_baseline_lag_ms, settings.max_baseline_lag_ms
     expected = _count(first, second, start, stop, sampling_rate) * (high - low) / (stop - start)
     return _count(first, second, low, high, sampling_rate), expected
 

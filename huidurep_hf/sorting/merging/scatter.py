@@ -10,15 +10,10 @@ from __future__ import annotations
 
 import numpy as np
 
-# By which a neuron's shape changes, of its size (bursts, what overlaps it). On development recordings spikes of one
-# neuron scattered by up to 1.2 times what this and noise make together, of two faint ones mostly by more.
-SHAPE_VARIABILITY = 0.15
-# Of neurons of more than this, in SDs of the noise, bursts and motion change the shape by more than noise does.
-MAX_NORM = 8.0
-MIN_SPIKES = 8
+from .settings import ScatterSettings
 
 
-def unexplained_share(first: np.ndarray, second: np.ndarray, shapes: np.ndarray) -> float:
+def unexplained_share(first: np.ndarray, second: np.ndarray, shapes: np.ndarray, settings: ScatterSettings) -> float:
     """Share of the (robust) variance of two clusters' spikes that one neuron and noise do not explain.
 
     It is measured along the line that separates the clusters, found from one half of the spikes and applied to the
@@ -29,17 +24,18 @@ def unexplained_share(first: np.ndarray, second: np.ndarray, shapes: np.ndarray)
     Args:
         first, second: `(num_spikes, num_samples, num_channels)` aligned spikes of each cluster, SDs of the noise.
         shapes: `(num_shapes, num_samples)` orthonormal temporal shapes of spikes.
+        settings: [`~huidurep_hf.sorting.merging.settings.ScatterSettings`].
 
     Returns:
         `float` between 0 and 1; 0 where it is no more than one neuron's, where one of the two clusters alone scatters
         like that (it holds several things), and for large neurons and few spikes, where it cannot be
         judged.
     """
-    if min(len(first), len(second)) < MIN_SPIKES:
+    if min(len(first), len(second)) < settings.min_scatter_spikes:
         return 0.0
     mean = (first.mean(axis=0) + second.mean(axis=0)) / 2
     size, slope = _scores(np.stack([mean, np.gradient(mean, axis=0)]), shapes)
-    if np.linalg.norm(size) > MAX_NORM:
+    if np.linalg.norm(size) > settings.max_scatter_norm:
         return 0.0
     left_out = np.linalg.qr(np.stack([size, slope], axis=1))[0]
     scores = [_scores(waveforms, shapes) for waveforms in (first, second)]
@@ -55,7 +51,7 @@ def unexplained_share(first: np.ndarray, second: np.ndarray, shapes: np.ndarray)
         for cluster, values in zip(along, others):
             cluster.append(values - centre)
     along = [np.concatenate(values) for values in along]
-    of_one = np.sqrt(1 + np.square(SHAPE_VARIABILITY * np.linalg.norm(size)))
+    of_one = np.sqrt(1 + np.square(settings.shape_variability * np.linalg.norm(size)))
     if max(_robust_sd(values) for values in along) > of_one:
         return 0.0
     return max(1 - np.square(of_one / max(_robust_sd(np.concatenate(along)), 1e-6)), 0.0)

@@ -13,6 +13,7 @@ import numpy as np
 
 from ...recording.chunks import on_one_time_line
 from ...recording.preprocessing.preparation import PreparedRecording
+from ..parameters import SortingParameters
 from ..spikes import Spikes
 from ..templates.spike_waveforms import choose_spikes
 from ..templates.unit_templates import UnitTemplates
@@ -23,16 +24,9 @@ from .valley_under_drift import valley_under_drift
 
 logger = logging.getLogger("huidurep_hf")
 
-# Units whose templates differ by more than this share of the larger's energy are two.
-MAX_RELATIVE_DISTANCE = 0.8
-# By their times alone none are merged that differ by more than this.
-MAX_DISTANCE_BY_TIMES = 0.5
-MAX_MISALIGNMENT_MS = 0.5
-MAX_SPIKES_PER_TEST = 200
-
 
 def merge_units(
-    matched: Spikes, templates: UnitTemplates, recorded: PreparedRecording, *, min_valley: float
+    matched: Spikes, templates: UnitTemplates, recorded: PreparedRecording, parameters: SortingParameters
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find which templates are of one neuron: similar ones that fire as one, or that only drift has split.
 
@@ -40,9 +34,7 @@ def merge_units(
         matched: spikes in order with `unit_index`, as [`~huidurep_hf.sorting.matching.engine.Matcher`] gives them.
         templates: with which they were found.
         recorded: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`], as recorded.
-        min_valley: merge threshold, split (0) to merged (1). Units stay apart with a valley of this depth or with more
-            than a third of it of the coincidences of two neurons; the higher it is, the less they need replace each
-            other to be merged.
+        parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
 
     Returns:
         `(unit_of_template, shift_of_template)`: `(num_templates,)` int64 units from 0 without gaps, and samples to add
@@ -51,34 +43,36 @@ def merge_units(
     num_templates = len(templates)
     if num_templates < 2:
         return np.arange(num_templates), np.zeros(num_templates, dtype="int64")
-    rate = recorded.recording.get_sampling_frequency()
+    settings, rate = parameters.unit_merging, recorded.recording.get_sampling_frequency()
     shares = templates.states.shares()
     weighted = ((share, templates.waveforms_of(state)) for state, share in enumerate(shares) if share > 0)
-    distances, lags = distances_over_states(weighted, round(MAX_MISALIGNMENT_MS * 1e-3 * rate))
+    distances, lags = distances_over_states(weighted, round(settings.max_unit_misalignment_ms * 1e-3 * rate))
     units = matched["unit_index"]
     has_spikes = np.bincount(units, minlength=num_templates) > 0
-    is_near = (distances < MAX_RELATIVE_DISTANCE) & has_spikes[:, None] & has_spikes[None, :]
+    is_near = (distances < settings.max_unit_distance) & has_spikes[:, None] & has_spikes[None, :]
     pairs = np.argwhere(np.triu(is_near, k=1))
     pairs = pairs[np.argsort(distances[pairs[:, 0], pairs[:, 1]], kind="stable")]
-    spikes = choose_spikes(units, MAX_SPIKES_PER_TEST, num_templates)
+    spikes = choose_spikes(units, parameters.max_spikes_per_test, num_templates)
     times = on_one_time_line(matched["sample_index"], matched["segment_index"], recorded.recording)
     drifts = len(templates.states) > 1
     if drifts:
-        counts = count_in_states(matched, units, num_templates, templates.states)
+        counts = count_in_states(matched, units, num_templates, templates.states, parameters.drift_merging)
     trains = [np.sort(times[units == unit]) for unit in range(num_templates)]
 
     def are_one(first, second):
         distance, lag = distances[first, second], lags[first, second]
         trains_of_pair = trains[first], trains[second] + lag
-        if fire_independently(*trains_of_pair, rate):
+        if fire_independently(*trains_of_pair, rate, parameters.refractory):
             return False
-        if distance < MAX_DISTANCE_BY_TIMES and fire_as_one(*trains_of_pair, rate, min_valley / 3):
+        is_alike = distance < settings.max_unit_distance_by_times
+        if is_alike and fire_as_one(*trains_of_pair, rate, parameters.refractory):
             return True
         if not drifts:
             return False
-        if replace_each_other(counts[first], counts[second], distance, min_valley):
+        if replace_each_other(counts[first], counts[second], distance, parameters.drift_merging):
             return True
-        return valley_under_drift(first, second, lag, spikes, matched, templates, recorded) < min_valley
+        depth = valley_under_drift(first, second, lag, spikes, matched, templates, recorded, parameters)
+        return depth < parameters.min_valley
 
     is_one = np.zeros(distances.shape, dtype=bool)
     for first, second in pairs:

@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
+# Points at which the density is compared.
 NUM_BINS = 200
 
 
-def valley_depth(first: np.ndarray, second: np.ndarray) -> float:
+def valley_depth(first: np.ndarray, second: np.ndarray, ridge: float) -> float:
     """Measure the gap between two clusters on their linear discriminant.
 
     Both clusters are projected onto the direction that separates their means best (Fisher 1936).
 
     Args:
         first, second: `(num_spikes, num_features)` spikes of each cluster.
+        ridge: share of the mean variance within the clusters that is added to their covariance.
 
     Returns:
         `float`, as [`valley_depth_on_line`].
     """
     if len(first) == 0 or len(second) == 0:
         return 0.0
-    return valley_depth_on_line(*_project(first, second))
+    return valley_depth_on_line(*_project(first, second, ridge))
 
 
 def valley_depth_on_line(first: np.ndarray, second: np.ndarray) -> float:
@@ -47,15 +49,15 @@ def valley_depth_on_line(first: np.ndarray, second: np.ndarray) -> float:
     return float(1 - density[split] / lower_peak) if lower_peak > 0 else 0.0
 
 
-def _project(first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _project(first: np.ndarray, second: np.ndarray, ridge: float) -> tuple[np.ndarray, np.ndarray]:
     """Spikes of both clusters, `(num_spikes,)` each, on their regularised linear discriminant."""
     difference = second.mean(axis=0) - first.mean(axis=0)
     within = np.cov(first.T, bias=True).reshape(len(difference), -1) + np.cov(second.T, bias=True).reshape(
         len(difference), -1
     )
     # Directions with almost no variance would otherwise win by chance.
-    ridge = 1e-9 + 0.05 * np.trace(within) / len(within)
-    direction = np.linalg.solve(within + ridge * np.eye(len(within)), difference)
+    added = 1e-9 + ridge * np.trace(within) / len(within)
+    direction = np.linalg.solve(within + added * np.eye(len(within)), difference)
     return first @ direction, second @ direction
 
 

@@ -16,13 +16,9 @@ from .valley import valley_depth_on_line
 
 if TYPE_CHECKING:
     from ...recording.preprocessing.preparation import PreparedRecording
+    from ..parameters import SortingParameters
     from ..spikes import Spikes
     from ..templates.unit_templates import UnitTemplates
-
-
-# Spikes are compared in the states in which two units differ most, which together make up this share of the time.
-SHARE_OF_TIME = 0.5
-MIN_SPIKES_PER_TEST = 5
 
 
 def valley_under_drift(
@@ -33,6 +29,7 @@ def valley_under_drift(
     matched: Spikes,
     templates: UnitTemplates,
     recorded: PreparedRecording,
+    parameters: SortingParameters,
 ) -> float:
     """Depth of the valley between the spikes of two units, along the difference of their templates.
 
@@ -43,6 +40,7 @@ def valley_under_drift(
         matched: [`~huidurep_hf.sorting.spikes.Spikes`] with `unit_index`.
         templates: [`~huidurep_hf.sorting.templates.unit_templates.UnitTemplates`] with which they were found.
         recorded: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`], as recorded.
+        parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
 
     Returns:
         `float`, 0 to 1, as [`~huidurep_hf.sorting.merging.valley.valley_depth_on_line`]; 1 where there are too few
@@ -50,7 +48,8 @@ def valley_under_drift(
     """
     one, other = templates.of_unit(first), np.roll(templates.of_unit(second), -lag, axis=1)
     difference = without_time_shift(other - one, one + other)
-    is_compared = _most_different_states(np.square(difference).sum(axis=(1, 2)), templates.states.shares())
+    settings, energies = parameters.drift_merging, np.square(difference).sum(axis=(1, 2))
+    is_compared = _most_different_states(energies, templates.states.shares(), settings.compared_time_share)
     peak_channels = np.ptp(one + other, axis=1).argmax(axis=1)
     lines = []
     for unit, shift in ((first, 0), (second, lag)):
@@ -60,32 +59,27 @@ def valley_under_drift(
         placed, states = placed[is_compared[states]], states[is_compared[states]]
         # Both units are compared on the same channels.
         placed = placed.with_columns(channel_index=peak_channels[states])
-        lines.append(_along(placed, states, 0.5 * (one + other), difference, templates.num_before, recorded))
-    if min(len(line) for line in lines) < MIN_SPIKES_PER_TEST:
+        waveforms = SpikeWaveforms.cut(recorded, placed, parameters.waveforms)
+        lines.append(_along(waveforms, states, 0.5 * (one + other), difference, templates.num_before))
+    if min(len(line) for line in lines) < settings.min_compared_spikes:
         return 1.0
     return valley_depth_on_line(*lines)
 
 
-def _most_different_states(differences: np.ndarray, shares: np.ndarray) -> np.ndarray:
-    """Bool for each state: those that differ most, until they make up half of the time."""
+def _most_different_states(differences: np.ndarray, shares: np.ndarray, min_share: float) -> np.ndarray:
+    """Bool for each state: those that differ most, until they make up a share of the time."""
     order = np.argsort(-differences, kind="stable")
     before = np.cumsum(shares[order]) - shares[order]
     is_compared = np.zeros(len(differences), dtype=bool)
-    is_compared[order] = before < SHARE_OF_TIME
+    is_compared[order] = before < min_share
     return is_compared
 
 
 def _along(
-    spikes: Spikes,
-    states: np.ndarray,
-    middle: np.ndarray,
-    difference: np.ndarray,
-    num_before: int,
-    recorded: PreparedRecording,
+    waveforms: SpikeWaveforms, states: np.ndarray, middle: np.ndarray, difference: np.ndarray, num_before: int
 ) -> np.ndarray:
     """Distance of each spike from the middle of two templates along their difference, `(num_spikes,)` noise SDs."""
-    waveforms = SpikeWaveforms.cut(recorded, spikes)
-    line = np.zeros(len(spikes))
+    line = np.zeros(len(states))
     for state, own, cut, window in waveforms.by_state(states, num_before):
         direction = difference[state][window]
         projections = np.tensordot(cut - middle[state][window], direction, axes=([1, 2], [0, 1]))

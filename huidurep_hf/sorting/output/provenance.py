@@ -64,6 +64,15 @@ def describe_sort(found: SortedSpikes) -> dict:
             "steps": prepared.steps,
             "excluded_channels": prepared.excluded_channels,
             "unit": prepared.unit,
+            "blanked": [
+                {
+                    "segment": int(prepared.segment_indices[segment]),
+                    "start_sample": int(start),
+                    "end_sample": int(stop),
+                    "reason": reason,
+                }
+                for segment, start, stop, reason in prepared.blanked
+            ],
             "noise_levels": [round_significant(level) for level in prepared.noise_levels],
         },
         "seconds": dict(found.seconds),

@@ -16,29 +16,13 @@ from ...recording.spikes.neighborhood import Neighborhoods, find_neighborhoods
 from ...recording.spikes.waveforms import iterate_waveforms
 from ...workers import Workers
 from ..clustering.assignment import drop_small
-from ..matching.template_fit import AMPLITUDE_RANGE, MAX_SHIFT_MS
-from ..parameters import SortingParameters
+from ..parameters import CollisionSettings, SortingParameters, TemplateFitSettings
 from ..spikes import Spikes
 from ..templates.averages import average_templates, template_window
 from ..templates.estimation import visible_part
 from ..templates.spike_waveforms import choose_spikes
-from ..templates.unit_templates import NUM_MATCHING_CHANNELS
 
 logger = logging.getLogger("huidurep_hf")
-
-# A cluster can be a collision only if it is at most this frequent, relative to a neuron that it contains, and at most
-# this share of the energy of its template is left when others are subtracted.
-MAX_RELATIVE_COUNT = 0.6
-MAX_RESIDUAL = 0.7
-# It is one where others alone explain at least this share of its spikes better than it does together with others. On
-# fifteen development recordings that was 0.3 and more for nearly all of 50 collisions, and 0.15 at most for neurons
-# (0.18 for one of a recorded tetrode that is like another there).
-MIN_SHARE = 0.25
-MAX_LAG_MS = 0.8
-# Others of which the cluster's template has less than this share, at its best lag, do not collide in it.
-MIN_OVERLAP = 0.1
-MAX_COLLIDING = 3
-MAX_SPIKES = 60
 
 
 def reject_collisions(
@@ -55,11 +39,11 @@ def reject_collisions(
     Returns:
         The table, `cluster` -1 where it was a collision, and numbered anew.
     """
-    clusters, samples = spikes["cluster"], spikes["aligned_sample"]
-    neighborhoods = find_neighborhoods(whitened.positions, whitened.shanks, NUM_MATCHING_CHANNELS)
-    templates = average_templates(clusters, samples, spikes, whitened, parameters.seed, workers)
+    settings, clusters, samples = parameters.templates, spikes["cluster"], spikes["aligned_sample"]
+    neighborhoods = find_neighborhoods(whitened.positions, whitened.shanks, settings.num_template_channels)
+    templates = average_templates(clusters, samples, spikes, whitened, settings, parameters.seed, workers)
     counts = np.bincount(clusters[clusters >= 0], minlength=len(templates))
-    visible = visible_part(templates, counts, neighborhoods)
+    visible = visible_part(templates, counts, neighborhoods, settings)
     is_collision = find_collisions(spikes, visible, neighborhoods, whitened, parameters, workers)
     logger.info("learn: %d of %d clusters are collisions of others", is_collision.sum(), len(templates))
     return spikes.with_columns(cluster=drop_small(np.where(np.append(is_collision, True)[clusters], -1, clusters), 1))
@@ -89,9 +73,11 @@ def find_collisions(
         `(num_clusters,)` bool.
     """
     rate, min_gain = whitened.recording.get_sampling_frequency(), parameters.matching.min_gain
-    labels = spikes["cluster"]
-    max_lag, max_shift = round(MAX_LAG_MS * 1e-3 * rate), max(round(MAX_SHIFT_MS * 1e-3 * rate), 1)
-    others_of = _suspects(templates, np.bincount(labels[labels >= 0], minlength=len(templates)), max_lag)
+    settings, fit, labels = parameters.collisions, parameters.template_fit, spikes["cluster"]
+    max_lag = round(settings.max_collision_lag_ms * 1e-3 * rate)
+    max_shift = max(round(fit.max_fit_shift_ms * 1e-3 * rate), 1)
+    counts = np.bincount(labels[labels >= 0], minlength=len(templates))
+    others_of = _suspects(templates, counts, max_lag, settings, fit)
     channels = np.ptp(templates, axis=1).argmax(axis=1) if len(templates) else np.zeros(0, dtype="int64")
     placed = spikes.with_columns(sample_index=spikes["aligned_sample"], channel_index=np.append(channels, 0)[labels])
     is_collision = np.zeros(len(templates), dtype=bool)
@@ -101,43 +87,46 @@ def find_collisions(
         near = neighborhoods.channel_indices[channels[unit]][neighborhoods.mask[channels[unit]]]
         waveforms = waveforms[:, :, : len(near)]
         own, others = templates[unit][None][:, :, near], templates[others_of[unit]][:, :, near]
-        by_others = _subtract_templates(waveforms, others, MAX_COLLIDING, min_gain)[0]
+        by_others = _subtract_templates(waveforms, others, settings.max_colliding_units, min_gain, fit)[0]
         # Others may be there as well where the cluster is a neuron.
         inner = slice(max_lag - max_shift, waveforms.shape[1] - max_lag + max_shift)
-        by_itself, waveforms[:, inner] = _subtract_templates(waveforms[:, inner], own, 1, -np.inf)
-        by_both = by_itself + _subtract_templates(waveforms, others, MAX_COLLIDING - 1, min_gain)[0]
-        is_collision[unit] = np.mean(by_others > by_both) > MIN_SHARE
+        by_itself, waveforms[:, inner] = _subtract_templates(waveforms[:, inner], own, 1, -np.inf, fit)
+        max_others = settings.max_colliding_units - 1
+        by_both = by_itself + _subtract_templates(waveforms, others, max_others, min_gain, fit)[0]
+        is_collision[unit] = np.mean(by_others > by_both) > settings.min_collision_share
 
-    jobs = _waveforms(others_of, labels, placed, neighborhoods, whitened, max_lag)
+    jobs = _waveforms(others_of, labels, placed, neighborhoods, whitened, max_lag, parameters)
     for _ in (workers or Workers()).map(judge, jobs):
         pass
     return is_collision
 
 
-def _suspects(templates: np.ndarray, counts: np.ndarray, max_lag: int) -> dict[int, np.ndarray]:
+def _suspects(
+    templates: np.ndarray, counts: np.ndarray, max_lag: int, settings: CollisionSettings, fit: TemplateFitSettings
+) -> dict[int, np.ndarray]:
     """Clusters whose template may be a sum of others: dict of cluster to the others, `(num_others,)`."""
     others_of = {}
     is_visible = templates.any(axis=1).astype("float32")
     is_seen_with = is_visible @ is_visible.T > 0
     for unit, template in enumerate(templates):
-        others = np.flatnonzero((MAX_RELATIVE_COUNT * counts > counts[unit]) & is_seen_with[unit])
+        others = np.flatnonzero((settings.max_relative_count * counts > counts[unit]) & is_seen_with[unit])
         if len(others) == 0:
             continue
         padded = np.pad(template, ((max_lag, max_lag), (0, 0)))[None]
-        others = others[_overlap(padded, templates[others])]
+        others = others[_overlap(padded, templates[others], settings.min_collision_overlap)]
         if len(others) == 0:
             continue
-        residual = _subtract_templates(padded, templates[others], MAX_COLLIDING, 0.0)[1]
-        if np.square(residual).sum() < MAX_RESIDUAL * np.square(template).sum():
+        residual = _subtract_templates(padded, templates[others], settings.max_colliding_units, 0.0, fit)[1]
+        if np.square(residual).sum() < settings.max_collision_residual * np.square(template).sum():
             others_of[unit] = others
     return others_of
 
 
-def _overlap(waveform: np.ndarray, templates: np.ndarray) -> np.ndarray:
+def _overlap(waveform: np.ndarray, templates: np.ndarray, min_overlap: float) -> np.ndarray:
     """Find the templates that overlap with a waveform at some lag, `(num_templates,)` bool."""
     windows = np.lib.stride_tricks.sliding_window_view(waveform[0], templates.shape[1], axis=0)
     products = windows.reshape(len(windows), -1) @ templates.transpose(0, 2, 1).reshape(len(templates), -1).T
-    return products.max(axis=0) > MIN_OVERLAP * np.square(templates).sum(axis=(1, 2))
+    return products.max(axis=0) > min_overlap * np.square(templates).sum(axis=(1, 2))
 
 
 def _waveforms(
@@ -147,14 +136,15 @@ def _waveforms(
     neighborhoods: Neighborhoods,
     whitened: PreparedRecording,
     max_lag: int,
+    parameters: SortingParameters,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Walk through units and waveforms of some of their spikes around the channel they are placed at, with margins.
 
     Yields:
         `(unit, waveforms)`: `(num_spikes, num_samples + 2 * max_lag, num_neighbors)` float32, SDs of the noise.
     """
-    num_before, num_after = template_window(whitened.recording.get_sampling_frequency())
-    chosen = choose_spikes(labels, MAX_SPIKES)
+    num_before, num_after = template_window(parameters.templates, whitened.recording.get_sampling_frequency())
+    chosen = choose_spikes(labels, parameters.collisions.max_spikes_per_collision_test)
     spikes = np.concatenate([np.zeros(0, dtype="int64"), *(chosen[unit] for unit in units)])
     spikes = spikes[np.lexsort((placed["sample_index"][spikes], placed["segment_index"][spikes]))]
     batches = iterate_waveforms(
@@ -174,7 +164,7 @@ def _waveforms(
 
 
 def _subtract_templates(
-    waveforms: np.ndarray, templates: np.ndarray, max_templates: int, min_gain: float
+    waveforms: np.ndarray, templates: np.ndarray, max_templates: int, min_gain: float, fit: TemplateFitSettings
 ) -> tuple[np.ndarray, np.ndarray]:
     """Subtract templates from waveforms one after the other, at any lag and scale, the most energy first.
 
@@ -183,6 +173,7 @@ def _subtract_templates(
         templates: `(num_templates, num_samples, num_channels)`.
         max_templates: from each waveform.
         min_gain: least energy that a template explains, or it is not subtracted.
+        fit: how far a template is scaled.
 
     Returns:
         `(gains, residuals)`: `(num_waveforms,)` energy explained, and the residual waveforms.
@@ -195,7 +186,7 @@ def _subtract_templates(
     for _ in range(max_templates):
         windows = np.lib.stride_tricks.sliding_window_view(residuals, num_samples, axis=1)
         products = windows.reshape(*windows.shape[:2], -1) @ flat.T
-        scales = np.clip(products / energies, *AMPLITUDE_RANGE)
+        scales = np.clip(products / energies, fit.min_fit_scale, fit.max_fit_scale)
         gain = 2 * scales * products - np.square(scales) * energies
         lags, best = np.unravel_index(gain.reshape(len(rows), -1).argmax(axis=1), gain.shape[1:])
         gain = gain[rows, lags, best]

@@ -8,13 +8,12 @@ trough exceeds the threshold, except those that a larger spike hides.
 import numpy as np
 from scipy.special import ndtr
 
-# Least share of the detections expected under noise. Of 184 units of ten development recordings with bursts and
-# synchrony, neurons had 0.5 and more; 0.14, 0.24 and 0.39 were residual units (and 0.38 a neuron of which a third was
-# found).
-MIN_DETECTED = 0.4
+from .settings import RejectionSettings
 
 
-def is_residual_unit(units: np.ndarray, is_detected: np.ndarray, depths: np.ndarray, threshold: float) -> np.ndarray:
+def is_residual_unit(
+    units: np.ndarray, is_detected: np.ndarray, depths: np.ndarray, threshold: float, settings: RejectionSettings
+) -> np.ndarray:
     """Find units of whose spikes far fewer were detected than should exceed the threshold.
 
     Args:
@@ -23,10 +22,11 @@ def is_residual_unit(units: np.ndarray, is_detected: np.ndarray, depths: np.ndar
         depths: `(num_units,)` trough (or peak, where those are detected) of the average of these spikes, SDs of the
             noise.
         threshold: of detection, SDs of the noise.
+        settings: [`~huidurep_hf.sorting.rejection.settings.RejectionSettings`].
 
     Returns:
         `(num_units,)` bool; False for units without spikes.
     """
     counts = np.bincount(units, minlength=len(depths))
     num_detected = np.bincount(units, weights=is_detected, minlength=len(depths))
-    return num_detected < MIN_DETECTED * ndtr(depths - threshold) * counts
+    return num_detected < settings.min_detected_share * ndtr(depths - threshold) * counts

@@ -9,18 +9,16 @@ import numpy as np
 from ...recording.blocks import read_with_margin, rows_in_block, split_into_blocks
 from ...recording.preprocessing.preparation import PreparedRecording
 from ...workers import Workers
+from .settings import TemplateSettings
 
 if TYPE_CHECKING:
     from ..spikes import Spikes
 
 
-TEMPLATE_MS_BEFORE, TEMPLATE_MS_AFTER = 1.0, 2.0
-MAX_SPIKES_PER_TEMPLATE = 500
-
-
-def template_window(sampling_rate: float) -> tuple[int, int]:
+def template_window(settings: TemplateSettings, sampling_rate: float) -> tuple[int, int]:
     """Samples of a template before and from the peak on, `(num_before, num_after)`."""
-    return int(TEMPLATE_MS_BEFORE * sampling_rate / 1000), int(TEMPLATE_MS_AFTER * sampling_rate / 1000)
+    before, after = settings.template_ms_before, settings.template_ms_after
+    return int(before * sampling_rate / 1000), int(after * sampling_rate / 1000)
 
 
 def average_templates(
@@ -28,33 +26,36 @@ def average_templates(
     samples: np.ndarray,
     spikes: Spikes,
     prepared: PreparedRecording,
+    settings: TemplateSettings,
     seed: int = 0,
     workers: Workers | None = None,
     margin: int = 0,
 ) -> np.ndarray:
-    """Average the traces around at most 500 spikes of each cluster.
+    """Average the traces around some spikes of each cluster.
 
     Args:
         labels: `(num_spikes,)` from 0 without gaps, -1 for none.
         samples: `(num_spikes,)` times in samples.
         spikes: table of the same spikes.
         prepared: [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
+        settings: [`~huidurep_hf.sorting.templates.settings.TemplateSettings`]: window, and how many spikes.
         seed: of the choice of spikes.
         workers: who share the blocks.
         margin: further samples on both sides.
 
     Returns:
-        `(num_units, num_samples, num_channels)` float32 on all channels, in SDs of the noise; 1 ms before to 2 ms
-        after, and the margin. A unit of which every spike is cut off by the ends of the recording has zeros.
+        `(num_units, num_samples, num_channels)` float32 on all channels, in SDs of the noise; the
+        window of a template, and the margin. A unit of which every spike is cut off by the ends of the recording has
+        zeros.
     """
     num_units = labels.max(initial=-1) + 1
     if num_units == 0:
         return np.zeros((0, 0, len(prepared.noise_levels)), dtype="float32")
     recording, segments = prepared.recording, spikes["segment_index"]
-    num_before, num_after = (num + margin for num in template_window(recording.get_sampling_frequency()))
+    num_before, num_after = (num + margin for num in template_window(settings, recording.get_sampling_frequency()))
     num_samples = np.array([recording.get_num_samples(i) for i in range(recording.get_num_segments())])
     is_inside = (samples >= num_before) & (samples < num_samples[segments] - num_after)
-    chosen = _choose(np.where(is_inside, labels, -1), num_units, seed)
+    chosen = _choose(np.where(is_inside, labels, -1), num_units, settings.max_spikes_per_template, seed)
     chosen = chosen[np.lexsort((samples[chosen], segments[chosen]))]
     jobs = []
     for block in split_into_blocks(recording):
@@ -84,9 +85,9 @@ def signed(templates: np.ndarray, peak_sign: str) -> np.ndarray:
     return {"neg": -templates, "pos": templates, "both": np.abs(templates)}[peak_sign]
 
 
-def _choose(labels: np.ndarray, num_units: int, seed: int) -> np.ndarray:
+def _choose(labels: np.ndarray, num_units: int, max_spikes: int, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     order = np.argsort(labels, kind="stable")
     starts = np.searchsorted(labels[order], np.arange(num_units + 1))
     members = [order[start:stop] for start, stop in zip(starts[:-1], starts[1:])]
-    return np.concatenate([rng.permutation(own)[:MAX_SPIKES_PER_TEMPLATE] for own in members])
+    return np.concatenate([rng.permutation(own)[:max_spikes] for own in members])

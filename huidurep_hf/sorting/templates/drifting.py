@@ -18,8 +18,11 @@ from ...recording.motion.states import MotionStates, displacements_of
 from ...recording.spikes.neighborhood import find_neighborhoods
 from ...recording.spikes.waveforms import iterate_waveforms
 from ...workers import Workers
+from ..parameters import SortingParameters
+from .averages import template_window
+from .settings import DriftingTemplateSettings
 from .spike_waveforms import choose_spikes
-from .unit_templates import MIN_PEAK_TO_PEAK, NUM_MATCHING_CHANNELS, UnitTemplates
+from .unit_templates import UnitTemplates
 
 if TYPE_CHECKING:
     from ...recording.preprocessing.preparation import PreparedRecording
@@ -28,15 +31,9 @@ if TYPE_CHECKING:
     from ..spikes import Spikes
 
 
-MAX_SPIKES = 1000
-# Displacements within a bin are averaged; bins are wider where there would be more than 30 of them, as the time that a
-# field takes grows with the cube of their number.
-BIN_UM, MAX_BINS = 2.0, 30
-# Length scales of the covariance; the one of the largest marginal likelihood is taken for each unit.
+# Grid of length scales of the covariance; the one of the largest marginal likelihood is taken for each unit.
 SCALES_UM = (8.0, 12.0, 18.0, 27.0, 40.0)
-NUM_SHAPES, NUM_SPIKES_FOR_SHAPES = 10, 6000
-# A channel is kept where a template's energy lies this many SDs above that of its error.
-NUM_DEVIATIONS = 4.0
+# Keeps the covariance of a unit that shows nothing positive.
 MIN_VARIANCE = 1e-3
 
 
@@ -46,9 +43,8 @@ def drifting_templates(
     events: Spikes,
     whitened: PreparedRecording,
     states: MotionStates,
-    window: tuple[int, int],
     channels_at_rest: np.ndarray,
-    seed: int = 0,
+    parameters: SortingParameters,
     workers: Workers | None = None,
 ) -> UnitTemplates:
     """Find what each unit looks like in each state of the tissue.
@@ -60,23 +56,25 @@ def drifting_templates(
         whitened: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`] with its motion and
             the uncorrected recording.
         states: [`~huidurep_hf.recording.motion.states.MotionStates`].
-        window: `(num_before, num_after)` samples of a template.
         channels_at_rest: `(num_units,)` peak channel of each unit in corrected traces.
-        seed: of the choice of spikes for the temporal shapes.
+        parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
         workers: who share the units.
 
     Returns:
         [`~huidurep_hf.sorting.templates.unit_templates.UnitTemplates`].
     """
-    num_units = labels.max(initial=-1) + 1
-    spikes = np.sort(np.concatenate([[], *choose_spikes(labels, MAX_SPIKES)])).astype("int64")
+    settings, num_units = parameters.templates_under_drift, labels.max(initial=-1) + 1
+    window = template_window(parameters.templates, whitened.recording.get_sampling_frequency())
+    spikes = np.sort(np.concatenate([[], *choose_spikes(labels, settings.max_spikes_per_field)])).astype("int64")
     spikes = spikes[np.lexsort((samples[spikes], events["segment_index"][spikes]))]
     displacements, depths = _displacements(labels, samples, events, spikes, whitened)
     channels = _nearest_channels(whitened, events["channel_index"][spikes], displacements)
     placed = events[spikes].with_columns(sample_index=samples[spikes], channel_index=channels)
-    neighborhoods = find_neighborhoods(whitened.positions, whitened.shanks, NUM_MATCHING_CHANNELS)
-    shapes = _temporal_shapes(placed, whitened.uncorrected, window, seed)
-    bin_um = max(BIN_UM, np.ptp(displacements) / MAX_BINS) if len(displacements) else BIN_UM
+    neighborhoods = find_neighborhoods(whitened.positions, whitened.shanks, parameters.templates.num_template_channels)
+    shapes = _temporal_shapes(placed, whitened.uncorrected, window, settings, parameters.seed)
+    bin_um = settings.displacement_bin_um
+    if len(displacements):
+        bin_um = max(bin_um, np.ptp(displacements) / settings.max_displacement_bins)
     bins = np.round(displacements / bin_um).astype("int64")
     first_bin = bins.min(initial=0)
     averages, counts = _average_scores(
@@ -84,6 +82,7 @@ def drifting_templates(
     )
     num_local = neighborhoods.channel_indices.shape[1]
     waveforms = np.zeros((len(states), num_units, sum(window), num_local), dtype="float32")
+    min_peak_to_peak = parameters.templates.min_template_peak_to_peak
     local_channels = np.full((len(states), num_units, num_local), -1)
 
     def find_unit(unit):
@@ -99,7 +98,7 @@ def drifting_templates(
         for state, displacement in enumerate(displacements):
             near = neighborhoods.channel_indices[here[state]][neighborhoods.mask[here[state]]]
             scores, variances = field.at(whitened.positions[near] - _along([displacement]))
-            visible = _visible(scores, variances, shapes)
+            visible = _visible(scores, variances, shapes, settings.num_field_deviations, min_peak_to_peak)
             is_seen = visible.any(axis=0)
             waveforms[state, unit][:, : is_seen.sum()] = visible[:, is_seen]
             local_channels[state, unit, : is_seen.sum()] = near[is_seen]
@@ -173,14 +172,20 @@ def _nearest_channels(whitened: PreparedRecording, channels: np.ndarray, displac
     return nearest
 
 
-def _temporal_shapes(spikes: Spikes, uncorrected: PreparedRecording, window: tuple[int, int], seed: int) -> np.ndarray:
+def _temporal_shapes(
+    spikes: Spikes,
+    uncorrected: PreparedRecording,
+    window: tuple[int, int],
+    settings: DriftingTemplateSettings,
+    seed: int,
+) -> np.ndarray:
     """Singular vectors of waveforms on their peak channels, `(num_shapes, num_samples)`."""
     own_channel = find_neighborhoods(uncorrected.positions, uncorrected.shanks, 1)
-    some = np.sort(np.random.default_rng(seed).permutation(len(spikes))[:NUM_SPIKES_FOR_SHAPES])
+    some = np.sort(np.random.default_rng(seed).permutation(len(spikes))[: settings.num_spikes_for_field_shapes])
     waveforms = np.concatenate(
         [batch.waveforms[:, :, 0] for batch in _cut(spikes[some], uncorrected, own_channel, window)]
     )
-    return np.linalg.svd(waveforms, full_matrices=False)[2][:NUM_SHAPES]
+    return np.linalg.svd(waveforms, full_matrices=False)[2][: settings.num_field_shapes]
 
 
 def _average_scores(
@@ -224,12 +229,14 @@ def _cut(
     )
 
 
-def _visible(scores: np.ndarray, variances: np.ndarray, shapes: np.ndarray) -> np.ndarray:
+def _visible(
+    scores: np.ndarray, variances: np.ndarray, shapes: np.ndarray, num_deviations: float, min_peak_to_peak: float
+) -> np.ndarray:
     """Waveforms `(num_samples, num_channels)` of scores, 0 on channels where they do not exceed their error."""
     num_shapes = len(shapes)
     energies = np.square(scores).sum(axis=1)
     waveforms = scores @ shapes
-    is_kept = energies > (num_shapes + NUM_DEVIATIONS * np.sqrt(2 * num_shapes)) * variances
-    is_kept &= np.ptp(waveforms, axis=1) > MIN_PEAK_TO_PEAK
+    is_kept = energies > (num_shapes + num_deviations * np.sqrt(2 * num_shapes)) * variances
+    is_kept &= np.ptp(waveforms, axis=1) > min_peak_to_peak
     is_kept[energies.argmax()] = True
     return (waveforms * is_kept[:, None]).T

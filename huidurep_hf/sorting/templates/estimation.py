@@ -10,18 +10,16 @@ from ...recording.motion.states import MotionStates
 from ...recording.preprocessing.whitening import WhitenedTraces
 from ...recording.spikes.neighborhood import find_neighborhoods
 from ...workers import Workers
-from .averages import MAX_SPIKES_PER_TEMPLATE, average_templates, template_window
+from ..parameters import SortingParameters
+from .averages import average_templates, template_window
 from .drifting import drifting_templates
+from .settings import TemplateSettings
 from .shrinkage import without_noise
-from .unit_templates import MIN_PEAK_TO_PEAK, NUM_MATCHING_CHANNELS, UnitTemplates
+from .unit_templates import UnitTemplates
 
 if TYPE_CHECKING:
     from ...recording.spikes.neighborhood import Neighborhoods
     from ..spikes import Spikes
-
-
-# Channels whose average stands this far out of its own noise (peak to peak, over a window of whitened noise).
-NUM_DEVIATIONS_PEAK_TO_PEAK = 4.0
 
 
 def find_templates(
@@ -29,7 +27,7 @@ def find_templates(
     samples: np.ndarray,
     spikes: Spikes,
     whitened: WhitenedTraces,
-    seed: int = 0,
+    parameters: SortingParameters,
     workers: Workers | None = None,
 ) -> UnitTemplates:
     """Average the spikes of each unit and take noise out; under drift, for each state of the tissue.
@@ -39,26 +37,30 @@ def find_templates(
         samples: `(num_spikes,)` times in samples; one alignment in each unit.
         spikes: table of the same spikes.
         whitened: [`~huidurep_hf.recording.preprocessing.whitening.WhitenedTraces`].
-        seed: of the choice of spikes.
+        parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
         workers: who share the blocks.
 
     Returns:
         [`~huidurep_hf.sorting.templates.unit_templates.UnitTemplates`] for the traces as recorded.
     """
-    window = template_window(whitened.recording.get_sampling_frequency())
-    templates = average_templates(labels, samples, spikes, whitened, seed, workers)
+    settings, seed = parameters.templates, parameters.seed
+    window = template_window(settings, whitened.recording.get_sampling_frequency())
+    templates = average_templates(labels, samples, spikes, whitened, settings, seed, workers)
     counts = np.bincount(labels[labels >= 0], minlength=len(templates))
-    num_averaged = np.minimum(counts, MAX_SPIKES_PER_TEMPLATE)
-    templates = without_noise(templates, num_averaged, whitened.sample_sd)
-    neighborhoods = find_neighborhoods(whitened.positions, whitened.shanks, NUM_MATCHING_CHANNELS)
-    at_rest = UnitTemplates.at_rest(visible_part(templates, counts, neighborhoods), window[0], whitened.recording)
+    num_averaged = np.minimum(counts, settings.max_spikes_per_template)
+    templates = without_noise(templates, num_averaged, whitened.sample_sd, settings)
+    neighborhoods = find_neighborhoods(whitened.positions, whitened.shanks, settings.num_template_channels)
+    visible = visible_part(templates, counts, neighborhoods, settings)
+    at_rest = UnitTemplates.at_rest(visible, window[0], whitened.recording)
     if whitened.uncorrected is None:
         return at_rest
     states = MotionStates.of_motion(whitened.motion, whitened.recording, seed)
-    return drifting_templates(labels, samples, spikes, whitened, states, window, at_rest.channels, seed, workers)
+    return drifting_templates(labels, samples, spikes, whitened, states, at_rest.channels, parameters, workers)
 
 
-def visible_part(templates: np.ndarray, counts: np.ndarray, neighborhoods: Neighborhoods) -> np.ndarray:
+def visible_part(
+    templates: np.ndarray, counts: np.ndarray, neighborhoods: Neighborhoods, settings: TemplateSettings
+) -> np.ndarray:
     """Templates without the channels on which a unit does not exceed the noise.
 
     Args:
@@ -66,12 +68,14 @@ def visible_part(templates: np.ndarray, counts: np.ndarray, neighborhoods: Neigh
         counts: `(num_units,)` spikes that each was averaged from.
         neighborhoods: [`~huidurep_hf.recording.spikes.neighborhood.Neighborhoods`]: how far from its peak channel a
             unit can be seen.
+        settings: [`~huidurep_hf.sorting.templates.settings.TemplateSettings`].
 
     Returns:
         The same with 0 on other channels; the peak channel stays.
     """
     peak_to_peak = np.ptp(templates, axis=1)
-    limit = np.maximum(MIN_PEAK_TO_PEAK, NUM_DEVIATIONS_PEAK_TO_PEAK / np.sqrt(np.maximum(counts, 1)))
+    of_noise = settings.min_template_deviations / np.sqrt(np.maximum(counts, 1))
+    limit = np.maximum(settings.min_template_peak_to_peak, of_noise)
     is_kept = np.zeros(peak_to_peak.shape, dtype=bool)
     for unit, channel in enumerate(peak_to_peak.argmax(axis=1)):
         near = neighborhoods.channel_indices[channel][neighborhoods.mask[channel]]

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 import numpy as np
 
-NUM_SHAPES = 10
-# Shapes are estimated from averages on channels with at least this many times the energy of their noise.
-MIN_ENERGY_OF_SHAPES = 3.0
+from .settings import TemplateSettings
 
 
-def without_noise(templates: np.ndarray, counts: np.ndarray, noise_levels: np.ndarray) -> np.ndarray:
+def without_noise(
+    templates: np.ndarray, counts: np.ndarray, noise_levels: np.ndarray, settings: TemplateSettings
+) -> np.ndarray:
     """Shrink what is not of the templates' common temporal shapes by how much noise is in it.
 
     The factor is that of the positive-part James-Stein estimator (James & Stein 1961; Efron & Morris 1973), for each
@@ -26,6 +26,7 @@ def without_noise(templates: np.ndarray, counts: np.ndarray, noise_levels: np.nd
         templates: `(num_units, num_samples, num_channels)` averages, SDs of the noise in the spikes' band.
         counts: `(num_units,)` spikes that each was averaged from.
         noise_levels: `(num_channels,)` SD of the noise in a sample of one spike, in the same unit.
+        settings: [`~huidurep_hf.sorting.templates.settings.TemplateSettings`]: of the shapes.
 
     Returns:
         Templates of the same shape, float32.
@@ -35,7 +36,7 @@ def without_noise(templates: np.ndarray, counts: np.ndarray, noise_levels: np.nd
         return templates
     on_channels = templates.transpose(0, 2, 1).astype("float64")
     noise = num_samples * np.square(noise_levels)[None, :] / np.maximum(counts, 1)[:, None]
-    shapes = _common_shapes(on_channels, noise)
+    shapes = _common_shapes(on_channels, noise, settings)
     shaped = on_channels @ shapes.T @ shapes
     rest = on_channels - shaped
     # Along each shape, which lies in the spikes' band, noise has a variance of 1 in one spike.
@@ -45,10 +46,10 @@ def without_noise(templates: np.ndarray, counts: np.ndarray, noise_levels: np.nd
     return (shaped + kept[:, :, None] * rest).transpose(0, 2, 1).astype("float32")
 
 
-def _common_shapes(on_channels: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """At most 10 orthonormal temporal shapes of averages above noise, `(num_shapes, num_samples)`, commonest first."""
+def _common_shapes(on_channels: np.ndarray, noise: np.ndarray, settings: TemplateSettings) -> np.ndarray:
+    """A few orthonormal temporal shapes of averages above noise, `(num_shapes, num_samples)`, commonest first."""
     energies = np.square(on_channels).sum(axis=2)
-    clear = on_channels[energies > MIN_ENERGY_OF_SHAPES * noise]
+    clear = on_channels[energies > settings.min_energy_of_shapes * noise]
     # The square root of its length: a neuron of ten times the size has ten times the weight, and not a hundred.
     weighted = clear / np.sqrt(np.linalg.norm(clear, axis=1, keepdims=True))
-    return np.linalg.svd(weighted, full_matrices=False)[2][:NUM_SHAPES]
+    return np.linalg.svd(weighted, full_matrices=False)[2][: settings.num_template_shapes]

@@ -13,18 +13,13 @@ from ...recording.preprocessing.preparation import PreparedRecording
 from ...recording.spikes.neighborhood import find_neighborhoods
 from ...recording.spikes.waveforms import batch_ranges, iterate_waveforms
 from ...workers import Workers
+from .settings import WaveformSettings
 
 if TYPE_CHECKING:
     from ..spikes import Spikes
 
 
-MS_BEFORE, MS_AFTER = 0.5, 1.2
-# A spike is shifted by at most this much from where it was detected.
-MARGIN_MS = 0.5
-NUM_CHANNELS = 16
 BATCH_SIZE = 512
-MAX_SPIKES_PER_AVERAGE = 300
-MIN_SHARE_OF_SPIKES = 0.5
 
 
 @dataclass(frozen=True)
@@ -48,18 +43,22 @@ class SpikeWaveforms:
     margin: int
 
     @classmethod
-    def cut(cls, whitened: PreparedRecording, spikes: Spikes, workers: Workers | None = None) -> SpikeWaveforms:
+    def cut(
+        cls, whitened: PreparedRecording, spikes: Spikes, settings: WaveformSettings, workers: Workers | None = None
+    ) -> SpikeWaveforms:
         """Cut the waveforms of spikes out of whitened traces.
 
         Args:
             whitened: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
             spikes: table of spikes, sorted by segment and sample.
+            settings: [`~huidurep_hf.sorting.templates.settings.WaveformSettings`].
             workers: who share the batches; this thread if left out.
         """
         rate = whitened.recording.get_sampling_frequency()
-        margin = max(round(MARGIN_MS * 1e-3 * rate), 1)
-        num_before, num_after = (max(round(ms * 1e-3 * rate), 2) for ms in (MS_BEFORE, MS_AFTER))
-        num_neighbors = min(NUM_CHANNELS, len(whitened.shanks))
+        margin = max(round(settings.waveform_margin_ms * 1e-3 * rate), 1)
+        window = settings.waveform_ms_before, settings.waveform_ms_after
+        num_before, num_after = (max(round(ms * 1e-3 * rate), 2) for ms in window)
+        num_neighbors = min(settings.num_waveform_channels, len(whitened.shanks))
         neighborhoods = find_neighborhoods(whitened.positions, whitened.shanks, num_neighbors)
         num_cut = num_before + num_after + 2 * margin
         waveforms = np.empty((len(spikes), num_cut, num_neighbors), dtype="float32")
@@ -154,18 +153,19 @@ class SpikeWaveforms:
             yield state, spikes, waveforms, np.ix_(samples, near)
 
     def average(
-        self, labels: np.ndarray, shifts: np.ndarray, workers: Workers | None = None
+        self, labels: np.ndarray, shifts: np.ndarray, settings: WaveformSettings, workers: Workers | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Average at most 300 spikes of each unit.
+        """Average some spikes of each unit.
 
         Args:
             labels: `(num_spikes,)` units from 0 without gaps, -1 for none.
             shifts: `(num_spikes,)` alignment of each spike, samples.
+            settings: [`~huidurep_hf.sorting.templates.settings.WaveformSettings`]: how many spikes are averaged.
             workers: who share the units; this thread if left out.
 
         Returns:
-            `(templates, counts)`: `(num_units, num_samples, num_channels)` float32 on all channels, 0 where fewer than
-            half of the unit's spikes were cut, and `(num_units, num_channels)` int64 spikes averaged on each channel.
+            `(templates, counts)`: `(num_units, num_samples, num_channels)` float32 on all channels, 0 where too few
+            of the unit's spikes were cut, and `(num_units, num_channels)` int64 spikes averaged on each channel.
         """
         num_units, num_channels = labels.max(initial=-1) + 1, len(self.channels)
         templates = np.zeros((num_units, self.num_samples, num_channels), dtype="float32")
@@ -180,11 +180,11 @@ class SpikeWaveforms:
                 templates[unit][:, near] += self.aligned(members, shifts[members]).sum(axis=0)[:, is_there]
                 counts[unit, near] += len(members)
 
-        units = enumerate(choose_spikes(labels, MAX_SPIKES_PER_AVERAGE))
+        units = enumerate(choose_spikes(labels, settings.max_spikes_per_average))
         for _ in map(add_up, units) if workers is None else workers.map(add_up, units):
             pass
         # A channel that few of a unit's spikes were cut on would show those few, with all their noise.
-        counts[counts < MIN_SHARE_OF_SPIKES * counts.max(axis=1, keepdims=True, initial=0)] = 0
+        counts[counts < settings.min_share_on_channel * counts.max(axis=1, keepdims=True, initial=0)] = 0
         return np.where(counts[:, None, :] > 0, templates, 0) / np.maximum(counts, 1)[:, None, :].astype(
             "float32"
         ), counts
@@ -236,28 +236,25 @@ class TemplateCleaner:
 
     Args:
         waveforms: [`SpikeWaveforms`], from which the temporal shapes are found (singular vectors on peak channels).
+        settings: [`~huidurep_hf.sorting.templates.settings.WaveformSettings`].
         seed: of the choice of spikes.
     """
 
-    NUM_SHAPES = 10
-    NUM_SPIKES = 6000
-    # A channel is kept where its energy lies this many SDs above that of averaged noise.
-    NUM_DEVIATIONS = 4.0
-
-    def __init__(self, waveforms: SpikeWaveforms, seed: int):
+    def __init__(self, waveforms: SpikeWaveforms, settings: WaveformSettings, seed: int):
+        self.num_deviations = settings.num_waveform_deviations
         rng = np.random.default_rng(seed)
-        spikes = rng.permutation(len(waveforms.waveforms))[: self.NUM_SPIKES]
+        spikes = rng.permutation(len(waveforms.waveforms))[: settings.num_spikes_for_shapes]
         # A peak channel is its own first neighbour.
         on_peak = waveforms.aligned(spikes, np.zeros(len(spikes), dtype="int64"))[:, :, 0]
         _, _, shapes = np.linalg.svd(on_peak, full_matrices=False)
-        self.shapes = shapes[: self.NUM_SHAPES].astype("float32")
+        self.shapes = shapes[: settings.num_waveform_shapes].astype("float32")
 
     def __call__(self, templates: np.ndarray, counts: np.ndarray) -> np.ndarray:
         """Clean `(num_units, num_samples, num_channels)` averages of `(num_units, num_channels)` spikes."""
         scores = np.einsum("usc,rs->urc", templates, self.shapes, optimize=True)
         energies = np.square(scores).sum(axis=1)
         num_shapes = len(self.shapes)
-        limit = (num_shapes + self.NUM_DEVIATIONS * np.sqrt(2 * num_shapes)) / np.maximum(counts, 1)
+        limit = (num_shapes + self.num_deviations * np.sqrt(2 * num_shapes)) / np.maximum(counts, 1)
         is_kept = (energies > limit) & (counts > 0)
         if len(templates):
             is_kept[np.arange(len(templates)), energies.argmax(axis=1)] = True

@@ -17,12 +17,6 @@ if TYPE_CHECKING:
     from ..spikes import Spikes
 
 
-# A unit is looked for on at most so many channels around its peak.
-NUM_MATCHING_CHANNELS = 24
-# And on those where its template has at least this much, peak to peak, in SDs of the noise.
-MIN_PEAK_TO_PEAK = 0.3
-
-
 @dataclass(frozen=True)
 class UnitTemplates:
     """Templates of units in traces as they were recorded, stored on the channels on which each is seen.

@@ -104,6 +104,12 @@ def test_an_arm_without_whitening_in_time(generated):
     assert "and time" in steps[0] and "and time" not in steps[1]
 
 
+@pytest.mark.parametrize("name", ARMS)
+def test_an_arm_changes_settings(name):
+    default, changed = SortingParameters().to_dict(), SortingParameters(**ARMS[name].parameters).to_dict()
+    assert {key for key in default if default[key] != changed[key]} == set(ARMS[name].parameters)
+
+
 class Stopped(Exception):
     pass
 

@@ -5,7 +5,7 @@ import pytest
 from spikeinterface.core import NumpyRecording
 
 from huidurep_hf.recording.blocks import split_into_blocks
-from huidurep_hf.recording.preprocessing.artifacts import find_artifact_samples, periods_to_blank
+from huidurep_hf.recording.preprocessing.artifacts import choose_blanking, find_artifact_samples
 from huidurep_hf.recording.scan import prepare, scan
 from huidurep_hf.recording.settings import DetectionSettings, PreprocessingSettings
 
@@ -23,7 +23,9 @@ def find(recording, noise_levels, threshold):
     for block in split_into_blocks(recording):
         traces = recording.get_traces(block.segment, block.start, block.stop)
         samples[block.segment].append(block.start + find_artifact_samples(traces, noise_levels, threshold))
-    return periods_to_blank(recording, samples, PreprocessingSettings(artifact_threshold=threshold))
+    none = [[] for _ in samples]
+    blanking = choose_blanking(recording, samples, none, [], PreprocessingSettings(artifact_threshold=threshold))
+    return blanking.periods, next(iter(blanking.steps), None)
 
 
 def test_what_is_large_everywhere_is_found_with_its_surroundings(make_recording):
@@ -99,3 +101,96 @@ def test_what_channels_share_is_seen_before_the_reference(make_recording):
     traces[10000:10015] -= np.linspace(800, 1200, 16)
     prepared = prepare(make_recording(traces=[traces], num_channels=16))
     assert any("blanked 1 artifacts" in step for step in prepared.steps)
+
+
+def with_steps(step_uv, places, shape, length=15_000):
+    """Twenty seconds of four wires with slow potentials, neurons seen on all wires, and steps that decay."""
+    rng, num_samples = np.random.default_rng(0), 20 * RATE
+    times = np.arange(num_samples) / RATE
+    slow = 200 * np.sin(2 * np.pi * 8 * times) + 40 * np.sin(2 * np.pi * 40.3 * times)
+    traces = 8 * noise(num_samples) + slow[:, None]
+    spikes = np.sort(rng.integers(100, num_samples - 100, 400))
+    # A trough of 0.5 ms, and a long after-potential of a sixth of it.
+    spike = -120 * np.hanning(20)
+    after = 20 * np.hanning(180)
+    for sample in spikes:
+        traces[sample : sample + 20] += spike[:, None] * np.array([1.0, 0.9, 0.8, 0.9], dtype="float32")
+        part = traces[sample + 20 : sample + 200]
+        part += after[: len(part), None]
+    for place in places:
+        traces[place : place + length] += (step_uv * shape)[:length, None] * np.linspace(0.6, 1, 4)
+    return traces.astype("float32"), spikes
+
+
+def as_tetrode(traces):
+    recording = NumpyRecording([traces], float(RATE))
+    recording.set_channel_gains(1.0)
+    recording.set_channel_offsets(0.0)
+    recording.set_dummy_probe_from_locations(np.array([[0, 0], [25, 0], [0, 25], [25, 25]], dtype="float64"))
+    return recording
+
+
+@pytest.mark.parametrize("step_uv", [400, -400, 1500])
+@pytest.mark.parametrize("decay_s", [0.2, np.inf])
+def test_steps_on_all_wires_are_blanked_and_spikes_are_not(step_uv, decay_s):
+    places = np.arange(1, 19) * RATE
+    shape = np.exp(-np.arange(15_000) / RATE / decay_s)
+    traces, spikes = with_steps(step_uv, places, shape)
+    prepared, peaks = scan(as_tetrode(traces), PreprocessingSettings(), DetectionSettings())
+    blanked = np.array([(start, stop) for _, start, stop, _ in prepared.blanked])
+    assert {reason for *_, reason in prepared.blanked} <= {"baseline step", "artifact"}
+    edges = np.r_[places, places + 15_000] if np.isinf(decay_s) else places
+    is_inside = ((edges[:, None] >= blanked[:, 0]) & (edges[:, None] < blanked[:, 1])).any(axis=1)
+    assert is_inside.all()
+    # Nothing else is blanked, and no spike is made of an edge.
+    assert len(blanked) <= len(places) * 2
+    near = np.abs(peaks["sample_index"][:, None] - np.r_[places, places + 15_000]).min(axis=1)
+    own = np.abs(peaks["sample_index"][:, None] - (spikes + 10)).min(axis=1)
+    # The small steps at the end of those that decay are seen by few wires.
+    assert np.sum((near < 300) & (own > 15)) <= (2 if np.isinf(decay_s) else len(places))
+    assert np.sum(own <= 15) > 0.9 * len(spikes)
+
+
+def test_without_steps_nothing_is_blanked():
+    traces, spikes = with_steps(0, [], np.zeros(15_000))
+    prepared, peaks = scan(as_tetrode(traces), PreprocessingSettings(), DetectionSettings())
+    assert prepared.blanked == [] and len(peaks) > 0.9 * len(spikes)
+    traces, _ = with_steps(1500, [5 * RATE], np.ones(15_000))
+    prepared = prepare(as_tetrode(traces), PreprocessingSettings(blank_steps="off"))
+    assert prepared.blanked == []
+
+
+def test_periods_and_times_that_are_given_are_blanked(make_recording, tmp_path):
+    (tmp_path / "times.txt").write_text("0.5\n1.25\n")
+    np.save(tmp_path / "times.npy", [0.5, 1.25])
+    recording = make_recording(traces=[noise(), noise()])
+    for name in ("times.txt", "times.npy"):
+        settings = PreprocessingSettings(exclude="0.1-0.2, 1:1.5-9", artifact_times=str(tmp_path / name))
+        prepared, peaks = scan(recording, settings, DetectionSettings(detect_threshold=3.0))
+        assert [(segment, start, stop, reason) for segment, start, stop, reason in prepared.blanked] == [
+            (0, 3000, 6000, "excluded"),
+            (0, 14_970, 15_150, "artifact time"),
+            (0, 37_470, 37_650, "artifact time"),
+            (1, 45_000, 60_000, "excluded"),
+        ]
+        traces = [prepared.recording.get_traces(segment) for segment in range(2)]
+        for segment, start, stop, _ in prepared.blanked:
+            assert (traces[segment][start:stop] == 0).all()
+            own = peaks[peaks["segment_index"] == segment]["sample_index"]
+            assert not ((own >= start) & (own < stop)).any()
+        assert len(peaks) > 100
+
+
+@pytest.mark.parametrize(
+    "settings, message",
+    [
+        ({"exclude": "five to six"}, "write periods in s as 12.5-13.0"),
+        ({"exclude": "3-2"}, "within the segment"),
+        ({"exclude": "100-200"}, "lasts 2 s"),
+        ({"exclude": "4:0-1"}, "no segment 4"),
+        ({"artifact_times": "nowhere.txt"}, "Cannot read artifact_times"),
+    ],
+)
+def test_periods_that_cannot_be_are_refused(make_recording, settings, message):
+    with pytest.raises(ValueError, match=message):
+        prepare(make_recording(traces=[noise()]), PreprocessingSettings(**settings))

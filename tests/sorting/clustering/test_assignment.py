@@ -1,12 +1,15 @@
 import numpy as np
 
 from huidurep_hf.sorting.clustering.assignment import assign, drop_small
+from huidurep_hf.sorting.parameters import DensitySettings
+
+SETTINGS = DensitySettings()
 
 
 def test_unlabelled_spikes_join_the_likeliest_cluster(make_blobs):
     features, truth = make_blobs([[0, 0], [8, 0]])
     labels = np.where(np.arange(len(truth)) % 2 == 0, truth, -1)
-    assigned, probabilities = assign(features, labels)
+    assigned, probabilities = assign(features, labels, SETTINGS, min_cluster_size=20)
     np.testing.assert_array_equal(assigned, truth)
     assert probabilities.dtype == np.float32
     assert probabilities.min() > 0.5
@@ -14,7 +17,7 @@ def test_unlabelled_spikes_join_the_likeliest_cluster(make_blobs):
 
 def test_probability_falls_between_two_clusters(make_blobs):
     features, truth = make_blobs([[0, 0], [4, 0]])
-    _, probabilities = assign(features, truth)
+    _, probabilities = assign(features, truth, SETTINGS, min_cluster_size=20)
     is_between = np.abs(features[:, 0] - 2) < 0.3
     assert probabilities[is_between].mean() < 0.8 < probabilities[~is_between].mean()
 
@@ -25,14 +28,14 @@ def test_empty_unlabelled_and_small(make_blobs):
         (np.zeros((4, 3)), np.full(4, -1)),
         (np.zeros((4, 3)), np.zeros(4, dtype=int)),
     ]:
-        assigned, probabilities = assign(features, labels, min_cluster_size=5)
+        assigned, probabilities = assign(features, labels, SETTINGS, min_cluster_size=5)
         assert assigned.shape == probabilities.shape == (len(features),)
         assert (assigned == -1).all()
         assert not probabilities.any()
 
 
 def test_identical_spikes_do_not_break_the_gaussians():
-    assigned, _ = assign(np.ones((50, 3)), np.repeat([0, 1], 25))
+    assigned, _ = assign(np.ones((50, 3)), np.repeat([0, 1], 25), SETTINGS, min_cluster_size=20)
     assert (assigned >= 0).all()
 
 

@@ -1,6 +1,9 @@
 import numpy as np
 
 from huidurep_hf.sorting.clustering.features import build_features, centers_of_mass, reduce_locally
+from huidurep_hf.sorting.parameters import FeatureSettings
+
+SETTINGS = FeatureSettings()
 
 
 def test_center_of_mass():
@@ -14,14 +17,14 @@ def test_features_do_not_depend_on_the_scale_of_the_embedding():
     rng = np.random.default_rng(0)
     embeddings, locations = rng.normal(size=(50, 8)), rng.normal(size=(50, 2))
     amplitudes = rng.uniform(5, 20, 50)
-    features = build_features(embeddings, locations, amplitudes)
+    features = build_features(embeddings, locations, amplitudes, SETTINGS)
     assert features.shape == (50, 11)
-    np.testing.assert_allclose(features, build_features(100 * embeddings + 7, locations, amplitudes))
+    np.testing.assert_allclose(features, build_features(100 * embeddings + 7, locations, amplitudes, SETTINGS))
 
 
 def test_empty_and_constant():
-    assert build_features(np.zeros((0, 8)), np.zeros((0, 2)), np.zeros(0)).shape == (0, 11)
-    assert np.isfinite(build_features(np.ones((3, 8)), np.zeros((3, 2)), np.zeros(3))).all()
+    assert build_features(np.zeros((0, 8)), np.zeros((0, 2)), np.zeros(0), SETTINGS).shape == (0, 11)
+    assert np.isfinite(build_features(np.ones((3, 8)), np.zeros((3, 2)), np.zeros(3), SETTINGS)).all()
     assert reduce_locally(np.zeros((0, 11)), 8).shape == (0, 8)
     assert reduce_locally(np.ones((3, 11)), 8).shape == (3, 3)
 

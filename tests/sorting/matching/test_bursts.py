@@ -3,11 +3,12 @@ import pytest
 
 from huidurep_hf.sorting.matching.bursts import find_bursting_units, without_isolated
 from huidurep_hf.sorting.matching.engine import Matcher
-from huidurep_hf.sorting.parameters import SortingParameters
+from huidurep_hf.sorting.parameters import BurstSettings, SortingParameters
 from huidurep_hf.sorting.spikes import Spikes
 
 RATE = 30000.0
 NUM_SAMPLES = 600_000
+SETTINGS = BurstSettings()
 
 
 @pytest.fixture(scope="module")
@@ -35,10 +36,10 @@ def places_of(spikes):
 def test_spikes_that_a_burst_weakened_are_found(bursting):
     traces, templates, weak = bursting
     matched = Matcher(traces.prepared, templates, SortingParameters()).match()
-    found = find_bursting_units(matched, 2, NUM_SAMPLES, RATE)
+    found = find_bursting_units(matched, 2, NUM_SAMPLES, RATE, SETTINGS)
     assert found.tolist() == [0]
     more = Matcher(traces.prepared, templates, SortingParameters(), bursting=found).match()
-    more = without_isolated(more, RATE)
+    more = without_isolated(more, RATE, SETTINGS)
     assert share_found(more, weak) > share_found(matched, weak) + 0.1
     assert share_found(more, weak) > 0.97
     # What was found before stays as it was; what is new is a burst's and nothing else.
@@ -56,7 +57,7 @@ def test_spikes_that_a_burst_weakened_are_found(bursting):
 def test_without_bursts_nothing_is_looked_for(two_neurons):
     templates = two_neurons.unit_templates()
     matched = Matcher(two_neurons.prepared, templates, SortingParameters()).match()
-    found = find_bursting_units(matched, 2, NUM_SAMPLES, RATE)
+    found = find_bursting_units(matched, 2, NUM_SAMPLES, RATE, SETTINGS)
     assert found.tolist() == []
     again = Matcher(two_neurons.prepared, templates, SortingParameters(), bursting=found).match()
     assert places_of(again) == places_of(matched) and not again["is_weakened"].any()
@@ -78,14 +79,14 @@ def test_chance_intervals_are_no_bursts():
     starts = np.arange(0, NUM_SAMPLES - 500, 10_000)
     doublets = np.sort(np.concatenate([starts, starts + 150]))
     matched = table(np.concatenate([fast, doublets]), np.repeat([0, 1], [len(fast), len(doublets)]))
-    assert find_bursting_units(matched, 3, NUM_SAMPLES, RATE).tolist() == [1]
-    assert find_bursting_units(matched[:0], 1, NUM_SAMPLES, RATE).tolist() == []
+    assert find_bursting_units(matched, 3, NUM_SAMPLES, RATE, SETTINGS).tolist() == [1]
+    assert find_bursting_units(matched[:0], 1, NUM_SAMPLES, RATE, SETTINGS).tolist() == []
 
 
 def test_intervals_do_not_cross_segments():
     segments = np.arange(200)
     matched = table(np.tile([599_900, 150], 200), 0, segments=np.repeat(segments, 2) + np.tile([0, 1], 200))
-    assert find_bursting_units(matched, 1, 200 * NUM_SAMPLES, RATE).tolist() == []
+    assert find_bursting_units(matched, 1, 200 * NUM_SAMPLES, RATE, SETTINGS).tolist() == []
 
 
 def test_a_weakened_spike_follows_one_that_stays():
@@ -93,9 +94,11 @@ def test_a_weakened_spike_follows_one_that_stays():
     times = np.array([1000, 1200, 1500, 1900, 2000, 2040, 3000, 3100, 5000])
     weak = np.array([False, True, True, True, False, True, True, True, False])
     # 1900 comes 13 ms after the last that stays, 2040 within the dead time, 3000 after nothing, and 3100 after 3000.
-    kept = without_isolated(table(times, 0, weak), RATE)
+    kept = without_isolated(table(times, 0, weak), RATE, SETTINGS)
     assert kept["sample_index"].tolist() == [1000, 1200, 1500, 2000, 5000]
     # A spike of another unit, and of the segment before, is none to follow.
-    assert without_isolated(table([1000, 1200], [1, 0], [False, True]), RATE)["sample_index"].tolist() == [1000]
-    assert len(without_isolated(table([1000, 1200], 0, [False, True], [0, 1]), RATE)) == 1
-    assert len(without_isolated(table(np.zeros(0), 0), RATE)) == 0
+    assert without_isolated(table([1000, 1200], [1, 0], [False, True]), RATE, SETTINGS)["sample_index"].tolist() == [
+        1000
+    ]
+    assert len(without_isolated(table([1000, 1200], 0, [False, True], [0, 1]), RATE, SETTINGS)) == 1
+    assert len(without_isolated(table(np.zeros(0), 0), RATE, SETTINGS)) == 0

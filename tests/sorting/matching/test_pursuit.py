@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from huidurep_hf.sorting.matching.pursuit import judge, pursue, subtract_known
+from huidurep_hf.sorting.matching.pursuit import BIN, judge, pursue, subtract_known
 from huidurep_hf.sorting.matching.template_bank import build_bank, delayed
 from huidurep_hf.sorting.parameters import MatchingSettings
 
@@ -62,12 +62,17 @@ def arrays_of(bank):
     return bank.source, bank.factor, bank.near, bank.slot, bank.overlaps
 
 
+def evenly(gains):
+    """Weights where the noise is never raised."""
+    return np.ones((len(gains), -(-gains.shape[1] // BIN)), dtype="float32")
+
+
 def run(templates, traces, weakened=None, factor=1.0):
     bank = build_bank(templates, WHOLE, weakened, factor)
     gains = np.ascontiguousarray(bank.objective(traces))
     if weakened is not None:
         gains = bank.with_weakened(gains)
-    found = pursue(gains, *arrays_of(bank), np.float32(THRESHOLD), REFRACTORY)
+    found = pursue(gains, *arrays_of(bank), evenly(gains), np.float32(THRESHOLD), REFRACTORY)
     return bank, gains, found
 
 
@@ -124,8 +129,8 @@ def test_probabilities_are_those_of_traces_less_the_other_spikes(crowd, unit_of_
     reach, low, high, noise, weight = 4, 0.75, 1.33, 20.0, 0.5
     unit_of_row = np.array(unit_of_row)
     probabilities = judge(
-        gains, bank.source, bank.near, bank.slot, bank.overlaps, bank.norms, unit_of_row, times, rows, shifts,
-        reach, low, high, noise, weight,
+        gains, bank.source, bank.near, bank.slot, bank.overlaps, bank.norms, evenly(gains), unit_of_row, times,
+        rows, shifts, reach, low, high, noise, weight,
     )  # fmt: skip
     residual = traces.astype("float64")
     for time, row, shift in zip(times, rows, shifts):

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from huidurep_hf.sorting.merging.drift_fragments import explained_share, merge_fragments
+from huidurep_hf.sorting.parameters import DriftFragmentSettings
 
 RATE = 30000.0
 
@@ -20,7 +21,7 @@ def fragments(make_spike_template):
 
 def test_fragments_are_merged_and_neighbours_are_not(fragments):
     labels, displacements, templates = fragments
-    merged, shifts = merge_fragments(labels, displacements, templates, RATE)
+    merged, shifts = merge_fragments(labels, displacements, templates, RATE, DriftFragmentSettings())
     assert merged.max() == 1
     assert len(set(merged[labels < 3])) == 1
     assert set(merged[labels == 3]) != set(merged[labels < 3])
@@ -35,7 +36,7 @@ def test_pieces_of_neighbours_go_each_to_its_own(make_spike_template):
     labels = np.where(np.arange(800) < 400, np.where(is_up, 0, 3), np.where(is_up, 2, 1))
     decays = {0: 1.3, 3: 1.45, 2: 1.9, 1: 2.1}
     templates = np.stack([make_spike_template(10.0, 1, decay=decays[unit]) for unit in range(4)])
-    merged, _ = merge_fragments(labels, displacements, templates.astype("float32"), RATE)
+    merged, _ = merge_fragments(labels, displacements, templates.astype("float32"), RATE, DriftFragmentSettings())
     assert len(set(merged[:400])) == len(set(merged[400:])) == 1
     assert merged[0] != merged[400]
 
@@ -43,13 +44,13 @@ def test_pieces_of_neighbours_go_each_to_its_own(make_spike_template):
 def test_unlike_units_are_not_merged(fragments, make_spike_template):
     labels, displacements, templates = fragments
     templates[2] = make_spike_template(10.0, 3, width=8.0)
-    merged, _ = merge_fragments(labels, displacements, templates, RATE)
+    merged, _ = merge_fragments(labels, displacements, templates, RATE, DriftFragmentSettings())
     assert merged.max() == 2
 
 
 def test_nothing_to_merge():
     labels = np.full(3, -1)
-    merged, shifts = merge_fragments(labels, np.zeros(3), np.zeros((0, 90, 4)), RATE)
+    merged, shifts = merge_fragments(labels, np.zeros(3), np.zeros((0, 90, 4)), RATE, DriftFragmentSettings())
     assert merged.tolist() == [-1] * 3
     assert shifts.tolist() == [0] * 3
 

@@ -2,9 +2,11 @@ import numpy as np
 
 from huidurep_hf.sorting.merging.clusters import merge_over_split
 from huidurep_hf.sorting.merging.refractoriness import fire_as_one, fire_independently
+from huidurep_hf.sorting.parameters import RefractorySettings, SortingParameters
 from huidurep_hf.sorting.templates.spike_waveforms import SpikeWaveforms
 
 RATE = 30000.0
+SETTINGS = RefractorySettings()
 
 
 def train(rate_hz, duration_s, seed, dead_time_s=0.003):
@@ -16,26 +18,26 @@ def train(rate_hz, duration_s, seed, dead_time_s=0.003):
 
 def test_two_neurons_and_one():
     first, second = train(15.0, 120.0, 0), train(15.0, 120.0, 1)
-    assert fire_independently(first, second, RATE)
-    assert fire_independently(second, first, RATE)
+    assert fire_independently(first, second, RATE, SETTINGS)
+    assert fire_independently(second, first, RATE, SETTINGS)
     is_early = np.random.default_rng(2).random(len(first)) < 0.5
-    assert not fire_independently(first[is_early], first[~is_early], RATE)
+    assert not fire_independently(first[is_early], first[~is_early], RATE, SETTINGS)
     # Too few spikes to tell.
-    assert not fire_independently(first[:100], second[:100], RATE)
-    assert not fire_independently(first[:0], second, RATE)
+    assert not fire_independently(first[:100], second[:100], RATE, SETTINGS)
+    assert not fire_independently(first[:0], second, RATE, SETTINGS)
 
 
 def test_parts_of_one_train_fire_as_one():
     first, second = train(15.0, 120.0, 0), train(15.0, 120.0, 1)
     is_early = np.random.default_rng(2).random(len(first)) < 0.5
-    assert fire_as_one(first[is_early], first[~is_early], RATE, 0.1)
-    assert not fire_as_one(first, second, RATE, 0.1)
+    assert fire_as_one(first[is_early], first[~is_early], RATE, SETTINGS)
+    assert not fire_as_one(first, second, RATE, SETTINGS)
     # One part with a twentieth of another neuron's spikes in it.
     mixed = np.sort(np.concatenate([first[~is_early], second[::20]]))
-    assert not fire_as_one(first[is_early], mixed, RATE, 0.0)
-    assert fire_as_one(first[is_early], mixed, RATE, 0.3)
+    assert not fire_as_one(first[is_early], mixed, RATE, RefractorySettings(max_coincidence_ratio_of_one=0.0))
+    assert fire_as_one(first[is_early], mixed, RATE, RefractorySettings(max_coincidence_ratio_of_one=0.3))
     # Too few spikes to tell.
-    assert not fire_as_one(first[is_early][:100], first[~is_early][:100], RATE, 0.1)
+    assert not fire_as_one(first[is_early][:100], first[~is_early][:100], RATE, SETTINGS)
 
 
 def test_rates_that_change_together_are_not_coincidences():
@@ -43,7 +45,7 @@ def test_rates_that_change_together_are_not_coincidences():
     times = train(100.0, 120.0, 3)
     times = times[(times // RATE) % 10 == 0]
     half = np.random.default_rng(0).random(len(times)) < 0.5
-    assert not fire_independently(times[half], times[~half], RATE)
+    assert not fire_independently(times[half], times[~half], RATE, SETTINGS)
 
 
 def test_alike_neurons_stay_apart_where_both_fire_at_once(make_spike_template, make_white_traces):
@@ -51,8 +53,9 @@ def test_alike_neurons_stay_apart_where_both_fire_at_once(make_spike_template, m
 
     def number_of_units(trains):
         traces = make_white_traces(templates, trains, 600_000)
-        waveforms = SpikeWaveforms.cut(traces.prepared, traces.peaks)
-        found, _ = merge_over_split(traces.units, traces.samples, waveforms, RATE, min_valley=0.3, min_cluster_size=10)
+        parameters = SortingParameters()
+        waveforms = SpikeWaveforms.cut(traces.prepared, traces.peaks, parameters.waveforms)
+        found, _ = merge_over_split(traces.units, traces.samples, waveforms, RATE, parameters)
         return found.max() + 1
 
     first, second = (times[(times > 200) & (times < 590_000)] for times in (train(40.0, 20.0, 5), train(40.0, 20.0, 6)))

@@ -9,6 +9,8 @@ from huidurep_hf.sorting.merging.units import link_pairs, merge_units
 from huidurep_hf.sorting.parameters import SortingParameters
 from huidurep_hf.sorting.templates.estimation import find_templates
 
+PARAMETERS = SortingParameters()
+
 
 @pytest.fixture(scope="module")
 def neighbours(make_moving_traces):
@@ -17,17 +19,17 @@ def neighbours(make_moving_traces):
 
 
 def match(recorded, templates):
-    return Matcher(recorded, templates, SortingParameters()).match()
+    return Matcher(recorded, templates, PARAMETERS).match()
 
 
 def matched_with(labels, moving):
-    templates = find_templates(labels, moving.samples, moving.events, moving.whitened)
+    templates = find_templates(labels, moving.samples, moving.events, moving.whitened, PARAMETERS)
     return match(moving.whitened.uncorrected, templates), templates
 
 
-def merged_units(matched, templates, recorded, min_valley=0.3):
+def merged_units(matched, templates, recorded, **values):
     """Unit of each template; none is shifted that is merged with none."""
-    units, shifts = merge_units(matched, templates, recorded, min_valley=min_valley)
+    units, shifts = merge_units(matched, templates, recorded, SortingParameters(**values))
     assert sorted(set(units.tolist())) == list(range(len(set(units.tolist()))))
     assert not shifts[np.bincount(units, minlength=len(units))[units] == 1].any()
     return units.tolist()
@@ -39,10 +41,10 @@ def test_a_neuron_in_two_parts_is_one_unit(moving):
     labels = np.where((moving.units == 1) & is_far, 3, moving.units)
     # The parts are aligned on different samples of the spike.
     shifted = moving.samples + np.where(labels == 3, 4, 0)
-    templates = find_templates(labels, shifted, moving.events, moving.whitened)
+    templates = find_templates(labels, shifted, moving.events, moving.whitened, PARAMETERS)
     recorded = moving.whitened.uncorrected
     matched = match(recorded, templates)
-    units, shifts = merge_units(matched, templates, recorded, min_valley=0.3)
+    units, shifts = merge_units(matched, templates, recorded, PARAMETERS)
     assert len(np.unique(matched["unit_index"])) == 4
     assert units.tolist() == [0, 1, 2, 1]
     assert shifts[[0, 1, 2]].tolist() == [0, 0, 0] and abs(shifts[3] + 4) <= 1
@@ -61,7 +63,7 @@ def test_neighbours_stay_two(neighbours):
 
 def test_the_dial_merges_neighbours(neighbours):
     matched, templates = matched_with(neighbours.units, neighbours)
-    assert merged_units(matched, templates, neighbours.whitened.uncorrected, min_valley=1.01) == [0, 0, 1]
+    assert merged_units(matched, templates, neighbours.whitened.uncorrected, min_valley=1.0) == [0, 0, 1]
 
 
 def where(matched, moving, is_there):
@@ -70,13 +72,13 @@ def where(matched, moving, is_there):
     return matched[(matched["unit_index"] == 2) | (gaps > 10)]
 
 
-@pytest.mark.parametrize(("min_valley", "units"), [(0.3, [0, 0, 1]), (0.05, [0, 1, 2])])
-def test_neighbours_that_replace_each_other_are_one(neighbours, min_valley, units):
+@pytest.mark.parametrize(("min_share", "units"), [(0.3, [0, 0, 1]), (0.99, [0, 1, 2])])
+def test_neighbours_that_replace_each_other_are_one(neighbours, min_share, units):
     # One at some displacements, the other at others: a neuron that looks like two on its way past the contacts.
     is_up = neighbours.displacement_at(neighbours.samples) > 0
     matched, templates = matched_with(neighbours.units, neighbours)
     kept = where(matched, neighbours, is_up == (neighbours.units == 1))
-    assert merged_units(kept, templates, neighbours.whitened.uncorrected, min_valley=min_valley) == units
+    assert merged_units(kept, templates, neighbours.whitened.uncorrected, min_exclusive_share=min_share) == units
 
 
 def test_a_neuron_that_is_active_at_times_is_no_part_of_another(neighbours):
@@ -84,7 +86,7 @@ def test_a_neuron_that_is_active_at_times_is_no_part_of_another(neighbours):
     is_active = (neighbours.samples > 20 * 30000) & (neighbours.samples < 30 * 30000)
     matched, templates = matched_with(neighbours.units, neighbours)
     kept = where(matched, neighbours, (neighbours.units != 1) | is_active)
-    counts = count_in_states(kept, kept["unit_index"], 3, templates.states).sum(axis=2)
+    counts = count_in_states(kept, kept["unit_index"], 3, templates.states, PARAMETERS.drift_merging).sum(axis=2)
     assert explained_share(counts[0], counts[1]) > 0.3
     assert merged_units(kept, templates, neighbours.whitened.uncorrected) == [0, 1, 2]
 
@@ -92,14 +94,14 @@ def test_a_neuron_that_is_active_at_times_is_no_part_of_another(neighbours):
 def test_a_unit_without_spikes_is_merged_with_none(neighbours):
     matched, templates = matched_with(neighbours.units, neighbours)
     kept = matched[matched["unit_index"] != 1]
-    assert merged_units(kept, templates, neighbours.whitened.uncorrected, min_valley=1.01) == [0, 1, 2]
+    assert merged_units(kept, templates, neighbours.whitened.uncorrected, min_valley=1.0) == [0, 1, 2]
 
 
 def test_two_that_fire_as_two_are_not_merged(make_moving_traces):
     # At any time within each other's refractory period.
     independent = make_moving_traces((120.0, 132.0), (9.0, 9.0), num_spikes=700, delay=30)
     matched, templates = matched_with(independent.units, independent)
-    assert merged_units(matched, templates, independent.whitened.uncorrected, min_valley=1.01) == [0, 1]
+    assert merged_units(matched, templates, independent.whitened.uncorrected, min_valley=1.0) == [0, 1]
 
 
 def test_at_rest_the_times_tell(make_spike_template, make_white_traces):
@@ -110,18 +112,18 @@ def test_at_rest_the_times_tell(make_spike_template, make_white_traces):
         times = 200 + np.cumsum(90 + rng.exponential(mean_interval, num_spikes)).astype("int64")
         return times[times < 590_000]
 
-    def number_of_units(trains, min_valley=0.3):
+    def number_of_units(trains, **values):
         traces = make_white_traces(alike, trains, 600_000)
         templates = traces.unit_templates()
         matched = match(traces.prepared, templates)
         assert len(np.unique(matched["unit_index"])) == 2
-        return max(merged_units(matched, templates, traces.prepared, min_valley)) + 1
+        return max(merged_units(matched, templates, traces.prepared, **values)) + 1
 
     whole, other = train(1_200, 400), train(600, 800)
     is_first = rng.random(len(whole)) < 0.5
     # A neuron that changes its shape from spike to spike.
     assert number_of_units([whole[is_first], whole[~is_first]]) == 1
-    assert number_of_units([whole[is_first], whole[~is_first]], min_valley=0.0) == 2
+    assert number_of_units([whole[is_first], whole[~is_first]], max_coincidence_ratio_of_one=0.0) == 2
     assert number_of_units([whole[is_first], other]) == 2
 
 

@@ -12,7 +12,7 @@ from huidurep_hf.sorting.templates.estimation import find_templates
 
 @pytest.fixture(scope="module")
 def templates(moving):
-    return find_templates(moving.units, moving.samples, moving.events, moving.whitened)
+    return find_templates(moving.units, moving.samples, moving.events, moving.whitened, SortingParameters())
 
 
 def test_templates_move_with_the_tissue(moving, templates):
@@ -41,7 +41,7 @@ def test_units_stay_on_their_shank(moving, templates):
     )
     whitened = dataclasses.replace(on_shanks, motion=moving.whitened.motion, uncorrected=on_shanks)
     events = moving.events.with_columns(channel_index=2 * moving.events["channel_index"] + 1)
-    found = find_templates(moving.units, moving.samples, events, whitened)
+    found = find_templates(moving.units, moving.samples, events, whitened, SortingParameters())
     assert len(found.states) == len(templates.states)
     for state in range(len(templates.states)):
         assert not found.waveforms_of(state)[..., 0::2].any()
@@ -71,7 +71,7 @@ def test_probabilities_are_those_of_the_drifting_templates(moving):
     is_wrong = np.random.default_rng(0).random(len(given)) < 0.05
     # Of the neuron 79 µm further on.
     given[is_wrong & (given == 1)] = 2
-    templates = find_templates(given, moving.samples, moving.events, moving.whitened)
+    templates = find_templates(given, moving.samples, moving.events, moving.whitened, SortingParameters())
     spikes = moving.events.with_columns(unit_index=given)
     probabilities = Matcher(moving.whitened.uncorrected, templates, SortingParameters()).judge_known(spikes)
     assert (probabilities[given == moving.units] > 0.9).mean() > 0.95

@@ -1,22 +1,24 @@
 import numpy as np
 import pytest
 
+from huidurep_hf.sorting.parameters import WaveformSettings
 from huidurep_hf.sorting.templates.spike_waveforms import SpikeWaveforms, TemplateCleaner, choose_spikes
 from huidurep_hf.workers import Workers
 
 # Of the waveforms' window in the templates' one: 0.5 ms before the spike of 1 ms.
 INNER = slice(15, 66)
+SETTINGS = WaveformSettings()
 
 
 @pytest.fixture(scope="module")
 def waveforms(two_neurons):
-    return SpikeWaveforms.cut(two_neurons.prepared, two_neurons.peaks)
+    return SpikeWaveforms.cut(two_neurons.prepared, two_neurons.peaks, SETTINGS)
 
 
 def test_average_is_the_template_on_every_channel(two_neurons, waveforms):
     shifts = np.zeros(len(two_neurons.units), dtype="int64")
     labels = np.where(two_neurons.is_alone, two_neurons.units, -1)
-    templates, counts = waveforms.average(labels, shifts)
+    templates, counts = waveforms.average(labels, shifts, SETTINGS)
     assert counts.tolist() == [[300] * 4, [300 if (labels == 1).sum() > 300 else (labels == 1).sum()] * 4]
     np.testing.assert_allclose(templates, two_neurons.templates[:, INNER], atol=0.35)
 
@@ -25,8 +27,8 @@ def test_cleaning_takes_noise_away_and_leaves_the_template(two_neurons, waveform
     shifts = np.zeros(len(two_neurons.units), dtype="int64")
     is_chosen = np.arange(len(two_neurons.units)) % 12 == 0
     few = np.where(is_chosen & two_neurons.is_alone, two_neurons.units, -1)
-    templates, counts = waveforms.average(few, shifts)
-    cleaned = TemplateCleaner(waveforms, seed=0)(templates, counts)
+    templates, counts = waveforms.average(few, shifts, SETTINGS)
+    cleaned = TemplateCleaner(waveforms, SETTINGS, seed=0)(templates, counts)
     truth = two_neurons.templates[:, INNER]
     assert np.square(cleaned - truth).sum() < 0.5 * np.square(templates - truth).sum()
 
@@ -42,7 +44,7 @@ def test_alignment_moves_the_window(two_neurons, waveforms):
 
 
 def test_workers_cut_the_same(two_neurons, waveforms):
-    shared = SpikeWaveforms.cut(two_neurons.prepared, two_neurons.peaks, Workers(3))
+    shared = SpikeWaveforms.cut(two_neurons.prepared, two_neurons.peaks, SETTINGS, Workers(3))
     np.testing.assert_array_equal(shared.waveforms, waveforms.waveforms)
 
 
