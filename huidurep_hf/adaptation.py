@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 from datasets import load_dataset
 
+from .output_path import check_writable
 from .pretraining.arguments import PretrainingArguments
 from .pretraining.trainer import Pretrainer
 from .pretraining.view_parameters import ViewParameters
@@ -99,6 +100,7 @@ def adapt(
 
     Raises:
         FileExistsError: the output folder holds something.
+        OSError: it cannot be made.
         ValueError: fewer than two units.
         TypeError: not a SpikeInterface recording.
     """
@@ -106,6 +108,7 @@ def adapt(
     # Before the work, not after it.
     if Path(output).exists() and any(Path(output).iterdir()):
         raise FileExistsError(f"{str(output)!r} is not empty; give another output folder.")
+    check_writable(output)
     if sorting is None:
         sorting = SpikeSorter.from_pretrained(model).sort(recording, seed=parameters.seed, progress=progress).sorting
     taken = RecordedSpikesParameters(max_spikes=parameters.max_spikes, name="recording", seed=parameters.seed)

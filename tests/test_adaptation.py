@@ -40,6 +40,8 @@ def test_a_folder_in_use_is_refused_before_the_work(generated, tiny_checkpoint, 
     (tmp_path / "notes.txt").write_text("mine")
     with pytest.raises(FileExistsError, match="is not empty; give another output folder"):
         adapt(tiny_checkpoint, generated[0], tmp_path, parameters=FEW, progress=False)
+    with pytest.raises(OSError, match="cannot be made .File exists: .*notes.txt.; give another place"):
+        adapt(tiny_checkpoint, generated[0], tmp_path / "notes.txt" / "run", parameters=FEW, progress=False)
     assert [path.name for path in tmp_path.iterdir()] == ["notes.txt"]
 
 

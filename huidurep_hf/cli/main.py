@@ -73,6 +73,11 @@ def build_parser():
     _add_parameters(sort)
     sort.set_defaults(run=_sort)
 
+    info = commands.add_parser("info", parents=[common], help="say what is understood of a recording, without sorting")
+    info.add_argument("recording", metavar="RECORDING", help="as in `sort`")
+    add_layout(info)
+    info.set_defaults(run=_info)
+
     table = commands.add_parser("sort-table", parents=[common], help="sort the recordings of a table")
     table.add_argument("table", metavar="TABLE", type=Path, help=".parquet, .csv or .jsonl with a column `recording`")
     _add_output(table)
@@ -163,6 +168,12 @@ def _sort(options):
     recording = open_recording(options.recording, options)
     result, seconds = _run_sorter(recording, parameters, options)
     _print_summary(result, seconds, options.output)
+
+
+def _info(options):
+    from .recording_info import describe
+
+    print(describe(open_recording(options.recording, options)))
 
 
 def _sort_table(options):

@@ -12,7 +12,17 @@ logger = logging.getLogger("huidurep_hf")
 
 FAILURES_FILE = "failures.json"
 # What a row may state beside the recording: as the flags of `huidurep sort`.
-LAYOUT_COLUMNS = ("probe", "stream", "sampling_rate", "num_channels", "dtype", "gain_uv", "offset_uv")
+LAYOUT_COLUMNS = (
+    "probe",
+    "channels",
+    "stream",
+    "format",
+    "sampling_rate",
+    "num_channels",
+    "dtype",
+    "gain_uv",
+    "offset_uv",
+)
 
 
 def sort_table(

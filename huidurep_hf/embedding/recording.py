@@ -5,9 +5,11 @@ from pathlib import Path
 import numpy as np
 from tqdm.auto import tqdm
 
+from ..output_path import check_writable
 from ..recording.scan import prepare
 from ..recording.settings import DetectionSettings
 from ..recording.spikes.detection import detect
+from ..recording.times import times_of_samples
 from .peaks import embed_peaks
 
 
@@ -16,7 +18,7 @@ def embed_recording(
 ) -> int:
     """Detect the spikes of a recording and write each with its embedding; memory is bounded by a batch.
 
-    The columns are `segment_index`, `sample_index`, `time_s` (from the segment's start), `channel_id`, `x_um` and
+    The columns are `segment_index`, `sample_index`, `time_s` (on the recording's own clock), `channel_id`, `x_um` and
     `y_um` of the peak channel, `amplitude` (largest denoised peak-to-peak, in SDs of noise) and `embedding`.
 
     Args:
@@ -34,10 +36,12 @@ def embed_recording(
 
     Raises:
         TypeError, ValueError: a recording that cannot work; the message says what to do.
+        OSError: the file cannot be made.
     """
     import pyarrow.parquet as pq
 
     path = Path(path)
+    check_writable(path)
     prepared = prepare(recording, seed=seed)
     peaks = detect(prepared, DetectionSettings(detect_threshold=detect_threshold))
     schema = _schema(model.config.embedding_size)
@@ -85,7 +89,6 @@ def _rows(prepared, peaks, model, feature_extractor, batch_size):
     """Yield columns of consecutive spikes."""
     if len(peaks) == 0:
         return
-    rate = prepared.recording.get_sampling_frequency()
     channel_ids = np.asarray(prepared.recording.channel_ids).astype(str)
     for batch in embed_peaks(model, feature_extractor, prepared, peaks, batch_size=batch_size):
         spikes = peaks[batch.rows]
@@ -94,7 +97,7 @@ def _rows(prepared, peaks, model, feature_extractor, batch_size):
             # Segments too short to be filtered are not in the prepared recording, which numbers the others anew.
             "segment_index": np.asarray(prepared.segment_indices)[spikes["segment_index"]],
             "sample_index": spikes["sample_index"],
-            "time_s": spikes["sample_index"] / rate,
+            "time_s": times_of_samples(prepared.recording, spikes["segment_index"], spikes["sample_index"]),
             "channel_id": channel_ids[spikes["channel_index"]],
             "x_um": positions[:, 0],
             "y_um": positions[:, 1],

@@ -11,13 +11,15 @@ if TYPE_CHECKING:
 
 
 def times_of_recording_s(result: SortingResult) -> np.ndarray:
-    """Time of each event by the recording's own start times, `(num_events,)` s.
+    """Time of each event by the recording's own clock, `(num_events,)` s.
 
     Segments that would overlap, such as trials that all start at 0, follow one another instead.
     """
     recording = result.provenance["recording"]
     starts = np.asarray(recording["start_times_s"], dtype="float64")
     lengths = np.asarray(recording["num_samples"]) / recording["sampling_rate"]
-    if (starts[1:] < starts[:-1] + lengths[:-1]).any():
-        starts = starts[0] + np.concatenate([[0], np.cumsum(lengths)[:-1]])
-    return starts[result.events["segment"].to_numpy()] + result.events["time_s"].to_numpy()
+    if not (starts[1:] < starts[:-1] + lengths[:-1]).any():
+        return result.events["time_s"].to_numpy()
+    starts = starts[0] + np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    samples = result.events["sample"].to_numpy()
+    return starts[result.events["segment"].to_numpy()] + samples / recording["sampling_rate"]

@@ -18,8 +18,9 @@ def segment_starts_s(result: SortingResult) -> np.ndarray:
 
 def times_s(result: SortingResult) -> np.ndarray:
     """Time of each event on the time line, `(num_events,)` s."""
-    starts = segment_starts_s(result)
-    return result.events["time_s"].to_numpy() + starts[result.events["segment"].to_numpy()]
+    starts, rate = segment_starts_s(result), result.provenance["recording"]["sampling_rate"]
+    # Not the recording's own clock, on which segments may lie far apart.
+    return result.events["sample"].to_numpy() / rate + starts[result.events["segment"].to_numpy()]
 
 
 def amplitude_unit(result: SortingResult) -> str:

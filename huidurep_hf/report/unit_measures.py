@@ -140,7 +140,7 @@ def measure_units(result: SortingResult) -> list[UnitMeasures]:
         distances = np.linalg.norm(positions - positions[unit], axis=1)
         order = [int(other) for other in np.argsort(-similarity[unit], kind="stable") if other != unit]
         nearest = [other for other in order if distances[other] <= MAX_NEIGHBOR_UM][:NUM_NEAREST]
-        times = events["time_s"].to_numpy() + starts[events["segment"].to_numpy()]
+        times = events["sample"].to_numpy() / rate + starts[events["segment"].to_numpy()]
         amplitudes, sign = events["amplitude"].to_numpy(), np.sign(peaks[unit][1])
         counts = np.histogram(times, NUM_RATE_BINS, (0, end))[0]
         # Of these few alone: all pairs of hundreds of units take minutes.

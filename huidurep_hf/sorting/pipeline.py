@@ -17,6 +17,7 @@ from ..recording.motion.following import can_follow_motion, check_motion, follow
 from ..recording.preprocessing.preparation import PreparedRecording
 from ..recording.preprocessing.whitening import whiten
 from ..recording.scan import scan
+from ..recording.sources.plausibility import warn_of_absurd_noise, warn_of_misread_samples
 from ..recording.spikes.detection import check_sign, detect
 from ..recording.trace_copy import copy_blocks
 from ..workers import Workers
@@ -79,6 +80,7 @@ def sort_recording(
     run = _Run(encoder, parameters, workers, progress, {})
 
     with run.timed("scan"):
+        warn_of_misread_samples(recording)
         prepared, peaks = scan(
             recording,
             parameters.preprocessing,
@@ -90,6 +92,7 @@ def sort_recording(
         )
         peaks = Spikes.from_peaks(peaks)
         logger.info("scan: %d peaks", len(peaks))
+        warn_of_absurd_noise(prepared.noise_levels, prepared.unit)
         check_motion(prepared, parameters.motion)
         check_sign(prepared, parameters.detection, workers)
     if len(peaks) == 0:

@@ -136,6 +136,7 @@ class SpikeSorter:
         Raises:
             TypeError, ValueError: a recording or parameter that cannot be used; the message says what to do.
             FileExistsError: the output folder is there and `overwrite` is not set.
+            OSError: the output folder cannot be made.
         """
         if parameters is not None and overrides:
             raise TypeError("Give parameters=SortingParameters(...) or single parameters by name, not both.")

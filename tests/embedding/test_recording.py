@@ -55,6 +55,17 @@ def test_a_row_for_each_spike(recording, truth, encoder, tmp_path):
     assert min(table["amplitude"].to_pylist()) > 0
 
 
+def test_times_are_of_the_recordings_clock(recording, encoder, tmp_path):
+    traces = [recording.get_traces(segment_index=segment) for segment in (0, 1)]
+    shifted = NumpyRecording(traces, 20000.0, t_starts=[0.0, 500.0])
+    shifted.set_probegroup(recording.get_probegroup())
+    embed_recording(shifted, tmp_path / "spikes.parquet", *encoder)
+    table = pq.read_table(tmp_path / "spikes.parquet").to_pandas()
+    starts = table["segment_index"] * 500.0
+    np.testing.assert_allclose(table["time_s"], starts + table["sample_index"] / 20000)
+    assert set(table["segment_index"]) == {0, 1}
+
+
 def test_batches_change_nothing(recording, encoder, tmp_path):
     tables = []
     for batch_size in (5, 512):

@@ -66,6 +66,9 @@ def test_run_sorter_gives_what_the_sorter_gives(two_segments, tiny_checkpoint, t
     assert sorting.to_spike_vector().tolist() == expected.to_spike_vector().tolist()
     result = SortingResult.load(folder / "sorter_output" / "result")
     assert result.provenance["parameters"]["detect_threshold"] == 6.0
+    assert {"label", "channel", "group", "snr"} <= set(sorting.get_property_keys())
+    for name in expected.get_property_keys():
+        assert sorting.get_property(name).tolist() == expected.get_property(name).tolist()
 
 
 def test_wrong_values_are_told_before_anything_runs(two_segments, tiny_checkpoint, tmp_path):

@@ -185,3 +185,28 @@ def test_a_recording_is_needed(sorter):
 def test_unknown_checkpoint_is_refused(tmp_path):
     with pytest.raises((OSError, ValueError)):
         SpikeSorter.from_pretrained(tmp_path / "absent")
+
+
+def test_traces_in_volts_have_amplitudes_and_a_wrong_gain_is_warned_of(sorter, tetrode, tetrode_result, caplog):
+    recording, _ = tetrode
+    volts = NumpyRecording([recording.get_traces() * np.float32(1e-6)], 30000.0)
+    volts.set_probegroup(recording.get_probegroup())
+    result = sorter.sort(volts)
+    expected = 1e-6 * tetrode_result.sorting.get_property("amplitude")
+    np.testing.assert_allclose(result.sorting.get_property("amplitude"), expected, rtol=0.01)
+    assert 2e-6 < min(result.provenance["preparation"]["noise_levels"]) < 5e-6 and "gain" not in caplog.text
+    volts.set_channel_gains(1.0)
+    volts.set_channel_offsets(0.0)
+    sorter.sort(volts)
+    assert "the gain of the recording must be wrong" in caplog.text
+
+
+def test_unsigned_samples_read_as_signed_are_warned_of(sorter, tetrode, caplog):
+    recording, _ = tetrode
+    traces = (recording.get_traces() + 32768).astype("uint16")
+    for given, is_right in ((traces, True), (traces.view("int16"), False)):
+        caplog.clear()
+        misread = NumpyRecording([given], 30000.0)
+        misread.set_probegroup(recording.get_probegroup())
+        sorter.sort(misread)
+        assert ("--dtype uint16" in caplog.text) != is_right

@@ -22,7 +22,9 @@ def add_layout(parser: ArgumentParser) -> None:
     """
     layout = parser.add_argument_group("recording")
     layout.add_argument("--probe", help="tetrode, linear:NUM_CONTACTS:PITCH_UM, or a probeinterface .json")
-    layout.add_argument("--stream", help="stream of a SpikeGLX or Open Ephys folder, electrical series of an NWB file")
+    layout.add_argument("--channels", help="names or ranges that count from 0, such as 0-63,70 (default: all)")
+    layout.add_argument("--stream", help="one of several streams, by name or id")
+    layout.add_argument("--format", help="name of the format, if it is not told by name and content")
     layout.add_argument("--sampling-rate", type=float, metavar="HZ", help="raw binary: sampling rate")
     layout.add_argument("--num-channels", type=int, help="raw binary: number of interleaved channels")
     layout.add_argument("--dtype", help="raw binary: type of a sample, such as int16")
@@ -47,4 +49,11 @@ def open_recording(path: str | Path, options: Namespace) -> BaseRecording:
     from .reading import read_recording
 
     raw = {name: getattr(options, name) for name in RAW_LAYOUT}
-    return read_recording(path, probe=options.probe, stream=options.stream, raw=raw)
+    return read_recording(
+        path,
+        probe=options.probe,
+        channels=options.channels,
+        stream=options.stream,
+        format=options.format,
+        raw=raw,
+    )

@@ -7,15 +7,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .probe import set_named_probe
+from .channels import select_channels
+from .probe import attach_probe, probegroup_from_positions, set_named_probe
 from .reading import read_recording
 
 if TYPE_CHECKING:
+    from probeinterface import ProbeGroup
     from spikeinterface.core import BaseRecording
 
 
-ARRAY_KEYS = {"traces", "sampling_rate", "probe", "gain_uv", "offset_uv"}
-PATH_KEYS = {"path", "probe", "stream"}
+ARRAY_KEYS = {"traces", "sampling_rate", "probe", "channels", "gain_uv", "offset_uv"}
+PATH_KEYS = {"path", "probe", "channels", "stream", "format"}
 
 
 def as_recording(given: BaseRecording | str | Path | dict) -> BaseRecording:
@@ -23,12 +25,12 @@ def as_recording(given: BaseRecording | str | Path | dict) -> BaseRecording:
 
     Args:
         given: a SpikeInterface recording, which is returned as it is; a path as in
-            [`~huidurep_hf.recording.sources.reading.read_recording`]; a `dict` of `path` and, if need be, `probe` and
-            `stream`; or a `dict` of `traces` `(num_samples, num_channels)`, `sampling_rate` in Hz and, for more than
-            one channel, `probe`: contact positions `(num_channels, 2)` in µm, a name or file as in
-            [`~huidurep_hf.recording.sources.probe.set_named_probe`], or a probeinterface `Probe`, `ProbeGroup` or its
-            `dict`. `gain_uv` and `offset_uv` give µV per count and at count 0. Other keys with values are refused, as
-            in a table's row where a misspelt column would otherwise be passed over.
+            [`~huidurep_hf.recording.sources.reading.read_recording`]; a `dict` of `path` and, if need be, `probe`,
+            `channels`, `stream` and `format`; or a `dict` of `traces` `(num_samples, num_channels)`, `sampling_rate` in
+            Hz and, for more than one channel, `probe`: contact positions `(num_channels, 2)` in µm, a name or file as
+            in [`~huidurep_hf.recording.sources.probe.set_named_probe`], or a probeinterface `Probe`, `ProbeGroup` or
+            its `dict`. `channels` selects some; `gain_uv` and `offset_uv` give µV per count and at count 0. Other keys
+            with values are refused, as in a table's row where a misspelt column would otherwise be passed over.
 
     Raises:
         ValueError: a key is missing or unknown, shapes do not fit, or the path cannot be read.
@@ -44,14 +46,19 @@ def as_recording(given: BaseRecording | str | Path | dict) -> BaseRecording:
     if unknown := sorted(set(given) - allowed):
         raise ValueError(f"Got a recording with {unknown}; known are {sorted(allowed)}. Remove the other columns.")
     if "path" in given:
-        return read_recording(given["path"], probe=given.get("probe"), stream=given.get("stream"))
+        return read_recording(**given)
     if missing := sorted({"traces", "sampling_rate"} - set(given)):
         raise ValueError(f"Got a recording without {missing}; give traces and sampling_rate, or path.")
     return _from_traces(**given)
 
 
 def _from_traces(
-    traces: np.ndarray, sampling_rate: float, probe: object = None, gain_uv: float | None = None, offset_uv: float = 0.0
+    traces: np.ndarray,
+    sampling_rate: float,
+    probe: object = None,
+    channels: str | None = None,
+    gain_uv: float | None = None,
+    offset_uv: float = 0.0,
 ) -> BaseRecording:
     from spikeinterface.core import NumpyRecording
 
@@ -66,32 +73,26 @@ def _from_traces(
     if gain_uv is not None:
         recording.set_channel_gains(gain_uv)
         recording.set_channel_offsets(offset_uv)
+    selected = select_channels(recording, channels)
     if probe is None:
-        return recording
+        return recording.select_channels(recording.channel_ids[selected])
     if isinstance(probe, (str, Path)):
-        return set_named_probe(recording, probe)
-    return _attach(recording, probe)
+        return set_named_probe(recording, probe, selected)
+    return attach_probe(recording, _as_probegroup(probe, len(selected)), selected)
 
 
-def _attach(recording: BaseRecording, probe: object) -> BaseRecording:
+def _as_probegroup(probe: object, num_channels: int) -> ProbeGroup:
     from probeinterface import Probe, ProbeGroup
 
-    num_channels = recording.get_num_channels()
     if isinstance(probe, dict):
         probe = ProbeGroup.from_dict(probe) if "probes" in probe else Probe.from_dict(probe)
-    if not isinstance(probe, (Probe, ProbeGroup)):
-        positions = np.asarray(probe, dtype=float)
-        if positions.shape != (num_channels, 2):
-            raise ValueError(f"Got contact positions of shape {positions.shape}; expected {(num_channels, 2)}, in µm.")
-        probe = Probe(ndim=2, si_units="um")
-        probe.set_contacts(positions, shapes="circle", shape_params={"radius": 5.0})
+    if isinstance(probe, ProbeGroup):
+        return probe
     if isinstance(probe, Probe):
         group = ProbeGroup()
         group.add_probe(probe)
-        if probe.device_channel_indices is None:
-            probe.set_device_channel_indices(np.arange(probe.get_contact_count()))
-        probe = group
-    if probe.get_contact_count() != num_channels:
-        raise ValueError(f"Got a probe of {probe.get_contact_count()} contacts for {num_channels} channels.")
-    recording.set_probegroup(probe, check_overlap=False)
-    return recording
+        return group
+    positions = np.asarray(probe, dtype=float)
+    if positions.shape not in ((num_channels, 2), (num_channels, 3)):
+        raise ValueError(f"Got contact positions of shape {positions.shape}; expected {(num_channels, 2)}, in µm.")
+    return probegroup_from_positions(positions)

@@ -20,6 +20,8 @@ RUNNING_MODULES = (
     "spikeinterface.extractors.sinapsrecordingextractors",
     "spikeinterface.preprocessing.deepinterpolation",
 )
+# Sortings with start times, in our own results.
+OWN_SORTINGS = "huidurep_hf.recording.sources.timed_sorting"
 REMEDY = (
     "open it yourself if you trust whoever made it, save it with SpikeInterface's save(folder=...) or"
     " save(format='zarr', folder=...), and give that folder"
@@ -132,7 +134,7 @@ def _check_class(path: Path, name: object) -> None:
 
     module, _, attribute = str(name).rpartition(".")
     found = None
-    if module.startswith("spikeinterface."):
+    if module.startswith("spikeinterface.") or module == OWN_SORTINGS:
         try:
             found = getattr(import_module(module), attribute, None)
         except ImportError:
@@ -140,6 +142,6 @@ def _check_class(path: Path, name: object) -> None:
     is_data = isinstance(found, type) and issubclass(found, (BaseRecording, BaseSorting))
     if not is_data or any(parent.__module__.startswith(RUNNING_MODULES) for parent in found.__mro__):
         raise ValueError(
-            f"{path} names the class {name!r}, and only classes of SpikeInterface that read recordings and sortings as"
+            f"{path} names the class {name!r}, and only classes that read recordings and sortings as"
             f" data are made from a file; {REMEDY}."
         )

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .unit_table import round_significant
+
 if TYPE_CHECKING:
     import torch
     from spikeinterface.core import BaseRecording
@@ -71,25 +73,30 @@ def describe_sort(found: SortedSpikes) -> dict:
                 }
                 for segment, start, stop, reason in prepared.blanked
             ],
-            "noise_levels": [round(float(level), 4) for level in prepared.noise_levels],
+            "noise_levels": [round_significant(level) for level in prepared.noise_levels],
         },
         "seconds": dict(found.seconds),
     }
 
 
 def describe_recording(recording: BaseRecording) -> dict:
-    """Describe a SpikeInterface recording: size, rate, type, and a hash of its ends."""
+    """Describe a SpikeInterface recording: size, rate, start times, type, and a hash of its ends."""
     num_segments = recording.get_num_segments()
     return {
         "description": " ".join(repr(recording).split()),
         "num_channels": int(recording.get_num_channels()),
         "sampling_rate": float(recording.get_sampling_frequency()),
         "num_samples": [int(recording.get_num_samples(i)) for i in range(num_segments)],
-        "start_times_s": [float(recording.get_start_time(i)) for i in range(num_segments)],
+        "start_times_s": [_start_time_s(recording, i) for i in range(num_segments)],
         "dtype": str(recording.get_dtype()),
         "channel_ids": [str(channel) for channel in recording.channel_ids],
         "ends_sha256": _hash_ends(recording),
     }
+
+
+def _start_time_s(recording: BaseRecording, segment: int) -> float:
+    # A time vector of no samples has no first one.
+    return float(recording.get_start_time(segment)) if recording.get_num_samples(segment) else 0.0
 
 
 def _hash_ends(recording: BaseRecording) -> str:

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ...output_path import check_writable
+from ...recording.times import times_of_samples
 from ..spikes import OUTCOMES
 from .trace_samples import sample_traces
 from .unit_table import UNIT_COLUMNS, tabulate_units
@@ -58,15 +60,15 @@ class SortingResult:
             the columns of [`~huidurep_hf.sorting.output.unit_table.tabulate_units`], among them `label`.
         events: `pandas.DataFrame`, one row per event, detected or found by template matching, in order of
             segment and time: `segment`, `sample`,
-            `time_s` (from the start of the segment), `channel` (id), `x_um`, `y_um`, `amplitude` (at the peak, in
+            `time_s` (on the recording's own clock), `channel` (id), `x_um`, `y_um`, `amplitude` (at the peak, in
             `provenance["preparation"]["unit"]`), `unit` (-1 for none), `probability`, `outcome` ("unit", "duplicate",
             "small unit", "noise", "noise unit"), `detected` (False for a spike found by template matching alone),
             `embedded`. `channel` and `outcome` are categories.
         embeddings: `(num_embedded, embedding_size)` float32, in the order of the events that are `embedded`: all of
             them, but for long recordings.
         templates: `(num_units, num_samples, num_channels)` float32, noise units, 1 ms before to 2 ms after the peak.
-        channels: `pandas.DataFrame`, one row per channel of `templates`: `channel`, `x_um`, `y_um`, `shank`,
-            `noise_level`.
+        channels: `pandas.DataFrame`, one row per channel of `templates`: `channel`, `x_um`, `y_um`, `shank` (numbered
+            from 0), `group` (the recording's own name of it), `noise_level`.
         spread: `(num_units, num_samples, num_channels)` float32 SD of single spikes, noise units; NaN for a unit with
             too few spikes in what was read.
         noise: `pandas.DataFrame`, one row a second that was read, at most 60: `segment`, `time_s` and a column a row of
@@ -101,12 +103,13 @@ class SortingResult:
         # Few bytes for each event: an hour of 384 channels has 14 million.
         channel_ids = np.asarray(recording.channel_ids).astype(str)
         channels_of_events = prepared.channel_indices[spikes["channel_index"]]
+        segments = prepared.segment_indices[spikes["segment_index"]]
         samples = spikes["sample_index"]
         events = pd.DataFrame(
             {
-                "segment": prepared.segment_indices[spikes["segment_index"]].astype("int32"),
+                "segment": segments.astype("int32"),
                 "sample": samples,
-                "time_s": samples / recording.get_sampling_frequency(),
+                "time_s": times_of_samples(recording, segments, samples),
                 "channel": pd.Categorical.from_codes(channels_of_events, channel_ids),
                 "x_um": spikes["location_um"][:, 0],
                 "y_um": spikes["location_um"][:, 1],
@@ -119,12 +122,14 @@ class SortingResult:
             },
             copy=False,
         )
+        groups = recording.get_channel_groups()
         channels = pd.DataFrame(
             {
                 "channel": channel_ids[prepared.channel_indices],
                 "x_um": prepared.positions[:, 0],
                 "y_um": prepared.positions[:, 1],
                 "shank": prepared.shanks,
+                "group": prepared.shanks if groups is None else groups[prepared.channel_indices],
                 "noise_level": prepared.noise_levels,
             }
         )
@@ -176,11 +181,16 @@ class SortingResult:
             tables: attributes of this class but for `sorting`.
         """
         sorting = _sorting_from_events(tables["events"], tables["provenance"]["recording"], len(tables["templates"]))
-        result = cls(sorting=sorting, **tables)
-        for name, values in tabulate_units(result).items():
+        return cls(sorting=sorting, **tables)._with_properties()
+
+    def _with_properties(self) -> SortingResult:
+        """The same, its table of units as properties of the sorting."""
+        for name, column in tabulate_units(self).items():
             if name != "unit":
-                sorting.set_property(name, values.to_numpy())
-        return result
+                values = column.to_numpy()
+                # Text as text: an array of Python objects would be saved as a pickle.
+                self.sorting.set_property(name, values.astype(str) if values.dtype == object else values)
+        return self
 
     @property
     def units(self) -> pd.DataFrame:
@@ -200,15 +210,16 @@ class SortingResult:
 
         Raises:
             FileExistsError: the folder is there, and `overwrite` is not set or it holds something else than a result.
+            OSError: it cannot be made.
         """
-        from spikeinterface.core import NumpyFolderSorting
+        from ...recording.sources.timed_sorting import save_sorting
 
         folder = Path(folder)
         check_output_folder(folder, overwrite)
-        folder.parent.mkdir(parents=True, exist_ok=True)
         beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         try:
-            NumpyFolderSorting.write_sorting(self.sorting, beside / "sorting")
+            spike_times_s = self.events.loc[self.events["unit"] >= 0, "time_s"].to_numpy()
+            save_sorting(self.sorting, spike_times_s, _start_times_s(self.provenance["recording"]), beside / "sorting")
             self.events.to_parquet(beside / "events.parquet", index=False)
             self.channels.to_parquet(beside / "channels.parquet", index=False)
             np.save(beside / "embeddings.npy", self.embeddings)
@@ -253,7 +264,7 @@ class SortingResult:
 
 
 def check_output_folder(folder: str | Path, overwrite: bool) -> None:
-    """Refuse an output folder that is there already, before any work is done.
+    """Refuse an output folder that is there already, or cannot be made, before any work is done.
 
     Args:
         folder: output folder.
@@ -261,8 +272,10 @@ def check_output_folder(folder: str | Path, overwrite: bool) -> None:
 
     Raises:
         FileExistsError: the folder is there and must not be replaced.
+        OSError: it cannot be made.
     """
     folder = Path(folder)
+    check_writable(folder)
     if not folder.exists() and not folder.is_symlink():
         return
     if not overwrite:
@@ -282,19 +295,22 @@ def _count(events: pd.DataFrame, num_units: int) -> dict[str, int]:
 def _sorting_from_events(events: pd.DataFrame, recording_description: dict, num_units: int) -> BaseSorting:
     from spikeinterface.core import NumpySorting
     from spikeinterface.core.base import minimum_spike_dtype
-    from spikeinterface.core.numpyextractors import SpikeVectorSortingSegment
+
+    from ...recording.sources.timed_sorting import set_times
 
     sorted_events = events[events["unit"] >= 0]
     spikes = np.zeros(len(sorted_events), dtype=minimum_spike_dtype)
     spikes["segment_index"] = sorted_events["segment"]
     spikes["sample_index"] = sorted_events["sample"]
     spikes["unit_index"] = sorted_events["unit"]
-    unit_ids = np.arange(num_units)
-    sorting = NumpySorting(spikes, recording_description["sampling_rate"], unit_ids)
-    # SpikeInterface counts segments by their spikes, and so forgets silent ones at the end.
-    for segment in range(sorting.get_num_segments(), len(recording_description["num_samples"])):
-        sorting.add_sorting_segment(SpikeVectorSortingSegment(spikes, segment, unit_ids))
+    sorting = NumpySorting(spikes, recording_description["sampling_rate"], np.arange(num_units))
+    set_times(sorting, sorted_events["time_s"].to_numpy(), _start_times_s(recording_description))
     return sorting
+
+
+def _start_times_s(recording_description: dict) -> np.ndarray:
+    """Of each segment; results of earlier versions do not say."""
+    return np.array(recording_description.get("start_times_s", [0.0] * len(recording_description["num_samples"])))
 
 
 def _put_in_place(beside: Path, folder: Path) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 UNIT_COLUMNS = [
-    *("unit", "channel", "x_um", "y_um", "num_spikes", "rate_hz", "amplitude", "snr"),
+    *("unit", "channel", "group", "x_um", "y_um", "num_spikes", "rate_hz", "amplitude", "snr"),
     *("isi_violations_percent", "contamination", "presence", "mean_probability", "label"),
 ]
 REFRACTORY_MS = 2.0
@@ -33,12 +33,12 @@ def tabulate_units(result: SortingResult) -> pd.DataFrame:
         result: [`~huidurep_hf.sorting.output.result.SortingResult`].
 
     Returns:
-        `pandas.DataFrame`, one row per unit: `unit`, `channel` (of the template's peak), `x_um`, `y_um`,
-        `num_spikes`, `rate_hz`, `amplitude` (template peak in the unit of the traces), `snr` (the same over the
-        channel's noise SD), `isi_violations_percent` (intervals below 2 ms, of all), `contamination` (rate of
-        foreign spikes over the unit's that these intervals imply, Hill et al. 2011, from SpikeInterface),
-        `presence` (share of 20 equal parts of the recording with a spike), `mean_probability`, `label` ("good", "mua"
-        for multi-unit activity, or "noise").
+        `pandas.DataFrame`, one row per unit: `unit`, `channel` (of the template's peak), `group` (of that channel:
+        shank or tetrode, as the recording names it), `x_um`, `y_um`, `num_spikes`, `rate_hz`, `amplitude` (template
+        peak in the unit of the traces), `snr` (the same over the channel's noise SD), `isi_violations_percent`
+        (intervals below 2 ms, of all), `contamination` (rate of foreign spikes over the unit's that these intervals
+        imply, Hill et al. 2011, from SpikeInterface), `presence` (share of 20 equal parts of the recording with a
+        spike), `mean_probability`, `label` ("good", "mua" for multi-unit activity, or "noise").
     """
     rows = []
     num_samples = np.asarray(result.provenance["recording"]["num_samples"])
@@ -60,11 +60,13 @@ def tabulate_units(result: SortingResult) -> pd.DataFrame:
             {
                 "unit": unit,
                 "channel": channel["channel"],
+                # Results of earlier versions have numbers of shanks alone.
+                "group": channel["group"] if "group" in channel else channel["shank"],
                 "x_um": round(float(events["x_um"].median()), 1),
                 "y_um": round(float(events["y_um"].median()), 1),
                 "num_spikes": len(events),
-                "rate_hz": round(len(events) / duration_s, 2),
-                "amplitude": round(float(peak_snr * channel["noise_level"]), 1),
+                "rate_hz": round_significant(len(events) / duration_s),
+                "amplitude": round_significant(float(peak_snr * channel["noise_level"])),
                 "snr": round(snr, 1),
                 "isi_violations_percent": _percent(intervals < REFRACTORY_MS),
                 "contamination": round(contamination, 3),
@@ -131,6 +133,11 @@ def template_peak(template: np.ndarray) -> tuple[int, float]:
     """
     sample, channel = np.unravel_index(np.abs(template).argmax(), template.shape)
     return int(channel), float(template[sample, channel])
+
+
+def round_significant(value: float) -> float:
+    """Four significant digits, whatever the unit of the value."""
+    return float(f"{value:.4g}")
 
 
 def _percent(is_true: np.ndarray) -> float:

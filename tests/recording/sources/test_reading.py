@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from spikeinterface.core import NumpySorting
 
+from huidurep_hf.recording.scan import prepare
 from huidurep_hf.recording.sources.reading import read_recording, read_sorting
 
 RAW = {"sampling_rate": 15000.0, "num_channels": 4, "dtype": "int16"}
@@ -19,6 +20,15 @@ def test_raw_binary(raw_file):
     assert recording.get_traces()[1].tolist() == [4, 5, 6, 7]
     assert recording.get_channel_gains().tolist() == [0.5] * 4
     assert recording.get_num_samples() == 100
+
+
+@pytest.mark.parametrize("dtype", [">i2", "<i2", ">u2", ">i4", ">f4", ">f8", "float32"])
+def test_raw_binary_in_either_order_of_bytes(tmp_path, dtype):
+    counts = np.abs(np.random.default_rng(0).normal(0, 100, (3000, 4))).astype("int16")
+    counts.astype(dtype).tofile(tmp_path / "trial.dat")
+    recording = read_recording(tmp_path / "trial.dat", probe="tetrode", raw={**RAW, "dtype": dtype, "gain_uv": 1.0})
+    np.testing.assert_array_equal(recording.get_traces(), counts)
+    assert prepare(recording).noise_levels.min() > 10
 
 
 @pytest.mark.parametrize("name", ["binary", "recording.zarr", "recording.json"])

@@ -4,8 +4,10 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+from spikeinterface.core import NumpyRecording, load
 from spikeinterface.core.motion import Motion
 
+from huidurep_hf.recording.sources.reading import read_sorting
 from huidurep_hf.sorting.output.result import SortingResult
 
 
@@ -115,3 +117,88 @@ def test_every_file_is_explained(tetrode_result, tmp_path):
     for path in folder.iterdir():
         name = path.name + "/" * path.is_dir()
         assert f"| `{name}` |" in explained or name == "README.md"
+
+
+def timed(recording, kind):
+    """The recording in two segments that start at 100 s and 500 s, or with a clock that runs unevenly."""
+    traces = recording.get_traces()
+    parts = [traces[:120000], traces[120000:]]
+    if kind == "t_starts":
+        timed = NumpyRecording(parts, 30000.0, t_starts=[100.0, 500.0])
+    else:
+        timed = NumpyRecording(parts, 30000.0)
+        for segment, part in enumerate(parts):
+            times = 100.0 + 400.0 * segment + np.arange(len(part)) / 29990.0
+            times[len(part) // 2 :] += 7.0
+            timed.set_times(times, segment_index=segment)
+    timed.set_probegroup(recording.get_probegroup())
+    timed.set_channel_groups(np.array(["left", "left", "right", "right"]))
+    return timed
+
+
+def spike_times(sorting):
+    return [
+        sorting.get_unit_spike_train(unit, segment_index=segment, return_times=True).tolist()
+        for unit in sorting.unit_ids
+        for segment in range(sorting.get_num_segments())
+    ]
+
+
+@pytest.mark.parametrize("kind", ["t_starts", "set_times"])
+def test_times_of_the_recordings_clock_are_kept(sorter, tetrode, tmp_path, kind):
+    recording = timed(tetrode[0], kind)
+    result = sorter.sort(recording, output_folder=tmp_path / "result")
+    expected = spike_times(result.sorting)
+    assert 100 < min(expected[0]) < 111 and min(expected[1]) > 500
+    loaded, in_folder = SortingResult.load(tmp_path / "result"), load(tmp_path / "result" / "sorting")
+    for sorting in (loaded.sorting, in_folder, read_sorting(tmp_path / "result")):
+        assert [sorting.get_start_time(segment) for segment in (0, 1)] == [100.0, 500.0]
+        assert spike_times(sorting) == expected
+    for unit in in_folder.unit_ids:
+        train = in_folder.get_unit_spike_train(unit, segment_index=1)
+        assert train.tolist() == result.sorting.get_unit_spike_train(unit, segment_index=1).tolist()
+        some = in_folder.get_unit_spike_train_in_seconds(unit, segment_index=1, start_time=501.0, end_time=502.0)
+        assert len(some) and some.min() >= 501 and some.max() <= 502
+    events = loaded.events[loaded.events["unit"] == 0]
+    assert events["time_s"].tolist() == expected[0] + expected[1]
+    assert loaded.provenance["recording"]["start_times_s"] == [100.0, 500.0]
+
+
+def test_a_recording_without_start_times_leaves_a_plain_folder(tetrode_result, tmp_path):
+    tetrode_result.save(tmp_path / "result")
+    folder = tmp_path / "result" / "sorting"
+    for file in folder.rglob("*.npy"):
+        assert np.load(file, allow_pickle=False).dtype != object
+    assert not (folder / "times.npz").exists() and "huidurep" not in (folder / "si_folder.json").read_text()
+
+
+def test_units_keep_their_properties_and_name_their_group(sorter, tetrode, tmp_path):
+    result = sorter.sort(timed(tetrode[0], "t_starts"), output_folder=tmp_path / "result")
+    loaded, in_folder = SortingResult.load(tmp_path / "result").sorting, load(tmp_path / "result" / "sorting")
+    assert {"label", "channel", "group", "snr", "amplitude"} <= set(result.sorting.get_property_keys())
+    for name in result.sorting.get_property_keys():
+        for sorting in (loaded, in_folder):
+            np.testing.assert_array_equal(sorting.get_property(name), result.sorting.get_property(name))
+    group_of_channel = dict(zip(["0", "1", "2", "3"], ["left", "left", "right", "right"]))
+    channels, groups = (loaded.get_property(name).tolist() for name in ("channel", "group"))
+    assert groups == [group_of_channel[channel] for channel in channels] and len(groups)
+
+
+def test_results_of_earlier_versions_are_loaded(tetrode_result, tmp_path):
+    folder = tetrode_result.save(tmp_path / "result")
+    pd.read_parquet(folder / "channels.parquet").drop(columns="group").to_parquet(folder / "channels.parquet")
+    provenance = json.loads((folder / "provenance.json").read_text())
+    del provenance["recording"]["start_times_s"]
+    (folder / "provenance.json").write_text(json.dumps(provenance))
+    sorting = SortingResult.load(folder).sorting
+    assert set(sorting.get_property("group")) == {0}
+    assert spike_times(sorting) == spike_times(tetrode_result.sorting)
+
+
+@pytest.mark.parametrize("place", ["file/result", "file/deep/result", "x" * 300])
+def test_an_output_that_cannot_be_made_is_refused_before_the_work(sorter, tetrode, tmp_path, monkeypatch, place):
+    (tmp_path / "file").write_text("a file where a folder is meant to be")
+    monkeypatch.setattr("huidurep_hf.sorting.sorter.sort_recording", None)
+    with pytest.raises(OSError, match=r"cannot be made \(.*\); give another place"):
+        sorter.sort(tetrode[0], output_folder=tmp_path / place)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
