@@ -76,7 +76,7 @@ def test_wrong_values_are_told_before_anything_runs(two_segments, tiny_checkpoin
         run_sorter("huidurep", two_segments[0], folder=tmp_path / "a", model=str(tiny_checkpoint), detect_threshold=0)
     with pytest.raises(ValueError, match="Invalid parameters"):
         run_sorter("huidurep", two_segments[0], folder=tmp_path / "b", model=str(tiny_checkpoint), threshold=5)
-    with pytest.raises(SpikeSortingError, match="couldn't find them in the cached files"):
+    with pytest.raises(SpikeSortingError, match="its cache holds no 'no/such'"):
         run_sorter("huidurep", two_segments[0], folder=tmp_path / "c", model="no/such")
 
 
