@@ -56,7 +56,7 @@ def make_result(
         {
             "segment": segments.astype("int32"),
             "sample": samples,
-            "time_s": samples / RATE,
+            "time_s": samples / RATE + np.asarray(start_times_s or np.zeros(len(seconds)))[segments],
             "channel": pd.Categorical.from_codes(codes, channels),
             "x_um": locations[:, 0].astype("float32"),
             "y_um": locations[:, 1].astype("float32"),

@@ -106,9 +106,11 @@ def _check_json(path: Path, seen: set[Path]) -> None:
             if value.lower().endswith(PICKLE_SUFFIXES):
                 raise ValueError(f"{path} leads to the pickle {value!r}, which can run any code; {REMEDY}.")
             # SpikeInterface takes relative paths from the folder of the file, or from where the process is.
-            for base in (path.parent, Path()):
-                if len(value) < 1000 and "\0" not in value:
-                    _check(base / value, seen)
+            if len(value) < 1000 and "\0" not in value:
+                _check(path.parent / value, seen)
+                # The folder that the process is in is no part of the file, and may hold anything.
+                if Path(value).resolve() not in (Path.cwd(), *Path.cwd().parents):
+                    _check(Path(value), seen)
 
 
 def _find_extractors(content: object) -> list[dict]:
