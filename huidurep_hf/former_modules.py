@@ -12,7 +12,6 @@ PACKAGE = __name__.rpartition(".")[0]
 FORMER_MODULES = {
     "checkpoints": ("hub.checkpoints",),
     "command_line": ("cli.main",),
-    "export": ("integrations.onnx_export",),
     "publishing": ("hub.publishing",),
     "spikeinterface_sorter": ("integrations.spikeinterface_sorter",),
     "evaluation.benchmark": ("evaluation.sorters.benchmark",),

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from spikeinterface.preprocessing.basepreprocessor import BasePreprocessor, BasePreprocessorSegment
 
+from .noise_sample import column_medians
+
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording, BaseRecordingSegment
 
@@ -17,6 +19,12 @@ WINDOW_S, MAX_WINDOWS, MAX_CHANNELS = 4.0, 6, 24
 BACKGROUND_HZ = 60.0
 # The mean over windows and channels of noise alone is never so far above it.
 MIN_RATIO = 12.0
+# Samples beyond this, SDs of the noise, and around it may be of spikes.
+CLIP_SD, SPIKE_MS = 3.0, 4.0
+# Multiples of these are mains within an error of the frequency that grows with the multiple.
+MAINS_HZ, MAINS_ERROR_HZ, MAINS_RELATIVE_ERROR = (50.0, 60.0), 0.3, 1e-3
+# Of the lines that edges have, where they are of mains.
+MIN_SHARE_OF_MAINS = 0.8
 # A line is fitted to at least this much, so that it does not fit a spike.
 MIN_FIT_S = 0.5
 
@@ -31,7 +39,7 @@ def find_lines(recording: BaseRecording, min_power: float) -> tuple[np.ndarray, 
     Returns:
         `(frequencies, powers)`: Hz, and power over that of the noise without lines, each `(num_lines,)`.
     """
-    from scipy.ndimage import median_filter
+    from scipy.ndimage import maximum_filter1d
     from scipy.signal import periodogram
 
     nothing = np.zeros(0), np.zeros(0)
@@ -47,17 +55,40 @@ def find_lines(recording: BaseRecording, min_power: float) -> tuple[np.ndarray, 
     chosen = np.unique(np.linspace(0, len(places) - 1, MAX_WINDOWS).round().astype("int64"))
     ids = recording.channel_ids
     channels = ids[np.unique(np.linspace(0, len(ids) - 1, MAX_CHANNELS).round().astype("int64"))]
-    density = 0.0
+    clipped, between = 0.0, 0.0
     for segment, start in (places[i] for i in chosen):
         traces = recording.get_traces(segment, start, start + size, channel_ids=list(channels))
-        frequencies, found = periodogram(traces, rate, window="hann", axis=0)
         # Channels of more noise do not count more.
-        density = density + (found / np.maximum(np.median(found, axis=0), np.finfo("float32").tiny)).mean(axis=1)
+        traces = traces / np.maximum(column_medians(np.abs(traces)) / 0.6745, np.finfo("float32").tiny)
+        frequencies, found = periodogram(np.clip(traces, -CLIP_SD, CLIP_SD), rate, window="hann", axis=0)
+        clipped = clipped + found.mean(axis=1)
+        is_spike = maximum_filter1d((np.abs(traces) > CLIP_SD).astype("uint8"), round(SPIKE_MS * 2e-3 * rate), axis=0)
+        found = periodogram(np.where(is_spike, 0, traces), rate, window="hann", axis=0)[1]
+        between = between + found.mean(axis=1)
+    # A neuron that fires like a clock has lines as well, but not between its spikes. Mains may be all edges.
+    found, powers = _lines_of(frequencies, between, min_power)
+    of_edges, powers_of_edges = _lines_of(frequencies, clipped, min_power)
+    errors = np.array([np.abs(of_edges - mains * np.round(of_edges / mains)) for mains in MAINS_HZ])
+    is_mains = errors < MAINS_ERROR_HZ + MAINS_RELATIVE_ERROR * of_edges
+    is_mains = is_mains[is_mains.sum(axis=1).argmax()]
+    # Every second line of a clock of 25 or 30 Hz is one of mains as well.
+    is_mains &= len(of_edges) > 0 and is_mains.mean() > MIN_SHARE_OF_MAINS
+    is_new = np.array([np.abs(found - one).min(initial=np.inf) > 2 * frequencies[1] for one in of_edges], dtype=bool)
+    is_added = is_mains & is_new
+    found, powers = np.append(found, of_edges[is_added]), np.append(powers, powers_of_edges[is_added])
+    order = np.argsort(found)
+    return found[order], powers[order]
+
+
+def _lines_of(frequencies: np.ndarray, density: np.ndarray, min_power: float) -> tuple[np.ndarray, np.ndarray]:
+    """Lines of one spectrum: frequencies, Hz, and powers over that of the rest."""
+    from scipy.ndimage import median_filter
+
     step = frequencies[1]
     background = median_filter(density, round(BACKGROUND_HZ / step), mode="nearest")
     total = background.sum()
     if not total > 0:
-        return nothing
+        return np.zeros(0), np.zeros(0)
     is_top = np.r_[False, (density[1:-1] >= density[:-2]) & (density[1:-1] > density[2:]), False]
     tops = np.flatnonzero(is_top & (density > MIN_RATIO * background))
     # A Hann window spreads a line over four bins.
