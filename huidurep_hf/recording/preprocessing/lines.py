@@ -13,8 +13,8 @@ from .noise_sample import column_medians
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording, BaseRecordingSegment
 
-# The spectrum is that of windows of 4 s, a quarter of a Hz fine, at most six of them, on at most 24 channels.
-WINDOW_S, MAX_WINDOWS, MAX_CHANNELS = 4.0, 6, 24
+# The spectrum is that of windows of 4 s, a quarter of a Hz fine, at most six of them, on at most 8 channels.
+WINDOW_S, MAX_WINDOWS, MAX_CHANNELS = 4.0, 6, 8
 # Without a line the density is as in the median of so many Hz around.
 BACKGROUND_HZ = 60.0
 # The mean over windows and channels of noise alone is never so far above it.
