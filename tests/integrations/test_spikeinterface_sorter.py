@@ -119,4 +119,4 @@ def test_many_recordings_are_sorted_by_the_workers_of_a_dask_cluster(make_saved,
         run_sorter_jobs(jobs, engine="dask", engine_kwargs={"client": client})
     for number in range(2):
         result = SortingResult.load(tmp_path / f"job{number}" / "sorter_output" / "result")
-        assert result.provenance["recording"]["num_samples"] == [3 * 30000]
+        assert result.provenance["recording"]["num_samples"] == [recordings[number].get_num_samples()]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from spikeinterface.preprocessing.basepreprocessor import BasePreprocessor, BasePreprocessorSegment
 
-from .noise_sample import column_medians
+from .noise_sample import SD_PER_MAD, SILENT_SHARE, column_medians
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording, BaseRecordingSegment
@@ -29,12 +29,16 @@ MIN_SHARE_OF_MAINS = 0.8
 MIN_FIT_S = 0.5
 
 
-def find_lines(recording: BaseRecording, min_power: float) -> tuple[np.ndarray, np.ndarray]:
+def find_lines(
+    recording: BaseRecording, min_power: float, unfiltered_levels: np.ndarray | None = None
+) -> tuple[np.ndarray, np.ndarray]:
     """Find the lines in the spectrum of a recording.
 
     Args:
         recording: SpikeInterface recording, filtered.
         min_power: of a line, over that of all the noise.
+        unfiltered_levels: `(num_channels,)` SD of the noise before the filter; windows that are silent beside it are
+            left out.
 
     Returns:
         `(frequencies, powers)`: Hz, and power over that of the noise without lines, each `(num_lines,)`.
@@ -54,17 +58,24 @@ def find_lines(recording: BaseRecording, min_power: float) -> tuple[np.ndarray, 
         return nothing
     chosen = np.unique(np.linspace(0, len(places) - 1, MAX_WINDOWS).round().astype("int64"))
     ids = recording.channel_ids
-    channels = ids[np.unique(np.linspace(0, len(ids) - 1, MAX_CHANNELS).round().astype("int64"))]
+    channels = np.unique(np.linspace(0, len(ids) - 1, MAX_CHANNELS).round().astype("int64"))
+    least = 0.0 if unfiltered_levels is None else SILENT_SHARE * unfiltered_levels[channels]
     clipped, between = 0.0, 0.0
     for segment, start in (places[i] for i in chosen):
-        traces = recording.get_traces(segment, start, start + size, channel_ids=list(channels))
+        traces = recording.get_traces(segment, start, start + size, channel_ids=list(ids[channels]))
+        levels = SD_PER_MAD * column_medians(np.abs(traces))
+        is_silent = levels <= least
+        if is_silent.all():
+            continue
         # Channels of more noise do not count more.
-        traces = traces / np.maximum(column_medians(np.abs(traces)) / 0.6745, np.finfo("float32").tiny)
+        traces = traces[:, ~is_silent] / levels[~is_silent]
         frequencies, found = periodogram(np.clip(traces, -CLIP_SD, CLIP_SD), rate, window="hann", axis=0)
         clipped = clipped + found.mean(axis=1)
         is_spike = maximum_filter1d((np.abs(traces) > CLIP_SD).astype("uint8"), round(SPIKE_MS * 2e-3 * rate), axis=0)
         found = periodogram(np.where(is_spike, 0, traces), rate, window="hann", axis=0)[1]
         between = between + found.mean(axis=1)
+    if np.ndim(clipped) == 0:
+        return nothing
     # A neuron that fires like a clock has lines as well, but not between its spikes. Mains may be all edges.
     found, powers = _lines_of(frequencies, between, min_power)
     of_edges, powers_of_edges = _lines_of(frequencies, clipped, min_power)

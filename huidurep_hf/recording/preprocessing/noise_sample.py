@@ -83,7 +83,7 @@ class NoiseSample:
         """The same without stretches in which the noise of most channels is raised: an animal that chews."""
         if len(self.stretches) < 2:
             return self
-        usual = np.quantile(self._deviations, QUIET_QUANTILE, axis=0)
+        usual = self._usual_deviations
         ratios = np.median(self._deviations / np.maximum(usual, np.finfo("float32").tiny), axis=1)
         if (ratios <= MAX_RAISED_NOISE).all():
             return self
@@ -104,14 +104,19 @@ class NoiseSample:
 
         Over those in which the channel has no more than 2.5 times the noise of a quiet one.
         """
-        usual = np.quantile(self._deviations, QUIET_QUANTILE, axis=0)
-        is_usual = self._deviations <= MAX_RAISED_NOISE_OF_CHANNEL * usual
+        is_usual = self._deviations <= MAX_RAISED_NOISE_OF_CHANNEL * self._usual_deviations
         return (SD_PER_MAD * np.mean(self._deviations, axis=0, where=is_usual)).astype("float32")
 
     @cached_property
     def _deviations(self) -> np.ndarray:
         """Median absolute deviations, `(num_stretches, num_channels)`."""
         return np.stack([column_medians(np.abs(one - column_medians(one))) for one in self.stretches])
+
+    @property
+    def _usual_deviations(self) -> np.ndarray:
+        """As in a quiet stretch, `(num_channels,)`; of those that are whole, as what silence leaves may be little."""
+        lengths = np.array([len(one) for one in self.stretches])
+        return np.quantile(self._deviations[2 * lengths >= lengths.max()], QUIET_QUANTILE, axis=0)
 
     @property
     def concatenated(self) -> np.ndarray:

@@ -158,7 +158,7 @@ def plan_preprocessing(
     )
     steps.append(f"band-pass {settings.freq_min_hz:g}-{freq_max_hz:g} Hz")
     if settings.remove_lines == "on":
-        recording = _without_lines(recording, settings.min_line_power, steps)
+        recording = _without_lines(recording, settings.min_line_power, sample.levels, steps)
 
     noise = NoiseSample.draw(recording, seed, workers).without_raised_noise()
     keep = _usable_channels(recording, noise.levels, steps, excluded)
@@ -296,9 +296,11 @@ def _with_known_gains(recording: BaseRecording, steps: list[str], excluded: dict
     return recording.select_channels(recording.channel_ids[is_known])
 
 
-def _without_lines(recording: BaseRecording, min_power: float, steps: list[str]) -> BaseRecording:
+def _without_lines(
+    recording: BaseRecording, min_power: float, unfiltered_levels: np.ndarray, steps: list[str]
+) -> BaseRecording:
     """Subtract periodic signals, if there are any."""
-    frequencies, powers = find_lines(recording, min_power)
+    frequencies, powers = find_lines(recording, min_power, unfiltered_levels)
     if len(frequencies) == 0:
         return recording
     largest = np.argsort(-powers, kind="stable")[:5]
