@@ -12,7 +12,7 @@ FIT_MS, GAP_MS = 8.0, 1.5
 # Share of the channels that must show it, all in one direction.
 MIN_SHARE = 0.75
 # A step is this large, of its deflection after the band-pass; a spike's after-potential is less than a fifth.
-MIN_RELATIVE_STEP = 0.5
+MIN_RELATIVE_STEP = 0.8
 # And this many SDs of the steps that are there at any time, such as slow potentials make them.
 MIN_DEVIATIONS = 5.0
 PLACES_PER_STRETCH = 10
