@@ -12,7 +12,7 @@ import numpy as np
 from tqdm.auto import tqdm
 
 from ..workers import Workers
-from .blocks import Block, block_size_of, read_with_margin, split_into_blocks
+from .blocks import Block, block_size_of, read_with_margin, rows_in_block, split_into_blocks
 from .preprocessing.artifacts import (
     Blanking,
     choose_blanking,
@@ -176,12 +176,10 @@ def _blanked(
     from spikeinterface.preprocessing import silence_periods
 
     is_blanked = np.zeros(len(peaks), dtype=bool)
-    for period in blanking.periods:
-        is_blanked |= (
-            (peaks["segment_index"] == period["segment_index"])
-            & (peaks["sample_index"] >= period["start_sample_index"])
-            & (peaks["sample_index"] < period["end_sample_index"])
-        )
+    # Fields of a structured array are not contiguous, and would be copied for each search.
+    segments, samples = (np.ascontiguousarray(peaks[name]) for name in ("segment_index", "sample_index"))
+    for period in blanking.periods.tolist():
+        is_blanked[rows_in_block(segments, samples, Block(*period))] = True
     recording = silence_periods(prepared.recording, periods=blanking.periods, mode="zeros")
     for step in blanking.steps:
         logger.info("prepare: %s", step)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .noise_sample import column_medians, row_medians
+from .noise_sample import SD_PER_MAD, column_medians, row_medians
 
 DEAD_NOISE_RATIO = 0.05
 NOISY_NOISE_RATIO = 20.0
@@ -51,20 +51,21 @@ def find_copies(traces: np.ndarray, min_correlation: float) -> dict[int, int]:
     own, traces = _clipped(traces - shared), _clipped(traces)
     own /= np.maximum(np.sqrt(np.square(own).mean(axis=0)), np.finfo("float32").tiny)
     is_same = (own.T @ own) / len(own) >= min_correlation
-    scales = np.sqrt(np.square(traces).mean(axis=0))
+    # Where most channels are one, their median is that one, and nothing is left to correlate.
+    products = (traces.T @ traces) / len(traces)
+    powers = np.diag(products)
+    differences = np.maximum(powers[:, None] + powers[None] - 2 * products, 0)
+    is_equal = differences < np.square(MAX_DIFFERENCE) * np.minimum(powers[:, None], powers[None])
     copies = {}
-    for channel in range(1, traces.shape[1]):
-        earlier = [other for other in np.flatnonzero(is_same[channel, :channel]) if other not in copies]
-        if not earlier:
-            # Where most channels are one, their median is that one.
-            differences = np.sqrt(np.square(traces[:, channel : channel + 1] - traces[:, :channel]).mean(axis=0))
-            is_equal = differences < MAX_DIFFERENCE * np.minimum(scales[channel], scales[:channel])
-            earlier = [other for other in np.flatnonzero(is_equal) if other not in copies]
-        if scales[channel] > 0 and earlier:
-            copies[channel] = int(earlier[0])
+    for channel in np.flatnonzero(powers > 0):
+        for is_one in (is_same, is_equal):
+            earlier = [other for other in np.flatnonzero(is_one[channel, :channel]) if other not in copies]
+            if earlier:
+                copies[int(channel)] = int(earlier[0])
+                break
     return copies
 
 
 def _clipped(traces: np.ndarray) -> np.ndarray:
-    limits = CLIP_SD * column_medians(np.abs(traces)) / 0.6745
+    limits = CLIP_SD * SD_PER_MAD * column_medians(np.abs(traces))
     return np.clip(traces, -limits, limits)

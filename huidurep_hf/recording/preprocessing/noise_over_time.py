@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -47,7 +48,7 @@ class NoiseOverTime:
             factors.append(np.maximum(own, np.maximum(padded[:-2], padded[2:])))
         return cls(block_size, factors)
 
-    @property
+    @cached_property
     def is_steady(self) -> bool:
         """Whether the noise never rises."""
         return all((factors == 1).all() for factors in self.factors)

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from .noise_sample import SD_PER_MAD, column_medians
+
 # The baseline before and after is a line through so much of it on either side, without what lies next to the step.
 FIT_MS, GAP_MS = 8.0, 1.5
 # Share of the channels that must show it, all in one direction.
@@ -58,7 +60,7 @@ def usual_steps(stretches: list[np.ndarray], sampling_rate: float) -> np.ndarray
             found.append(baseline_steps(traces, places, sampling_rate))
     if not found:
         return np.full(stretches[0].shape[1] if stretches else 0, np.inf, dtype="float32")
-    return (np.median(np.abs(np.concatenate(found)), axis=0) / 0.6745).astype("float32")
+    return (SD_PER_MAD * column_medians(np.abs(np.concatenate(found)))).astype("float32")
 
 
 def find_candidates(filtered: np.ndarray, noise_levels: np.ndarray, threshold: float, apart: int) -> np.ndarray:

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from ...recording.blocks import read_with_margin, rows_in_block, split_into_blocks
+from ...recording.preprocessing.noise_sample import SD_PER_MAD, column_medians
 
 if TYPE_CHECKING:
     from ...recording.preprocessing.preparation import PreparedRecording
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
 
 MAX_BLOCKS = 60
 MIN_SPIKES, MAX_SPIKES = 5, 200
-# The median absolute deviation of a Gaussian is so many SDs; every so many samples are enough for it.
-SD_OF_MAD = 1 / 0.6745
+# Every so many samples are enough for a median absolute deviation.
 NOISE_STEP = 4
 BEFORE_MS = 1.0
 
@@ -59,7 +59,7 @@ def sample_traces(prepared: PreparedRecording, events: Spikes, templates: np.nda
     for block in (blocks[index] for index in chosen):
         traces, start = read_with_margin(prepared.recording, block, num_samples)
         segment = int(prepared.segment_indices[block.segment])
-        noise = np.median(np.abs(traces[::NOISE_STEP]), axis=0) * SD_OF_MAD
+        noise = SD_PER_MAD * column_medians(np.abs(traces[::NOISE_STEP]))
         rows.append([segment, (block.start + block.stop) / 2 / rate, *noise])
         inside = rows_in_block(events["segment_index"], events["sample_index"], block)
         for sample, unit in zip(events["sample_index"][inside], events["unit_index"][inside]):
