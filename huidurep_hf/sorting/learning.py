@@ -26,6 +26,7 @@ from .parameters import SortingParameters
 from .rejection.collisions import reject_collisions
 from .rejection.noise_units import is_noise_unit
 from .rejection.residual_units import is_residual_unit
+from .rejection.side_lobes import is_side_lobe_unit
 from .spikes import Spikes
 from .templates.averages import average_templates, signed, template_window
 from .templates.estimation import find_templates
@@ -178,17 +179,19 @@ def _reject(
         is_noise = is_noise_unit(matched, templates, parameters)
         units, samples = matched["unit_index"], matched["sample_index"]
         averages = average_templates(units, samples, matched, prepared, parameters.templates, parameters.seed, workers)
+        averages = np.pad(averages, ((0, len(templates) - len(averages)), (0, 0), (0, 0)))
         # No match at all leaves averages of no samples.
         depths = signed(averages, parameters.peak_sign).max(axis=(1, 2), initial=0)
-        depths = np.pad(depths, (0, len(templates) - len(depths)))
         is_residual = is_residual_unit(
             units, is_detected(matched), depths, parameters.detect_threshold, parameters.rejection
         )
-        is_kept = ~(is_noise | is_residual)
+        is_lobe = is_side_lobe_unit(matched, averages, prepared, parameters, workers)
+        is_kept = ~(is_noise | is_residual | is_lobe)
         if is_kept.all():
             break
         logger.info("learn: %d of %d templates are noise", is_noise.sum(), len(templates))
         logger.info("learn: %d of %d templates are residuals of others", is_residual.sum(), len(templates))
+        logger.info("learn: %d of %d templates are side lobes of large spikes", is_lobe.sum(), len(templates))
         templates = templates.chosen(is_kept)
         matched = Matcher(recorded, templates, parameters).match(blocks, workers, f"try again {attempt + 1}")
     return templates, matched

@@ -17,7 +17,7 @@ from .merging.settings import (
     ScatterSettings,
     UnitMergingSettings,
 )
-from .rejection.settings import CollisionSettings, RejectionSettings
+from .rejection.settings import CollisionSettings, RejectionSettings, SideLobeSettings
 from .templates.settings import DriftingTemplateSettings, TemplateSettings, WaveformSettings
 
 
@@ -110,6 +110,7 @@ STAGES: dict[str, type[Settings]] = {
     "matching": MatchingSettings,
     "probability": ProbabilitySettings,
     "rejection": RejectionSettings,
+    "side_lobes": SideLobeSettings,
     "bursts": BurstSettings,
     "unit_merging": UnitMergingSettings,
     "drift_merging": DriftMergingSettings,

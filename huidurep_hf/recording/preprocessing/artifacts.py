@@ -80,7 +80,8 @@ def find_step_samples(
     places = rows + block.start - start
     is_inside = (places >= margin) & (places < len(traces) - margin)
     rows, places = rows[is_inside], places[is_inside]
-    near = np.clip(rows[:, None] + np.arange(-apart, apart + 1), 0, len(filtered) - 1)
+    # A large spike beside a small one bends the lines that the step is measured by.
+    near = np.clip(rows[:, None] + np.arange(-margin, margin + 1), 0, len(filtered) - 1)
     deflections = np.abs(filtered[near]).max(axis=1, initial=0)
     return block.start + rows[is_step(baseline_steps(traces, places, rate), deflections, usual)]
 

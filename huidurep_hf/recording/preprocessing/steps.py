@@ -17,6 +17,8 @@ MIN_SHARE = 0.75
 MIN_RELATIVE_STEP = 0.8
 # And this many SDs of the steps that are there at any time, such as slow potentials make them.
 MIN_DEVIATIONS = 5.0
+# The medians of both sides differ by this share of it at least; a large spike beside the place bends the line alone.
+MIN_MEDIAN_SHARE = 0.4
 PLACES_PER_STRETCH = 10
 
 
@@ -29,16 +31,31 @@ def baseline_steps(traces: np.ndarray, places: np.ndarray, sampling_rate: float)
         sampling_rate: Hz.
 
     Returns:
-        `(num_places, num_channels)` float32: where a line through what follows is, less one through what came before.
+        `(num_places, num_channels)` float32: where a line through what follows is, less one through what came before; 0
+        where the medians of both sides do not differ as much.
     """
+    before, after = _both_sides(traces, places, sampling_rate)
+    steps = _between_lines(before, after)
+    of_medians = np.median(after, axis=1) - np.median(before, axis=1)
+    return np.where(of_medians * np.sign(steps) >= MIN_MEDIAN_SHARE * np.abs(steps), steps, 0).astype("float32")
+
+
+def _both_sides(traces: np.ndarray, places: np.ndarray, sampling_rate: float) -> tuple[np.ndarray, np.ndarray]:
+    """Samples before and after each place, the nearest first, each `(num_places, num_offsets, num_channels)`."""
     gap, width = (max(round(ms * 1e-3 * sampling_rate), 1) for ms in (GAP_MS, FIT_MS))
     offsets = np.arange(gap, width)
-    design = np.stack([np.ones(len(offsets)), offsets], axis=1)
+    return traces[places[:, None] - offsets], traces[places[:, None] + offsets]
+
+
+def _between_lines(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    """Where a line through each side meets the place, the difference, `(num_places, num_channels)`."""
+    # In units of the side's width; it begins at the gap.
+    width = before.shape[1]
+    offsets = GAP_MS / (FIT_MS - GAP_MS) + np.arange(width) / width
+    design = np.stack([np.ones(width), offsets], axis=1)
     # Weights of the samples in the line's value at the place itself.
     weights = np.linalg.pinv(design)[0].astype("float32")
-    after = np.einsum("k,pkc->pc", weights, traces[places[:, None] + offsets])
-    before = np.einsum("k,pkc->pc", weights, traces[places[:, None] - offsets])
-    return after - before
+    return np.einsum("k,pkc->pc", weights, after) - np.einsum("k,pkc->pc", weights, before)
 
 
 def reach(sampling_rate: float) -> int:
@@ -57,7 +74,7 @@ def usual_steps(stretches: list[np.ndarray], sampling_rate: float) -> np.ndarray
     for traces in stretches:
         if len(traces) > 2 * margin:
             places = np.linspace(margin, len(traces) - margin - 1, PLACES_PER_STRETCH).astype("int64")
-            found.append(baseline_steps(traces, places, sampling_rate))
+            found.append(_between_lines(*_both_sides(traces, places, sampling_rate)))
     if not found:
         return np.full(stretches[0].shape[1] if stretches else 0, np.inf, dtype="float32")
     return (SD_PER_MAD * column_medians(np.abs(np.concatenate(found)))).astype("float32")

@@ -238,6 +238,21 @@ class UnitMergingSettings(Settings):
     max_unit_misalignment_ms: float = setting(
         0.5, "two units are shifted against each other by this much at most", unit="ms", low=0.0, high=0.5, expert=True
     )
+    min_burst_cosine: float = setting(
+        0.95,
+        "a unit is the later part of another's bursts if their templates have this cosine at least",
+        low=0.0,
+        high=1.0,
+        expert=True,
+    )
+    min_burst_share: float = setting(
+        0.6,
+        "and if this share of its spikes follow one of the other within a burst's interval. By chance it is 0.15 for a"
+        " unit of 15 Hz",
+        low=0.0,
+        high=1.0,
+        expert=True,
+    )
 
 
 @dataclass(frozen=True)

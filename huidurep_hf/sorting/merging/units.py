@@ -1,8 +1,9 @@
 """Merge units that are one neuron, by the spikes that matching has found.
 
 Where clusters were merged, half of a unit's spikes were missing and some were another's. Now that all are there, two
-similar units are merged on any of three grounds: they keep each other's refractory period, as two neurons do not; under
-drift they replace each other; or there is no valley between them in the traces as recorded.
+similar units are merged on any of four grounds: they keep each other's refractory period, as two neurons do not; one is
+the later, smaller spikes of the other's bursts; under drift they replace each other; or there is no valley between them
+in the traces as recorded.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from ..parameters import SortingParameters
 from ..spikes import Spikes
 from ..templates.spike_waveforms import choose_spikes
 from ..templates.unit_templates import UnitTemplates
+from .burst_parts import continue_bursts
 from .drift_exclusivity import count_in_states, replace_each_other
 from .refractoriness import fire_as_one, fire_independently
 from .template_distance import distances_over_states, merge_pairs
@@ -58,12 +60,20 @@ def merge_units(
     if drifts:
         counts = count_in_states(matched, units, num_templates, templates.states, parameters.drift_merging)
     trains = [np.sort(times[units == unit]) for unit in range(num_templates)]
+    energies = shares @ np.square(templates.norms)
+    largest = np.maximum(energies[:, None], energies[None, :])
+    products = np.sqrt(np.maximum(energies[:, None] * energies[None, :], 1e-9))
+    cosines = (energies[:, None] + energies[None, :] - distances * largest) / (2 * products)
 
     def are_one(first, second):
         distance, lag = distances[first, second], lags[first, second]
         trains_of_pair = trains[first], trains[second] + lag
         if fire_independently(*trains_of_pair, rate, parameters.refractory):
             return False
+        larger, smaller = sorted((0, 1), key=lambda i: -energies[(first, second)[i]])
+        pair = trains_of_pair[larger], trains_of_pair[smaller]
+        if continue_bursts(*pair, cosines[first, second], rate, parameters.bursts, settings):
+            return True
         is_alike = distance < settings.max_unit_distance_by_times
         if is_alike and fire_as_one(*trains_of_pair, rate, parameters.refractory):
             return True

@@ -47,6 +47,48 @@ class CollisionSettings(Settings):
 
 
 @dataclass(frozen=True)
+class SideLobeSettings(Settings):
+    """Rejection of units whose spikes are side lobes of very large spikes."""
+
+    min_size_with_lobes: float = setting(
+        15.0,
+        "a unit of this size has side lobes that may be detected: lobes of up to a fifth of a spike were seen",
+        unit="noise SD",
+        low=1.0,
+        expert=True,
+    )
+    max_lobe_size: float = setting(
+        0.25, "a side lobe is smaller than this share of the spike", low=0.0, high=1.0, expert=True
+    )
+    min_lobe_lag_ms: float = setting(
+        0.8,
+        "from the spike at least; what is closer lies within its template",
+        unit="ms",
+        low=0.0,
+        high=5.0,
+        expert=True,
+    )
+    max_lobe_lag_ms: float = setting(5.0, "and at most", unit="ms", low=1.0, high=20.0, expert=True)
+    min_lobe_share: float = setting(
+        0.5,
+        "a lobe is where the average of the larger unit has this share of the smaller unit's waveform. Detection takes"
+        " those that noise makes larger",
+        low=0.0,
+        high=1.0,
+        expert=True,
+    )
+    min_explained_spikes: float = setting(
+        0.5, "a unit is one if more than this share of its spikes are lobes", low=0.0, high=1.0, expert=True
+    )
+    min_spikes_with_lobes: int = setting(
+        10,
+        "the larger unit is averaged over this many spikes at least, none of a similar size near",
+        low=1,
+        expert=True,
+    )
+
+
+@dataclass(frozen=True)
 class RejectionSettings(Settings):
     """Rejection of units that are not neurons."""
 

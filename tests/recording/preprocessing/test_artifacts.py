@@ -160,6 +160,20 @@ def test_without_steps_nothing_is_blanked():
     assert prepared.blanked == []
 
 
+@pytest.mark.parametrize("lag_ms", [1.6, 2.0, 2.5, 3.5, 5.0])
+def test_a_large_spike_beside_a_small_one_is_no_step(lag_ms):
+    traces, spikes = with_steps(0, [], np.zeros(15_000))
+    # Wide-band, with an after-potential of a sixth of the spike for 4 ms.
+    large = np.r_[-900 * np.hanning(36), 150 * np.hanning(120)].astype("float32")
+    for sample in spikes[::3]:
+        for lag in (-lag_ms, -2 * lag_ms):
+            start = max(sample + round(lag * RATE / 1000), 0)
+            part = traces[start : start + len(large)]
+            part += large[: len(part), None]
+    prepared, _ = scan(as_tetrode(traces), PreprocessingSettings(), DetectionSettings())
+    assert [reason for *_, reason in prepared.blanked] == []
+
+
 def test_periods_and_times_that_are_given_are_blanked(make_recording, tmp_path):
     (tmp_path / "times.txt").write_text("0.5\n1.25\n")
     np.save(tmp_path / "times.npy", [0.5, 1.25])
