@@ -1,7 +1,7 @@
 """Distinguish units from the side lobes of very large spikes.
 
 The band-pass of a spike rings for some milliseconds on both sides, and a spike's after-potential is longer than a
-template. Of a spike of 40 SDs of the noise that leaves deflections of 3 to 7 SDs outside the template's window. They are
+template. A spike of 40 SDs of the noise leaves deflections of 3 to 7 SDs outside the template's window. They are
 detected, and make units whose spikes lie at fixed lags from the large ones.
 """
 
@@ -29,7 +29,7 @@ def is_side_lobe_unit(
 ) -> np.ndarray:
     """Find units most of whose spikes lie where the average of a much larger unit has the same waveform.
 
-    The larger unit is averaged over spikes that none of a similar size is near, so that a burst is not taken for a lobe.
+    The larger unit is averaged over spikes that none of a similar size is near: a burst is not taken for a lobe.
 
     Args:
         matched: spikes in order, with `unit_index`.

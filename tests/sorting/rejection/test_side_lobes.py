@@ -15,7 +15,7 @@ TROUGH = -np.hanning(31)
 
 
 def made(lobe, num_large=200, share=0.6, burst_lag=None, num_small=200):
-    """A neuron of 40 SDs with lobes on both sides, and a second unit at the lobes or anywhere: matched, averages, traces."""
+    """A neuron of 40 SDs with lobes on both sides, and a second unit at the lobes or anywhere."""
     rng = np.random.default_rng(0)
     traces = rng.normal(size=(400_000, 4)).astype("float32")
     large = np.arange(2000, 2000 + 900 * num_large, 900)
