@@ -12,7 +12,7 @@ import pandas as pd
 from huidurep_hf import SpikeSorter
 from huidurep_hf.evaluation.sorters.calibration import calibration_table, judge_spikes
 from huidurep_hf.simulation.recordings.benchmark_conditions import BENCHMARK_CONDITIONS
-from huidurep_hf.simulation.recordings.recordings import generate_recording
+from huidurep_hf.simulation.recordings.far_neurons import generate_condition
 
 
 def main():
@@ -29,7 +29,7 @@ def main():
     judged = []
     for condition in options.conditions:
         for seed in options.recording_seeds:
-            truth = generate_recording(dataclasses.replace(BENCHMARK_CONDITIONS[condition], seed=seed))
+            truth = generate_condition(dataclasses.replace(BENCHMARK_CONDITIONS[condition], seed=seed))
             judged.append(judge_spikes(sorter.sort(truth.recording), truth.sorting))
     print(calibration_table(pd.concat(judged)))
 

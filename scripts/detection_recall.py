@@ -14,7 +14,7 @@ from tqdm import tqdm
 
 from huidurep_hf.evaluation.sorters.detection import detection_recall, detection_table, recall_of_rows
 from huidurep_hf.simulation.recordings.benchmark_conditions import BENCHMARK_CONDITIONS
-from huidurep_hf.simulation.recordings.recordings import generate_recording
+from huidurep_hf.simulation.recordings.far_neurons import generate_condition
 
 
 def main():
@@ -41,7 +41,7 @@ def main():
         sys.exit(f"detection_recall.py: {error}")
     units = []
     for (condition, seed), recall in zip(tqdm(recordings, desc="detect"), found):
-        truth = generate_recording(dataclasses.replace(BENCHMARK_CONDITIONS[condition], seed=seed))
+        truth = generate_condition(dataclasses.replace(BENCHMARK_CONDITIONS[condition], seed=seed))
         units.append(detection_recall(truth).assign(sorted=recall))
     print(detection_table(pd.concat(units)))
 

@@ -122,7 +122,13 @@ def _run_case(case, keys, model, timeout_s):
             run = run_in_process(key["sorter"], recording_folder, model=model, timeout_s=timeout_s)
             scores = units = None
             if run.error is None:
-                table, scores = score_sorting(run.sorting, truth.sorting, truth.unit_snr, exhaustive=case.is_exhaustive)
+                table, scores = score_sorting(
+                    run.sorting,
+                    truth.sorting,
+                    truth.unit_snr,
+                    exhaustive=case.is_exhaustive,
+                    far_neurons=truth.far_sorting,
+                )
                 units = _compact(table)
             else:
                 logger.warning("%s on %s, seed %d: %s", key["sorter"], case.name, case.seed, run.error)

@@ -32,7 +32,7 @@ def condition_cases(conditions, seeds) -> list[BenchmarkCase]:
         ValueError: no condition has that name.
     """
     from ...simulation.recordings.benchmark_conditions import BENCHMARK_CONDITIONS
-    from ...simulation.recordings.recordings import generate_recording
+    from ...simulation.recordings.far_neurons import generate_condition
 
     unknown = sorted(set(conditions) - set(BENCHMARK_CONDITIONS))
     if unknown:
@@ -42,7 +42,7 @@ def condition_cases(conditions, seeds) -> list[BenchmarkCase]:
         for seed in seeds:
             parameters = dataclasses.replace(BENCHMARK_CONDITIONS[condition], seed=seed)
             cases.append(
-                BenchmarkCase(condition, seed, plain(parameters), lambda chosen=parameters: generate_recording(chosen))
+                BenchmarkCase(condition, seed, plain(parameters), lambda chosen=parameters: generate_condition(chosen))
             )
     return cases
 

@@ -12,7 +12,13 @@ SCORES = ("accuracy", "precision", "recall")
 
 
 def score_sorting(
-    sorting, ground_truth, unit_snr=None, snr_threshold: float = SNR_THRESHOLD, *, exhaustive: bool = True
+    sorting,
+    ground_truth,
+    unit_snr=None,
+    snr_threshold: float = SNR_THRESHOLD,
+    *,
+    exhaustive: bool = True,
+    far_neurons=None,
 ):
     """Compare a sorting with the truth by SpikeInterface's ground-truth comparison.
 
@@ -28,6 +34,7 @@ def score_sorting(
         snr_threshold: units of at least this SNR are also summarised apart.
         exhaustive: every neuron is in the truth, so a sorted unit that is no true unit is false. Otherwise it may be
             a neuron that is not known, and false units are not counted (None).
+        far_neurons: SpikeInterface sorting of further neurons that need not be found; a unit of theirs is not false.
 
     Returns:
         `(units, summary)`. `units` is a DataFrame with one row per true unit (index `unit_id`): `snr`, `num_spikes`,
@@ -74,6 +81,8 @@ def score_sorting(
     summary.update(counts)
     if not exhaustive:
         summary["num_false_positive_units"] = None
+    elif far_neurons is not None:
+        summary["num_false_positive_units"] = _count_false(found, truth, far_neurons)
     return units, summary
 
 
@@ -105,6 +114,19 @@ def _compare(found, truth, units: pd.DataFrame) -> dict:
         "num_redundant_units": int(comparison.count_redundant_units()),
         "num_overmerged_units": int(comparison.count_overmerged_units()),
     }
+
+
+def _count_false(found, truth, far_neurons) -> int:
+    """Sorted units that match neither a true unit nor a far neuron."""
+    from spikeinterface.core import aggregate_units
+
+    if not len(found.unit_ids):
+        return 0
+    everything = aggregate_units(
+        [truth, far_neurons], renamed_unit_ids=range(len(truth.unit_ids) + len(far_neurons.unit_ids))
+    )
+    comparison = compare_sorter_to_ground_truth(everything, found, delta_time=DELTA_TIME_MS, exhaustive_gt=True)
+    return int(comparison.count_false_positive_units())
 
 
 def _summarise(units: pd.DataFrame, suffix: str) -> dict:

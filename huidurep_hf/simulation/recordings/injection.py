@@ -37,11 +37,13 @@ class GroundTruthRecording:
         units: table with one row per unit in the order of `sorting.unit_ids`: `unit_id`, `cell_type`, `x`, `y` (soma
             in the probe plane at rest, µm), `amplitude_uv` (trough after a band-pass of 300-6000 Hz, at rest), `snr`
             (that over the noise's standard deviation), `firing_rate_hz` (as drawn; with a pattern, of the events).
+        far_sorting: of neurons that the noise is made of, where it is; they are real, but need not be found.
     """
 
     recording: si.BaseRecording
     sorting: si.BaseSorting
     units: pd.DataFrame
+    far_sorting: si.BaseSorting | None = None
 
     @property
     def unit_snr(self) -> dict[int, float]:

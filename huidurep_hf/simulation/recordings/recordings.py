@@ -109,12 +109,13 @@ SORTER_DEVELOPMENT_CONDITIONS: dict[str, RecordingParameters] = {
 """The same and what else the sorter's choices are made on."""
 
 
-def generate_recording(parameters: RecordingParameters) -> GroundTruthRecording:
+def generate_recording(parameters: RecordingParameters, background: np.ndarray | None = None) -> GroundTruthRecording:
     """Place units before a probe and record them.
 
     Args:
         parameters: what to make. `dataclasses.replace(RECORDING_CONDITIONS["tetrode"], cells=TRAINING_CELLS,
             probe="tetrode", seed=7)` is a recording for development, that no figure is measured on.
+        background: traces in place of generated noise, as for [`record_units`].
 
     Returns:
         The recording with its true sorting and a table of its units. The noise is in memory: 0.9 GB for 120 s of 64
@@ -133,10 +134,14 @@ def generate_recording(parameters: RecordingParameters) -> GroundTruthRecording:
         sampling_rate=parameters.sampling_rate,
         seed=parameters.seed,
     )
-    return record_units(place_units(parameters), make_probe(parameters.probe, parameters.seed), chain)
+    return record_units(place_units(parameters), make_probe(parameters.probe, parameters.seed), chain, background)
 
 
-def place_units(parameters: RecordingParameters, contacts: np.ndarray | None = None) -> UnitTemplates:
+def place_units(
+    parameters: RecordingParameters,
+    contacts: np.ndarray | None = None,
+    placement: TemplateParameters | None = None,
+) -> UnitTemplates:
     """Draw units at random positions and compute their wide-band templates, at every displacement of the drift.
 
     Each displacement (steps of 2 µm) is the potential of the cell really moved, not an interpolation over contacts.
@@ -144,6 +149,7 @@ def place_units(parameters: RecordingParameters, contacts: np.ndarray | None = N
     Args:
         parameters: probe, cells, number of units, SNR range, drift and seed are used.
         contacts: `(num_contacts, 2)`, µm, in place of those of the probe.
+        placement: how far from the contacts somata lie, and how cells vary; left out, near the probe.
 
     Returns:
         Templates from 1.8 ms before to 5.2 ms after the trough that the band-passed template has at rest.
@@ -154,7 +160,7 @@ def place_units(parameters: RecordingParameters, contacts: np.ndarray | None = N
     cells = list(load_cells(parameters.cells).values())
     if contacts is None:
         contacts = contact_positions(parameters.probe, parameters.seed)
-    placement = TemplateParameters(
+    placement = placement or TemplateParameters(
         distance_um=DISTANCE_UM,
         margin_um=MARGIN_UM,
         size_range=SIZE_RANGE,

@@ -19,7 +19,9 @@ def case(generated):
     recording, sorting = generated
     # The sorters are fake here: the traces are written, not read.
     recording = recording.frame_slice(0, 300)
-    truth = types.SimpleNamespace(recording=recording, sorting=sorting, unit_snr=np.array([2.0, 4.0, 8.0, 10.0]))
+    truth = types.SimpleNamespace(
+        recording=recording, sorting=sorting, far_sorting=None, unit_snr=np.array([2.0, 4.0, 8.0, 10.0])
+    )
     return BenchmarkCase("eight channels", 7, {"num_channels": 8}, lambda: truth)
 
 

@@ -77,3 +77,16 @@ def test_with_a_partial_truth_false_units_are_not_counted(truth):
     assert (units["accuracy"] == 1.0).all()
     assert summary["num_false_positive_units"] is None
     assert score_sorting(truth, part)[1]["num_false_positive_units"] == 2
+
+
+def test_far_neurons_are_not_false_and_need_not_be_found():
+    times = {unit: np.arange(100) * 3000 + 700 * unit for unit in range(4)}
+    near = NumpySorting.from_unit_dict({unit: times[unit] for unit in (0, 1)}, 30000.0)
+    far = NumpySorting.from_unit_dict({0: times[2]}, 30000.0)
+    found = NumpySorting.from_unit_dict({"near": times[0], "far": times[2], "none": times[3]}, 30000.0)
+    _, summary = score_sorting(found, near, far_neurons=far)
+    assert summary["num_false_positive_units"] == 1 and summary["num_true_units"] == 2
+    assert summary["accuracy"] == 0.5
+    assert score_sorting(found, near)[1]["num_false_positive_units"] == 2
+    nothing = NumpySorting.from_unit_dict({}, 30000.0)
+    assert score_sorting(nothing, near, far_neurons=far)[1]["num_false_positive_units"] == 0
