@@ -25,6 +25,7 @@ from .merging.units import merge_units
 from .parameters import SortingParameters
 from .rejection.collisions import reject_collisions
 from .rejection.noise_units import is_noise_unit
+from .rejection.oscillations import is_oscillation
 from .rejection.residual_units import is_residual_unit
 from .rejection.side_lobes import is_side_lobe_unit
 from .spikes import Spikes
@@ -229,7 +230,16 @@ def _final_units(
         logger.info(
             "learn: %d of %d units are faint, %d residuals of others", is_faint.sum(), len(counts), is_residual.sum()
         )
-        is_false = is_faint | is_residual
+        is_slow = is_oscillation(waveforms, rate, parameters.rejection)
+        if is_slow.any():
+            logger.warning(
+                "%d templates are cycles of an oscillation within the band (less than %g %% of their energy is above %g Hz):"
+                " what they explain is no spike of a unit",
+                is_slow.sum(),
+                100 * parameters.rejection.min_fast_share,
+                parameters.rejection.min_fast_hz,
+            )
+        is_false = is_faint | is_residual | is_slow
     else:
         is_false = np.zeros(len(waveforms), dtype=bool)
     order = order_along_probe(units, spikes["channel_index"], prepared)

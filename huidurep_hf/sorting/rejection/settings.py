@@ -116,6 +116,17 @@ class RejectionSettings(Settings):
         high=1.0,
         expert=True,
     )
+    min_fast_hz: float = setting(
+        1000.0, "a spike has energy above this frequency", unit="Hz", low=100.0, high=5000.0, expert=True
+    )
+    min_fast_share: float = setting(
+        0.02,
+        "a unit of whose energy a smaller share is above it is an oscillation: ripples of 300 to 500 Hz have 0.004 to"
+        " 0.015, the widest neurons of development recordings 0.04, most 0.2",
+        low=0.0,
+        high=1.0,
+        expert=True,
+    )
     max_matchings: int = setting(
         3,
         "matched again this often at most after units are rejected, as these took spikes of others",
