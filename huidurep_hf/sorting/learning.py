@@ -233,7 +233,7 @@ def _final_units(
         is_slow = is_oscillation(waveforms, rate, parameters.rejection)
         if is_slow.any():
             logger.warning(
-                "%d templates are cycles of an oscillation within the band (less than %g %% of their energy is above %g Hz):"
+                "%d templates are cycles of an oscillation (less than %g %% of their energy is above %g Hz):"
                 " what they explain is no spike of a unit",
                 is_slow.sum(),
                 100 * parameters.rejection.min_fast_share,
