@@ -177,7 +177,10 @@ def place_units(parameters: RecordingParameters, contacts: np.ndarray | None = N
             trough_index, _ = trough(unit, spike, contacts, parameters.sampling_rate)
         positions = np.vstack([positions, position])
         waveforms.append(
-            [wide_band_template(unit, spike, contacts, parameters.sampling_rate, trough_index, d) for d in displacements]
+            [
+                wide_band_template(unit, spike, contacts, parameters.sampling_rate, trough_index, d)
+                for d in displacements
+            ]
         )
         rows.append((len(rows), unit.cell.name, position[0], position[1], amplitude))
     if len(rows) < parameters.num_units:

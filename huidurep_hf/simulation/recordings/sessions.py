@@ -167,7 +167,9 @@ def draw_neurons(settings: SessionSettings, days: SessionDays) -> list[SessionNe
         for _ in range(MAXIMAL_TRIES_PER_UNIT):
             cell = cells[len(neurons) % len(cells)]
             unit = random_unit(cell, reach, placement, rng)
-            neuron = SessionNeuron(unit, int(rng.integers(cell.num_spikes)), lives, *_draw_changes(lives, settings, rng))
+            neuron = SessionNeuron(
+                unit, int(rng.integers(cell.num_spikes)), lives, *_draw_changes(lives, settings, rng)
+            )
             depths = np.abs(unit.pose.position[1] + days.displacements_um)
             depths[~lives] = np.inf
             home = int(depths.argmin())
