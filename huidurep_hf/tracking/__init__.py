@@ -1,0 +1,1 @@
+"""Units followed across sessions."""
