@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,11 +10,15 @@ import numpy as np
 
 from ..embedding.peaks import embed_peaks
 from ..recording.blocks import split_into_blocks
+from ..recording.motion.following import follow_motion
+from ..recording.motion.states import displacements_of
 from ..recording.scan import prepare
+from ..recording.settings import MotionSettings
 from ..recording.spikes.alignment import align_spikes, find_main_channels
 from ..recording.spikes.neighborhood import find_neighborhoods
 from ..recording.spikes.waveforms import iterate_waveforms
 from ..sorting.clustering.features import centers_of_mass
+from ..sorting.output.provenance import hash_weights
 from ..sorting.spikes import Spikes
 from .fingerprint_table import UnitFingerprints
 from .settings import FingerprintSettings
@@ -73,47 +78,51 @@ def unit_fingerprints(
         unit_index=vector["unit_index"].astype("int64"),
     )
     spikes = spikes[np.lexsort((spikes["sample_index"], spikes["segment_index"]))]
-    unit_ids = np.asarray(sorting.unit_ids)
-    name = str(model) if isinstance(model, (str, Path)) else str(getattr(encoder.model.config, "name_or_path", ""))
-    if prepared.recording is None or len(spikes) == 0:
-        return _table(prepared, spikes, np.zeros(len(unit_ids), "int64"), unit_ids, None, settings, encoder, name)
-    measured = np.zeros(len(spikes), dtype=[("segment_index", "i8"), ("sample_index", "i8"), ("unit_index", "i8")])
-    for column in measured.dtype.names:
-        measured[column] = spikes[column]
-    main_channels = find_main_channels(prepared.recording, measured, len(unit_ids), prepared.noise_levels)
-    return _table(prepared, spikes, main_channels, unit_ids, None, settings, encoder, name)
+    unit_ids, half = np.asarray(sorting.unit_ids), _half_of(spikes["unit_index"], len(sorting.unit_ids))
+    main_channels = np.zeros(len(unit_ids), dtype="int64")
+    sample = _Sample(np.zeros(0, "int64"), np.zeros((0, encoder.embedding_size), "float32"), np.zeros((0, 2)))
+    if prepared.recording is not None and len(spikes):
+        main_channels = find_main_channels(prepared.recording, _vector(spikes), len(unit_ids), prepared.noise_levels)
+        chosen = _choose(prepared, spikes, half, len(unit_ids), settings)
+        sample, peaks = _embed(prepared, spikes, chosen, main_channels, encoder)
+        prepared, sample = _without_motion(prepared, sample, peaks, seed)
+    model_name = hash_weights(encoder.model)
+    return _table(prepared, spikes, half, main_channels, unit_ids, sample, settings, model_name)
 
 
 def fingerprints_of_sort(
-    found: SortedSpikes, model_name: str, settings: FingerprintSettings | None = None
+    found: SortedSpikes, weights_sha256: str, settings: FingerprintSettings | None = None
 ) -> UnitFingerprints:
     """Fingerprints of what a sort has found; its embeddings are taken as they are.
 
     Args:
         found: [`~huidurep_hf.sorting.pipeline.SortedSpikes`], while its traces are there.
-        model_name: of what embedded the spikes.
+        weights_sha256: of the model that embedded the spikes.
         settings: [`~huidurep_hf.tracking.settings.FingerprintSettings`].
     """
-    events, num_units = found.events, len(found.waveforms)
+    settings, events, num_units = settings or FingerprintSettings(), found.events, len(found.waveforms)
     is_own = events["unit_index"] >= 0
     own = events[is_own]
     spikes = Spikes(**own.chosen(["segment_index", "sample_index", "unit_index"]))
+    half = _half_of(spikes["unit_index"], num_units)
     embedded = np.flatnonzero(own["is_embedded"])
+    embedded = embedded[_first_of_each(2 * own["unit_index"][embedded] + half[embedded], settings.max_spikes_per_half)]
     row = np.cumsum(events["is_embedded"])[is_own] - 1
+    sample = _Sample(embedded, found.embeddings[row[embedded]], own["location_um"][embedded])
     main_channels = np.zeros(num_units, dtype="int64")
     if found.waveforms.size:
         main_channels = found.waveforms.min(axis=1).argmin(axis=1)
-    known = (embedded, found.embeddings, row[embedded], own["location_um"])
-    return _table(
-        found.prepared,
-        spikes,
-        main_channels,
-        np.arange(num_units),
-        known,
-        settings or FingerprintSettings(),
-        None,
-        model_name,
-    )
+    unit_ids = np.arange(num_units)
+    return _table(found.prepared, spikes, half, main_channels, unit_ids, sample, settings, weights_sha256)
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """Spikes that are embedded: their rows in the table, embeddings `(num_embedded, size)`, places in µm."""
+
+    rows: np.ndarray
+    embeddings: np.ndarray
+    places: np.ndarray
 
 
 def _load_encoder(model: str | Path) -> SpikeEncoder:
@@ -124,20 +133,42 @@ def _load_encoder(model: str | Path) -> SpikeEncoder:
     return SpikeEncoder(sorter.model, sorter.feature_extractor)
 
 
+def _vector(spikes: Spikes) -> np.ndarray:
+    """Spikes as the structured array of SpikeInterface."""
+    vector = np.zeros(len(spikes), dtype=[("segment_index", "i8"), ("sample_index", "i8"), ("unit_index", "i8")])
+    for column in vector.dtype.names:
+        vector[column] = spikes[column]
+    return vector
+
+
+def _without_motion(
+    prepared: PreparedRecording, sample: _Sample, peaks: np.ndarray, seed: int
+) -> tuple[PreparedRecording, _Sample]:
+    """Traces and places corrected for the motion within the session, as a sort does, if the spikes show any."""
+    corrected = follow_motion(prepared, peaks, sample.places, MotionSettings(), seed=seed)
+    if corrected.motion is None:
+        return prepared, sample
+    moved = displacements_of(
+        corrected.motion, prepared.recording, peaks["segment_index"], peaks["sample_index"], sample.places[:, 1]
+    )
+    places = sample.places - np.stack([np.zeros(len(moved)), moved], axis=1)
+    return corrected, replace(sample, places=places.astype("float32"))
+
+
 def _table(
     prepared: PreparedRecording,
     spikes: Spikes,
+    half: np.ndarray,
     main_channels: np.ndarray,
     unit_ids: np.ndarray,
-    known: tuple | None,
+    sample: _Sample,
     settings: FingerprintSettings,
-    encoder: SpikeEncoder | None,
     model_name: str,
 ) -> UnitFingerprints:
     num_units = len(unit_ids)
     recording = prepared.recording
     groups = np.asarray(prepared.shanks if recording is None else recording.get_channel_groups()).astype(str)
-    half, num_spikes = _halves(spikes["unit_index"], num_units)
+    num_spikes = np.bincount(2 * spikes["unit_index"] + half, minlength=2 * num_units).reshape(num_units, 2)
     neighborhoods = find_neighborhoods(prepared.positions, prepared.shanks, settings.num_fingerprint_channels)
     if recording is None:
         neighborhoods = find_neighborhoods(np.zeros((1, 2)), np.zeros(1), settings.num_fingerprint_channels)
@@ -150,15 +181,7 @@ def _table(
 
     chosen = _choose(prepared, spikes, half, num_units, settings)
     averages = _average(prepared, spikes, half, chosen, main_channels, neighborhoods, num_units, settings)
-    if known is None:
-        embedded, values, places = _embed(prepared, spikes, chosen, main_channels, encoder)
-        rows = np.arange(len(embedded))
-    else:
-        embedded, values, rows, places = known
-        some = _first_of_each(2 * spikes["unit_index"][embedded] + half[embedded], settings.max_spikes_per_half)
-        embedded, rows = embedded[some], rows[some]
-        places = places[embedded]
-    means = _summarise(values, rows, places, spikes["unit_index"][embedded], half[embedded], num_units)
+    means = _summarise(sample, spikes["unit_index"][sample.rows], half[sample.rows], num_units)
     rate = 1.0 if recording is None else recording.get_sampling_frequency()
     duration_s = 0.0 if recording is None else recording.get_total_samples() / rate
     return UnitFingerprints(
@@ -184,15 +207,15 @@ def _table(
     )
 
 
-def _halves(units: np.ndarray, num_units: int) -> tuple[np.ndarray, np.ndarray]:
-    """Half of its unit that each spike is in `(num_spikes,)`, spikes in order; and counts `(num_units, 2)`."""
+def _half_of(units: np.ndarray, num_units: int) -> np.ndarray:
+    """Half of its unit that each spike is in, `(num_spikes,)` 0 or 1; spikes are in the order of time."""
     order = np.argsort(units, kind="stable")
     counts = np.bincount(units, minlength=num_units)
     starts = np.cumsum(counts) - counts
     rank = np.arange(len(units)) - starts[units[order]]
     half = np.zeros(len(units), dtype="int64")
     half[order] = rank >= (counts[units[order]] + 1) // 2
-    return half, np.bincount(2 * units + half, minlength=2 * num_units).reshape(num_units, 2)
+    return half
 
 
 def _choose(
@@ -270,30 +293,37 @@ def _average(prepared, spikes, half, chosen, main_channels, neighborhoods, num_u
     return found
 
 
-def _embed(prepared, spikes, chosen, main_channels, encoder) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Rows of spikes in the order of time, embeddings, and places on the probe (µm), of the spikes chosen."""
-    size = encoder.embedding_size
-    if len(chosen) == 0:
-        return np.zeros(0, "int64"), np.zeros((0, size), "float32"), np.zeros((0, 2), "float32")
-    vector = np.zeros(len(chosen), dtype=[("segment_index", "i8"), ("sample_index", "i8"), ("unit_index", "i8")])
-    for column in vector.dtype.names:
-        vector[column] = spikes[column][chosen]
+def _embed(
+    prepared: PreparedRecording, spikes: Spikes, chosen: np.ndarray, main_channels: np.ndarray, encoder: SpikeEncoder
+) -> tuple[_Sample, np.ndarray]:
+    """The spikes chosen, embedded, in the order of their troughs; and SpikeInterface's array of these peaks."""
+    from spikeinterface.core.base import base_peak_dtype
+
     near = find_neighborhoods(prepared.positions, prepared.shanks, NUM_ALIGNMENT_CHANNELS)
     # Each at its own trough, as detection would have found it.
-    peaks = align_spikes(prepared.recording, vector, main_channels, near, prepared.noise_levels)
-    order = np.lexsort((peaks["sample_index"], peaks["segment_index"]))
+    aligned = align_spikes(prepared.recording, _vector(spikes[chosen]), main_channels, near, prepared.noise_levels)
+    order = np.lexsort((aligned["sample_index"], aligned["segment_index"]))
+    peaks = np.zeros(len(order), dtype=base_peak_dtype)
+    for name in aligned.dtype.names:
+        peaks[name] = aligned[name][order]
+    own_channel = find_neighborhoods(prepared.positions, prepared.shanks, 1)
+    for batch in iterate_waveforms(
+        prepared.recording, peaks, own_channel, prepared.noise_levels, num_before=0, num_after=1
+    ):
+        peaks["amplitude"][batch.first : batch.first + len(batch.waveforms)] = batch.waveforms[:, 0, 0]
     embeddings, places = [], []
-    for batch in embed_peaks(encoder.model, encoder.feature_extractor, prepared, peaks[order]):
+    for batch in embed_peaks(encoder.model, encoder.feature_extractor, prepared, peaks):
         relative = batch.locations
         if relative is None:
             relative = centers_of_mass(batch.peak_to_peak, batch.positions, batch.mask)
         embeddings.append(batch.embeddings)
-        places.append(prepared.positions[peaks["channel_index"][order][batch.rows]] + relative)
-    return chosen[order], np.concatenate(embeddings), np.concatenate(places).astype("float32")
+        places.append(prepared.positions[peaks["channel_index"][batch.rows]] + relative)
+    return _Sample(chosen[order], np.concatenate(embeddings), np.concatenate(places).astype("float32")), peaks
 
 
-def _summarise(values, rows, places, units, halves, num_units) -> dict:
+def _summarise(sample: _Sample, units: np.ndarray, halves: np.ndarray, num_units: int) -> dict[str, np.ndarray]:
     """Means of embeddings and places of both halves, and their scatter."""
+    values, places = sample.embeddings, sample.places
     size = values.shape[1]
     embedding = np.full((num_units, 2, size), np.nan, dtype="float32")
     covariance = np.full((num_units, size, size), np.nan, dtype="float32")
@@ -309,7 +339,7 @@ def _summarise(values, rows, places, units, halves, num_units) -> dict:
             inside = own[halves[own] == part]
             if len(inside) == 0:
                 continue
-            vectors = values[rows[inside]]
+            vectors = values[inside]
             embedding[unit, part], location[unit, part] = vectors.mean(axis=0), np.median(places[inside], axis=0)
             deviations.append(vectors - embedding[unit, part])
         if len(own) >= MIN_SPIKES_FOR_SPREAD:

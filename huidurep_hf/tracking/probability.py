@@ -27,7 +27,9 @@ class PairModel:
     intercept: float
     weights: tuple[float, ...]
 
-    def log_likelihood_ratio(self, features: np.ndarray, gain: float = 0.0, use_correlogram: bool = False) -> np.ndarray:
+    def log_likelihood_ratio(
+        self, features: np.ndarray, gain: float = 0.0, use_correlogram: bool = False
+    ) -> np.ndarray:
         """Of "one neuron" against "two neighbours", `(num_pairs,)`, limited to ±20."""
         own = transformed(features, gain)
         weights = np.array(self.weights)

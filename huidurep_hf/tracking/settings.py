@@ -66,7 +66,11 @@ class TrackingSettings(Settings):
         0.3, "a displacement of 0 begins with the vote of so many identical units", low=0.0, expert=True
     )
     embedding_sd: float = setting(
-        0.8, "SD of the distance of mean embeddings of one neuron in two sessions", unit="noise SD", low=0.01, expert=True
+        0.8,
+        "SD of the distance of mean embeddings of one neuron in two sessions",
+        unit="noise SD",
+        low=0.01,
+        expert=True,
     )
     location_sd_um: float = setting(
         8.0, "SD of the place of one neuron in two sessions", unit="µm", low=0.5, expert=True
@@ -75,7 +79,11 @@ class TrackingSettings(Settings):
         1000, "sessions farther apart in their order than this are not compared with each other", low=1, expert=True
     )
     prior_share: float = setting(
-        0.6, "share of the neurons of one session that are in another, before anything is known", low=0.01, high=0.99, expert=True
+        0.6,
+        "share of the neurons of one session that are in another, before anything is known",
+        low=0.01,
+        high=0.99,
+        expert=True,
     )
     prior_weight: float = setting(
         3.0, "this share counts as much as so many units that were seen", low=0.1, expert=True

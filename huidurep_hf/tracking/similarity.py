@@ -82,9 +82,10 @@ def see(table: UnitFingerprints, shapes: np.ndarray, part: int | None = None) ->
         template = _mean_of_halves(table.template, table.num_averaged)
         counts, averaged = table.num_embedded.sum(axis=1), table.num_averaged.sum(axis=1)
         with np.errstate(invalid="ignore"):
-            error = np.sqrt(
-                np.nansum(np.square(table.template_error) * np.square(table.num_averaged)[:, :, None], axis=1)
-            ) / np.maximum(averaged, 1)[:, None]
+            error = (
+                np.sqrt(np.nansum(np.square(table.template_error) * np.square(table.num_averaged)[:, :, None], axis=1))
+                / np.maximum(averaged, 1)[:, None]
+            )
         embedding = _mean_of_halves(table.embedding, table.num_embedded)
         place = _mean_of_halves(table.location, table.num_embedded)
         correlogram = _mean_of_halves(table.correlogram, table.num_spikes)
@@ -169,9 +170,7 @@ def compare(first: Seen, second: Seen, pairs: np.ndarray, displacement_um: float
         a, b = pairs[start : start + MAX_PAIRS_AT_ONCE].T
         own = features[start : start + MAX_PAIRS_AT_ONCE]
         squared = np.square(first.embedding[a] - second.embedding[b]).sum(axis=1)
-        own[:, 0] = np.sqrt(
-            np.maximum(squared - first.embedding_variance[a] - second.embedding_variance[b], 0.01)
-        )
+        own[:, 0] = np.sqrt(np.maximum(squared - first.embedding_variance[a] - second.embedding_variance[b], 0.01))
         forward = _template_distance(first, a, second, b, displacement_um)
         backward = _template_distance(second, b, first, a, -displacement_um)
         own[:, 1] = 0.5 * (forward + backward)

@@ -76,7 +76,9 @@ class TrackedUnits:
             number = dict(zip(own["unit"].tolist(), own["global_unit"].tolist()))
             missing = [unit for unit in np.asarray(sorting.unit_ids).tolist() if unit not in number]
             if missing:
-                raise ValueError(f"Unit {missing[0]!r} of session {session} was not tracked; give the sorting that was.")
+                raise ValueError(
+                    f"Unit {missing[0]!r} of session {session} was not tracked; give the sorting that was."
+                )
             numbers = np.array([number[unit] for unit in np.asarray(sorting.unit_ids).tolist()], dtype="int64")
             if renumber:
                 sorting = sorting.rename_units(numbers)
