@@ -1,16 +1,21 @@
 """Units followed across sessions."""
 
-from .fingerprint import unit_fingerprints
-from .fingerprint_table import UnitFingerprints
-from .settings import FingerprintSettings, TrackingSettings
-from .track import track_units
-from .tracked import TrackedUnits
+from importlib import import_module
 
-__all__ = [
-    "FingerprintSettings",
-    "TrackedUnits",
-    "TrackingSettings",
-    "UnitFingerprints",
-    "track_units",
-    "unit_fingerprints",
-]
+# Loaded on first use: the command line reads the settings, and needs nothing else until it tracks.
+_LAZY = {
+    "FingerprintSettings": ".settings",
+    "TrackedUnits": ".tracked",
+    "TrackingSettings": ".settings",
+    "UnitFingerprints": ".fingerprint_table",
+    "track_units": ".track",
+    "unit_fingerprints": ".fingerprint",
+}
+
+__all__ = [*_LAZY]
+
+
+def __getattr__(name: str):
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name], __name__), name)

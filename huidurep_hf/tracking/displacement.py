@@ -38,6 +38,8 @@ def find_displacement(first: UnitFingerprints, second: UnitFingerprints, setting
         first, second: units of the sessions.
         settings: [`~huidurep_hf.tracking.settings.TrackingSettings`].
     """
+    from scipy.ndimage import gaussian_filter1d
+
     if min(len(first), len(second)) == 0 or not _is_long(first, settings) or not _is_long(second, settings):
         return UNSEEN
     weights = _similarities(first, second, settings)
@@ -53,9 +55,10 @@ def find_displacement(first: UnitFingerprints, second: UnitFingerprints, setting
         return UNSEEN
     grid = np.arange(-settings.max_displacement_um, settings.max_displacement_um + 0.5, 1.0)
     kernel = settings.displacement_kernel_um
-    votes = np.zeros(len(grid))
-    for chunk in np.array_split(np.arange(len(weights)), max(len(weights) // 5000, 1)):
-        votes += weights[chunk] @ np.exp(-0.5 * np.square((grid[None, :] - differences[chunk, None]) / kernel))
+    places = np.round(differences - grid[0]).astype("int64")
+    inside = (places >= 0) & (places < len(grid))
+    votes = np.bincount(places[inside], weights=weights[inside], minlength=len(grid))
+    votes = gaussian_filter1d(votes, kernel, mode="constant") * kernel * np.sqrt(2 * np.pi)
     # Pairs by chance are the fewer the farther they are; a probe that stayed where it was is likeliest by far.
     votes += settings.vote_for_rest * np.exp(-0.5 * np.square(grid / (3 * kernel)))
     best = grid[votes.argmax()]

@@ -56,7 +56,7 @@ def transformed(features: np.ndarray, gain: float = 0.0) -> np.ndarray:
     )
 
 
-PAIR_MODEL = PairModel(-10.0, (-2.0, -2.0, -1.0, -1.0))
+PAIR_MODEL = PairModel(-5.05, (-3.6, -1.34, -0.29, -0.08))
 
 
 def find_gain(features: np.ndarray, log_ratios: np.ndarray) -> float:

@@ -18,7 +18,9 @@ NUM_SHAPES = 12
 # Alignment of two units may differ by this.
 SHIFTS_MS = np.arange(-0.3, 0.301, 0.05)
 FEATURES = ("embedding", "template", "place", "amplitude", "correlogram")
-MAX_PAIRS_AT_ONCE = 2000
+MAX_PAIRS_AT_ONCE = 500
+# Templates are compared where the embedding or the place is nearer than this.
+MAX_EMBEDDING_DISTANCE, MAX_PLACE_DISTANCE_UM = 3.0, 20.0
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,10 @@ class Seen:
         place: `(num_units, 2)` µm.
         amplitude: `(num_units,)` log of the largest peak-to-peak, in the unit of the traces.
         scores: `(num_units, num_shifts, num_channels, num_shapes)` of the template, per session noise.
+        energies: `(num_units, num_shifts, num_channels)` of the scores.
         variances: `(num_units, num_channels)` of the error of a score; infinite for padding.
         positions: `(num_units, num_channels, 2)` µm.
-        weights, factors, scales, priors: of the field of each unit.
+        weights, inverses, scales, priors: of the field of each unit.
         correlogram: `(num_units, num_lags)` and `num_spikes` `(num_units,)` it was counted from.
     """
 
@@ -42,6 +45,7 @@ class Seen:
     place: np.ndarray
     amplitude: np.ndarray
     scores: np.ndarray
+    energies: np.ndarray
     variances: np.ndarray
     positions: np.ndarray
     weights: np.ndarray
@@ -75,7 +79,7 @@ def common_shapes(tables: list[UnitFingerprints], seed: int = 0) -> np.ndarray:
 
 def see(table: UnitFingerprints, shapes: np.ndarray, part: int | None = None) -> Seen:
     """Prepare the units of a session, or of one half of it, for comparison."""
-    from scipy.interpolate import CubicSpline
+    from scipy.linalg import cho_solve
 
     num_units = len(table)
     if part is None:
@@ -100,24 +104,16 @@ def see(table: UnitFingerprints, shapes: np.ndarray, part: int | None = None) ->
     relative = table.noise_levels / usual
     template = np.nan_to_num(template) * relative[:, None, :]
     variances = np.where(is_there & (averaged > 0)[:, None], np.square(np.nan_to_num(error) * relative), 1e6)
-    num_samples = template.shape[1]
-    times = np.arange(num_samples) / table.description["template_rate_hz"] * 1000
-    moved = [
-        CubicSpline(times, template, axis=1)(np.clip(times + shift, 0, times[-1])) if num_units else template
-        for shift in SHIFTS_MS
-    ]
-    scores = np.stack([np.einsum("usc,rs->ucr", one, shapes) for one in moved], axis=1).astype("float32")
+    scores = np.einsum("usc,frs->ufcr", template, _shifted(shapes, table), optimize=True).astype("float32")
     middle = scores[:, len(SHIFTS_MS) // 2]
     num_channels = template.shape[2]
-    weights = np.zeros((num_units, num_channels, len(shapes)))
-    inverses = np.zeros((num_units, num_channels, num_channels))
-    scales, priors = np.full(num_units, SCALES_UM[0]), np.zeros(num_units)
+    weights = np.zeros((num_units, num_channels, len(shapes)), dtype="float32")
+    inverses = np.zeros((num_units, num_channels, num_channels), dtype="float32")
+    scales, priors = np.full(num_units, SCALES_UM[0], "float32"), np.zeros(num_units, "float32")
     for unit in range(num_units):
         own = is_there[unit]
         field = Field(table.positions[unit, own].astype("float64"), middle[unit, own], variances[unit, own])
         identity = np.eye(int(own.sum()))
-        from scipy.linalg import cho_solve
-
         weights[unit, own] = field.weights
         inverses[unit][np.ix_(own, own)] = cho_solve(field.factor, identity)
         scales[unit], priors[unit] = field.scale, field.prior
@@ -129,8 +125,9 @@ def see(table: UnitFingerprints, shapes: np.ndarray, part: int | None = None) ->
         place=place,
         amplitude=np.log(np.maximum(size, 1e-6)),
         scores=scores,
-        variances=variances,
-        positions=table.positions.astype("float64"),
+        energies=np.square(scores).sum(axis=3),
+        variances=variances.astype("float32"),
+        positions=table.positions,
         weights=weights,
         inverses=inverses,
         scales=scales,
@@ -139,6 +136,16 @@ def see(table: UnitFingerprints, shapes: np.ndarray, part: int | None = None) ->
         num_spikes=num_spikes,
         shank=table.shank,
     )
+
+
+def _shifted(shapes: np.ndarray, table: UnitFingerprints) -> np.ndarray:
+    """Shapes moved in time, `(num_shifts, num_shapes, num_samples)`: as good as templates moved the other way."""
+    from scipy.interpolate import CubicSpline
+
+    times = np.arange(shapes.shape[1]) / table.description["template_rate_hz"] * 1000
+    spline = CubicSpline(times, shapes, axis=1)
+    moved = [spline(times - shift) * ((times >= shift) & (times <= times[-1] + shift)) for shift in SHIFTS_MS]
+    return np.stack(moved)
 
 
 def near_pairs(first: Seen, second: Seen, displacement_um: float, max_distance_um: float) -> np.ndarray:
@@ -171,10 +178,13 @@ def compare(first: Seen, second: Seen, pairs: np.ndarray, displacement_um: float
         own = features[start : start + MAX_PAIRS_AT_ONCE]
         squared = np.square(first.embedding[a] - second.embedding[b]).sum(axis=1)
         own[:, 0] = np.sqrt(np.maximum(squared - first.embedding_variance[a] - second.embedding_variance[b], 0.01))
-        forward = _template_distance(first, a, second, b, displacement_um)
-        backward = _template_distance(second, b, first, a, -displacement_um)
-        own[:, 1] = 0.5 * (forward + backward)
         own[:, 2] = np.linalg.norm(first.place[a] + [0.0, displacement_um] - second.place[b], axis=1)
+        # Most pairs are seen to be different without their templates.
+        own[:, 1] = 1.0
+        open_ = (own[:, 0] < MAX_EMBEDDING_DISTANCE) | (own[:, 2] < MAX_PLACE_DISTANCE_UM)
+        forward = _template_distance(first, a[open_], second, b[open_], displacement_um)
+        backward = _template_distance(second, b[open_], first, a[open_], -displacement_um)
+        own[open_, 1] = 0.5 * (forward + backward)
         own[:, 3] = first.amplitude[a] - second.amplitude[b]
         own[:, 4] = _correlogram_distance(first, a, second, b)
     return features
@@ -182,19 +192,21 @@ def compare(first: Seen, second: Seen, pairs: np.ndarray, displacement_um: float
 
 def _template_distance(source: Seen, a: np.ndarray, target: Seen, b: np.ndarray, displacement_um: float) -> np.ndarray:
     """1 less the noise-corrected cosine of predicted and measured templates at the target's channels, any gain."""
-    places = target.positions[b] - np.array([0.0, displacement_um])
+    places = target.positions[b] - np.array([0.0, displacement_um], dtype="float32")
     from_source = np.square(places[:, :, None, :] - source.positions[a][:, None, :, :]).sum(axis=3)
     covariance = source.priors[a, None, None] * np.exp(-0.5 * from_source / source.scales[a, None, None] ** 2)
     predicted = covariance @ source.weights[a]
-    explained = np.einsum("pij,pjk,pik->pi", covariance, source.inverses[a], covariance, optimize=True)
+    explained = ((covariance @ source.inverses[a]) * covariance).sum(axis=2)
     unknown = np.maximum(source.priors[a, None] - explained, 0)
     # Channels count by how well both are known there; the prior sets the scale of what a unit shows.
     reliability = 1 / (1 + (unknown + target.variances[b]) / np.maximum(0.1 * source.priors[a, None], 1e-9))
     measured = target.scores[b]
     weighted = predicted * reliability[:, :, None]
-    products = np.einsum("pcr,pscr->ps", weighted, measured, optimize=True)
-    energy = np.einsum("pcr,pcr->p", weighted, predicted)
-    others = np.einsum("pc,pscr->ps", reliability, np.square(measured), optimize=True)
+    num_pairs, num_shifts = measured.shape[:2]
+    flat = measured.reshape(num_pairs, num_shifts, -1)
+    products = (flat @ weighted.reshape(num_pairs, -1, 1))[:, :, 0]
+    energy = (weighted * predicted).sum(axis=(1, 2))
+    others = (target.energies[b] @ reliability[:, :, None])[:, :, 0]
     noise = len(source.weights[0, 0]) * (reliability * np.minimum(target.variances[b], 1e3)).sum(axis=1)
     others = np.maximum(others - noise[:, None], 0.05 * others)
     cosine = products / np.sqrt(np.maximum(energy[:, None] * others, 1e-12))
