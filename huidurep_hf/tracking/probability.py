@@ -15,60 +15,60 @@ import numpy as np
 MAX_ITERATIONS = 200
 
 
+# Added to distances before their logarithm: below this they are as good as none.
+EMBEDDING_FLOOR, TEMPLATE_FLOOR, PLACE_FLOOR_UM = 0.3, 0.01, 2.0
+MAX_LOG_RATIO = 20.0
+
+
 @dataclass(frozen=True)
 class PairModel:
-    """A logistic regression of features of pairs.
+    """A logistic regression of the logarithms of distances; `scripts/fit_tracking.py` fits it.
 
     Attributes:
-        intercept: log likelihood ratio where all transformed features are 0.
-        weights: of the transformed features, in the order of [`transformed`].
+        intercept: log likelihood ratio where all logarithms are 0.
+        embedding, template, place: weights of the logarithms of these distances.
+        template_error: weight of the logarithm of the distance of templates that errors alone would make.
     """
 
     intercept: float
-    weights: tuple[float, ...]
+    embedding: float
+    template: float
+    place: float
+    template_error: float
 
-    def log_likelihood_ratio(
-        self, features: np.ndarray, gain: float = 0.0, use_correlogram: bool = False
-    ) -> np.ndarray:
-        """Of "one neuron" against "two neighbours", `(num_pairs,)`, limited to ±20."""
-        own = transformed(features, gain)
-        weights = np.array(self.weights)
-        value = self.intercept + own @ weights[: own.shape[1]]
-        return np.clip(value, -20, 20)
+    def log_likelihood_ratio(self, features: np.ndarray) -> np.ndarray:
+        """Of "one neuron" against "two neighbours", `(num_pairs,)`, limited to ±20.
+
+        Args:
+            features: `(num_pairs, 6)` of [`~huidurep_hf.tracking.similarity.compare`].
+        """
+        weights = np.array([self.embedding, self.template, self.place, self.template_error])
+        return np.clip(self.intercept + transformed(features) @ weights, -MAX_LOG_RATIO, MAX_LOG_RATIO)
 
 
-def transformed(features: np.ndarray, gain: float = 0.0) -> np.ndarray:
-    """What the regression sees: logs of distances, `(num_pairs, num_transformed)`.
-
-    Args:
-        features: `(num_pairs, 5)` of [`~huidurep_hf.tracking.similarity.compare`].
-        gain: log of the amplitude of all units of the first session over that of the second.
-    """
-    embedding, template, place, amplitude = features[:, :4].T
-    amplitude = np.abs(amplitude - gain)
+def transformed(features: np.ndarray) -> np.ndarray:
+    """What the regression sees, `(num_pairs, 4)`: logarithms of distances, in the order of its weights."""
+    embedding, template, place, _, _, template_error = features.T
     return np.column_stack(
         [
-            np.log(np.maximum(template, 0) + 0.01),
-            np.log(embedding + 0.3),
-            np.log(place + 2.0),
-            np.log(amplitude + 0.2),
+            np.log(embedding + EMBEDDING_FLOOR),
+            np.log(np.maximum(template, 0) + TEMPLATE_FLOOR),
+            np.log(place + PLACE_FLOOR_UM),
+            np.log(template_error + TEMPLATE_FLOOR),
         ]
     )
 
 
-PAIR_MODEL = PairModel(-5.05, (-3.6, -1.34, -0.29, -0.08))
+PAIR_MODEL = PairModel(intercept=-1.28, embedding=-1.0, template=-5.6, place=-0.3, template_error=2.4)
 
 
-def find_gain(features: np.ndarray, log_ratios: np.ndarray) -> float:
-    """Log of the common factor of amplitudes: weighted median over pairs that may be one neuron."""
-    weights = 1 / (1 + np.exp(-log_ratios))
-    if len(weights) == 0 or weights.sum() < 1:
+def find_gain(features: np.ndarray, probabilities: np.ndarray) -> float:
+    """Log of the factor of amplitudes that pairs have in common, first over second: median weighted by probability."""
+    if probabilities.sum() < 1:
         return 0.0
     order = np.argsort(features[:, 3])
-    cumulated = np.cumsum(weights[order])
-    found = float(features[order[np.searchsorted(cumulated, 0.5 * cumulated[-1])], 3])
-    # Few pairs do not tell a gain from their own changes.
-    return found * weights.sum() / (weights.sum() + 2)
+    cumulated = np.cumsum(probabilities[order])
+    return float(features[order[np.searchsorted(cumulated, 0.5 * cumulated[-1])], 3])
 
 
 def find_probabilities(

@@ -17,10 +17,10 @@ from .fingerprint_table import UnitFingerprints
 NUM_SHAPES = 12
 # Alignment of two units may differ by this.
 SHIFTS_MS = np.arange(-0.3, 0.301, 0.05)
-FEATURES = ("embedding", "template", "place", "amplitude", "correlogram")
+FEATURES = ("embedding", "template", "place", "amplitude", "correlogram", "template_error")
 MAX_PAIRS_AT_ONCE = 500
 # Templates are compared where the embedding or the place is nearer than this.
-MAX_EMBEDDING_DISTANCE, MAX_PLACE_DISTANCE_UM = 3.0, 20.0
+MAX_EMBEDDING_DISTANCE, MAX_PLACE_DISTANCE_UM = 4.0, 30.0
 
 
 @dataclass(frozen=True)
@@ -165,7 +165,11 @@ def near_pairs(first: Seen, second: Seen, displacement_um: float, max_distance_u
 
 
 def compare(first: Seen, second: Seen, pairs: np.ndarray, displacement_um: float) -> np.ndarray:
-    """Features of pairs, `(num_pairs, 5)` in the order of [`FEATURES`]: 0 for identical units, larger for others.
+    """Features of pairs, `(num_pairs, 6)` in the order of [`FEATURES`].
+
+    The distance of embeddings (SDs of the noise of one spike), of templates (1 less their cosine), of places (µm), of
+    log amplitudes (first less second), of autocorrelograms, and the distance of templates that noise and interpolation
+    alone would make.
 
     Args:
         first, second: units of two sessions.
@@ -180,18 +184,23 @@ def compare(first: Seen, second: Seen, pairs: np.ndarray, displacement_um: float
         own[:, 0] = np.sqrt(np.maximum(squared - first.embedding_variance[a] - second.embedding_variance[b], 0.01))
         own[:, 2] = np.linalg.norm(first.place[a] + [0.0, displacement_um] - second.place[b], axis=1)
         # Most pairs are seen to be different without their templates.
-        own[:, 1] = 1.0
+        own[:, [1, 5]] = 1.0
         open_ = (own[:, 0] < MAX_EMBEDDING_DISTANCE) | (own[:, 2] < MAX_PLACE_DISTANCE_UM)
         forward = _template_distance(first, a[open_], second, b[open_], displacement_um)
         backward = _template_distance(second, b[open_], first, a[open_], -displacement_um)
-        own[open_, 1] = 0.5 * (forward + backward)
+        own[open_, 1], own[open_, 5] = 0.5 * (forward[0] + backward[0]), 0.5 * (forward[1] + backward[1])
         own[:, 3] = first.amplitude[a] - second.amplitude[b]
         own[:, 4] = _correlogram_distance(first, a, second, b)
     return features
 
 
-def _template_distance(source: Seen, a: np.ndarray, target: Seen, b: np.ndarray, displacement_um: float) -> np.ndarray:
-    """1 less the noise-corrected cosine of predicted and measured templates at the target's channels, any gain."""
+def _template_distance(
+    source: Seen, a: np.ndarray, target: Seen, b: np.ndarray, displacement_um: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """1 less the noise-corrected cosine of predicted and measured templates at the target's channels, any gain.
+
+    And how large it would be of one neuron, by the errors of the prediction: both `(num_pairs,)`.
+    """
     places = target.positions[b] - np.array([0.0, displacement_um], dtype="float32")
     from_source = np.square(places[:, :, None, :] - source.positions[a][:, None, :, :]).sum(axis=3)
     covariance = source.priors[a, None, None] * np.exp(-0.5 * from_source / source.scales[a, None, None] ** 2)
@@ -210,7 +219,9 @@ def _template_distance(source: Seen, a: np.ndarray, target: Seen, b: np.ndarray,
     noise = len(source.weights[0, 0]) * (reliability * np.minimum(target.variances[b], 1e3)).sum(axis=1)
     others = np.maximum(others - noise[:, None], 0.05 * others)
     cosine = products / np.sqrt(np.maximum(energy[:, None] * others, 1e-12))
-    return 1 - cosine.max(axis=1)
+    wrong = len(source.weights[0, 0]) * (reliability * unknown).sum(axis=1)
+    error = 0.5 * (wrong + noise) / np.maximum(energy + wrong, 1e-12)
+    return 1 - cosine.max(axis=1), np.minimum(error, 1.0)
 
 
 def _correlogram_distance(first: Seen, a: np.ndarray, second: Seen, b: np.ndarray) -> np.ndarray:

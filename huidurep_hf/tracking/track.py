@@ -160,8 +160,7 @@ def _compare_sessions(
     """Pairs of near units, their columns of the table, and the log gain of the first session over the second."""
     pairs = near_pairs(first, second, displacement_um, settings.max_distance_um)
     features = compare(first, second, pairs, displacement_um)
-    gain = find_gain(features, PAIR_MODEL.log_likelihood_ratio(features))
-    scores = PAIR_MODEL.log_likelihood_ratio(features, gain)
+    scores = PAIR_MODEL.log_likelihood_ratio(features)
     probabilities = find_probabilities(
         pairs, scores, len(first), len(second), settings.prior_share, settings.prior_weight
     )
@@ -171,7 +170,7 @@ def _compare_sessions(
         "is_match": match_one_to_one(pairs, probabilities, settings.min_probability),
         **{name: features[:, index] for index, name in enumerate(FEATURES)},
     }
-    return pairs, columns, gain
+    return pairs, columns, find_gain(features, probabilities)
 
 
 def _describe(a: int, b: int, found: Displacement, offsets: np.ndarray, gain: float, columns: dict) -> tuple:
