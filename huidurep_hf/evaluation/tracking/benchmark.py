@@ -13,7 +13,7 @@ from ..sorters.peers import run_in_process as sort_in_process
 from ..sorters.sorting_process import OUR_SORTER
 from .conditions import condition_settings
 from .methods.names import OUR_METHOD, installed_version
-from .running import run_in_process
+from .running import TrackingRun, run_in_process
 from .scores import name_units, score_tracking
 from .tracking_process import RECORDING_FOLDER
 
@@ -27,6 +27,9 @@ IDENTITY = {"figures": "tracking benchmark"}
 PACKAGES = ("unitmatchpy", "pydant", "numba")
 SORTER_SOURCES = ("recording", "model", "sorting")
 TRACKER_SOURCES = (*SORTER_SOURCES, "tracking")
+
+
+FIGURES = ("seconds", "cpu_seconds", "peak_memory_mib", "error", "log_tail")
 
 
 def benchmark_tracking(
@@ -47,7 +50,8 @@ def benchmark_tracking(
 
     Returns:
         The rows of these cases and methods: `condition`, `seed`, `source`, `method`, `settings` of the sessions,
-        `version`, `seconds`, `peak_memory_mib`, `error` (None if it worked), `scores`, see `scores.score_tracking`.
+        `version`, `seconds`, `cpu_seconds`, `peak_memory_mib`, `error` (None if it worked), `scores`, see
+        `scores.score_tracking`.
     """
     versions = {method: installed_version(method) for method in methods}
     for method in (name for name, version in versions.items() if version is None):
@@ -90,26 +94,16 @@ def _run(keys, settings, model, timeout_s):
             if source not in neurons and error is None:
                 neurons[source], error = _sort_sessions(folder, neurons[TRUE], model, timeout_s)
             if source == SORTED and error is not None:
-                yield {**key, **_outcome(None, None, None, error, None)}
-                continue
-            run = run_in_process(key["method"], folder, source, model=model, timeout_s=timeout_s)
+                run = TrackingRun(error=error)
+            else:
+                run = run_in_process(key["method"], folder, source, model=model, timeout_s=timeout_s)
             scores = None if run.tracked is None else score_tracking(run.tracked, neurons[source])
             if run.error is not None:
                 logger.warning(
                     "%s on %s, seed %d, %s: %s", key["method"], key["condition"], key["seed"], source, run.error
                 )
-            outcome = _outcome(run.seconds, run.peak_memory_mib, scores, run.error, run.log_tail)
-            yield {**key, **outcome}
-
-
-def _outcome(seconds, peak_memory_mib, scores, error, log_tail) -> dict:
-    return {
-        "seconds": seconds,
-        "peak_memory_mib": peak_memory_mib,
-        "scores": scores,
-        "error": error,
-        "log_tail": log_tail,
-    }
+            figures = {name: getattr(run, name) for name in FIGURES}
+            yield {**key, **figures, "scores": scores}
 
 
 def _write_sessions(settings, folder) -> list[dict]:

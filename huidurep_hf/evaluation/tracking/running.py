@@ -22,7 +22,8 @@ class TrackingRun:
 
     Attributes:
         tracked: None if it failed.
-        seconds: wall time from the recordings and trains to the tables, without imports; None if it failed.
+        seconds: wall time from the recordings and trains to the tables; None if it failed.
+        cpu_seconds: processor time of the process and its children for that; it says more on a busy machine.
         peak_memory_mib: largest memory of the process and its children together.
         error: what went wrong in one line, None if nothing.
         log_tail: the end of what a failed method printed.
@@ -30,6 +31,7 @@ class TrackingRun:
 
     tracked: Tracked | None = None
     seconds: float | None = None
+    cpu_seconds: float | None = None
     peak_memory_mib: float | None = None
     error: str | None = None
     log_tail: str | None = None
@@ -66,4 +68,4 @@ def run_in_process(method: str, sessions_folder: Path, sorting_name: str, *, mod
             log_tail = log_path.read_text(errors="replace")[-LOG_TAIL:]
             return TrackingRun(error=outcome["error"], peak_memory_mib=peak_memory_mib, log_tail=log_tail)
         tracked = Tracked(pd.read_parquet(folder / PAIRS_FILE), pd.read_parquet(folder / UNITS_FILE))
-        return TrackingRun(tracked, outcome["seconds"], peak_memory_mib)
+        return TrackingRun(tracked, outcome["seconds"], outcome["cpu_seconds"], peak_memory_mib)

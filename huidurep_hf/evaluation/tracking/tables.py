@@ -17,7 +17,7 @@ def tracking_table(rows: list[dict], source: str) -> str:
     The calibration error is that of the pairs of all seeds together: a single one has too few.
     """
     header = ["condition", "method", "recall", "precision", "missed and false", "recall at 1 % false", "AUC"]
-    header += ["global F1", "adjusted Rand", "calibration error", "time (s)", "memory (MiB)"]
+    header += ["global F1", "adjusted Rand", "calibration error", "time (s)", "CPU (s)", "memory (MiB)"]
     lines, failures = [], {}
     for (condition, method), group in _groups(rows, source).items():
         done = [row for row in group if row["error"] is None]
@@ -32,7 +32,9 @@ def tracking_table(rows: list[dict], source: str) -> str:
         cells += [mean_and_sd(of[name]) for name in ("recall_at_1_percent_false", "auc", "global_f1", "adjusted_rand")]
         bins = [bins for bins in of["calibration_bins"] if bins is not None]
         cells.append(mean_and_sd([calibration_error(np.sum(bins, axis=0))] if bins else []))
-        cells += [mean_and_sd([row[name] for row in done], digits=0) for name in ("seconds", "peak_memory_mib")]
+        cells += [
+            mean_and_sd([row[name] for row in done], digits=0) for name in ("seconds", "cpu_seconds", "peak_memory_mib")
+        ]
         lines.append([condition, method, *cells])
     if not lines:
         return "No figures."
