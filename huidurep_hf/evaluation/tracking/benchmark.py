@@ -114,7 +114,9 @@ def _write_sessions(settings, folder) -> list[dict]:
     for day, session in enumerate(generate_sessions(settings)):
         truth = session.truth
         place = folder / f"day{day:03d}"
-        truth.recording.save(folder=place / RECORDING_FOLDER, format="binary", progress_bar=False, verbose=False)
+        # In one piece: SpikeInterface collects garbage after every piece, which takes longer than all else.
+        whole = {"chunk_size": truth.recording.get_num_samples(), "progress_bar": False, "verbose": False}
+        truth.recording.save(folder=place / RECORDING_FOLDER, format="binary", **whole)
         # Of the trains alone.
         NumpySorting.from_sorting(truth.sorting).save(folder=place / TRUE)
         neurons.append({int(unit): int(neuron) for unit, neuron in truth.units[["unit_id", "neuron"]].to_numpy()})

@@ -21,13 +21,11 @@ CONDITIONS: dict[str, SessionSettings] = {
     "tetrode": _TETRODE,
     "tetrode_changed": replace(_TETRODE, replaced_share=0.2, **_OTHER_CHAIN, **_OTHER_SHAPE),
     "silicon32": _SILICON32,
-    "silicon32_30um": replace(_SILICON32, displacement_um=30.0),
     "silicon32_30um_chain": replace(_SILICON32, displacement_um=30.0, **_OTHER_CHAIN),
     "silicon32_30um_shape": replace(_SILICON32, displacement_um=30.0, replaced_share=0.2, **_OTHER_SHAPE),
     "polytrode64_30um_drift": replace(_POLYTRODE64, displacement_um=30.0, drift_um=30.0),
-    "polytrode64_100um": replace(_POLYTRODE64, displacement_um=100.0, replaced_share=0.4),
     "neuropixels1_100um": replace(_NEUROPIXELS1, displacement_um=100.0, drift_um=20.0),
-    "neuropixels1_300um": replace(_NEUROPIXELS1, displacement_um=300.0),
+    "neuropixels1_300um": replace(_NEUROPIXELS1, displacement_um=300.0, replaced_share=0.4),
     "neuropixels2_100um": replace(_NEUROPIXELS2, displacement_um=100.0, replaced_share=0.2, **_OTHER_CHAIN),
     "silicon32_ten_days": replace(
         _SILICON32, num_days=10, displacement_um=30.0, replaced_share=0.2, silent_share=0.1, distance_step_um=1.0
@@ -35,8 +33,11 @@ CONDITIONS: dict[str, SessionSettings] = {
 }
 """Two days unless the name says otherwise."""
 
-SORTED_CONDITIONS = ("tetrode", "silicon32_30um", "polytrode64_30um_drift", "neuropixels1_100um")
+SORTED_CONDITIONS = ("tetrode", "silicon32_30um_chain", "polytrode64_30um_drift", "neuropixels1_100um")
 """Followed from our own sorts, too."""
+
+ONE_SEED_CONDITIONS = ("silicon32_ten_days",)
+"""45 pairs of days: the first seed is enough."""
 
 SMOKE_CONDITION = "smoke"
 _SMOKE = replace(_TETRODE, num_neurons=4, duration_s=10.0)
