@@ -40,14 +40,20 @@ def add_track_command(commands: argparse._SubParsersAction, common: argparse.Arg
 
 
 def _track(options: argparse.Namespace) -> None:
-    from ..tracking.track import track_units
+    from ..report.page import REPORT_FILE
+    from ..report.tracking import write_tracking_report
+    from ..tracking.fingerprint_table import UnitFingerprints
+    from ..tracking.track import names_of, track_units
     from ..tracking.tracked import check_tracked_folder
 
     names = [one.name for one in fields(TrackingSettings) if not one.metadata["expert"]]
     settings = TrackingSettings(**{name: getattr(options, name) for name in names})
     check_tracked_folder(options.output, options.overwrite)
-    tracked = track_units(options.results, settings)
+    tables = [UnitFingerprints.load(path) for path in options.results]
+    tracked = track_units(tables, settings, names=names_of(options.results))
     tracked.save(options.output, overwrite=options.overwrite)
+    if not options.no_report:
+        write_tracking_report(tracked, tables, options.output / REPORT_FILE)
     moved = tracked.table.groupby("session")["displacement_um"].first()
     sessions = tracked.table.groupby("global_unit")["session"].nunique()
     for session, name in enumerate(tracked.session_names):

@@ -15,26 +15,28 @@ import numpy as np
 MAX_ITERATIONS = 200
 
 
-# Added to distances before their logarithm: below this they are as good as none.
-EMBEDDING_FLOOR, TEMPLATE_FLOOR, PLACE_FLOOR_UM = 0.3, 0.01, 2.0
+# Added to distances of templates before their logarithm: below this they are as good as none.
+TEMPLATE_FLOOR = 0.003
 MAX_LOG_RATIO = 20.0
 
 
 @dataclass(frozen=True)
 class PairModel:
-    """A logistic regression of the logarithms of distances; `scripts/fit_tracking.py` fits it.
+    """A logistic regression of the distances of two units; `scripts/fit_tracking.py` fits it.
 
     Attributes:
-        intercept: log likelihood ratio where all logarithms are 0.
-        embedding, template, place: weights of the logarithms of these distances.
+        intercept: log likelihood ratio where all that it sees is 0.
+        template: weight of the logarithm of the distance of templates.
         template_error: weight of the logarithm of the distance of templates that errors alone would make.
+        embedding: weight of the distance of embeddings, SDs of the noise of one spike.
+        place: weight of the distance of places, µm.
     """
 
     intercept: float
-    embedding: float
     template: float
-    place: float
     template_error: float
+    embedding: float
+    place: float
 
     def log_likelihood_ratio(self, features: np.ndarray) -> np.ndarray:
         """Of "one neuron" against "two neighbours", `(num_pairs,)`, limited to ±20.
@@ -42,24 +44,18 @@ class PairModel:
         Args:
             features: `(num_pairs, 6)` of [`~huidurep_hf.tracking.similarity.compare`].
         """
-        weights = np.array([self.embedding, self.template, self.place, self.template_error])
+        weights = np.array([self.template, self.template_error, self.embedding, self.place])
         return np.clip(self.intercept + transformed(features) @ weights, -MAX_LOG_RATIO, MAX_LOG_RATIO)
 
 
 def transformed(features: np.ndarray) -> np.ndarray:
-    """What the regression sees, `(num_pairs, 4)`: logarithms of distances, in the order of its weights."""
+    """What the regression sees, `(num_pairs, 4)`, in the order of its weights."""
     embedding, template, place, _, _, template_error = features.T
-    return np.column_stack(
-        [
-            np.log(embedding + EMBEDDING_FLOOR),
-            np.log(np.maximum(template, 0) + TEMPLATE_FLOOR),
-            np.log(place + PLACE_FLOOR_UM),
-            np.log(template_error + TEMPLATE_FLOOR),
-        ]
-    )
+    logs = [np.log(np.maximum(distance, 0) + TEMPLATE_FLOOR) for distance in (template, template_error)]
+    return np.column_stack([*logs, embedding, place])
 
 
-PAIR_MODEL = PairModel(intercept=-1.28, embedding=-1.0, template=-5.6, place=-0.3, template_error=2.4)
+PAIR_MODEL = PairModel(intercept=0.52, template=-4.39, template_error=1.95, embedding=-0.645, place=-0.026)
 
 
 def find_gain(features: np.ndarray, probabilities: np.ndarray) -> float:

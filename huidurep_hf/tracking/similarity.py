@@ -20,7 +20,7 @@ SHIFTS_MS = np.arange(-0.3, 0.301, 0.05)
 FEATURES = ("embedding", "template", "place", "amplitude", "correlogram", "template_error")
 MAX_PAIRS_AT_ONCE = 500
 # Templates are compared where the embedding or the place is nearer than this.
-MAX_EMBEDDING_DISTANCE, MAX_PLACE_DISTANCE_UM = 4.0, 30.0
+MAX_EMBEDDING_DISTANCE, MAX_PLACE_DISTANCE_UM = 5.0, 45.0
 
 
 @dataclass(frozen=True)

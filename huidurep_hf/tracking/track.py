@@ -49,7 +49,7 @@ def track_units(
     if isinstance(sessions, (str, Path)) or len(sessions) < 2:
         count = 1 if isinstance(sessions, (str, Path)) else len(sessions)
         raise ValueError(f"Got {count} session(s); give two or more to track units across them.")
-    names = [str(name) for name in names] if names is not None else _names_of(sessions)
+    names = [str(name) for name in names] if names is not None else names_of(sessions)
     if len(names) != len(sessions):
         raise ValueError(f"Got {len(names)} names for {len(sessions)} sessions; give one for each.")
     tables = [_fingerprints_of(session, name) for session, name in zip(sessions, names)]
@@ -94,7 +94,8 @@ def track_units(
 _DISPLACEMENT_COLUMNS = ["session_a", "session_b", "displacement_um", "error_um", "gain", "num_pairs", "num_matches"]
 
 
-def _names_of(sessions: Sequence) -> list[str]:
+def names_of(sessions: Sequence) -> list[str]:
+    """Names of sessions: of their folders or files, or numbers where these have no names or share one."""
     names = [Path(one).stem if isinstance(one, (str, Path)) else str(index) for index, one in enumerate(sessions)]
     return names if len(set(names)) == len(names) else [str(index) for index in range(len(sessions))]
 
