@@ -87,7 +87,7 @@ def test_plot(tmp_path):
 
 
 def test_displacement_is_undone():
-    settings = SessionSettings("poly2_32", num_neurons=10, duration_s=8.0, displacement_um=60.0, scatter_um=0.0)
+    settings = SessionSettings("poly2_32", num_neurons=10, duration_s=5.0, displacement_um=60.0, scatter_um=0.0)
     settings = SessionSettings(**{**vars(settings), "firing_rate_range_hz": (5.0, 8.0), "replaced_share": 0.2})
     days = list(generate_sessions(settings))
     sessions = [Session(day.truth.recording, day.truth.sorting) for day in days]
