@@ -272,11 +272,15 @@ def _average(prepared, spikes, half, chosen, main_channels, neighborhoods, num_u
     for batch in iterate_waveforms(
         prepared.recording, peaks, neighborhoods, prepared.noise_levels, num_before=num_before, num_after=num_after
     ):
-        own = slice(batch.first, batch.first + len(batch.waveforms))
-        waveforms = batch.waveforms / batch.noise_levels[:, None, :]
-        np.add.at(sums, (units[own], halves[own]), waveforms)
-        np.add.at(squares, (units[own], halves[own]), np.square(waveforms).mean(axis=1))
-        np.add.at(counts, (units[own], halves[own]), 1)
+        target = 2 * units[batch.first :][: len(batch.waveforms)] + halves[batch.first :][: len(batch.waveforms)]
+        order = np.argsort(target, kind="stable")
+        unit, half_of_unit = np.divmod(target[order], 2)
+        starts = np.flatnonzero(np.diff(target[order], prepend=-1))
+        waveforms = (batch.waveforms / batch.noise_levels[:, None, :])[order]
+        rows = unit[starts], half_of_unit[starts]
+        sums[rows] += np.add.reduceat(waveforms, starts, axis=0)
+        squares[rows] += np.add.reduceat(np.square(waveforms).mean(axis=1), starts, axis=0)
+        counts[rows] += np.diff(starts, append=len(order))
     times = np.arange(-num_before, num_after) / rate * 1000
     kept_times = np.arange(num_kept) / settings.template_rate_hz * 1000 - before
     fine = np.arange(-MAX_REALIGNMENT_MS, MAX_REALIGNMENT_MS, 0.005)
