@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording, BaseSorting
 
     from ..recording.preprocessing.preparation import PreparedRecording
+    from ..recording.spikes.neighborhood import Neighborhoods
     from ..sorting.encoder import SpikeEncoder
     from ..sorting.pipeline import SortedSpikes
 
@@ -249,7 +250,16 @@ def _first_of_each(targets: np.ndarray, most: int) -> np.ndarray:
     return np.sort(order[(rank % step) < 1])
 
 
-def _average(prepared, spikes, half, chosen, main_channels, neighborhoods, num_units, settings) -> dict:
+def _average(
+    prepared: PreparedRecording,
+    spikes: Spikes,
+    half: np.ndarray,
+    chosen: np.ndarray,
+    main_channels: np.ndarray,
+    neighborhoods: Neighborhoods,
+    num_units: int,
+    settings: FingerprintSettings,
+) -> dict[str, np.ndarray]:
     """Templates of both halves at the rate of fingerprints, and their standard errors."""
     from scipy.interpolate import CubicSpline
 
@@ -359,7 +369,9 @@ def _summarise(sample: _Sample, units: np.ndarray, halves: np.ndarray, num_units
     }
 
 
-def _correlograms(spikes, half, num_units, rate, settings) -> np.ndarray:
+def _correlograms(
+    spikes: Spikes, half: np.ndarray, num_units: int, rate: float, settings: FingerprintSettings
+) -> np.ndarray:
     """Share of spikes that are followed by another at each lag, `(num_units, 2, num_lags)`."""
     shares = np.zeros((num_units, 2, settings.num_lags), dtype="float32")
     lag = settings.lag_ms * rate / 1000
