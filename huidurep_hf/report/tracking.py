@@ -174,14 +174,14 @@ def _neuron(own, tables: list[UnitFingerprints], names: list[str]) -> tuple[dict
 
 def _displacements(tracked: TrackedUnits):
     moved = tracked.table.groupby("session")["displacement_um"].first()
-    drawn = new_figure("displacements", "Displacement against the first session", "session", "µm")
+    drawn = new_figure("displacements", "Displacement against the first session", "session", "µm", height=330)
     drawn.line(moved.index.to_numpy(), moved.to_numpy(), color=BLUE, line_width=1.5)
     drawn.scatter(moved.index.to_numpy(), moved.to_numpy(), color=BLUE, size=7)
     return drawn
 
 
 def _scores(tracked: TrackedUnits):
-    drawn = new_figure("scores", "Scores: log of how much likelier one neuron is than two", "score", "share of pairs")
+    drawn = new_figure("scores", "Scores of pairs", "log likelihood ratio", "share of pairs", height=330)
     within, pairs = tracked.within, tracked.pairs
     for scores, color, label in (
         (within.loc[within["is_same"], "score"], GREEN, "halves of one unit"),
@@ -194,5 +194,5 @@ def _scores(tracked: TrackedUnits):
         middles = 0.5 * (SCORE_EDGES[1:] + SCORE_EDGES[:-1])
         drawn.step(middles, shares, mode="center", color=color, line_width=1.8, legend_label=f"{label} ({len(scores)})")
     drawn.legend.label_text_font_size = "11px"
-    drawn.legend.background_fill_alpha = 0.5
+    drawn.add_layout(drawn.legend[0], "below")
     return drawn

@@ -38,7 +38,7 @@ def match_one_to_one(pairs: np.ndarray, probabilities: np.ndarray, min_probabili
 
 def log_odds_of(probabilities: np.ndarray) -> np.ndarray:
     """Log odds, limited to ±7."""
-    limited = np.clip(probabilities, 1e-9, 1 - 1e-9)
+    limited = np.clip(np.asarray(probabilities, dtype="float64"), 1e-9, 1 - 1e-9)
     return np.clip(np.log(limited / (1 - limited)), -MAX_LOG_ODDS, MAX_LOG_ODDS)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .fingerprint_table import UnitFingerprints
+from .fingerprint_table import UnitFingerprints, mean_of_halves
 from .settings import TrackingSettings
 
 
@@ -112,18 +112,11 @@ def _is_long(table: UnitFingerprints, settings: TrackingSettings) -> bool:
 
 def _place(table: UnitFingerprints) -> np.ndarray:
     """Of each unit `(num_units, 2)`, µm: mean of its halves."""
-    return _mean_of_halves(table.location, table.num_embedded)
-
-
-def _mean_of_halves(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Weighted mean over the second axis; NaN without spikes."""
-    weights = counts.reshape(counts.shape + (1,) * (values.ndim - 2)).astype("float64")
-    total = weights.sum(axis=1)
-    return np.where(total > 0, np.nansum(weights * values, axis=1) / np.maximum(total, 1), np.nan)
+    return mean_of_halves(table.location, table.num_embedded)
 
 
 def _similarities(first: UnitFingerprints, second: UnitFingerprints, settings: TrackingSettings) -> np.ndarray:
     from scipy.spatial.distance import cdist
 
-    means = [np.nan_to_num(_mean_of_halves(one.embedding, one.num_embedded), nan=1e3) for one in (first, second)]
+    means = [np.nan_to_num(mean_of_halves(one.embedding, one.num_embedded), nan=1e3) for one in (first, second)]
     return np.exp(-0.5 * np.square(cdist(*means) / settings.embedding_sd))

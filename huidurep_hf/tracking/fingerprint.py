@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording, BaseSorting
 
     from ..recording.preprocessing.preparation import PreparedRecording
+    from ..recording.spikes.neighborhood import Neighborhoods
     from ..sorting.encoder import SpikeEncoder
     from ..sorting.pipeline import SortedSpikes
 
@@ -249,7 +250,16 @@ def _first_of_each(targets: np.ndarray, most: int) -> np.ndarray:
     return np.sort(order[(rank % step) < 1])
 
 
-def _average(prepared, spikes, half, chosen, main_channels, neighborhoods, num_units, settings) -> dict:
+def _average(
+    prepared: PreparedRecording,
+    spikes: Spikes,
+    half: np.ndarray,
+    chosen: np.ndarray,
+    main_channels: np.ndarray,
+    neighborhoods: Neighborhoods,
+    num_units: int,
+    settings: FingerprintSettings,
+) -> dict[str, np.ndarray]:
     """Templates of both halves at the rate of fingerprints, and their standard errors."""
     from scipy.interpolate import CubicSpline
 
@@ -272,11 +282,15 @@ def _average(prepared, spikes, half, chosen, main_channels, neighborhoods, num_u
     for batch in iterate_waveforms(
         prepared.recording, peaks, neighborhoods, prepared.noise_levels, num_before=num_before, num_after=num_after
     ):
-        own = slice(batch.first, batch.first + len(batch.waveforms))
-        waveforms = batch.waveforms / batch.noise_levels[:, None, :]
-        np.add.at(sums, (units[own], halves[own]), waveforms)
-        np.add.at(squares, (units[own], halves[own]), np.square(waveforms).mean(axis=1))
-        np.add.at(counts, (units[own], halves[own]), 1)
+        target = 2 * units[batch.first :][: len(batch.waveforms)] + halves[batch.first :][: len(batch.waveforms)]
+        order = np.argsort(target, kind="stable")
+        unit, half_of_unit = np.divmod(target[order], 2)
+        starts = np.flatnonzero(np.diff(target[order], prepend=-1))
+        waveforms = (batch.waveforms / batch.noise_levels[:, None, :])[order]
+        rows = unit[starts], half_of_unit[starts]
+        sums[rows] += np.add.reduceat(waveforms, starts, axis=0)
+        squares[rows] += np.add.reduceat(np.square(waveforms).mean(axis=1), starts, axis=0)
+        counts[rows] += np.diff(starts, append=len(order))
     times = np.arange(-num_before, num_after) / rate * 1000
     kept_times = np.arange(num_kept) / settings.template_rate_hz * 1000 - before
     fine = np.arange(-MAX_REALIGNMENT_MS, MAX_REALIGNMENT_MS, 0.005)
@@ -355,7 +369,9 @@ def _summarise(sample: _Sample, units: np.ndarray, halves: np.ndarray, num_units
     }
 
 
-def _correlograms(spikes, half, num_units, rate, settings) -> np.ndarray:
+def _correlograms(
+    spikes: Spikes, half: np.ndarray, num_units: int, rate: float, settings: FingerprintSettings
+) -> np.ndarray:
     """Share of spikes that are followed by another at each lag, `(num_units, 2, num_lags)`."""
     shares = np.zeros((num_units, 2, settings.num_lags), dtype="float32")
     lag = settings.lag_ms * rate / 1000

@@ -173,3 +173,15 @@ _UNIT_ARRAYS = tuple(
 
 def _empty_type(name: str) -> type:
     return {"unit_ids": np.int64, "shank": str, "rate_hz": float}[name]
+
+
+def mean_of_halves(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Mean of both halves by their numbers of spikes, `(num_units, ...)`; NaN without spikes.
+
+    Args:
+        values: `(num_units, 2, ...)`, NaN where a half has no spikes.
+        counts: `(num_units, 2)`.
+    """
+    weights = counts.reshape(counts.shape + (1,) * (values.ndim - 2)).astype("float64")
+    total = weights.sum(axis=1)
+    return np.where(total > 0, np.nansum(weights * values, axis=1) / np.maximum(total, 1), np.nan)

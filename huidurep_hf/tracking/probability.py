@@ -55,7 +55,8 @@ def transformed(features: np.ndarray) -> np.ndarray:
     return np.column_stack([*logs, embedding, place])
 
 
-PAIR_MODEL = PairModel(intercept=0.52, template=-4.39, template_error=1.95, embedding=-0.645, place=-0.026)
+# By scripts/fit_tracking.py on simulated sessions of training cells, all conditions, seeds 1 and 2.
+PAIR_MODEL = PairModel(intercept=3.486, template=-4.478, template_error=2.069, embedding=-0.92, place=-0.021)
 
 
 def find_gain(features: np.ndarray, probabilities: np.ndarray) -> float:

@@ -79,12 +79,12 @@ class TrackingSettings(Settings):
         1000, "sessions farther apart in their order than this are not compared with each other", low=1, expert=True
     )
     prior_share: float = setting(
-        0.6,
+        0.7,
         "share of the neurons of one session that are in another, before anything is known",
         low=0.01,
         high=0.99,
         expert=True,
     )
     prior_weight: float = setting(
-        3.0, "this share counts as much as so many units that were seen", low=0.1, expert=True
+        4.0, "this share counts as much as so many units that were seen", low=0.1, expert=True
     )

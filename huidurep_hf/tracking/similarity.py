@@ -11,14 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..sorting.templates.drifting import SCALES_UM, Field
-from .displacement import _mean_of_halves
-from .fingerprint_table import UnitFingerprints
+from .fingerprint_table import UnitFingerprints, mean_of_halves
 
 NUM_SHAPES = 12
 # Alignment of two units may differ by this.
 SHIFTS_MS = np.arange(-0.3, 0.301, 0.05)
 FEATURES = ("embedding", "template", "place", "amplitude", "correlogram", "template_error")
 MAX_PAIRS_AT_ONCE = 500
+# Variance on channels that are padding.
+UNKNOWN = 1e6
 # Templates are compared where the embedding or the place is nearer than this.
 MAX_EMBEDDING_DISTANCE, MAX_PLACE_DISTANCE_UM = 5.0, 45.0
 
@@ -34,7 +35,7 @@ class Seen:
         amplitude: `(num_units,)` log of the largest peak-to-peak, in the unit of the traces.
         scores: `(num_units, num_shifts, num_channels, num_shapes)` of the template, per session noise.
         energies: `(num_units, num_shifts, num_channels)` of the scores.
-        variances: `(num_units, num_channels)` of the error of a score; infinite for padding.
+        variances: `(num_units, num_channels)` of the error of a score; `UNKNOWN` for padding.
         positions: `(num_units, num_channels, 2)` µm.
         weights, inverses, scales, priors: of the field of each unit.
         correlogram: `(num_units, num_lags)` and `num_spikes` `(num_units,)` it was counted from.
@@ -64,7 +65,7 @@ def common_shapes(tables: list[UnitFingerprints], seed: int = 0) -> np.ndarray:
     """Temporal shapes of the templates of all sessions, `(num_shapes, num_samples)`: singular vectors."""
     rows = [np.zeros((0, tables[0].template.shape[2]), "float32")]
     for table in tables:
-        templates = _mean_of_halves(table.template, table.num_averaged)
+        templates = mean_of_halves(table.template, table.num_averaged)
         on_channels = np.nan_to_num(templates).transpose(0, 2, 1)[:, :8].reshape(-1, templates.shape[1])
         rows.append(on_channels.astype("float32"))
     rows = np.concatenate(rows)
@@ -83,16 +84,16 @@ def see(table: UnitFingerprints, shapes: np.ndarray, part: int | None = None) ->
 
     num_units = len(table)
     if part is None:
-        template = _mean_of_halves(table.template, table.num_averaged)
+        template = mean_of_halves(table.template, table.num_averaged)
         counts, averaged = table.num_embedded.sum(axis=1), table.num_averaged.sum(axis=1)
         with np.errstate(invalid="ignore"):
             error = (
                 np.sqrt(np.nansum(np.square(table.template_error) * np.square(table.num_averaged)[:, :, None], axis=1))
                 / np.maximum(averaged, 1)[:, None]
             )
-        embedding = _mean_of_halves(table.embedding, table.num_embedded)
-        place = _mean_of_halves(table.location, table.num_embedded)
-        correlogram = _mean_of_halves(table.correlogram, table.num_spikes)
+        embedding = mean_of_halves(table.embedding, table.num_embedded)
+        place = mean_of_halves(table.location, table.num_embedded)
+        correlogram = mean_of_halves(table.correlogram, table.num_spikes)
         num_spikes = table.num_spikes.sum(axis=1)
     else:
         template, error = table.template[:, part], table.template_error[:, part]
@@ -103,7 +104,7 @@ def see(table: UnitFingerprints, shapes: np.ndarray, part: int | None = None) ->
     usual = np.median(table.noise_levels[is_there]) if is_there.any() else 1.0
     relative = table.noise_levels / usual
     template = np.nan_to_num(template) * relative[:, None, :]
-    variances = np.where(is_there & (averaged > 0)[:, None], np.square(np.nan_to_num(error) * relative), 1e6)
+    variances = np.where(is_there & (averaged > 0)[:, None], np.square(np.nan_to_num(error) * relative), UNKNOWN)
     scores = np.einsum("usc,frs->ufcr", template, _shifted(shapes, table), optimize=True).astype("float32")
     middle = scores[:, len(SHIFTS_MS) // 2]
     num_channels = template.shape[2]
@@ -185,10 +186,10 @@ def compare(first: Seen, second: Seen, pairs: np.ndarray, displacement_um: float
         own[:, 2] = np.linalg.norm(first.place[a] + [0.0, displacement_um] - second.place[b], axis=1)
         # Most pairs are seen to be different without their templates.
         own[:, [1, 5]] = 1.0
-        open_ = (own[:, 0] < MAX_EMBEDDING_DISTANCE) | (own[:, 2] < MAX_PLACE_DISTANCE_UM)
-        forward = _template_distance(first, a[open_], second, b[open_], displacement_um)
-        backward = _template_distance(second, b[open_], first, a[open_], -displacement_um)
-        own[open_, 1], own[open_, 5] = 0.5 * (forward[0] + backward[0]), 0.5 * (forward[1] + backward[1])
+        is_open = (own[:, 0] < MAX_EMBEDDING_DISTANCE) | (own[:, 2] < MAX_PLACE_DISTANCE_UM)
+        forward = _template_distance(first, a[is_open], second, b[is_open], displacement_um)
+        backward = _template_distance(second, b[is_open], first, a[is_open], -displacement_um)
+        own[is_open, 1], own[is_open, 5] = 0.5 * (forward[0] + backward[0]), 0.5 * (forward[1] + backward[1])
         own[:, 3] = first.amplitude[a] - second.amplitude[b]
         own[:, 4] = _correlogram_distance(first, a, second, b)
     return features
@@ -209,6 +210,7 @@ def _template_distance(
     unknown = np.maximum(source.priors[a, None] - explained, 0)
     # Channels count by how well both are known there; the prior sets the scale of what a unit shows.
     reliability = 1 / (1 + (unknown + target.variances[b]) / np.maximum(0.1 * source.priors[a, None], 1e-9))
+    reliability = np.where(target.variances[b] < UNKNOWN, reliability, 0).astype("float32")
     measured = target.scores[b]
     weighted = predicted * reliability[:, :, None]
     num_pairs, num_shifts = measured.shape[:2]
@@ -216,7 +218,7 @@ def _template_distance(
     products = (flat @ weighted.reshape(num_pairs, -1, 1))[:, :, 0]
     energy = (weighted * predicted).sum(axis=(1, 2))
     others = (target.energies[b] @ reliability[:, :, None])[:, :, 0]
-    noise = len(source.weights[0, 0]) * (reliability * np.minimum(target.variances[b], 1e3)).sum(axis=1)
+    noise = len(source.weights[0, 0]) * (reliability * target.variances[b]).sum(axis=1)
     others = np.maximum(others - noise[:, None], 0.05 * others)
     cosine = products / np.sqrt(np.maximum(energy[:, None] * others, 1e-12))
     wrong = len(source.weights[0, 0]) * (reliability * unknown).sum(axis=1)

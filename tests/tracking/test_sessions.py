@@ -55,6 +55,7 @@ def test_command_follows_the_units_of_two_sorts(folders, days, tmp_path, capsys)
     assert main(["track", *map(str, folders), "--output", str(output)]) == 0
     printed = capsys.readouterr().out
     assert "day0: " in printed and "displaced by 0 um" in printed and "units.csv" in printed
+    assert "neurons are in more than one session" in (output / "report.html").read_text()
     table = pd.read_csv(output / "units.csv")
     neurons = []
     for day, (folder, (_, truth)) in enumerate(zip(folders, days)):
