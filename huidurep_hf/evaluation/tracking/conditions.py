@@ -21,6 +21,7 @@ CONDITIONS: dict[str, SessionSettings] = {
     "tetrode": _TETRODE,
     "tetrode_changed": replace(_TETRODE, replaced_share=0.2, **_OTHER_CHAIN, **_OTHER_SHAPE),
     "silicon32": _SILICON32,
+    "silicon32_30um": replace(_SILICON32, displacement_um=30.0),
     "silicon32_30um_chain": replace(_SILICON32, displacement_um=30.0, **_OTHER_CHAIN),
     "silicon32_30um_shape": replace(_SILICON32, displacement_um=30.0, replaced_share=0.2, **_OTHER_SHAPE),
     "polytrode64_30um_drift": replace(_POLYTRODE64, displacement_um=30.0, drift_um=30.0),
