@@ -3,12 +3,13 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from huidurep_hf.simulation.recordings import sessions as sessions_module
 from huidurep_hf.simulation.recordings.session_settings import SessionSettings
 from huidurep_hf.simulation.recordings.sessions import day_templates, draw_days, draw_neurons, generate_sessions
 
 from ...made_cells import fill_cache
 
-PLAIN = SessionSettings("poly2_32", num_neurons=12, duration_s=4.0, scatter_um=0.0, visible_snr=0.0)
+PLAIN = SessionSettings("poly2_32", num_neurons=12, duration_s=3.0, scatter_um=0.0, visible_snr=0.0)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -106,7 +107,7 @@ def test_faint_neurons_are_left_out_of_a_day():
 def test_recordings_of_days():
     from spikeinterface.preprocessing import bandpass_filter
 
-    settings = replace(PLAIN, displacement_um=30.0, noise_change=0.5, gain_change=0.3, drift_um=8.0)
+    settings = replace(PLAIN, num_neurons=8, displacement_um=30.0, noise_change=0.5, gain_change=0.3, drift_um=4.0)
     sessions = list(generate_sessions(settings))
     assert [session.displacement_um == 0 for session in sessions] == [True, False]
     for session in sessions:
@@ -122,7 +123,8 @@ def test_recordings_of_days():
     np.testing.assert_array_equal(again.truth.recording.get_traces(), sessions[0].truth.recording.get_traces())
 
 
-def test_what_cannot_be_made():
+def test_what_cannot_be_made(monkeypatch):
+    monkeypatch.setattr(sessions_module, "MAXIMAL_TRIES_PER_UNIT", 3)
     with pytest.raises(ValueError, match="replaced_share=1.5; it must be between 0 and 1"):
         replace(PLAIN, replaced_share=1.5)
     with pytest.raises(ValueError, match="ask for fewer neurons, a wider snr_range or less noise"):
