@@ -27,6 +27,8 @@ _LAZY = {
     "SortingParameters": ".sorting.parameters",
     "SpikeSorter": ".sorting.sorter",
     "as_recording": ".recording.sources.given",
+    "track_units": ".tracking",
+    "unit_fingerprints": ".tracking",
 }
 
 __all__ = [

@@ -17,6 +17,7 @@ from .doctor import run_doctor
 from .export_command import add_export_command
 from .model_commands import add_model_commands, check_device
 from .result_commands import add_result_commands
+from .track_command import add_track_command
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -92,6 +93,7 @@ def build_parser():
     example.set_defaults(run=_example)
 
     add_result_commands(commands, common)
+    add_track_command(commands, common)
     add_curate_command(commands, common)
     add_export_command(commands, common)
     add_model_commands(commands, common, DEFAULT_MODEL)

@@ -76,6 +76,10 @@ def apply_curation(result: SortingResult, curation: Curation, *, source: str = "
     tables["events"] = events
     tables["templates"] = np.stack([template for template, _ in merged]) if merged else np.zeros(shape, "float32")
     tables["spread"] = np.stack([spread for _, spread in merged]) if merged else np.zeros(shape, "float32")
+    if result.fingerprints is not None:
+        # That of the member of most spikes stands for a merged unit; spikes of all are not at hand.
+        largest = np.array([group[counts[group].argmax()] for group in groups], dtype="int64")
+        tables["fingerprints"] = result.fingerprints.chosen(largest).renumbered(np.arange(len(groups)))
     tables["provenance"] = {
         **result.provenance,
         "counts": {"units": len(groups), "events": len(events), **outcomes},

@@ -88,7 +88,7 @@ def write_report(result: SortingResult, path: str | Path, *, agreement: Agreemen
         ("model", result.provenance["model"]["name_or_path"]),
         ("sorted", f"{result.provenance['created']}, {sum(result.provenance['seconds'].values()):,.0f} s"),
     ]
-    page = _render(
+    page = render_page(
         title="Spike sorting report",
         roots=roots,
         labels=count_labels(result.units),
@@ -98,7 +98,7 @@ def write_report(result: SortingResult, path: str | Path, *, agreement: Agreemen
         small_figures=small_figures,
         agreement=sections,
     )
-    return _write(page, path)
+    return write_page(page, path)
 
 
 def write_comparison(agreement: Agreement, path: str | Path) -> Path:
@@ -111,15 +111,16 @@ def write_comparison(agreement: Agreement, path: str | Path) -> Path:
     Returns:
         `Path` of the file.
     """
-    page = _render(
+    page = render_page(
         title=f"{agreement.names[0]} compared with {agreement.names[1]}",
         roots=build_agreement_panels(agreement),
         agreement=agreement.sentences(),
     )
-    return _write(page, path)
+    return write_page(page, path)
 
 
-def _render(*, title: str, roots: dict[str, Model], **content: object) -> str:
+def render_page(*, title: str, roots: dict[str, Model], **content: object) -> str:
+    """HTML text of a page: Bokeh models by name, and what else `page.html.jinja` shows."""
     script, places = components(roots)
     library = Resources(mode="inline", components=BOKEH_PARTS).render_js()
     template = Environment(autoescape=True).from_string(read_asset("page.html.jinja"))
@@ -128,7 +129,8 @@ def _render(*, title: str, roots: dict[str, Model], **content: object) -> str:
     )
 
 
-def _write(page: str, path: str | Path) -> Path:
+def write_page(page: str, path: str | Path) -> Path:
+    """Write the text of a page; the file is there whole or not at all."""
     path = Path(path)
     partial = path.with_name(f".{path.name}.partial")
     partial.write_text(page, encoding="utf-8")

@@ -5,12 +5,10 @@ import json
 import subprocess
 import sys
 import tempfile
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
-import psutil
-
+from ..watched_process import watch
 from .sorting_process import CHANGED_SETTINGS, OUR_SORTER, OUTCOME_FILE, SORTING_FILE, SPIKESIFT
 
 PEERS = (
@@ -26,7 +24,6 @@ PEERS = (
 # All that can be named, as tables order them; those with changed settings are for where the peer fails without.
 SORTERS = (OUR_SORTER, *PEERS, *CHANGED_SETTINGS)
 
-MEMORY_PERIOD_S = 0.5
 LOG_TAIL = 2000
 NOT_INSTALLED = "not installed"
 
@@ -93,7 +90,7 @@ def run_in_process(sorter: str, recording_folder, *, model: str, timeout_s: floa
                 stdout=log,
                 stderr=subprocess.STDOUT,
             )
-            peak_memory_mib, is_late = _watch(process, timeout_s)
+            peak_memory_mib, is_late = watch(process, timeout_s)
         log_tail = log_path.read_text(errors="replace")[-LOG_TAIL:]
         outcome_path = Path(folder) / OUTCOME_FILE
         if is_late:
@@ -117,47 +114,3 @@ def _load_sorting(path):
 
     # Into memory: the folder is about to go.
     return NumpySorting.from_sorting(NpzSortingExtractor(path))
-
-
-def _watch(process, timeout_s) -> tuple[float, bool]:
-    """Wait for a process; return its peak memory in MiB, children included, and whether it had to be stopped."""
-    started, peak = time.perf_counter(), 0
-    while True:
-        try:
-            process.wait(MEMORY_PERIOD_S)
-            return peak / 2**20, False
-        except subprocess.TimeoutExpired:
-            peak = max(peak, _memory_of_family(process.pid))
-        if time.perf_counter() - started > timeout_s:
-            _stop_family(process)
-            return peak / 2**20, True
-
-
-def _family(pid) -> list:
-    try:
-        parent = psutil.Process(pid)
-        return [*parent.children(recursive=True), parent]
-    except psutil.NoSuchProcess:
-        return []
-
-
-def _memory_of_family(pid) -> int:
-    total = 0
-    for member in _family(pid):
-        try:
-            memory = member.memory_full_info()
-        except psutil.Error:
-            # It ended meanwhile.
-            continue
-        # Proportional size counts what processes share once, where the system tells it.
-        total += getattr(memory, "pss", memory.rss)
-    return total
-
-
-def _stop_family(process):
-    for member in _family(process.pid):
-        try:
-            member.kill()
-        except psutil.NoSuchProcess:
-            continue
-    process.wait()

@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from ..electrodes.amplifier import NOMINAL_BAND_HZ, record_potential
-from ..electrodes.potential import extracellular_potential
 from ..electrodes.probes import contact_positions, make_probe
-from ..electrodes.templates import TemplateParameters, Unit, random_unit
+from ..electrodes.templates import TemplateParameters, random_unit
 from ..neurons.cells import HELD_OUT_CELLS, TRAINING_CELLS, load_cells
 from .examples import example_recording
 from .firing import FiringPattern
 from .injection import GroundTruthRecording, RecordingChain, UnitTemplates, record_units
+from .wide_band_templates import BEFORE_SPIKE_MS, displacements_of_drift, trough, wide_band_template
 
 __all__ = [
     "DEVELOPMENT_CONDITIONS",
@@ -26,9 +25,6 @@ __all__ = [
     "place_units",
 ]
 
-BEFORE_SPIKE_MS = 1.8
-AFTER_SPIKE_MS = 5.2
-FADE_IN_MS, FADE_OUT_MS = 0.5, 2.0
 DISTANCE_UM = (8.0, 40.0)
 MARGIN_UM = 20.0
 """Somata lie this far from the probe plane, and at most this far beside its outermost contacts."""
@@ -40,7 +36,6 @@ PLACEMENT_RATE = 30_000.0
 """Rate, in Hz, at which a unit's trough is measured before it is accepted."""
 
 MINIMAL_SOMA_DISTANCE_UM = 12.0
-DRIFT_STEP_UM = 2.0
 MAXIMAL_TRIES_PER_UNIT = 500
 
 
@@ -167,7 +162,7 @@ def place_units(
         stretch_range=STRETCH_RANGE,
     )
     rng = np.random.default_rng(parameters.seed)
-    displacements = _displacements(parameters.drift_um)
+    displacements = displacements_of_drift(parameters.drift_um)
 
     positions, waveforms, rows = np.empty((0, 3)), [], []
     for _ in range(MAXIMAL_TRIES_PER_UNIT * parameters.num_units):
@@ -181,14 +176,17 @@ def place_units(
         if (np.linalg.norm(positions - position, axis=1) < MINIMAL_SOMA_DISTANCE_UM).any():
             continue
         # At one rate, so that recordings at other rates are of the same units.
-        trough_index, amplitude = _trough(unit, spike, contacts, PLACEMENT_RATE)
+        trough_index, amplitude = trough(unit, spike, contacts, PLACEMENT_RATE)
         if not parameters.snr_range[0] <= amplitude / parameters.noise_level_uv <= parameters.snr_range[1]:
             continue
         if parameters.sampling_rate != PLACEMENT_RATE:
-            trough_index, _ = _trough(unit, spike, contacts, parameters.sampling_rate)
+            trough_index, _ = trough(unit, spike, contacts, parameters.sampling_rate)
         positions = np.vstack([positions, position])
         waveforms.append(
-            [_wide_band(unit, spike, contacts, parameters.sampling_rate, trough_index, d) for d in displacements]
+            [
+                wide_band_template(unit, spike, contacts, parameters.sampling_rate, trough_index, d)
+                for d in displacements
+            ]
         )
         rows.append((len(rows), unit.cell.name, position[0], position[1], amplitude))
     if len(rows) < parameters.num_units:
@@ -199,37 +197,3 @@ def place_units(
     units = pd.DataFrame(rows, columns=["unit_id", "cell_type", "x", "y", "amplitude_uv"])
     peak_sample = round(BEFORE_SPIKE_MS * 1e-3 * parameters.sampling_rate)
     return UnitTemplates(np.array(waveforms).swapaxes(0, 1), displacements, peak_sample, units)
-
-
-def _displacements(drift_um: float | None) -> np.ndarray:
-    reach = 0.5 * (drift_um or 0.0)
-    num_steps = int(np.ceil(reach / DRIFT_STEP_UM))
-    return np.linspace(-reach, reach, 2 * num_steps + 1)
-
-
-def _trough(unit: Unit, spike: int, contacts: np.ndarray, sampling_rate: float) -> tuple[int, float]:
-    """Sample and depth (µV) of the trough of the band-passed template; depth 0 if its peak is higher."""
-    potential = extracellular_potential(unit.cell, unit.pose, contacts, spike)
-    waveform = record_potential(potential, unit.cell.sampling_rate, sampling_rate, NOMINAL_BAND_HZ, unit.stretch)
-    depth = -waveform.min()
-    return int(waveform.min(axis=1).argmin()), float(depth) if depth >= waveform.max() else 0.0
-
-
-def _wide_band(
-    unit: Unit, spike: int, contacts: np.ndarray, sampling_rate: float, trough_index: int, displacement_um: float
-) -> np.ndarray:
-    potential = extracellular_potential(unit.cell, unit.pose.shifted(displacement_um), contacts, spike)
-    waveform = record_potential(potential, unit.cell.sampling_rate, sampling_rate, None, unit.stretch)
-    start = trough_index - round(BEFORE_SPIKE_MS * 1e-3 * sampling_rate)
-    stop = trough_index + round(AFTER_SPIKE_MS * 1e-3 * sampling_rate)
-    waveform = waveform[start:stop]
-    # The slow after-potential outlasts the window; without a fade every spike would end in a step.
-    fade_in, fade_out = (_rise(round(ms * 1e-3 * sampling_rate)) for ms in (FADE_IN_MS, FADE_OUT_MS))
-    waveform[: len(fade_in)] *= fade_in[:, None]
-    waveform[-len(fade_out) :] *= fade_out[::-1, None]
-    return waveform.astype(np.float32)
-
-
-def _rise(num_samples: int) -> np.ndarray:
-    """Half a cosine from 0 to 1."""
-    return 0.5 - 0.5 * np.cos(np.pi * np.arange(num_samples) / num_samples)

@@ -44,7 +44,7 @@ def describe_run(recording: BaseRecording, sorter: SpikeSorter, parameters: Sort
             "commit": getattr(config, "_commit_hash", None),
             "encoder_type": config.encoder_type,
             "num_parameters": sorter.model.num_parameters(),
-            "weights_sha256": _hash_weights(sorter.model),
+            "weights_sha256": hash_weights(sorter.model),
             "device": str(sorter.model.device),
             "dtype": str(sorter.model.dtype).removeprefix("torch."),
         },
@@ -110,7 +110,8 @@ def _hash_ends(recording: BaseRecording) -> str:
     return digest.hexdigest()
 
 
-def _hash_weights(model: torch.nn.Module) -> str:
+def hash_weights(model: torch.nn.Module) -> str:
+    """SHA-256 of the weights of a model, in float32 and in the order of their names."""
     digest = hashlib.sha256()
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode())

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +17,8 @@ import pandas as pd
 
 from ...output_path import check_writable
 from ...recording.times import times_of_samples
+from ...tracking.fingerprint import fingerprints_of_sort
+from ...tracking.fingerprint_table import FINGERPRINTS_FILE, UnitFingerprints
 from ..spikes import OUTCOMES
 from .trace_samples import sample_traces
 from .unit_table import UNIT_COLUMNS, tabulate_units
@@ -24,6 +28,8 @@ if TYPE_CHECKING:
     from spikeinterface.core.motion import Motion
 
     from ..pipeline import SortedSpikes
+
+logger = logging.getLogger("huidurep_hf")
 
 PROVENANCE_FILE = "provenance.json"
 TABLE_FILE = "units.csv"
@@ -41,6 +47,7 @@ README = """# A spike sorting result of huidurep-hf
 | `embeddings.npy` | (embedded events, 32): embeddings of the events whose `embedded` is true, in their order |
 | `templates.npy` | (units, samples, channels): average spike of each unit, in SDs of the noise, from 1 ms before |
 | `spread.npy` | the same shape: SD of single spikes; NaN where too few were read |
+| `fingerprints.parquet` | a row for each unit: what `huidurep track` needs to find it again in another session |
 | `channels.parquet` | a row for each channel of the templates: name, place (um), shank, noise SD |
 | `noise.parquet` | noise SD of each channel in up to 60 seconds of the recording |
 | `motion/` | the motion that was followed, as SpikeInterface's `Motion.load` reads it; only if it was |
@@ -75,6 +82,9 @@ class SortingResult:
             `channels`, by its number as text: SD of the noise in the unit of the traces.
         motion: SpikeInterface `Motion` that was followed, or `None`.
         provenance: `dict` of plain JSON values.
+        fingerprints: [`~huidurep_hf.tracking.fingerprint_table.UnitFingerprints`], by which
+            [`~huidurep_hf.tracking.track.track_units`] follows the units across sessions; `None` in results of earlier
+            versions.
     """
 
     sorting: object
@@ -86,6 +96,7 @@ class SortingResult:
     noise: pd.DataFrame
     motion: Motion | None
     provenance: dict
+    fingerprints: UnitFingerprints | None = None
 
     @classmethod
     def from_events(
@@ -134,6 +145,9 @@ class SortingResult:
             }
         )
         spread, noise = sample_traces(prepared, spikes, found.waveforms)
+        start = time.perf_counter()
+        fingerprints = fingerprints_of_sort(found, provenance["model"]["weights_sha256"])
+        logger.info("fingerprints: %.1f s", time.perf_counter() - start)
         result = cls.from_tables(
             events=events,
             embeddings=found.embeddings,
@@ -143,6 +157,7 @@ class SortingResult:
             noise=noise,
             motion=prepared.motion,
             provenance={**provenance, "counts": _count(events, len(found.waveforms))},
+            fingerprints=fingerprints,
         )
         result = result if keep_noise else result.without_noise()
         result.sorting.register_recording(recording)
@@ -162,6 +177,9 @@ class SortingResult:
         outcome = outcome.where(~is_dropped, NOISE_UNIT)
         probability = np.where(is_dropped, 0, self.events["probability"]).astype("float32")
         events = self.events.assign(unit=units.astype("int32"), probability=probability, outcome=outcome)
+        fingerprints = self.fingerprints
+        if fingerprints is not None:
+            fingerprints = fingerprints.chosen(~is_noise).renumbered(np.arange(np.sum(~is_noise)))
         return type(self).from_tables(
             events=events,
             embeddings=self.embeddings,
@@ -171,6 +189,7 @@ class SortingResult:
             noise=self.noise,
             motion=self.motion,
             provenance={**self.provenance, "counts": _count(events, int((~is_noise).sum()))},
+            fingerprints=fingerprints,
         )
 
     @classmethod
@@ -227,6 +246,8 @@ class SortingResult:
             (beside / PROVENANCE_FILE).write_text(json.dumps(self.provenance, indent=2, allow_nan=False))
             np.save(beside / "spread.npy", self.spread)
             self.noise.to_parquet(beside / "noise.parquet", index=False)
+            if self.fingerprints is not None:
+                self.fingerprints.save(beside / FINGERPRINTS_FILE)
             if self.motion is not None:
                 self.motion.save(beside / MOTION_FOLDER)
             (beside / "README.md").write_text(README, encoding="utf-8")
@@ -260,6 +281,7 @@ class SortingResult:
             noise=pd.read_parquet(folder / "noise.parquet"),
             motion=Motion.load(motion) if motion.is_dir() else None,
             provenance=json.loads((folder / PROVENANCE_FILE).read_text()),
+            fingerprints=UnitFingerprints.load(folder) if (folder / FINGERPRINTS_FILE).is_file() else None,
         )
 
 

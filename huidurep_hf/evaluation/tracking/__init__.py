@@ -1,0 +1,1 @@
+"""How well units are followed across sessions, ours and its peers, on simulated days with truth."""

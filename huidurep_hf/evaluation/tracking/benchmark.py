@@ -1,0 +1,159 @@
+"""Units followed across simulated sessions, by us and by peers: one row per condition, seed, source and method."""
+
+import functools
+import logging
+import tempfile
+from pathlib import Path
+
+from spikeinterface.core import NumpySorting
+from tqdm import tqdm
+
+from ..records.run_record import ResultFile, describe_environment, has_key, hash_sources, hash_weights, plain
+from ..sorters.peers import run_in_process as sort_in_process
+from ..sorters.sorting_process import OUR_SORTER
+from .conditions import condition_settings
+from .methods.names import OUR_METHOD, installed_version
+from .running import TrackingRun, run_in_process
+from .scores import name_units, score_tracking
+from .tracking_process import RECORDING_FOLDER
+
+logger = logging.getLogger("huidurep_hf")
+
+TRUE, SORTED = "true", "sorted"
+SOURCES = (TRUE, SORTED)
+"""Where the units come from: the true spike trains, or our own sort of every session."""
+
+IDENTITY = {"figures": "tracking benchmark"}
+PACKAGES = ("unitmatchpy", "pydant", "numba")
+SORTER_SOURCES = ("recording", "model", "sorting")
+TRACKER_SOURCES = (*SORTER_SOURCES, "tracking")
+
+
+FIGURES = ("seconds", "cpu_seconds", "peak_memory_mib", "error", "log_tail")
+
+
+def benchmark_tracking(
+    cases, methods, output, *, model: str, timeout_s: float = 900.0, progress: bool = True
+) -> list[dict]:
+    """Follow the units of cases by methods, each in its own process; go on where an earlier run was cut short.
+
+    Sessions are generated and written to disk once; every method reads the same traces and spike trains. A method
+    whose package is not installed is left out.
+
+    Args:
+        cases: list of `(condition, seed, source)`, see `conditions.CONDITIONS` and `SOURCES`.
+        methods: see `methods.names.METHODS`.
+        output: JSON file of the rows; an existing one is continued.
+        model: checkpoint of our tracker and our sorter.
+        timeout_s: for each method on each case.
+        progress: show a progress bar.
+
+    Returns:
+        The rows of these cases and methods: `condition`, `seed`, `source`, `method`, `settings` of the sessions,
+        `version`, `seconds`, `cpu_seconds`, `peak_memory_mib`, `error` (None if it worked), `scores`, see
+        `scores.score_tracking`.
+    """
+    versions = {method: installed_version(method) for method in methods}
+    for method in (name for name, version in versions.items() if version is None):
+        logger.warning("%s is not installed; it is left out.", method)
+    methods = [method for method in methods if versions[method] is not None]
+    results = ResultFile(output, IDENTITY)
+    results.add_run(describe_environment(PACKAGES))
+    keys = {case: [_key(case, method, model) for method in methods] for case in cases}
+    rows = []
+    with tqdm(total=sum(map(len, keys.values())), desc="tracking", disable=not progress) as bar:
+        for condition, seed in dict.fromkeys(case[:2] for case in cases):
+            wanted = [key for case, of_case in keys.items() if case[:2] == (condition, seed) for key in of_case]
+            missing = [key for key in wanted if not results.has_row(**key)]
+            bar.update(len(wanted) - len(missing))
+            if missing:
+                for key, row in zip(missing, _run(missing, condition_settings(condition, seed), model, timeout_s)):
+                    # What earlier code found is of no use beside what is found now.
+                    results.drop_rows(**{name: value for name, value in key.items() if name != "sources_sha256"})
+                    results.add_row({**row, "version": versions[key["method"]]})
+                    bar.update()
+            rows += [row for key in wanted for row in results.rows if has_key(row, key)]
+    return rows
+
+
+def current_rows(output, model: str) -> list[dict]:
+    """Return all rows of a file that hold now: those of this model and of the code as it is."""
+    rows = ResultFile(output, IDENTITY).rows
+    return [
+        row for row in rows if has_key(row, _key((row["condition"], row["seed"], row["source"]), row["method"], model))
+    ]
+
+
+def _run(keys, settings, model, timeout_s):
+    """Rows of some keys of the same sessions, in their order."""
+    with tempfile.TemporaryDirectory(prefix="tracking_sessions_") as name:
+        folder = Path(name)
+        neurons, error = {TRUE: _write_sessions(settings, folder)}, None
+        for key in keys:
+            source = key["source"]
+            if source not in neurons and error is None:
+                neurons[source], error = _sort_sessions(folder, neurons[TRUE], model, timeout_s)
+            if source == SORTED and error is not None:
+                run = TrackingRun(error=error)
+            else:
+                run = run_in_process(key["method"], folder, source, model=model, timeout_s=timeout_s)
+            scores = None if run.tracked is None else score_tracking(run.tracked, neurons[source])
+            if run.error is not None:
+                logger.warning(
+                    "%s on %s, seed %d, %s: %s", key["method"], key["condition"], key["seed"], source, run.error
+                )
+            figures = {name: getattr(run, name) for name in FIGURES}
+            yield {**key, **figures, "scores": scores}
+
+
+def _write_sessions(settings, folder) -> list[dict]:
+    """Save recordings and true trains of all days; return the neuron of each unit, which is not saved."""
+    from ...simulation.recordings.sessions import generate_sessions
+
+    neurons = []
+    for day, session in enumerate(generate_sessions(settings)):
+        truth = session.truth
+        place = folder / f"day{day:03d}"
+        # In one piece: SpikeInterface collects garbage after every piece, which takes longer than all else.
+        whole = {"chunk_size": truth.recording.get_num_samples(), "progress_bar": False, "verbose": False}
+        truth.recording.save(folder=place / RECORDING_FOLDER, format="binary", **whole)
+        # Of the trains alone.
+        NumpySorting.from_sorting(truth.sorting).save(folder=place / TRUE)
+        neurons.append({int(unit): int(neuron) for unit, neuron in truth.units[["unit_id", "neuron"]].to_numpy()})
+    return neurons
+
+
+def _sort_sessions(folder, neurons, model, timeout_s):
+    """Sort every day; return the neuron of each sorted unit, and what went wrong."""
+    from spikeinterface.core import load
+
+    named = []
+    for place, of_day in zip(sorted(folder.iterdir()), neurons):
+        run = sort_in_process(OUR_SORTER, place / RECORDING_FOLDER, model=model, timeout_s=timeout_s)
+        if run.error is not None:
+            return None, f"sorting: {run.error}"
+        run.sorting.save(folder=place / SORTED)
+        named.append(name_units(run.sorting, load(place / TRUE), of_day))
+    return named, None
+
+
+def _key(case, method, model) -> dict:
+    condition, seed, source = case
+    # A peer's row on true trains stays true whatever our model and our code are.
+    rests_on = TRACKER_SOURCES if method == OUR_METHOD else SORTER_SOURCES if source == SORTED else ()
+    return {
+        "condition": condition,
+        "seed": seed,
+        "source": source,
+        "method": method,
+        "settings": plain(condition_settings(condition, seed)),
+        "model_sha256": _model_hash(model) if rests_on else None,
+        "sources_sha256": hash_sources(Path(__file__).parents[2] / name for name in rests_on) if rests_on else None,
+    }
+
+
+@functools.cache
+def _model_hash(model: str) -> str:
+    from ...model.modeling_huidurep import HuiduRepModel
+
+    return hash_weights(HuiduRepModel.from_pretrained(model))

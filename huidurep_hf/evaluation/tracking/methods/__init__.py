@@ -1,0 +1,1 @@
+"""Methods that follow units across sessions, one a file, each a function `track(sessions, folder, model)`."""

@@ -1,0 +1,15 @@
+"""Ours: fingerprints of the units of every session, compared by the representation."""
+
+from ..tracked import PAIR_COLUMNS, UNIT_COLUMNS, Tracked
+
+PACKAGE = "huidurep-hf"
+
+
+def track(sessions, folder, model):
+    """Fingerprints from the recordings, then `track_units` at its defaults."""
+    from ....tracking import track_units
+    from ....tracking.fingerprint import unit_fingerprints
+
+    fingerprints = [unit_fingerprints(session.recording, session.sorting, model=model) for session in sessions]
+    tracked = track_units(fingerprints)
+    return Tracked(tracked.pairs[list(PAIR_COLUMNS)], tracked.table[list(UNIT_COLUMNS)])

@@ -1,0 +1,21 @@
+"""Units followed across sessions."""
+
+from importlib import import_module
+
+# Loaded on first use: the command line reads the settings, and needs nothing else until it tracks.
+_LAZY = {
+    "FingerprintSettings": ".settings",
+    "TrackedUnits": ".tracked",
+    "TrackingSettings": ".settings",
+    "UnitFingerprints": ".fingerprint_table",
+    "track_units": ".track",
+    "unit_fingerprints": ".fingerprint",
+}
+
+__all__ = [*_LAZY]
+
+
+def __getattr__(name: str):
+    if name not in _LAZY:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_LAZY[name], __name__), name)

@@ -1,0 +1,122 @@
+"""How far the probe moved along its depth between two sessions, by the units that are in both.
+
+The embedding of a neuron hardly depends on where it is, so every pair of similar units of two sessions votes for the
+difference of their depths. Pairs of different neurons vote for anything; pairs of one neuron vote for the same value,
+however many of the others were replaced. The vote is a kernel density of these differences (Silverman 1986).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .fingerprint_table import UnitFingerprints, mean_of_halves
+from .settings import TrackingSettings
+
+
+@dataclass(frozen=True)
+class Displacement:
+    """Of the second of two sessions against the first.
+
+    Attributes:
+        um: units are by so much higher on the probe; 0 where it cannot be seen.
+        error_um: standard error; infinite where it cannot be seen.
+    """
+
+    um: float
+    error_um: float
+
+
+UNSEEN = Displacement(0.0, np.inf)
+
+
+def find_displacement(first: UnitFingerprints, second: UnitFingerprints, settings: TrackingSettings) -> Displacement:
+    """Estimate the displacement between two sessions of one probe.
+
+    Args:
+        first, second: units of the sessions.
+        settings: [`~huidurep_hf.tracking.settings.TrackingSettings`].
+    """
+    from scipy.ndimage import gaussian_filter1d
+
+    if min(len(first), len(second)) == 0 or not _is_long(first, settings) or not _is_long(second, settings):
+        return UNSEEN
+    weights = _similarities(first, second, settings)
+    first_place, second_place = (_place(one) for one in (first, second))
+    differences = second_place[None, :, 1] - first_place[:, None, 1]
+    across = second_place[None, :, 0] - first_place[:, None, 0]
+    weights = weights * np.exp(-0.5 * np.square(across / settings.location_sd_um))
+    weights[(first.shank[:, None] != second.shank[None, :]) | ~np.isfinite(differences)] = 0
+    reach = settings.max_displacement_um + 3 * settings.displacement_kernel_um
+    row, column = np.nonzero((weights > 1e-4) & (np.abs(differences) <= reach))
+    weights, differences = weights[row, column], differences[row, column]
+    if len(weights) == 0:
+        return UNSEEN
+    grid = np.arange(-settings.max_displacement_um, settings.max_displacement_um + 0.5, 1.0)
+    kernel = settings.displacement_kernel_um
+    places = np.round(differences - grid[0]).astype("int64")
+    inside = (places >= 0) & (places < len(grid))
+    votes = np.bincount(places[inside], weights=weights[inside], minlength=len(grid))
+    votes = gaussian_filter1d(votes, kernel, mode="constant") * kernel * np.sqrt(2 * np.pi)
+    # Pairs by chance are the fewer the farther they are; a probe that stayed where it was is likeliest by far.
+    votes += settings.vote_for_rest * np.exp(-0.5 * np.square(grid / (3 * kernel)))
+    best = grid[votes.argmax()]
+    elsewhere = votes[np.abs(grid - best) > 3 * kernel].max(initial=0)
+    for _ in range(10):
+        near = weights * np.exp(-0.5 * np.square((differences - best) / kernel))
+        if near.sum() == 0:
+            return UNSEEN
+        best = float((near * differences).sum() / near.sum())
+    effective = near.sum() ** 2 / np.square(near).sum()
+    scatter = np.sqrt((near * np.square(differences - best)).sum() / near.sum())
+    # A vote that is hardly ahead of another one is worth little.
+    ambiguity = (elsewhere / votes.max()) ** 4 * 3 * kernel
+    return Displacement(best, float(np.hypot((scatter + 1.0) / np.sqrt(max(effective, 1)), ambiguity)))
+
+
+def place_sessions(displacements: dict[tuple[int, int], Displacement], num_sessions: int) -> np.ndarray:
+    """Place of each session `(num_sessions,)` µm, the first at 0, by least squares over all pairs that tell.
+
+    Args:
+        displacements: of pairs of sessions.
+        num_sessions: how many sessions there are.
+
+    Pairs that do not fit the others lose their weight (iteratively reweighted, Huber 1981).
+    """
+    offsets = np.zeros(num_sessions)
+    known = [(pair, found) for pair, found in displacements.items() if np.isfinite(found.error_um)]
+    if not known:
+        return offsets
+    first, second = np.array([pair for pair, _ in known]).T
+    values = np.array([found.um for _, found in known])
+    errors = np.array([found.error_um for _, found in known])
+    design = np.zeros((len(known) + num_sessions, num_sessions))
+    rows = np.arange(len(known))
+    design[rows, second], design[rows, first] = 1, -1
+    # Sessions that no pair places stay where the first one is.
+    design[len(known) :] = 1e-3 * np.eye(num_sessions)
+    target = np.append(values, np.zeros(num_sessions))
+    factors = np.ones(len(known))
+    for _ in range(20):
+        root = np.append(np.sqrt(factors) / errors, np.ones(num_sessions))
+        offsets = np.linalg.lstsq(design * root[:, None], target * root, rcond=None)[0]
+        residuals = np.abs(values - (offsets[second] - offsets[first])) / errors
+        factors = 1 / np.maximum(residuals / 2, 1)
+    return offsets - offsets[0]
+
+
+def _is_long(table: UnitFingerprints, settings: TrackingSettings) -> bool:
+    return len(table.contacts) > 0 and np.ptp(table.contacts[:, 1]) >= settings.min_probe_length_um
+
+
+def _place(table: UnitFingerprints) -> np.ndarray:
+    """Of each unit `(num_units, 2)`, µm: mean of its halves."""
+    return mean_of_halves(table.location, table.num_embedded)
+
+
+def _similarities(first: UnitFingerprints, second: UnitFingerprints, settings: TrackingSettings) -> np.ndarray:
+    from scipy.spatial.distance import cdist
+
+    means = [np.nan_to_num(mean_of_halves(one.embedding, one.num_embedded), nan=1e3) for one in (first, second)]
+    return np.exp(-0.5 * np.square(cdist(*means) / settings.embedding_sd))

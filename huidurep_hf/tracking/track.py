@@ -1,0 +1,238 @@
+"""Follow units across sessions: displacement, comparison, probability, one number for each neuron."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from .assignment import link_sessions, match_one_to_one
+from .displacement import Displacement, find_displacement, place_sessions
+from .fingerprint_table import UnitFingerprints
+from .probability import PAIR_MODEL, find_gain, find_probabilities
+from .settings import TrackingSettings
+from .similarity import FEATURES, Seen, common_shapes, compare, near_pairs, see
+from .tracked import TrackedUnits
+
+if TYPE_CHECKING:
+    from ..sorting.output.result import SortingResult
+
+logger = logging.getLogger("huidurep_hf")
+
+
+def track_units(
+    sessions: Sequence[SortingResult | UnitFingerprints | str | Path],
+    settings: TrackingSettings | None = None,
+    *,
+    names: Sequence[str] | None = None,
+) -> TrackedUnits:
+    """Find the units of several sessions of one probe that are the same neuron.
+
+    Args:
+        sessions: in the order of time: results of sorts, their folders, or fingerprints and their files.
+        settings: [`~huidurep_hf.tracking.settings.TrackingSettings`].
+        names: of the sessions; those of folders, or their numbers, if left out.
+
+    Returns:
+        [`~huidurep_hf.tracking.tracked.TrackedUnits`].
+
+    Raises:
+        FileNotFoundError: a folder without fingerprints.
+        ValueError: fewer than two sessions, sessions of probes that have no place in common, or of units that were
+            embedded by different models.
+    """
+    settings = settings or TrackingSettings()
+    if isinstance(sessions, (str, Path)) or len(sessions) < 2:
+        count = 1 if isinstance(sessions, (str, Path)) else len(sessions)
+        raise ValueError(f"Got {count} session(s); give two or more to track units across them.")
+    names = [str(name) for name in names] if names is not None else names_of(sessions)
+    if len(names) != len(sessions):
+        raise ValueError(f"Got {len(names)} names for {len(sessions)} sessions; give one for each.")
+    tables = [_fingerprints_of(session, name) for session, name in zip(sessions, names)]
+    _check_models(tables, names)
+    overlap = _check_probes(tables, names, settings)
+    num_sessions = len(tables)
+    is_compared = overlap & (_apart(num_sessions) <= settings.max_sessions_apart)
+    compared = [(a, b) for a in range(num_sessions) for b in range(a + 1, num_sessions) if is_compared[a, b]]
+    left_out = num_sessions * (num_sessions - 1) // 2 - len(compared)
+    if left_out:
+        logger.warning("%d pairs of sessions are not compared: too far apart, or of other contacts", left_out)
+    shapes = common_shapes(tables)
+    seen = [see(table, shapes) for table in tables]
+    found = {pair: find_displacement(tables[pair[0]], tables[pair[1]], settings) for pair in compared}
+    offsets = place_sessions(found, num_sessions)
+    logger.info("displacements: %s um", ", ".join(f"{offset:.0f}" for offset in offsets))
+
+    parts, described = [], []
+    for a, b in compared:
+        pairs, columns, gain = _compare_sessions(seen[a], seen[b], offsets[b] - offsets[a], settings)
+        parts.append((a, b, pairs, columns))
+        described.append(_describe(a, b, found[a, b], offsets, gain, columns))
+    pairs, rows = _pair_table(parts, tables)
+    first_rows = np.cumsum([0] + [len(table) for table in tables])
+    session_of = np.repeat(np.arange(num_sessions), [len(table) for table in tables])
+    ends = np.column_stack(
+        [first_rows[pairs["session_a"]] + rows[:, 0], first_rows[pairs["session_b"]] + rows[:, 1]]
+    ).astype("int64")
+    groups = link_sessions(session_of, ends, pairs["probability"].to_numpy(), is_compared, settings.min_probability)
+    table = _unit_table(tables, groups, ends, pairs["probability"].to_numpy(), offsets)
+    logger.info("tracked: %d units of %d sessions are %d neurons", len(table), num_sessions, len(np.unique(groups)))
+    return TrackedUnits(
+        table=table,
+        pairs=pairs,
+        displacements=pd.DataFrame(described, columns=_DISPLACEMENT_COLUMNS),
+        within=_within(tables, shapes, settings),
+        session_names=names,
+        settings=settings.to_dict(),
+    )
+
+
+_DISPLACEMENT_COLUMNS = ["session_a", "session_b", "displacement_um", "error_um", "gain", "num_pairs", "num_matches"]
+
+
+def names_of(sessions: Sequence) -> list[str]:
+    """Names of sessions: of their folders or files, or numbers where these have no names or share one."""
+    names = [Path(one).stem if isinstance(one, (str, Path)) else str(index) for index, one in enumerate(sessions)]
+    return names if len(set(names)) == len(names) else [str(index) for index in range(len(sessions))]
+
+
+def _fingerprints_of(session: SortingResult | UnitFingerprints | str | Path, name: str) -> UnitFingerprints:
+    if isinstance(session, UnitFingerprints):
+        return session
+    if isinstance(session, (str, Path)):
+        return UnitFingerprints.load(session)
+    if getattr(session, "fingerprints", None) is None:
+        raise ValueError(
+            f"Session {name} has no fingerprints: it is a result of an earlier version, or none; sort the recording"
+            " again, or give unit_fingerprints(recording, sorting)."
+        )
+    return session.fingerprints
+
+
+def _check_models(tables: list[UnitFingerprints], names: list[str]) -> None:
+    models = [table.description["model"] for table in tables]
+    for name, model in zip(names, models):
+        if model != models[0]:
+            raise ValueError(
+                f"Sessions {names[0]} and {name} were embedded by different models ({models[0]} and {model}), whose"
+                " embeddings cannot be compared; sort them with one model."
+            )
+
+
+def _check_probes(tables: list[UnitFingerprints], names: list[str], settings: TrackingSettings) -> np.ndarray:
+    """Pairs of sessions whose contacts may see the same neurons, `(num_sessions, num_sessions)` bool."""
+    num_sessions = len(tables)
+    overlap = np.eye(num_sessions, dtype=bool)
+    reach = np.array([settings.max_distance_um, settings.max_displacement_um + settings.max_distance_um])
+    boxes = []
+    for table in tables:
+        of_shank = {shank: table.contacts[table.contact_shanks == shank] for shank in np.unique(table.contact_shanks)}
+        boxes.append({shank: (contacts.min(axis=0), contacts.max(axis=0)) for shank, contacts in of_shank.items()})
+    for a in range(num_sessions):
+        for b in range(a + 1, num_sessions):
+            common = set(boxes[a]) & set(boxes[b])
+            near = [
+                np.all(boxes[a][shank][0] - reach <= boxes[b][shank][1])
+                and np.all(boxes[b][shank][0] - reach <= boxes[a][shank][1])
+                for shank in common
+            ]
+            # A session in which no channel was usable says nothing about its probe.
+            overlap[a, b] = overlap[b, a] = any(near) or not boxes[a] or not boxes[b]
+    for session in range(num_sessions):
+        if overlap[session].sum() == 1:
+            raise ValueError(
+                f"The contacts of session {names[session]} are not near those of any other session; give sessions of"
+                " one probe, with the same names of shanks (groups) and the same coordinates."
+            )
+    return overlap
+
+
+def _apart(num_sessions: int) -> np.ndarray:
+    return np.abs(np.arange(num_sessions)[:, None] - np.arange(num_sessions)[None, :])
+
+
+def _compare_sessions(
+    first: Seen, second: Seen, displacement_um: float, settings: TrackingSettings
+) -> tuple[np.ndarray, dict, float]:
+    """Pairs of near units, their columns of the table, and the log gain of the first session over the second."""
+    pairs = near_pairs(first, second, displacement_um, settings.max_distance_um)
+    features = compare(first, second, pairs, displacement_um)
+    scores = PAIR_MODEL.log_likelihood_ratio(features)
+    probabilities = find_probabilities(
+        pairs, scores, len(first), len(second), settings.prior_share, settings.prior_weight
+    )
+    columns = {
+        "probability": probabilities,
+        "score": scores,
+        "is_match": match_one_to_one(pairs, probabilities, settings.min_probability),
+        **{name: features[:, index] for index, name in enumerate(FEATURES)},
+    }
+    return pairs, columns, find_gain(features, probabilities)
+
+
+def _describe(a: int, b: int, found: Displacement, offsets: np.ndarray, gain: float, columns: dict) -> tuple:
+    num_matches = int(columns["is_match"].sum())
+    return a, b, offsets[b] - offsets[a], found.error_um, float(np.exp(-gain)), len(columns["score"]), num_matches
+
+
+def _pair_table(parts: list[tuple], tables: list[UnitFingerprints]) -> tuple[pd.DataFrame, np.ndarray]:
+    """Pairs of all sessions, and the rows of their units in the sessions `(num_pairs, 2)`."""
+    names = ["probability", "score", "is_match", *FEATURES]
+    columns = {
+        "session_a": np.concatenate([np.full(len(pairs), a, "int16") for a, _, pairs, _ in parts] or [[]]),
+        "unit_a": np.concatenate([tables[a].unit_ids[pairs[:, 0]] for a, _, pairs, _ in parts] or [[]]),
+        "session_b": np.concatenate([np.full(len(pairs), b, "int16") for _, b, pairs, _ in parts] or [[]]),
+        "unit_b": np.concatenate([tables[b].unit_ids[pairs[:, 1]] for _, b, pairs, _ in parts] or [[]]),
+    }
+    for name in names:
+        values = np.concatenate([own[name] for *_, own in parts] or [[]])
+        columns[name] = values.astype(bool if name == "is_match" else "float32")
+    rows = np.concatenate([pairs for _, _, pairs, _ in parts] or [np.zeros((0, 2))])
+    return pd.DataFrame(columns).astype({"session_a": "int16", "session_b": "int16"}), rows.astype("int64")
+
+
+def _unit_table(
+    tables: list[UnitFingerprints], groups: np.ndarray, ends: np.ndarray, probabilities: np.ndarray, offsets: np.ndarray
+) -> pd.DataFrame:
+    sessions = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
+    places = np.concatenate([np.nan_to_num(table.location.mean(axis=1)) for table in tables])
+    shanks = np.concatenate([table.shank for table in tables])
+    depths = places[:, 1] - offsets[sessions]
+    num_groups = groups.max(initial=-1) + 1
+    counts = np.maximum(np.bincount(groups, minlength=num_groups), 1)
+    mean_depth = np.bincount(groups, weights=depths, minlength=num_groups) / counts
+    first_shank = np.array([shanks[np.flatnonzero(groups == group)[0]] for group in range(num_groups)], dtype=str)
+    number = np.zeros(num_groups, dtype="int64")
+    number[np.lexsort((mean_depth, first_shank))] = np.arange(num_groups)
+    inside = groups[ends[:, 0]] == groups[ends[:, 1]]
+    total, pairs = np.zeros(len(groups)), np.zeros(len(groups))
+    for side in range(2):
+        np.add.at(total, ends[inside, side], probabilities[inside])
+        np.add.at(pairs, ends[inside, side], 1)
+    return pd.DataFrame(
+        {
+            "session": sessions,
+            "unit": np.concatenate([table.unit_ids for table in tables]),
+            "global_unit": number[groups] if num_groups else groups,
+            "probability": np.where(pairs > 0, total / np.maximum(pairs, 1), np.nan),
+            "displacement_um": offsets[sessions],
+        }
+    )
+
+
+def _within(tables: list[UnitFingerprints], shapes: np.ndarray, settings: TrackingSettings) -> pd.DataFrame:
+    """Scores of first halves against second halves of units of each session."""
+    parts = []
+    for session, table in enumerate(tables):
+        both = table.chosen(table.num_averaged.min(axis=1) > 0)
+        first, second = see(both, shapes, 0), see(both, shapes, 1)
+        pairs = near_pairs(first, second, 0.0, settings.max_distance_um)
+        scores = PAIR_MODEL.log_likelihood_ratio(compare(first, second, pairs, 0.0))
+        own = {"session": np.full(len(pairs), session, "int16"), "unit_a": both.unit_ids[pairs[:, 0]]}
+        own |= {"unit_b": both.unit_ids[pairs[:, 1]], "score": scores.astype("float32")}
+        parts.append(pd.DataFrame({**own, "is_same": pairs[:, 0] == pairs[:, 1]}))
+    return pd.concat(parts, ignore_index=True)

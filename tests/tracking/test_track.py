@@ -1,0 +1,162 @@
+"""Units of sessions that are and are not the same neurons."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from huidurep_hf import track_units
+from huidurep_hf.tracking import TrackedUnits, TrackingSettings
+
+from .made_fingerprints import make_neurons, see_neurons, two_columns
+
+CONTACTS = two_columns(24)
+
+
+@pytest.fixture(scope="module")
+def neurons():
+    return make_neurons(20, CONTACTS)
+
+
+def is_right(tracked):
+    """Whether units have one global number exactly if they are one neuron; unit ids are the neurons."""
+    table = tracked.table
+    units, numbers = table["unit"].to_numpy(), table["global_unit"].to_numpy()
+    return np.array_equal(units[:, None] == units[None, :], numbers[:, None] == numbers[None, :])
+
+
+def test_the_same_neurons_are_found_again_under_noise(neurons):
+    tracked = track_units([see_neurons(neurons, CONTACTS, seed=seed) for seed in (1, 2)])
+    assert is_right(tracked)
+    assert tracked.num_neurons == 20
+    assert (tracked.table["probability"] > 0.9).all()
+    assert np.abs(tracked.table["displacement_um"]).max() < 2
+    # Numbers go from the bottom of the probe to its top.
+    assert tracked.table["global_unit"][:20].tolist() == list(range(20))
+
+
+@pytest.mark.parametrize("displacement", [-20.0, 20.0, 33.0, 105.0])
+def test_displacement_by_rows_of_contacts_gain_and_replaced_neurons(neurons, displacement):
+    first = see_neurons(neurons, CONTACTS, chosen=range(14), seed=1)
+    second = see_neurons(neurons, CONTACTS, chosen=range(5, 20), displacement=displacement, gain=1.5, seed=2)
+    inside = (second.location[:, :, 1].mean(axis=1) > 0) & (second.location[:, :, 1].mean(axis=1) < 460)
+    tracked = track_units([first, second.chosen(inside)])
+    assert is_right(tracked)
+    assert tracked.displacements["displacement_um"][0] == pytest.approx(displacement, abs=2)
+    assert tracked.displacements["gain"][0] == pytest.approx(1.5, rel=0.1)
+
+
+def test_other_bank_of_contacts(neurons):
+    lower, upper = two_columns(14), two_columns(14, first_row=10)
+    places = neurons.places[:, 1]
+    first = see_neurons(neurons, lower, chosen=np.flatnonzero(places < 270), seed=1)
+    second = see_neurons(neurons, upper, chosen=np.flatnonzero(places > 190), seed=2)
+    tracked = track_units([first, second])
+    assert is_right(tracked)
+    assert tracked.num_neurons == 20
+
+
+def test_all_new(neurons):
+    others = make_neurons(20, CONTACTS, seed=5)
+    first, second = see_neurons(neurons, CONTACTS, seed=1), see_neurons(others, CONTACTS, seed=2)
+    tracked = track_units([first, second])
+    assert tracked.num_neurons == 40
+    assert tracked.table["probability"].isna().all()
+    assert not tracked.pairs["is_match"].any()
+
+
+@pytest.mark.parametrize("numbers", [((), ()), ((), (3,)), ((3,), (3,)), ((3,), (15,))])
+def test_no_unit_and_one_unit(neurons, numbers):
+    tracked = track_units([see_neurons(neurons, CONTACTS, chosen=own, seed=i) for i, own in enumerate(numbers)])
+    assert is_right(tracked)
+    assert len(tracked.table) == sum(map(len, numbers))
+
+
+def test_neuron_that_is_missing_for_a_day_comes_back(neurons):
+    days = [range(20), [*range(4), *range(5, 20)], range(20), range(3, 20)]
+    tracked = track_units([see_neurons(neurons, CONTACTS, chosen=own, seed=i) for i, own in enumerate(days)])
+    assert is_right(tracked)
+    number = tracked.table.query("unit == 4")["global_unit"]
+    assert number.nunique() == 1 and len(number) == 3
+    # No two units of a session share a number.
+    assert not tracked.table.duplicated(["session", "global_unit"]).any()
+
+
+def test_shanks_are_never_mixed(neurons):
+    names = np.where(np.arange(24) < 12, "left", "right")
+    # The same neurons before contacts of the same coordinates on the other shank.
+    first = see_neurons(neurons, CONTACTS, shanks=names, seed=1)
+    second = see_neurons(neurons, CONTACTS, shanks=names, seed=2)
+    assert is_right(track_units([first, second]))
+    swapped = {"left": "right", "right": "left"}
+    second = dataclasses.replace(second, shank=np.array([swapped[shank] for shank in second.shank]))
+    pairs = track_units([first, second]).pairs
+    assert not (pairs["unit_a"] == pairs["unit_b"]).any()
+
+
+def test_tetrode_has_no_displacement():
+    contacts = np.array([[0.0, 0.0], [25.0, 0.0], [0.0, 25.0], [25.0, 25.0]])
+    neurons = make_neurons(6, contacts, seed=3)
+    tracked = track_units([see_neurons(neurons, contacts, seed=seed) for seed in (1, 2)])
+    assert is_right(tracked)
+    assert (tracked.table["displacement_um"] == 0).all()
+    assert np.isinf(tracked.displacements["error_um"]).all()
+
+
+def test_halves_of_one_session_are_the_yardstick(neurons):
+    within = track_units([see_neurons(neurons, CONTACTS, seed=seed) for seed in (1, 2)]).within
+    assert within["is_same"].sum() == 40
+    assert within.query("is_same")["score"].min() > within.query("not is_same")["score"].max()
+
+
+def test_save_and_load(neurons, tmp_path):
+    paths = [see_neurons(neurons, CONTACTS, seed=i).save(tmp_path / f"day{i}.parquet") for i in range(2)]
+    tracked = track_units(paths, TrackingSettings(min_probability=0.6))
+    assert tracked.session_names == ["day0", "day1"]
+    folder = tracked.save(tmp_path / "tracked")
+    loaded = TrackedUnits.load(folder)
+    assert loaded.table.equals(tracked.table) and loaded.pairs.equals(tracked.pairs)
+    assert loaded.settings["min_probability"] == 0.6
+    with pytest.raises(FileExistsError, match="exists already"):
+        tracked.save(folder)
+    tracked.save(folder, overwrite=True)
+    with pytest.raises(FileExistsError, match="holds no tracked units"):
+        tracked.save(tmp_path, overwrite=True)
+    with pytest.raises(FileNotFoundError, match="no tracked units"):
+        TrackedUnits.load(tmp_path)
+
+
+def test_sortings_get_the_numbers(neurons):
+    from spikeinterface.core import NumpySorting
+
+    tables = [see_neurons(neurons, CONTACTS, chosen=own) for own in ([0, 3, 7], [3, 7, 9])]
+    tracked = track_units(tables)
+    sortings = [
+        NumpySorting.from_unit_dict([{int(unit): np.array([10 * unit + 5]) for unit in table.unit_ids}], 30000.0)
+        for table in tables
+    ]
+    first, second = tracked.sortings(sortings)
+    assert first.get_property("global_unit").tolist() == [0, 1, 2]
+    assert second.get_property("global_unit").tolist() == [1, 2, 3]
+    renumbered = tracked.sortings(sortings, renumber=True)
+    assert list(renumbered[1].unit_ids) == [1, 2, 3]
+    assert renumbered[1].get_unit_spike_train(2).tolist() == [75]
+    with pytest.raises(ValueError, match="1 sortings for 2 sessions"):
+        tracked.sortings(sortings[:1])
+
+
+def test_what_cannot_be_tracked(neurons, tmp_path):
+    table = see_neurons(neurons, CONTACTS)
+    with pytest.raises(ValueError, match="give two or more"):
+        track_units([table])
+    far = see_neurons(neurons, CONTACTS + [3000.0, 0.0], chosen=[])
+    with pytest.raises(ValueError, match="not near those of any other session"):
+        track_units([table, far])
+    with pytest.raises(FileNotFoundError, match="sort the recording again"):
+        track_units([table, tmp_path])
+    other = dataclasses.replace(table, description={**table.description, "model": "another"})
+    with pytest.raises(ValueError, match="different models"):
+        track_units([table, other])
+    (tmp_path / "text.parquet").write_text("no table")
+    with pytest.raises(ValueError, match="no file of fingerprints"):
+        track_units([table, tmp_path / "text.parquet"])
