@@ -17,6 +17,7 @@ from .doctor import run_doctor
 from .export_command import add_export_command
 from .model_commands import add_model_commands, check_device
 from .result_commands import add_result_commands
+from .stop import Stop
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -35,11 +36,17 @@ def main(arguments=None):
         arguments: list of strings; those of the process if left out.
 
     Returns:
-        `int` exit code: 0 done, 2 the user's mistake, said in one line on the error stream.
+        `int` exit code: 0 done, 2 the user's mistake, said in one line on the error stream;
+        130 and 143 stopped by Ctrl-C and by SIGTERM.
     """
-    options = build_parser().parse_args(arguments)
-    _set_up_logging(options)
+    stop = Stop()
+    with stop.on_termination():
+        return _run(build_parser().parse_args(arguments), stop)
+
+
+def _run(options, stop):
     try:
+        _set_up_logging(options)
         options.run(options)
     except BrokenPipeError:
         # The reader of our output, such as `head`, has seen enough; the result is in its folder.
@@ -47,12 +54,19 @@ def main(arguments=None):
     except USER_ERRORS as error:
         if options.debug:
             raise
+        if stop.is_asked:
+            # A library turned the interruption of its import into an error.
+            return _interrupted(stop)
         print(f"huidurep: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("huidurep: interrupted; no result was written. The same command goes on from here.", file=sys.stderr)
-        return 130
+        return _interrupted(stop)
     return 0
+
+
+def _interrupted(stop):
+    print("huidurep: interrupted; no result was written. The same command goes on from here.", file=sys.stderr)
+    return stop.exit_code
 
 
 def build_parser():
