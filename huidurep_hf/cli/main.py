@@ -16,6 +16,7 @@ from .curate_command import add_curate_command
 from .doctor import run_doctor
 from .export_command import add_export_command
 from .model_commands import add_model_commands, check_device
+from .rerun_command import add_rerun_command
 from .result_commands import add_result_commands
 from .stop import Stop
 
@@ -106,6 +107,7 @@ def build_parser():
     example.set_defaults(run=_example)
 
     add_result_commands(commands, common)
+    add_rerun_command(commands, common)
     add_curate_command(commands, common)
     add_export_command(commands, common)
     add_model_commands(commands, common, DEFAULT_MODEL)

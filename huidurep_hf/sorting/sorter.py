@@ -172,6 +172,7 @@ class SpikeSorter:
                 used = Forecast(time.perf_counter() - start, peak_memory_gb(), 1e-9 * scratch_bytes)
                 provenance = {
                     **description,
+                    "keep_noise": keep_noise,
                     **describe_sort(found),
                     "forecast": forecast.to_dict(),
                     "used": used.to_dict(),
