@@ -23,6 +23,9 @@ from ..recording.trace_copy import copy_blocks
 from ..workers import Workers
 from .assignment import assign_spikes, keep_clusters
 from .encoder import SpikeEncoder
+from .feasibility import check_number_of_units
+from .fit.check import Fit, check_fit
+from .fit.reference import FitReference
 from .learning import CLUSTER_COLUMNS, LearnedUnits, learn_clusters, learn_units, to_arrays
 from .learning_blocks import choose_learning_blocks, draw_over_time, in_blocks
 from .parameters import SortingParameters
@@ -46,6 +49,7 @@ class SortedSpikes:
         waveforms: `(num_units, num_samples, num_channels)` float32 average of each unit, SDs of the noise.
         prepared: the preprocessed recording.
         seconds: stage -> wall time, s.
+        fit: how far the recording is from those that the model was developed on; None without peaks.
     """
 
     events: Spikes
@@ -53,6 +57,7 @@ class SortedSpikes:
     waveforms: np.ndarray
     prepared: PreparedRecording
     seconds: dict[str, float]
+    fit: Fit | None = None
 
 
 def sort_recording(
@@ -63,6 +68,7 @@ def sort_recording(
     workers: Workers,
     scratch_folder: Path | None = None,
     progress: bool = False,
+    fit_reference: FitReference | None = None,
 ) -> SortedSpikes:
     """Sort a recording.
 
@@ -73,6 +79,7 @@ def sort_recording(
         workers: who share the blocks.
         scratch_folder: for preprocessed traces that are too many for memory.
         progress: show progress bars.
+        fit_reference: what the model was developed on.
 
     Raises:
         TypeError, ValueError: a recording that cannot be sorted; the message says what to do.
@@ -93,6 +100,7 @@ def sort_recording(
         peaks = Spikes.from_peaks(peaks)
         logger.info("scan: %d peaks", len(peaks))
         warn_of_absurd_noise(prepared.noise_levels, prepared.unit)
+        check_number_of_units(len(peaks), parameters)
         check_motion(prepared, parameters.motion)
         check_sign(prepared, parameters.detection, workers)
     if len(peaks) == 0:
@@ -103,6 +111,8 @@ def sort_recording(
         blocks = choose_learning_blocks(peaks, prepared, all_blocks, parameters)
         learned_from = np.flatnonzero(in_blocks(peaks, blocks))
         spikes = run.embed("embed", prepared, peaks[learned_from])
+        fit = check_fit(fit_reference, spikes["embedding"], prepared, len(peaks))
+        logger.log(logging.WARNING if fit.is_familiar is False else logging.INFO, "%s", fit.sentence)
     with run.timed("motion"):
         motion_spikes = spikes
         if len(spikes) < len(peaks) and can_follow_motion(prepared, parameters.motion_correction):
@@ -155,7 +165,7 @@ def sort_recording(
     with run.timed("embed events"):
         in_whole = learned if len(copied) == len(all_blocks) else corrected
         events, embeddings = run.embed_events(events, spikes, learned_from, in_whole)
-    return SortedSpikes(events, embeddings, waveforms, corrected, run.seconds)
+    return SortedSpikes(events, embeddings, waveforms, corrected, run.seconds, fit)
 
 
 @dataclass(frozen=True)

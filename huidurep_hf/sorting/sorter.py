@@ -19,6 +19,8 @@ from ..recording.preprocessing.preparation import check_type
 from ..resumable import ResumableWorkers
 from ..workers import num_available_cores
 from .encoder import SpikeEncoder
+from .feasibility import check_sampling_rate, why_no_units
+from .fit.reference import FitReference
 from .forecast import Forecast, announce, forecast_run, peak_memory_gb
 from .output.keeping import keep_elsewhere
 from .output.provenance import describe_run, describe_sort
@@ -145,6 +147,7 @@ class SpikeSorter:
             raise TypeError("Give parameters=SortingParameters(...) or single parameters by name, not both.")
         parameters = parameters or SortingParameters.from_dict(overrides)
         check_type(recording)
+        check_sampling_rate(recording)
         output = None if output_folder is None else Path(output_folder)
         if output is not None:
             check_writable(output)
@@ -167,6 +170,7 @@ class SpikeSorter:
                     workers=ResumableWorkers(num_workers, parts, cluster),
                     scratch_folder=scratch,
                     progress=progress,
+                    fit_reference=FitReference.of_model(description["model"]["weights_sha256"]),
                 )
                 scratch_bytes = sum(path.stat().st_size for path in scratch.rglob("*") if path.is_file())
                 used = Forecast(time.perf_counter() - start, peak_memory_gb(), 1e-9 * scratch_bytes)
@@ -180,6 +184,10 @@ class SpikeSorter:
                 logger.info("used: %s", used)
                 # While the traces are there.
                 result = SortingResult.from_events(recording, found, provenance, keep_noise=keep_noise)
+                if len(result.templates) == 0:
+                    sentence = why_no_units(found.prepared, parameters, result.provenance["counts"])
+                    logger.warning("%s", sentence)
+                    result.provenance["no_units"] = sentence
                 if output is not None:
                     try:
                         # A folder that somebody has made meanwhile is not the one that may be replaced.

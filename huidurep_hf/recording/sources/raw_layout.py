@@ -10,11 +10,13 @@ import numpy as np
 logger = logging.getLogger("huidurep_hf")
 
 # From the middle of the file.
-NUM_BYTES = 2**21
+NUM_BYTES = 2**19
 MAX_CHANNELS = 1024
 MIN_SAMPLES = 16 * MAX_CHANNELS
 # Neighbouring samples of one channel differ by so much less (mean square) than those of other distances in the file.
 MAX_RATIO = 0.8
+# Of every other sample, which with an odd number of channels has its neighbours two samples away.
+MAX_RATIO_OF_HALVES = 0.92
 # The shortest distance of at least this share of the clearest one: its multiples are nearly as clear.
 MIN_SHARE_OF_CLEAREST = 0.7
 # Samples of a recording, whatever their unit: a wrong type gives exponents from one end to the other.
@@ -60,7 +62,8 @@ def _likely_type(data: bytes) -> str | None:
     if len(high) and np.isin(high, (0, -1)).all():
         # The signs of small numbers.
         return "int32" if low.any() else None
-    is_clear = [samples is not None and _likely_channels(samples) is not None for samples in map(_unit_sd, (low, high))]
+    halves = [_unit_sd(half) for half in (low, high)]
+    is_clear = [half is not None and _clearness(half).max() > 1 - MAX_RATIO_OF_HALVES for half in halves]
     if all(is_clear):
         return "int16"
     if not is_clear[1]:

@@ -86,6 +86,7 @@ def describe_sort(found: SortedSpikes) -> dict:
             ],
             "noise_levels": [round_significant(level) for level in prepared.noise_levels],
         },
+        "fit": None if found.fit is None else found.fit.to_dict(),
         "seconds": dict(found.seconds),
     }
 

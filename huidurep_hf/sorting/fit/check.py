@@ -1,0 +1,106 @@
+"""One sentence on how far a recording is from what the model was developed on, with advice."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .reference import Described, FitReference
+
+if TYPE_CHECKING:
+    from ...recording.preprocessing.preparation import PreparedRecording
+
+# Fewer peaks have no distribution; more of them say nothing new.
+MIN_PEAKS, MAX_PEAKS = 50, 5000
+# Development recordings reach 1.
+MAX_DISTANCE = 1.2
+# So many times below the least and above the most of the development recordings.
+MAX_FACTOR_OF_RATE, MAX_FACTOR_OF_NOISE = 5.0, 3.0
+ADVICE = (
+    "check sign (peak_sign), sampling rate, order of the channels and filter, look at units before their labels are"
+    " trusted, and see docs/training.md on adaptation"
+)
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How far a recording is from the development recordings.
+
+    Attributes:
+        distance: Fréchet distance of its embeddings, 1 for the farthest development recording; None where there are
+            too few peaks, or the model has no reference.
+        noise_uv: median noise SD, µV; None if the gain is unknown.
+        rate_hz: peaks a second and channel.
+        is_familiar: whether all of these are like in the development recordings; None if that is not known.
+        sentence: what is to be said of it.
+    """
+
+    distance: float | None
+    noise_uv: float | None
+    rate_hz: float
+    is_familiar: bool | None
+    sentence: str
+
+    def to_dict(self) -> dict:
+        """Plain JSON values."""
+        return asdict(self)
+
+
+def check_fit(
+    reference: FitReference | None, embeddings: np.ndarray, prepared: PreparedRecording, num_peaks: int
+) -> Fit:
+    """Compare a recording with the development recordings of the model.
+
+    Args:
+        reference: of the model, None if it has none.
+        embeddings: `(num_embedded, embedding_size)` of peaks as they were detected.
+        prepared: the preprocessed recording.
+        num_peaks: of the whole recording.
+    """
+    described = describe(embeddings, prepared, num_peaks)
+    noise = None if np.isnan(described.noise) else round(described.noise, 3)
+    rate = round(described.rate_hz, 4)
+    measured = f"{rate:.2g} peaks a second and channel" + ("" if noise is None else f", noise {noise:.3g} µV")
+    if reference is None:
+        return Fit(None, noise, rate, None, f"Fit: unknown, as the model has no reference; {measured}.")
+    unusual = []
+    low, high = reference.rate_hz
+    if not low / MAX_FACTOR_OF_RATE <= rate <= high * MAX_FACTOR_OF_RATE:
+        unusual.append(f"{rate:.2g} peaks a second and channel, of {low:.2g} to {high:.2g}")
+    low, high = reference.noise
+    if noise is not None and not low / MAX_FACTOR_OF_NOISE <= noise <= high * MAX_FACTOR_OF_NOISE:
+        unusual.append(f"noise of {noise:.3g} µV, of {low:.3g} to {high:.3g}")
+    distance = None
+    if len(embeddings) >= MIN_PEAKS:
+        distance = round(reference.distance(described), 3)
+        if distance > MAX_DISTANCE:
+            unusual.append(f"embeddings {distance:.1f} times as far off as the farthest")
+    if unusual:
+        sentence = f"Fit: unlike the recordings the model was developed on ({'; '.join(unusual)}); {ADVICE}."
+    elif distance is None:
+        sentence = f"Fit: unknown, as {len(embeddings)} peaks are too few to compare; {measured}."
+    else:
+        sentence = (
+            f"Fit: like the recordings the model was developed on (embeddings at {distance:.2f} of the distance of the"
+            f" farthest; {measured})."
+        )
+    is_familiar = False if unusual else None if distance is None else True
+    return Fit(distance, noise, rate, is_familiar, sentence)
+
+
+def describe(embeddings: np.ndarray, prepared: PreparedRecording, num_peaks: int) -> Described:
+    """Measure what is compared; arguments as of [`check_fit`]."""
+    chosen = np.linspace(0, len(embeddings) - 1, min(len(embeddings), MAX_PEAKS)).astype(int)
+    some = embeddings[chosen].astype("float64")
+    size = embeddings.shape[1]
+    num_channels = len(prepared.noise_levels)
+    duration_s = prepared.recording.get_total_duration()
+    return Described(
+        mean=some.mean(axis=0) if len(some) else np.zeros(size),
+        covariance=np.cov(some.T) if len(some) > 1 else np.zeros((size, size)),
+        num_channels=num_channels,
+        noise=float(np.median(prepared.noise_levels)) if prepared.unit == "uV" else float("nan"),
+        rate_hz=num_peaks / duration_s / num_channels,
+    )
