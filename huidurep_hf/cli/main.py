@@ -27,7 +27,7 @@ DEFAULT_MODEL = "huidurep/base"
 EXAMPLE_DURATION_S = 60.0
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FILE = "log.txt"
-TRUTH_FOLDER = "truth"
+TRUTH_FOLDER, RECORDING_FOLDER = "truth", "recording"
 
 
 def main(arguments=None):
@@ -271,7 +271,10 @@ def _run_sorter(recording, parameters, options, truth=None):
         )
         seconds = time.perf_counter() - start
         if truth is not None:
+            # So that compare, export and rerun can be tried at once.
             truth.save(folder=options.output / TRUTH_FOLDER)
+            to_folder = {"folder": options.output / RECORDING_FOLDER, "format": "binary"}
+            recording.save(**to_folder, progress_bar=False, verbose=False)
         if not options.no_report:
             _write_report(result, options.output, truth)
         (options.output / LOG_FILE).write_text(log.getvalue(), encoding="utf-8")

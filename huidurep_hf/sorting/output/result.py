@@ -43,6 +43,8 @@ README = """# A spike sorting result of huidurep-hf
 | `noise.parquet` | noise SD of each channel in up to 60 seconds of the recording |
 | `motion/` | the motion that was followed, as SpikeInterface's `Motion.load` reads it; only if it was |
 | `provenance.json` | versions, model, settings, recording, preparation, counts, seconds |
+| `suggestions.csv` | pairs of units that may be one neuron, and units that may be two, with the evidence |
+| `truth/`, `recording/` | of `huidurep example` alone: the true spikes, and the recording |
 | `log.txt` | what the command `huidurep` said |
 
 In Python: `from huidurep_hf.sorting.output.result import SortingResult; result = SortingResult.load(FOLDER)`.
