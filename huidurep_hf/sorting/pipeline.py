@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..progress import peak_memory_gb
 from ..recording.blocks import split_into_blocks
 from ..recording.motion.following import can_follow_motion, check_motion, follow_motion
 from ..recording.preprocessing.preparation import PreparedRecording
@@ -20,6 +21,7 @@ from ..recording.scan import scan
 from ..recording.sources.plausibility import warn_of_absurd_noise, warn_of_misread_samples
 from ..recording.spikes.detection import check_sign, detect
 from ..recording.trace_copy import copy_blocks
+from ..resumable import ResumableWorkers
 from ..workers import Workers
 from .assignment import assign_spikes, keep_clusters
 from .encoder import SpikeEncoder
@@ -36,6 +38,9 @@ if TYPE_CHECKING:
 
 
 logger = logging.getLogger("huidurep_hf")
+
+# Stages whose passes have no bars of their own.
+WITHOUT_BARS = ("learn clusters", "learn units")
 
 
 @dataclass(frozen=True)
@@ -229,7 +234,9 @@ class _Run:
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
         start = time.perf_counter()
-        yield
+        shows_own = isinstance(self.workers, ResumableWorkers) and stage in WITHOUT_BARS
+        with self.workers.showing(stage) if shows_own else nullcontext():
+            yield
         # A stage that is gone through twice has one sum.
         self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - start, 3)
-        logger.info("%s: %.1f s", stage, self.seconds[stage])
+        logger.info("%s: %.1f s, %.1f GB of memory", stage, self.seconds[stage], peak_memory_gb())

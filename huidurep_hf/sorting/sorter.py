@@ -15,13 +15,14 @@ from ..hub.checkpoints import resolve_checkpoint
 from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
 from ..model.modeling_huidurep import HuiduRepModel
 from ..output_path import check_writable, claim, identity
+from ..progress import peak_memory_gb
 from ..recording.preprocessing.preparation import check_type
 from ..resumable import ResumableWorkers
 from ..workers import num_available_cores
 from .encoder import SpikeEncoder
 from .feasibility import check_sampling_rate, why_no_units
 from .fit.reference import FitReference
-from .forecast import Forecast, announce, forecast_run, peak_memory_gb
+from .forecast import Forecast, announce, forecast_run
 from .output.keeping import keep_elsewhere
 from .output.provenance import describe_run, describe_sort
 from .output.result import SortingResult, check_output_folder
@@ -167,7 +168,7 @@ class SpikeSorter:
                     recording,
                     SpikeEncoder(self.model, self.feature_extractor),
                     parameters,
-                    workers=ResumableWorkers(num_workers, parts, cluster),
+                    workers=ResumableWorkers(num_workers, parts, cluster, progress=progress),
                     scratch_folder=scratch,
                     progress=progress,
                     fit_reference=FitReference.of_model(description["model"]["weights_sha256"]),
