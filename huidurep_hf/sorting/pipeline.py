@@ -26,7 +26,7 @@ from ..workers import Workers
 from .assignment import assign_spikes, keep_clusters
 from .encoder import SpikeEncoder
 from .feasibility import check_number_of_units
-from .fit.check import Fit, check_fit
+from .fit.check import Fit, check_fit, noise_windows
 from .fit.reference import FitReference
 from .learning import CLUSTER_COLUMNS, LearnedUnits, learn_clusters, learn_units, to_arrays
 from .learning_blocks import choose_learning_blocks, draw_over_time, in_blocks
@@ -116,7 +116,8 @@ def sort_recording(
         blocks = choose_learning_blocks(peaks, prepared, all_blocks, parameters)
         learned_from = np.flatnonzero(in_blocks(peaks, blocks))
         spikes = run.embed("embed", prepared, peaks[learned_from])
-        fit = check_fit(fit_reference, spikes["embedding"], prepared, len(peaks))
+        of_noise = run.embed("embed noise", prepared, noise_windows(prepared, peaks, parameters.seed))["embedding"]
+        fit = check_fit(fit_reference, spikes["embedding"], of_noise, prepared, len(peaks))
         logger.log(logging.WARNING if fit.is_familiar is False else logging.INFO, "%s", fit.sentence)
     with run.timed("motion"):
         motion_spikes = spikes

@@ -9,7 +9,7 @@ from huidurep_hf import SortingParameters, SpikeSorter
 from huidurep_hf.recording.scan import scan
 from huidurep_hf.simulation.recordings.examples import example_recording
 from huidurep_hf.sorting.encoder import SpikeEncoder
-from huidurep_hf.sorting.fit.check import MAX_DISTANCE, check_fit
+from huidurep_hf.sorting.fit.check import MAX_DISTANCE, check_fit, noise_windows
 from huidurep_hf.sorting.fit.reference import FitReference
 from huidurep_hf.sorting.output.provenance import hash_weights
 from huidurep_hf.sorting.spikes import Spikes
@@ -30,15 +30,16 @@ def measure_fit():
         parameters = SortingParameters()
         prepared, peaks = scan(given, parameters.preprocessing, parameters.detection)
         peaks = Spikes.from_peaks(peaks)
-        spikes = encoder(prepared, peaks[np.arange(0, len(peaks), max(len(peaks) // 300, 1))])
-        return check_fit(reference, spikes["embedding"], prepared, len(peaks))
+        embeddings = encoder(prepared, peaks[np.arange(0, len(peaks), max(len(peaks) // 200, 1))])["embedding"]
+        of_noise = encoder(prepared, noise_windows(prepared, peaks, seed=0))["embedding"]
+        return check_fit(reference, embeddings, of_noise, prepared, len(peaks))
 
     return measure
 
 
 @pytest.fixture(scope="module")
 def example():
-    recording = example_recording("silicon32", duration_s=6.0, seed=950).recording
+    recording = example_recording("silicon32", duration_s=6.0, seed=955).recording
     return recording, recording.get_traces().astype("float32")
 
 
@@ -50,7 +51,7 @@ def test_an_example_is_familiar_and_altered_ones_are_not(measure_fit, example):
     smooth = sosfiltfilt(butter(2, 1000, fs=30000, output="sos"), traces, axis=0)
     for altered, rate in ((shifted, 30000.0), (-traces, 30000.0), (traces, 90000.0), (smooth, 30000.0)):
         fit = measure_fit(recording, altered, rate)
-        assert not fit.is_familiar and fit.distance > max(MAX_DISTANCE, 1.5 * usual.distance)
+        assert not fit.is_familiar and fit.distance > max(MAX_DISTANCE, 1.3 * usual.distance)
         assert "peak_sign" in fit.sentence
 
 
@@ -68,9 +69,9 @@ def test_a_model_without_reference_and_few_peaks_say_so(example):
     recording, _ = example
     parameters = SortingParameters()
     prepared, _ = scan(recording, parameters.preprocessing, None)
-    assert "has no reference" in check_fit(None, np.zeros((3, 32)), prepared, 3).sentence
-    reference = FitReference(np.zeros((1, 2)), np.eye(2)[None], 1.0, np.array([1, 20]), np.array([0.001, 9]))
-    fit = check_fit(reference, np.zeros((3, 2)), prepared, 3)
+    assert "has no reference" in check_fit(None, np.zeros((3, 32)), np.zeros((3, 32)), prepared, 3).sentence
+    reference = FitReference(np.zeros(2), np.eye(2), 1.0, np.array([1, 20]), np.array([0.001, 9]))
+    fit = check_fit(reference, np.zeros((3, 2)), np.zeros((3, 2)), prepared, 3)
     assert fit.is_familiar is None and "3 peaks are too few" in fit.sentence
     assert FitReference.of_model("0" * 64) is None
 

@@ -10,8 +10,6 @@ import numpy as np
 
 REFERENCES = Path(__file__).parent / "references"
 HASH_DIGITS = 16
-# Tetrodes and probes differ more from each other than recordings of either: the nearer group counts.
-MAX_CHANNELS_OF_TETRODES = 8
 
 
 @dataclass(frozen=True)
@@ -19,34 +17,33 @@ class Described:
     """What is measured of a recording.
 
     Attributes:
-        mean: `(embedding_size,)` of the embeddings of its peaks.
+        mean: `(embedding_size,)` of the embeddings of its peaks, less the mean embedding of its noise: an embedding
+            depends on where the contacts are, and so does that of noise.
         covariance: `(embedding_size, embedding_size)` of them.
-        num_channels: used by the sorter.
         noise: median noise SD of the channels, in µV; NaN if the gain is unknown.
         rate_hz: peaks a second and channel.
     """
 
     mean: np.ndarray
     covariance: np.ndarray
-    num_channels: int
     noise: float
     rate_hz: float
 
 
 @dataclass(frozen=True)
 class FitReference:
-    """Development recordings of one model, in groups.
+    """Development recordings of one model.
 
     Attributes:
-        means: `(num_groups, embedding_size)`.
-        covariances: `(num_groups, embedding_size, embedding_size)`.
-        farthest: largest distance of one of these recordings to the nearest group without it.
+        mean: `(embedding_size,)`, each recording of the same weight.
+        covariance: `(embedding_size, embedding_size)` within and between recordings.
+        farthest: largest distance of one of these recordings to all others.
         noise: lowest and highest, µV.
         rate_hz: lowest and highest, peaks a second and channel.
     """
 
-    means: np.ndarray
-    covariances: np.ndarray
+    mean: np.ndarray
+    covariance: np.ndarray
     farthest: float
     noise: np.ndarray
     rate_hz: np.ndarray
@@ -54,19 +51,14 @@ class FitReference:
     @classmethod
     def from_recordings(cls, described: Sequence[Described]) -> FitReference:
         """Gather recordings; each weighs the same."""
-        groups = [
-            [one for one in described if (one.num_channels <= MAX_CHANNELS_OF_TETRODES) == is_tetrode]
-            for is_tetrode in (True, False)
+        distances = [
+            frechet_distance(left_out, *_pool([one for one in described if one is not left_out]))
+            for left_out in described
         ]
-        groups = [group for group in groups if len(group) > 1]
-        distances = []
-        for left_out in described:
-            rest = [_pool([one for one in group if one is not left_out]) for group in groups]
-            distances.append(min(frechet_distance(left_out, *pooled) for pooled in rest))
-        pooled = [_pool(group) for group in groups]
+        mean, covariance = _pool(described)
         return cls(
-            means=np.stack([mean for mean, _ in pooled]).astype("float32"),
-            covariances=np.stack([covariance for _, covariance in pooled]).astype("float32"),
+            mean=mean.astype("float32"),
+            covariance=covariance.astype("float32"),
             farthest=float(max(distances)),
             noise=np.array([min(one.noise for one in described), max(one.noise for one in described)]),
             rate_hz=np.array([min(one.rate_hz for one in described), max(one.rate_hz for one in described)]),
@@ -89,9 +81,8 @@ class FitReference:
         return path
 
     def distance(self, described: Described) -> float:
-        """Distance to the nearer group, in units of the farthest development recording."""
-        groups = zip(self.means, self.covariances)
-        return min(frechet_distance(described, *group) for group in groups) / self.farthest
+        """Fréchet distance to them, 1 for the farthest of them."""
+        return frechet_distance(described, self.mean, self.covariance) / self.farthest
 
 
 def frechet_distance(described: Described, mean: np.ndarray, covariance: np.ndarray) -> float:
@@ -107,7 +98,7 @@ def frechet_distance(described: Described, mean: np.ndarray, covariance: np.ndar
     return float(between + np.trace(described.covariance) + np.trace(covariance) - 2 * root)
 
 
-def _pool(group: Sequence[Described]) -> tuple[np.ndarray, np.ndarray]:
-    mean = np.mean([one.mean for one in group], axis=0)
-    spread = [one.covariance + np.outer(one.mean - mean, one.mean - mean) for one in group]
+def _pool(described: Sequence[Described]) -> tuple[np.ndarray, np.ndarray]:
+    mean = np.mean([one.mean for one in described], axis=0)
+    spread = [one.covariance + np.outer(one.mean - mean, one.mean - mean) for one in described]
     return mean, np.mean(spread, axis=0)
