@@ -1,17 +1,14 @@
 """Measure development recordings with a model, and store what the fit check compares others with.
 
-The stored reference of huidurep/base is of the first 20 s of recordings that `generate_recording` made of the
+The stored reference of huidurep/base is of the first 12 s of recordings that `generate_recording` made of the
 conditions in `SORTER_DEVELOPMENT_CONDITIONS`: tetrode with seeds 900 to 903, silicon32 901 to 904, silicon32_noisy 930
-to 932, polytrode64_drift 910 and 911, neuropixels64_drift 913 and 914, and of the two examples, and of four
-recordings of SpikeInterface's generator; no figures are reported
+to 932, polytrode64_drift 910 and 911, neuropixels64_drift 913 and 914, and of the two examples; no figures are reported
 of any of them.
 
 python scripts/build_fit_reference.py --recordings dev/tetrode_900 dev/tetrode_901 dev/silicon32_901
 """
 
 import argparse
-
-from spikeinterface.core import generate_ground_truth_recording
 
 from huidurep_hf import SortingParameters, SpikeSorter
 from huidurep_hf.recording.scan import scan
@@ -25,8 +22,6 @@ from huidurep_hf.sorting.spikes import Spikes
 
 # Another than that of `huidurep example`.
 EXAMPLE_SEED = 950
-# Of SpikeInterface's generator, with larger spikes: number of channels and seed.
-GENERATED = {"generated 32": (32, 951), "generated 16": (16, 952), "generated 4": (4, 953), "generated 8": (8, 954)}
 
 
 def main():
@@ -34,23 +29,13 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recordings", nargs="+", required=True, metavar="RECORDING", help="as `huidurep sort` reads")
     parser.add_argument("--model", default="huidurep/base", help="checkpoint (default: %(default)s)")
-    parser.add_argument("--duration", type=float, default=20.0, metavar="S", help="of each (default: %(default)s)")
+    parser.add_argument("--duration", type=float, default=12.0, metavar="S", help="of each (default: %(default)s)")
     options = parser.parse_args()
     sorter, parameters = SpikeSorter.from_pretrained(options.model), SortingParameters()
     encoder = SpikeEncoder(sorter.model, sorter.feature_extractor)
     described = []
     examples = [example_recording(name, options.duration, EXAMPLE_SEED).recording for name in EXAMPLE_NAMES]
-    generated = [
-        generate_ground_truth_recording(
-            durations=[options.duration],
-            num_channels=num_channels,
-            num_units=max(num_channels // 2, 5),
-            noise_kwargs={"noise_levels": 8.0},
-            seed=seed,
-        )[0]
-        for num_channels, seed in GENERATED.values()
-    ]
-    recordings = [read_recording(path) for path in options.recordings] + examples + generated
+    recordings = [read_recording(path) for path in options.recordings] + examples
     for recording in recordings:
         num_samples = min(round(options.duration * recording.sampling_frequency), recording.get_num_samples(0))
         prepared, peaks = scan(
@@ -59,12 +44,9 @@ def main():
         peaks = Spikes.from_peaks(peaks)
         of_noise = encoder(prepared, noise_windows(prepared, peaks, seed=0))["embedding"]
         described.append(describe(encoder(prepared, peaks)["embedding"], of_noise, prepared, len(peaks)))
-    import pickle
-
-    pickle.dump(described, open("/tmp/described.pkl", "wb"))
     reference = FitReference.from_recordings(described)
     print(reference.save(hash_weights(sorter.model)))
-    for path, one in zip([*options.recordings, *EXAMPLE_NAMES, *GENERATED], described):
+    for path, one in zip([*options.recordings, *EXAMPLE_NAMES], described):
         print(f"{path}  distance {reference.distance(one):.2f}, noise {one.noise:.1f} uV, rate {one.rate_hz:.2f} Hz")
 
 

@@ -46,12 +46,12 @@ def example():
 def test_an_example_is_familiar_and_altered_ones_are_not(measure_fit, example):
     recording, traces = example
     usual = measure_fit(recording, traces)
-    assert usual.is_familiar and usual.distance < 1 and usual.sentence.startswith("Fit: like the recordings")
+    assert usual.is_familiar and usual.distance < 1.1 and usual.sentence.startswith("Fit: like the recordings")
     shifted = np.stack([np.roll(channel, 9 * number) for number, channel in enumerate(traces.T)], axis=1)
     smooth = sosfiltfilt(butter(2, 1000, fs=30000, output="sos"), traces, axis=0)
     for altered, rate in ((shifted, 30000.0), (-traces, 30000.0), (traces, 90000.0), (smooth, 30000.0)):
         fit = measure_fit(recording, altered, rate)
-        assert not fit.is_familiar and fit.distance > max(MAX_DISTANCE, 1.3 * usual.distance)
+        assert not fit.is_familiar and fit.distance > max(MAX_DISTANCE, 1.2 * usual.distance)
         assert "peak_sign" in fit.sentence
 
 
@@ -62,7 +62,7 @@ def test_eeg_and_noise_are_unlike_a_recording_of_neurons(measure_fit, example):
     slow = sosfiltfilt(butter(2, [1, 80], "band", fs=30000, output="sos"), rng.normal(size=traces.shape), axis=0)
     for altered in (noise, 30 * slow / slow.std() + 0.1 * noise):
         fit = measure_fit(recording, altered)
-        assert fit.is_familiar is False and "peaks a second and channel, of" in fit.sentence
+        assert fit.is_familiar is False and fit.rate_hz < 0.3 and fit.sentence.startswith("Fit: unlike")
 
 
 def test_a_model_without_reference_and_few_peaks_say_so(example):

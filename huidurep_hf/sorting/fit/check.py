@@ -14,9 +14,9 @@ if TYPE_CHECKING:
     from ...recording.preprocessing.preparation import PreparedRecording
 
 # Fewer peaks have no distribution; more of them say nothing new.
-MIN_PEAKS, MAX_PEAKS = 50, 5000
-# Development recordings reach 1.
-MAX_DISTANCE = 1.05
+MIN_PEAKS, MAX_PEAKS = 40, 5000
+# Nine of ten development recordings are within 1.
+MAX_DISTANCE = 1.15
 # Windows at random times show what noise looks like to the model; spikes are in few of them.
 NUM_NOISE_WINDOWS, MARGIN_MS = 200, 10.0
 # So many times below the least and above the most of the development recordings.
@@ -32,8 +32,8 @@ class Fit:
     """How far a recording is from the development recordings.
 
     Attributes:
-        distance: Fréchet distance of its embeddings, 1 for the farthest development recording; None where there are
-            too few peaks, or the model has no reference.
+        distance: Fréchet distance of its embeddings, over that which nine of ten development recordings keep within;
+            None where there are too few peaks, or the model has no reference.
         noise_uv: median noise SD, µV; None if the gain is unknown.
         rate_hz: peaks a second and channel.
         is_familiar: whether all of these are like in the development recordings; None if that is not known.
@@ -84,15 +84,15 @@ def check_fit(
     if len(embeddings) >= MIN_PEAKS:
         distance = round(reference.distance(described), 3)
         if distance > MAX_DISTANCE:
-            unusual.append(f"embeddings {distance:.1f} times as far off as the farthest")
+            unusual.append(f"embeddings {distance:.2f} times as far off as usual")
     if unusual:
         sentence = f"Fit: unlike the recordings the model was developed on ({'; '.join(unusual)}); {ADVICE}."
     elif distance is None:
         sentence = f"Fit: unknown, as {len(embeddings)} peaks are too few to compare; {measured}."
     else:
         sentence = (
-            f"Fit: like the recordings the model was developed on (embeddings at {distance:.2f} of the distance of the"
-            f" farthest; {measured})."
+            f"Fit: like the recordings the model was developed on (embeddings {distance:.2f} times as far off as"
+            f" usual; {measured})."
         )
     is_familiar = False if unusual else None if distance is None else True
     return Fit(distance, noise, rate, is_familiar, sentence)

@@ -10,6 +10,7 @@ import numpy as np
 
 REFERENCES = Path(__file__).parent / "references"
 HASH_DIGITS = 16
+USUAL_SHARE = 0.9
 
 
 @dataclass(frozen=True)
@@ -37,14 +38,14 @@ class FitReference:
     Attributes:
         mean: `(embedding_size,)`, each recording of the same weight.
         covariance: `(embedding_size, embedding_size)` within and between recordings.
-        farthest: largest distance of one of these recordings to all others.
+        usual: distance to all others that nine of ten of these recordings keep within.
         noise: lowest and highest, µV.
         rate_hz: lowest and highest, peaks a second and channel.
     """
 
     mean: np.ndarray
     covariance: np.ndarray
-    farthest: float
+    usual: float
     noise: np.ndarray
     rate_hz: np.ndarray
 
@@ -59,7 +60,7 @@ class FitReference:
         return cls(
             mean=mean.astype("float32"),
             covariance=covariance.astype("float32"),
-            farthest=float(max(distances)),
+            usual=float(np.quantile(distances, USUAL_SHARE)),
             noise=np.array([min(one.noise for one in described), max(one.noise for one in described)]),
             rate_hz=np.array([min(one.rate_hz for one in described), max(one.rate_hz for one in described)]),
         )
@@ -72,7 +73,7 @@ class FitReference:
             return None
         with np.load(path, allow_pickle=False) as stored:
             arrays = {name: stored[name] for name in stored.files}
-        return cls(**{**arrays, "farthest": float(arrays["farthest"])})
+        return cls(**{**arrays, "usual": float(arrays["usual"])})
 
     def save(self, weights_sha256: str) -> Path:
         """Write it for [`of_model`]."""
@@ -81,8 +82,8 @@ class FitReference:
         return path
 
     def distance(self, described: Described) -> float:
-        """Fréchet distance to them, 1 for the farthest of them."""
-        return frechet_distance(described, self.mean, self.covariance) / self.farthest
+        """Fréchet distance to them, over the usual one."""
+        return frechet_distance(described, self.mean, self.covariance) / self.usual
 
 
 def frechet_distance(described: Described, mean: np.ndarray, covariance: np.ndarray) -> float:
