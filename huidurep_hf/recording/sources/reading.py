@@ -147,7 +147,7 @@ def _read_raw(
         )
     if not (sampling_rate > 0 and np.isfinite(sampling_rate)) or num_channels < 1:
         raise ValueError(
-            f"Got a sampling rate of {sampling_rate:g} Hz and {num_channels} channels; both must be finite and > 0."
+            f"Got a sampling rate of {sampling_rate:g} Hz and {num_channels} channels; both must be > 0 and finite."
         )
     try:
         kind = np.dtype(dtype)

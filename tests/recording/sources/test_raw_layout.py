@@ -64,5 +64,5 @@ def test_it_is_said_when_a_file_is_read(tmp_path, caplog):
     assert caplog.text == ""
     read_recording(path, raw={**layout, "num_channels": 2}, probe="linear:2:20")
     assert "(--num-channels 4)" in caplog.text
-    with pytest.raises(ValueError, match="inf Hz.*finite"):
+    with pytest.raises(ValueError, match="inf Hz.*must be > 0 and finite"):
         read_recording(path, raw={"sampling_rate": np.inf, "dtype": "int16", "num_channels": 4})
