@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..recording.sources.reading import read_recording
 from ..recording.sources.reopening import hash_files, reopen
 from .output.provenance import PACKAGES, describe_recording, hash_weights, version_of
 from .output.result import SortingResult
@@ -17,6 +18,8 @@ from .sorter import SpikeSorter
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
 
+# Of a result of `huidurep example`.
+RECORDING_FOLDER = "recording"
 # What makes two recordings the same to the sorter.
 COMPARED = ("num_channels", "sampling_rate", "num_samples", "dtype", "channel_ids", "ends_sha256")
 
@@ -65,9 +68,7 @@ def rerun(
         raise ValueError(f"{folder} was curated by a person; give the result that it was made from.")
     described = provenance["recording"]
     if recording is None:
-        if not described.get("spikeinterface_json"):
-            raise ValueError(f"{folder} was made from traces in memory; give the recording (--recording).")
-        recording = reopen(described["spikeinterface_json"])
+        recording = _recording_of(Path(folder), described)
     check_same_recording(recording, described)
     given, then = model or provenance["model"]["name_or_path"], provenance["model"]
     commit = then["commit"] if not Path(given).is_dir() else None
@@ -85,6 +86,14 @@ def rerun(
     versions = {package: (provenance["versions"].get(package), version_of(package)) for package in PACKAGES}
     changed = {package: pair for package, pair in versions.items() if pair[0] != pair[1]}
     return Rerun(result, np.array_equal(*trains), changed)
+
+
+def _recording_of(folder: Path, described: dict) -> BaseRecording:
+    if described.get("spikeinterface_json"):
+        return reopen(described["spikeinterface_json"])
+    if (folder / RECORDING_FOLDER).is_dir():
+        return read_recording(folder / RECORDING_FOLDER)
+    raise ValueError(f"{folder} was made from traces in memory; give the recording (--recording).")
 
 
 def check_same_recording(recording: BaseRecording, described: dict) -> None:
