@@ -1,49 +1,55 @@
 """HuiduRep: representations of extracellular spikes, and the spike sorter built on them.
 
 Importing this package teaches `transformers` the model type `huidurep`, so that `AutoModel.from_pretrained`,
-`pipeline("spike-sorting")` and `pipeline("spike-embedding")` know it. SpikeInterface and its kin are imported only when
-sorting begins.
+`pipeline("spike-sorting")` and `pipeline("spike-embedding")` know it, and SpikeInterface the sorter "huidurep". Torch,
+transformers, SpikeInterface and their kin are imported on first use.
 """
 
 from importlib import import_module
 
 from .former_modules import find_former_modules
-from .hub.checkpoints import checkpoint_path, install_checkpoints, list_checkpoints, resolve_checkpoint
-from .integrations.registration import register
-from .model.configuration_huidurep import HuiduRepConfig
-from .model.feature_extraction_huidurep import HuiduRepFeatureExtractor
-from .model.modeling_huidurep import HuiduRepModel
-from .model.pretraining_huidurep import HuiduRepForPreTraining
-from .model.resolving_huidurep import CheckpointResolvingMixin
+from .integrations.on_import import OnImport
 
 __version__ = "0.1.0"
 
-CheckpointResolvingMixin.resolve_checkpoint = staticmethod(resolve_checkpoint)
-register()
-find_former_modules()
-
-# Loaded on first use: sorting needs the extra `sorting`.
+# Loaded on first use; sorting needs the extra `sorting`.
 _LAZY = {
+    "HuiduRepConfig": ".model.configuration_huidurep",
+    "HuiduRepFeatureExtractor": ".model.feature_extraction_huidurep",
+    "HuiduRepForPreTraining": ".model.pretraining_huidurep",
+    "HuiduRepModel": ".model.modeling_huidurep",
     "SortingParameters": ".sorting.parameters",
     "SpikeSorter": ".sorting.sorter",
     "as_recording": ".recording.sources.given",
     "track_units": ".tracking",
     "unit_fingerprints": ".tracking",
+    "checkpoint_path": ".hub.checkpoints",
+    "install_checkpoints": ".hub.checkpoints",
+    "list_checkpoints": ".hub.checkpoints",
 }
 
-__all__ = [
-    "HuiduRepConfig",
-    "HuiduRepFeatureExtractor",
-    "HuiduRepForPreTraining",
-    "HuiduRepModel",
-    "checkpoint_path",
-    "install_checkpoints",
-    "list_checkpoints",
-    *_LAZY,
-]
+__all__ = list(_LAZY)
 
 
 def __getattr__(name: str):
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_LAZY[name], __name__), name)
+
+
+def _register_with_transformers() -> None:
+    import_module(".integrations.registration", __name__).register()
+
+
+def _register_with_spikeinterface() -> None:
+    # It registers itself when it is imported.
+    import_module(".integrations.spikeinterface_sorter", __name__)
+
+
+find_former_modules()
+OnImport(
+    ("transformers.models.auto.configuration_auto", f"{__name__}.model.resolving_huidurep"),
+    ("transformers", __name__),
+    _register_with_transformers,
+).install()
+OnImport(("spikeinterface.sorters",), ("spikeinterface",), _register_with_spikeinterface).install()

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .workers import Arrays, Item, Workers
+from .progress import ProgressBar
+from .workers import Arrays, Item, Result, Workers
 
 if TYPE_CHECKING:
     from .dask_cluster import DaskCluster
@@ -29,11 +31,39 @@ class ResumableWorkers(Workers):
         num_workers: threads; as many as the process may use cores if left out.
         folder: where parts are kept; nothing is kept if left out.
         cluster: [`~huidurep_hf.dask_cluster.DaskCluster`] whose processes share the passes; the threads if left out.
+        progress: show progress bars of the stages that have none of their own.
     """
 
-    def __init__(self, num_workers: int | None = None, folder: Path | None = None, cluster: DaskCluster | None = None):
+    def __init__(
+        self,
+        num_workers: int | None = None,
+        folder: Path | None = None,
+        cluster: DaskCluster | None = None,
+        *,
+        progress: bool = False,
+    ):
         super().__init__(num_workers)
-        self.folder, self.cluster = folder, cluster
+        self.folder, self.cluster, self.progress = folder, cluster, progress
+        self._stage: str | None = None
+
+    @contextmanager
+    def showing(self, stage: str) -> Iterator[None]:
+        """Show the passes of a stage under its name."""
+        self._stage = stage
+        try:
+            yield
+        finally:
+            self._stage = None
+
+    def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
+        """As of [`Workers`], with a bar where the number of items is known."""
+        results = super().map(function, items)
+        return self._with_bar(results, len(items)) if hasattr(items, "__len__") else results
+
+    def _with_bar(self, results: Iterator[Result], total: int) -> Iterator[Result]:
+        if not self.progress or self._stage is None or total < 2:
+            return results
+        return ProgressBar(results, total=total, desc=self._stage, unit="step", leave=False)
 
     @property
     def is_remote(self) -> bool:
@@ -48,7 +78,10 @@ class ResumableWorkers(Workers):
             function: gives arrays by name; nothing else may come of it, as another process may have called it.
             items: the same, in the same order, whenever the run is repeated.
         """
-        share = self.map if self.cluster is None else self.cluster.map
+        yield from self._with_bar(self._run(name, function, items), len(items))
+
+    def _run(self, name: str, function: Callable[[Item], Arrays], items: Sequence[Item]) -> Iterator[Arrays]:
+        share = super().map if self.cluster is None else self.cluster.map
         if self.folder is None:
             yield from share(function, items)
             return

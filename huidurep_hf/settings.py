@@ -72,8 +72,8 @@ def _checked(one, value):
     if isinstance(value, numbers.Real) and not math.isfinite(value):
         raise ValueError(f"Got {name}={value!r}; a finite number is needed.")
     if (low is not None and not value >= low) or (high is not None and not value <= high):
-        span = f"at least {low:g}" if high is None else f"between {low:g} and {high:g}"
-        raise ValueError(f"Got {name}={value:g}; it must be {span}.")
+        span = f"at least {low:g}" if high is None else f"between {low:.10g} and {high:.10g}"
+        raise ValueError(f"Got {name}={value:.10g}; it must be {span}.")
     return str(value) if kind is str else float(value) if kind is float else int(value)
 
 

@@ -16,7 +16,9 @@ from .curate_command import add_curate_command
 from .doctor import run_doctor
 from .export_command import add_export_command
 from .model_commands import add_model_commands, check_device
+from .rerun_command import add_rerun_command
 from .result_commands import add_result_commands
+from .stop import Stop
 from .track_command import add_track_command
 
 logger = logging.getLogger("huidurep_hf")
@@ -26,7 +28,7 @@ DEFAULT_MODEL = "huidurep/base"
 EXAMPLE_DURATION_S = 60.0
 LOG_LEVELS = ("debug", "info", "warning", "error")
 LOG_FILE = "log.txt"
-TRUTH_FOLDER = "truth"
+TRUTH_FOLDER, RECORDING_FOLDER = "truth", "recording"
 
 
 def main(arguments=None):
@@ -36,11 +38,17 @@ def main(arguments=None):
         arguments: list of strings; those of the process if left out.
 
     Returns:
-        `int` exit code: 0 done, 2 the user's mistake, said in one line on the error stream.
+        `int` exit code: 0 done, 2 the user's mistake, said in one line on the error stream;
+        130 and 143 stopped by Ctrl-C and by SIGTERM.
     """
-    options = build_parser().parse_args(arguments)
-    _set_up_logging(options)
+    stop = Stop()
+    with stop.on_termination():
+        return _run(build_parser().parse_args(arguments), stop)
+
+
+def _run(options, stop):
     try:
+        _set_up_logging(options)
         options.run(options)
     except BrokenPipeError:
         # The reader of our output, such as `head`, has seen enough; the result is in its folder.
@@ -48,12 +56,19 @@ def main(arguments=None):
     except USER_ERRORS as error:
         if options.debug:
             raise
+        if stop.is_asked:
+            # A library turned the interruption of its import into an error.
+            return _interrupted(stop)
         print(f"huidurep: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        print("huidurep: interrupted; no result was written. The same command goes on from here.", file=sys.stderr)
-        return 130
+        return _interrupted(stop)
     return 0
+
+
+def _interrupted(stop):
+    print("huidurep: interrupted; no result was written. The same command goes on from here.", file=sys.stderr)
+    return stop.exit_code
 
 
 def build_parser():
@@ -93,6 +108,7 @@ def build_parser():
     example.set_defaults(run=_example)
 
     add_result_commands(commands, common)
+    add_rerun_command(commands, common)
     add_track_command(commands, common)
     add_curate_command(commands, common)
     add_export_command(commands, common)
@@ -257,7 +273,10 @@ def _run_sorter(recording, parameters, options, truth=None):
         )
         seconds = time.perf_counter() - start
         if truth is not None:
+            # So that compare, export and rerun can be tried at once.
             truth.save(folder=options.output / TRUTH_FOLDER)
+            to_folder = {"folder": options.output / RECORDING_FOLDER, "format": "binary"}
+            recording.save(**to_folder, progress_bar=False, verbose=False)
         if not options.no_report:
             _write_report(result, options.output, truth)
         (options.output / LOG_FILE).write_text(log.getvalue(), encoding="utf-8")

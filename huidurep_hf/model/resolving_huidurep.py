@@ -5,8 +5,8 @@
 class CheckpointResolvingMixin:
     """Lets the installed package say where a checkpoint's name is found.
 
-    `huidurep_hf` sets `resolve_checkpoint` when it is imported, so that the checkpoints it ships are found without a
-    network. In a copy of this file that came with a hub repository nothing is set and every name stays as it is.
+    `huidurep_hf` sets `resolve_checkpoint` when it registers its classes, so that the checkpoints it ships are found
+    without a network. In a copy of this file that came with a hub repository nothing is set, and a name stays as it is.
     """
 
     # Without it, nothing can be loaded.

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from tqdm.auto import tqdm
 
+from ..progress import ProgressBar
 from ..workers import Workers
 from .blocks import Block, block_size_of, read_with_margin, rows_in_block, split_into_blocks
 from .preprocessing.artifacts import (
@@ -80,7 +80,7 @@ def scan(
     peaks = [no_peaks()]
     artifacts, steps, ratios = ([[] for _ in range(num_segments)] for _ in range(3))
     found = zip(blocks, share(job, blocks))
-    for block, arrays in tqdm(found, total=len(blocks), desc="scan", unit="s", disable=not progress):
+    for block, arrays in ProgressBar(found, total=len(blocks), desc="scan", unit="s", disable=not progress):
         peaks.append(arrays["peaks"])
         artifacts[block.segment].append(arrays["artifact_samples"])
         steps[block.segment].append(arrays["step_samples"])

@@ -22,6 +22,7 @@ from .overview import (
     unit_table,
 )
 from .style import read_asset
+from .suggestions import SUGGESTIONS_FILE, suggest
 from .summary import count_labels, summarise
 from .timeline import segment_starts_s
 from .unit_measures import measure_units
@@ -34,11 +35,13 @@ if TYPE_CHECKING:
 REPORT_FILE = "report.html"
 # Of a unit: its text and tall figures, which stand by themselves.
 LARGE_FIGURES = ("unit_facts", "template", "contrast")
+# Of more, the file tells.
+MAX_SUGGESTIONS = 40
 BOKEH_PARTS = ["bokeh", "bokeh-widgets", "bokeh-tables"]
 
 
 def write_report(result: SortingResult, path: str | Path, *, agreement: Agreement | None = None) -> Path:
-    """Write the page of a result.
+    """Write the page of a result, and its suggestions as `suggestions.csv` beside it.
 
     Args:
         result: [`~huidurep_hf.sorting.output.result.SortingResult`].
@@ -49,6 +52,8 @@ def write_report(result: SortingResult, path: str | Path, *, agreement: Agreemen
         `Path` of the file.
     """
     measures = measure_units(result)
+    suggestions = suggest(result, measures)
+    suggestions.to_csv(Path(path).with_name(SUGGESTIONS_FILE), index=False)
     source = unit_source(result, measures)
     overview = {"probe": probe_map(result, source), "drift": drift_map(result), "noise": noise_over_time(result)}
     if result.motion is not None:
@@ -94,6 +99,8 @@ def write_report(result: SortingResult, path: str | Path, *, agreement: Agreemen
         labels=count_labels(result.units),
         facts=facts,
         summary=summarise(result, measures),
+        suggestions=suggestions.head(MAX_SUGGESTIONS).to_dict("records"),
+        num_suggestions=len(suggestions),
         has_motion=result.motion is not None,
         small_figures=small_figures,
         agreement=sections,

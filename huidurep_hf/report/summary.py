@@ -43,7 +43,10 @@ def summarise(result: SortingResult, measures: Sequence[UnitMeasures]) -> list[s
         measures: one a unit.
     """
     units, counts = result.units, result.provenance["counts"]
-    sentences = [_units_sentence(units, counts)]
+    sentences = [result.provenance.get("no_units") or _units_sentence(units, counts)]
+    # Results of earlier versions have none.
+    if fit := result.provenance.get("fit"):
+        sentences.append(fit["sentence"])
     excluded = result.provenance["preparation"]["excluded_channels"]
     sentences += [f"Left out: channels {_names(channels)} ({reason})." for reason, channels in excluded.items()]
     sentences += [f"{step[0].upper()}{step[1:]}." for step in result.provenance["preparation"]["steps"] if _tells(step)]

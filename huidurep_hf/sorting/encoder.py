@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from tqdm.auto import tqdm
 
 from ..embedding.peaks import embed_peaks
+from ..progress import ProgressBar
 from ..recording.preprocessing.preparation import PreparedRecording
 from ..recording.spikes.waveforms import batch_ranges
 from ..workers import Workers
@@ -63,7 +63,7 @@ class SpikeEncoder:
             "location_um": np.zeros((len(spikes), 2), dtype="float32"),
             "size": np.zeros(len(spikes), dtype="float32"),
         }
-        with tqdm(total=len(spikes), desc=name, unit="spike", disable=not progress) as bar:
+        with ProgressBar(total=len(spikes), desc=name, unit="spike", disable=not progress) as bar:
             for (first, last), arrays in zip(spans, workers.run(name, job, spans)):
                 for column, values in arrays.items():
                     found[column][first:last] = values

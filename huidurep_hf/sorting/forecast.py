@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import logging
-import resource
 import shutil
-import sys
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -88,13 +86,6 @@ def announce(forecast: Forecast, scratch_folder: Path | None) -> None:
             scratch_folder,
             1e-9 * shutil.disk_usage(scratch_folder).free,
         )
-
-
-def peak_memory_gb() -> float:
-    """Most memory that this process has held since it began, 10^9 bytes."""
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Kilobytes on Linux, bytes on macOS.
-    return 1e-9 * used * (1 if sys.platform == "darwin" else 1024)
 
 
 def _as_time(seconds: float) -> str:

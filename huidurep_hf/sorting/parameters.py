@@ -84,7 +84,7 @@ class LearningSettings(Settings):
 class RunSettings(Settings):
     """What makes a run repeat."""
 
-    seed: int = setting(0, "seed of everything random", low=0)
+    seed: int = setting(0, "seed of everything random", low=0, high=2**32 - 1)
 
 
 STAGES: dict[str, type[Settings]] = {

@@ -5,13 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..progress import peak_memory_gb
 from ..recording.blocks import split_into_blocks
 from ..recording.motion.following import can_follow_motion, check_motion, follow_motion
 from ..recording.preprocessing.preparation import PreparedRecording
@@ -20,9 +21,13 @@ from ..recording.scan import scan
 from ..recording.sources.plausibility import warn_of_absurd_noise, warn_of_misread_samples
 from ..recording.spikes.detection import check_sign, detect
 from ..recording.trace_copy import copy_blocks
+from ..resumable import ResumableWorkers
 from ..workers import Workers
 from .assignment import assign_spikes, keep_clusters
 from .encoder import SpikeEncoder
+from .feasibility import check_number_of_units
+from .fit.check import Fit, check_fit, noise_windows
+from .fit.reference import FitReference
 from .learning import CLUSTER_COLUMNS, LearnedUnits, learn_clusters, learn_units, to_arrays
 from .learning_blocks import choose_learning_blocks, draw_over_time, in_blocks
 from .parameters import SortingParameters
@@ -33,6 +38,9 @@ if TYPE_CHECKING:
 
 
 logger = logging.getLogger("huidurep_hf")
+
+# Stages whose passes have no bars of their own.
+WITHOUT_BARS = ("learn clusters", "learn units")
 
 
 @dataclass(frozen=True)
@@ -46,6 +54,7 @@ class SortedSpikes:
         waveforms: `(num_units, num_samples, num_channels)` float32 average of each unit, SDs of the noise.
         prepared: the preprocessed recording.
         seconds: stage -> wall time, s.
+        fit: how far the recording is from those that the model was developed on; None without peaks.
     """
 
     events: Spikes
@@ -53,6 +62,7 @@ class SortedSpikes:
     waveforms: np.ndarray
     prepared: PreparedRecording
     seconds: dict[str, float]
+    fit: Fit | None = None
 
 
 def sort_recording(
@@ -63,6 +73,7 @@ def sort_recording(
     workers: Workers,
     scratch_folder: Path | None = None,
     progress: bool = False,
+    fit_reference: FitReference | None = None,
 ) -> SortedSpikes:
     """Sort a recording.
 
@@ -73,6 +84,7 @@ def sort_recording(
         workers: who share the blocks.
         scratch_folder: for preprocessed traces that are too many for memory.
         progress: show progress bars.
+        fit_reference: what the model was developed on.
 
     Raises:
         TypeError, ValueError: a recording that cannot be sorted; the message says what to do.
@@ -93,6 +105,7 @@ def sort_recording(
         peaks = Spikes.from_peaks(peaks)
         logger.info("scan: %d peaks", len(peaks))
         warn_of_absurd_noise(prepared.noise_levels, prepared.unit)
+        check_number_of_units(len(peaks), parameters)
         check_motion(prepared, parameters.motion)
         check_sign(prepared, parameters.detection, workers)
     if len(peaks) == 0:
@@ -103,6 +116,9 @@ def sort_recording(
         blocks = choose_learning_blocks(peaks, prepared, all_blocks, parameters)
         learned_from = np.flatnonzero(in_blocks(peaks, blocks))
         spikes = run.embed("embed", prepared, peaks[learned_from])
+        of_noise = run.embed("embed noise", prepared, noise_windows(prepared, peaks, parameters.seed))["embedding"]
+        fit = check_fit(fit_reference, spikes["embedding"], of_noise, prepared, len(peaks))
+        logger.log(logging.WARNING if fit.is_familiar is False else logging.INFO, "%s", fit.sentence)
     with run.timed("motion"):
         motion_spikes = spikes
         if len(spikes) < len(peaks) and can_follow_motion(prepared, parameters.motion_correction):
@@ -155,7 +171,7 @@ def sort_recording(
     with run.timed("embed events"):
         in_whole = learned if len(copied) == len(all_blocks) else corrected
         events, embeddings = run.embed_events(events, spikes, learned_from, in_whole)
-    return SortedSpikes(events, embeddings, waveforms, corrected, run.seconds)
+    return SortedSpikes(events, embeddings, waveforms, corrected, run.seconds, fit)
 
 
 @dataclass(frozen=True)
@@ -219,7 +235,9 @@ class _Run:
     @contextmanager
     def timed(self, stage: str) -> Iterator[None]:
         start = time.perf_counter()
-        yield
+        shows_own = isinstance(self.workers, ResumableWorkers) and stage in WITHOUT_BARS
+        with self.workers.showing(stage) if shows_own else nullcontext():
+            yield
         # A stage that is gone through twice has one sum.
         self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - start, 3)
-        logger.info("%s: %.1f s", stage, self.seconds[stage])
+        logger.info("%s: %.1f s, %.1f GB of memory", stage, self.seconds[stage], peak_memory_gb())

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 import shutil
+import socket
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+
+from ..output_path import beside, short_hash
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -24,10 +28,11 @@ def run_folder(
     """Give a run its scratch folder, and one for its finished parts; both are removed when it ends.
 
     With an output folder NAME they lie in `.NAME.work` beside it, or in the scratch folder that is given. If a run of
-    the same description was stopped there, its files are kept and used; those of any other run are removed.
+    the same description was stopped there, its files are kept and used; those of any other run are removed. So are
+    those of killed runs without an output folder.
 
     Args:
-        output_folder: of the run; None for one that saves nothing and cannot be resumed.
+        output_folder: of the run, which has claimed it; None for one that saves nothing and cannot be resumed.
         scratch_folder: where the files are to lie; its free room decides whether traces are copied.
         description: `dict` of plain JSON values, of which the result follows.
 
@@ -40,11 +45,15 @@ def run_folder(
     if scratch_folder is not None and not Path(scratch_folder).is_dir():
         raise FileNotFoundError(f"The scratch folder {scratch_folder} does not exist; make it, or give another one.")
     if output_folder is None:
-        with tempfile.TemporaryDirectory(prefix=".huidurep-", dir=scratch_folder) as folder:
+        parent = Path(scratch_folder or tempfile.gettempdir())
+        _remove_abandoned(parent)
+        with tempfile.TemporaryDirectory(prefix=f"{_prefix()}{os.getpid()}-", dir=parent) as folder:
             yield Path(folder), None
         return
-    output_folder = Path(output_folder)
-    work = Path(scratch_folder or output_folder.parent) / f".{output_folder.name}.work"
+    work = beside(Path(output_folder), "work")
+    if scratch_folder is not None:
+        # Others may have outputs of the same name there.
+        work = Path(scratch_folder) / f"{work.name}-{short_hash(Path(output_folder))}"
     compared = {name: value for name, value in description.items() if name not in NOT_COMPARED}
     if _description_of(work) == json.loads(json.dumps(compared)):
         logger.info("going on with the run that was stopped, from %s", work)
@@ -66,3 +75,27 @@ def _description_of(work: Path) -> dict | None:
         return json.loads((work / DESCRIPTION_FILE).read_text())
     except (OSError, ValueError):
         return None
+
+
+def _prefix() -> str:
+    return f".huidurep-{socket.gethostname()}-"
+
+
+def _remove_abandoned(parent: Path) -> None:
+    """Remove scratch folders of this machine's processes that are no more."""
+    for folder in parent.glob(f"{_prefix()}*"):
+        process = folder.name.removeprefix(_prefix()).partition("-")[0]
+        if process.isdigit() and not _is_running(int(process)):
+            logger.info("removed %s, which a killed run had left", folder)
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        # Of another user.
+        return True
+    return True

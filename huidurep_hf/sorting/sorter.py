@@ -14,11 +14,16 @@ from ..dask_cluster import DaskCluster
 from ..hub.checkpoints import resolve_checkpoint
 from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
 from ..model.modeling_huidurep import HuiduRepModel
+from ..output_path import check_writable, claim, identity
+from ..progress import peak_memory_gb
 from ..recording.preprocessing.preparation import check_type
 from ..resumable import ResumableWorkers
 from ..workers import num_available_cores
 from .encoder import SpikeEncoder
-from .forecast import Forecast, announce, forecast_run, peak_memory_gb
+from .feasibility import check_sampling_rate, why_no_units
+from .fit.reference import FitReference
+from .forecast import Forecast, announce, forecast_run
+from .output.keeping import keep_elsewhere
 from .output.provenance import describe_run, describe_sort
 from .output.result import SortingResult, check_output_folder
 from .parameters import SortingParameters
@@ -135,42 +140,62 @@ class SpikeSorter:
 
         Raises:
             TypeError, ValueError: a recording or parameter that cannot be used; the message says what to do.
-            FileExistsError: the output folder is there and `overwrite` is not set.
-            OSError: the output folder cannot be made.
+            FileExistsError: the output folder is there and `overwrite` is not set; or another run is writing it.
+            OSError: the output folder cannot be made; or the result could not be saved there, and the message says
+                where it is kept.
         """
         if parameters is not None and overrides:
             raise TypeError("Give parameters=SortingParameters(...) or single parameters by name, not both.")
         parameters = parameters or SortingParameters.from_dict(overrides)
         check_type(recording)
-        if output_folder is not None:
-            check_output_folder(output_folder, overwrite)
-        description = describe_run(recording, self, parameters)
-        forecast = forecast_run(recording, parameters, num_workers or num_available_cores())
-        start = time.perf_counter()
-        with (
-            nullcontext() if dask_scheduler is None else DaskCluster(dask_scheduler) as cluster,
-            run_folder(output_folder, scratch_folder, description) as (scratch, parts),
-        ):
-            announce(forecast, scratch)
-            found = sort_recording(
-                recording,
-                SpikeEncoder(self.model, self.feature_extractor),
-                parameters,
-                workers=ResumableWorkers(num_workers, parts, cluster),
-                scratch_folder=scratch,
-                progress=progress,
-            )
-            scratch_bytes = sum(path.stat().st_size for path in scratch.rglob("*") if path.is_file())
-            used = Forecast(time.perf_counter() - start, peak_memory_gb(), 1e-9 * scratch_bytes)
-            provenance = {
-                **description,
-                **describe_sort(found),
-                "forecast": forecast.to_dict(),
-                "used": used.to_dict(),
-            }
-            logger.info("used: %s", used)
-            # While the traces are there.
-            result = SortingResult.from_events(recording, found, provenance, keep_noise=keep_noise)
-        if output_folder is not None:
-            result.save(output_folder, overwrite=overwrite)
+        check_sampling_rate(recording)
+        output = None if output_folder is None else Path(output_folder)
+        if output is not None:
+            check_writable(output)
+        with nullcontext() if output is None else claim(output):
+            if output is not None:
+                check_output_folder(output, overwrite)
+            replaced = None if output is None else identity(output)
+            description = describe_run(recording, self, parameters)
+            forecast = forecast_run(recording, parameters, num_workers or num_available_cores())
+            start, failure = time.perf_counter(), None
+            with (
+                nullcontext() if dask_scheduler is None else DaskCluster(dask_scheduler) as cluster,
+                run_folder(output, scratch_folder, description) as (scratch, parts),
+            ):
+                announce(forecast, scratch)
+                found = sort_recording(
+                    recording,
+                    SpikeEncoder(self.model, self.feature_extractor),
+                    parameters,
+                    workers=ResumableWorkers(num_workers, parts, cluster, progress=progress),
+                    scratch_folder=scratch,
+                    progress=progress,
+                    fit_reference=FitReference.of_model(description["model"]["weights_sha256"]),
+                )
+                scratch_bytes = sum(path.stat().st_size for path in scratch.rglob("*") if path.is_file())
+                used = Forecast(time.perf_counter() - start, peak_memory_gb(), 1e-9 * scratch_bytes)
+                provenance = {
+                    **description,
+                    "keep_noise": keep_noise,
+                    **describe_sort(found),
+                    "forecast": forecast.to_dict(),
+                    "used": used.to_dict(),
+                }
+                logger.info("used: %s", used)
+                # While the traces are there.
+                result = SortingResult.from_events(recording, found, provenance, keep_noise=keep_noise)
+                if len(result.templates) == 0:
+                    sentence = why_no_units(found.prepared, parameters, result.provenance["counts"])
+                    logger.warning("%s", sentence)
+                    result.provenance["no_units"] = sentence
+                if output is not None:
+                    try:
+                        # A folder that somebody has made meanwhile is not the one that may be replaced.
+                        result.save(output, overwrite=overwrite and identity(output) == replaced)
+                    except Exception as error:
+                        failure = error
+            if failure is not None:
+                # Scratch files are gone, and there is more room.
+                keep_elsewhere(result, output, failure, (output.parent, scratch_folder))
         return result

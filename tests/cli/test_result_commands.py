@@ -74,6 +74,8 @@ def test_an_example_has_a_page_a_truth_and_a_log(tiny_checkpoint, tmp_path, caps
     log = (out / "log.txt").read_text()
     assert "INFO scan:" in log and "used: " in log
     assert main(["compare", str(out), str(out / "truth"), "--truth"]) == 0
+    assert main(["rerun", str(out), "--quiet"]) == 0
+    assert "bit for bit" in capsys.readouterr().out
     assert main([*arguments, "--overwrite", "--no-report", "--log-level", "error"]) == 0
     assert not (out / "report.html").exists() and (out / "log.txt").is_file()
     assert logging.getLogger("huidurep_hf").level == logging.INFO

@@ -1,5 +1,6 @@
 import re
 from datetime import datetime
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -157,3 +158,29 @@ def test_the_command_exports_a_result(tmp_path, capsys):
     assert main(["export", str(folder), str(tmp_path / "spikes.mat"), "--to", "matlab"]) == 0
     assert str(tmp_path / "spikes.mat") in capsys.readouterr().out
     assert SortingResult.load(folder).units["unit"].tolist() == [0, 1]
+
+
+def test_the_five_lines_of_each_tool_work(sorted_recording, tmp_path, monkeypatch):
+    result, recording = sorted_recording
+    page = (Path(__file__).parents[2] / "docs" / "results.md").read_text()
+    section = re.search(r"<!-- tools begin -->(.*)<!-- tools end -->", page, flags=re.DOTALL)[1]
+    names = {"analyzer": "mine_analyzer", "phy": "mine_phy", "pynapple": "mine.npz", "nwb": "mine.nwb"}
+    names |= {"parquet": "mine_tables", "matlab": "mine.mat"}
+    source = Source(recording, datetime.fromisoformat("2026-01-31T14:00:00+01:00"), {"subject_id": "M1"})
+    monkeypatch.chdir(tmp_path)
+    num_spikes = (result.events["unit"] >= 0).sum()
+    examples = re.findall(r"after `--to (\w+)`.*?```python\n(.*?)```", section, flags=re.DOTALL)
+    assert [to for to, _ in examples] == list(names)
+    for to, code in examples:
+        assert len([line for line in code.splitlines() if line.strip()]) <= 5
+        export_result(result, names[to], to, source)
+        values = {}
+        exec(code, values)
+        if to in ("phy", "matlab", "parquet"):
+            assert len(values["spikes" if to == "parquet" else "units"]) == num_spikes, to
+        elif to == "pynapple":
+            assert len(values["good"]) == (result.units["label"] == "good").sum()
+        elif to == "nwb":
+            assert len(values["table"]) == len(result.units) and len(values["spike_times_s"])
+        else:
+            assert len(values["templates"]) == len(values["is_good"]) == len(result.units)

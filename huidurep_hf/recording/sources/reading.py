@@ -17,6 +17,7 @@ from .formats import (
     open_white_matter,
 )
 from .probe import set_named_probe
+from .raw_layout import warn_of_wrong_layout
 from .streams import ChoiceError
 from .untrusted import refuse_code
 
@@ -144,8 +145,10 @@ def _read_raw(
             f"{path} is a raw binary file, which does not say its own layout; give {RAW_FLAGS}, or the "
             "--format if it is another one."
         )
-    if not sampling_rate > 0 or num_channels < 1:
-        raise ValueError(f"Got a sampling rate of {sampling_rate:g} Hz and {num_channels} channels; both must be > 0.")
+    if not (sampling_rate > 0 and np.isfinite(sampling_rate)) or num_channels < 1:
+        raise ValueError(
+            f"Got a sampling rate of {sampling_rate:g} Hz and {num_channels} channels; both must be > 0 and finite."
+        )
     try:
         kind = np.dtype(dtype)
     except TypeError:
@@ -167,6 +170,7 @@ def _read_raw(
         raise ValueError(f"Got an offset of {offset_uv:g} µV without a gain; give --gain-uv as well.")
     recording = read_binary(path, sampling_frequency=sampling_rate, dtype=kind.str, num_channels=num_channels, **scale)
     recording.annotate(format=RAW_FORMAT)
+    warn_of_wrong_layout(path, kind, num_channels)
     return recording
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import hashlib
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from huggingface_hub import try_to_load_from_cache
 
+from ...model.integrity_huidurep import hash_file
+from ...recording.sources.reopening import describe_source
 from .unit_table import round_significant
 
 if TYPE_CHECKING:
@@ -20,6 +24,8 @@ if TYPE_CHECKING:
     from ..sorter import SpikeSorter
 
 NUM_HASHED_SAMPLES = 1000
+MODEL_SUFFIXES = (".json", ".safetensors")
+MODEL_FILES = ("config.json", "model.safetensors", "preprocessor_config.json")
 PACKAGES = ("huidurep-hf", "spikeinterface", "torch", "transformers", "numpy", "scikit-learn", "hdbscan")
 
 
@@ -45,6 +51,7 @@ def describe_run(recording: BaseRecording, sorter: SpikeSorter, parameters: Sort
             "encoder_type": config.encoder_type,
             "num_parameters": sorter.model.num_parameters(),
             "weights_sha256": hash_weights(sorter.model),
+            "files_sha256": _hash_model_files(config),
             "device": str(sorter.model.device),
             "dtype": str(sorter.model.dtype).removeprefix("torch."),
         },
@@ -59,6 +66,8 @@ def describe_sort(found: SortedSpikes) -> dict:
         found: [`~huidurep_hf.sorting.pipeline.SortedSpikes`].
     """
     prepared = found.prepared
+    # No traces are left of a silent recording, and nothing of it is blanked.
+    rate = prepared.recording.get_sampling_frequency() if prepared.blanked else 1.0
     return {
         "preparation": {
             "steps": prepared.steps,
@@ -69,18 +78,21 @@ def describe_sort(found: SortedSpikes) -> dict:
                     "segment": int(prepared.segment_indices[segment]),
                     "start_sample": int(start),
                     "end_sample": int(stop),
+                    "start_s": round(int(start) / rate, 6),
+                    "end_s": round(int(stop) / rate, 6),
                     "reason": reason,
                 }
                 for segment, start, stop, reason in prepared.blanked
             ],
             "noise_levels": [round_significant(level) for level in prepared.noise_levels],
         },
+        "fit": None if found.fit is None else found.fit.to_dict(),
         "seconds": dict(found.seconds),
     }
 
 
 def describe_recording(recording: BaseRecording) -> dict:
-    """Describe a SpikeInterface recording: size, rate, start times, type, and a hash of its ends."""
+    """Describe a SpikeInterface recording: size, rate, start times, type, a hash of its ends, and its files."""
     num_segments = recording.get_num_segments()
     return {
         "description": " ".join(repr(recording).split()),
@@ -91,6 +103,7 @@ def describe_recording(recording: BaseRecording) -> dict:
         "dtype": str(recording.get_dtype()),
         "channel_ids": [str(channel) for channel in recording.channel_ids],
         "ends_sha256": _hash_ends(recording),
+        **describe_source(recording),
     }
 
 
@@ -117,6 +130,17 @@ def hash_weights(model: torch.nn.Module) -> str:
         digest.update(name.encode())
         digest.update(tensor.detach().cpu().float().contiguous().numpy().tobytes())
     return digest.hexdigest()
+
+
+def _hash_model_files(config: object) -> dict[str, str]:
+    """SHA-256 of each file of the model's folder, or of the Hub's cache."""
+    name, commit = str(getattr(config, "name_or_path", "")), getattr(config, "_commit_hash", None)
+    if name and Path(name).is_dir():
+        files = [path for path in Path(name).iterdir() if path.suffix in MODEL_SUFFIXES]
+    else:
+        cached = [try_to_load_from_cache(name, file, revision=commit) for file in MODEL_FILES] if name else []
+        files = [Path(path) for path in cached if isinstance(path, str)]
+    return {path.name: hash_file(path) for path in sorted(files)}
 
 
 def version_of(package: str) -> str | None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
-import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ...output_path import check_writable
+from ...output_path import PARTIAL, beside, check_writable, claim, identity, put_in_place
 from ...recording.times import times_of_samples
 from ...tracking.fingerprint import fingerprints_of_sort
 from ...tracking.fingerprint_table import FINGERPRINTS_FILE, UnitFingerprints
@@ -52,6 +50,8 @@ README = """# A spike sorting result of huidurep-hf
 | `noise.parquet` | noise SD of each channel in up to 60 seconds of the recording |
 | `motion/` | the motion that was followed, as SpikeInterface's `Motion.load` reads it; only if it was |
 | `provenance.json` | versions, model, settings, recording, preparation, counts, seconds |
+| `suggestions.csv` | pairs of units that may be one neuron, and units that may be two, with the evidence |
+| `truth/`, `recording/` | of `huidurep example` alone: the true spikes, and the recording |
 | `log.txt` | what the command `huidurep` said |
 
 In Python: `from huidurep_hf.sorting.output.result import SortingResult; result = SortingResult.load(FOLDER)`.
@@ -228,36 +228,42 @@ class SortingResult:
             `Path` of the folder.
 
         Raises:
-            FileExistsError: the folder is there, and `overwrite` is not set or it holds something else than a result.
+            FileExistsError: the folder is there, and `overwrite` is not set or it holds something else than a result;
+                or another run is writing it.
             OSError: it cannot be made.
         """
+        folder = Path(folder)
+        check_writable(folder)
+        with claim(folder):
+            check_output_folder(folder, overwrite)
+            earlier, partial = identity(folder), beside(folder, PARTIAL)
+            try:
+                partial.mkdir()
+                self._write(partial)
+                put_in_place(partial, folder, earlier)
+            except BaseException:
+                shutil.rmtree(partial, ignore_errors=True)
+                raise
+        return folder
+
+    def _write(self, folder: Path) -> None:
         from ...recording.sources.timed_sorting import save_sorting
 
-        folder = Path(folder)
-        check_output_folder(folder, overwrite)
-        beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
-        try:
-            spike_times_s = self.events.loc[self.events["unit"] >= 0, "time_s"].to_numpy()
-            save_sorting(self.sorting, spike_times_s, _start_times_s(self.provenance["recording"]), beside / "sorting")
-            self.events.to_parquet(beside / "events.parquet", index=False)
-            self.channels.to_parquet(beside / "channels.parquet", index=False)
-            np.save(beside / "embeddings.npy", self.embeddings)
-            np.save(beside / "templates.npy", self.templates)
-            (beside / PROVENANCE_FILE).write_text(json.dumps(self.provenance, indent=2, allow_nan=False))
-            np.save(beside / "spread.npy", self.spread)
-            self.noise.to_parquet(beside / "noise.parquet", index=False)
-            if self.fingerprints is not None:
-                self.fingerprints.save(beside / FINGERPRINTS_FILE)
-            if self.motion is not None:
-                self.motion.save(beside / MOTION_FOLDER)
-            (beside / "README.md").write_text(README, encoding="utf-8")
-            self.units.to_csv(beside / TABLE_FILE, index=False)
-            beside.chmod(0o755)
-            _put_in_place(beside, folder)
-        except BaseException:
-            shutil.rmtree(beside, ignore_errors=True)
-            raise
-        return folder
+        spike_times_s = self.events.loc[self.events["unit"] >= 0, "time_s"].to_numpy()
+        save_sorting(self.sorting, spike_times_s, _start_times_s(self.provenance["recording"]), folder / "sorting")
+        self.events.to_parquet(folder / "events.parquet", index=False)
+        self.channels.to_parquet(folder / "channels.parquet", index=False)
+        np.save(folder / "embeddings.npy", self.embeddings)
+        np.save(folder / "templates.npy", self.templates)
+        (folder / PROVENANCE_FILE).write_text(json.dumps(self.provenance, indent=2, allow_nan=False))
+        np.save(folder / "spread.npy", self.spread)
+        self.noise.to_parquet(folder / "noise.parquet", index=False)
+        if self.fingerprints is not None:
+            self.fingerprints.save(folder / FINGERPRINTS_FILE)
+        if self.motion is not None:
+            self.motion.save(folder / MOTION_FOLDER)
+        (folder / "README.md").write_text(README, encoding="utf-8")
+        self.units.to_csv(folder / TABLE_FILE, index=False)
 
     @classmethod
     def load(cls, folder: str | Path) -> SortingResult:
@@ -333,20 +339,3 @@ def _sorting_from_events(events: pd.DataFrame, recording_description: dict, num_
 def _start_times_s(recording_description: dict) -> np.ndarray:
     """Of each segment; results of earlier versions do not say."""
     return np.array(recording_description.get("start_times_s", [0.0] * len(recording_description["num_samples"])))
-
-
-def _put_in_place(beside: Path, folder: Path) -> None:
-    if not folder.exists():
-        beside.rename(folder)
-        return
-    # The earlier result goes only once the new one is in its place.
-    earlier = Path(tempfile.mkdtemp(prefix=f".{folder.name}.earlier.", dir=folder.parent))
-    os.rename(folder, earlier / "result")
-    try:
-        beside.rename(folder)
-    except BaseException:
-        os.rename(earlier / "result", folder)
-        raise
-    finally:
-        if folder.exists():
-            shutil.rmtree(earlier, ignore_errors=True)

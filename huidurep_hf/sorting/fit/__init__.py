@@ -1,0 +1,1 @@
+"""How far a recording is from those that a model was developed on."""
