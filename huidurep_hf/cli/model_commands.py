@@ -40,34 +40,15 @@ def add_model_commands(commands, common, default_model):
     card.set_defaults(run=_card)
 
 
-def check_device(device: str | None) -> None:
-    """Refuse a device that is not there, before any work.
-
-    Args:
-        device: as `torch` names it; None is any.
-
-    Raises:
-        ValueError: listing those that are there.
-    """
-    import torch
-
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        there = ["cpu"]
-        if torch.accelerator.is_available():
-            there.append(torch.accelerator.current_accelerator().type)
-        raise ValueError(f"Got the device {device!r}, which is not there; give one of {', '.join(there)}.") from error
-
-
 def _embed(options):
     import torch
 
+    from ..device import choose_device
     from ..hub.checkpoints import resolve_checkpoint
     from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
     from ..model.modeling_huidurep import HuiduRepModel
 
-    check_device(options.device)
+    device = choose_device(options.device)
     if options.output.exists() and not options.overwrite:
         raise FileExistsError(f"{options.output} exists already; choose another file, or add --overwrite.")
     if not options.output.parent.is_dir():
@@ -77,7 +58,6 @@ def _embed(options):
         not source.parent.exists() and options.source.count("/") == 1
     )
     name = resolve_checkpoint(options.model, revision=options.revision)
-    device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
     model = HuiduRepModel.from_pretrained(name, revision=options.revision, dtype=torch.float32).to(device)
     feature_extractor = HuiduRepFeatureExtractor.from_pretrained(name, revision=options.revision)
     write = _embed_dataset if is_dataset else _embed_recording

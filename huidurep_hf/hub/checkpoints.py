@@ -26,7 +26,14 @@ ORGANISATION = "huidurep"
 SHIPPED_FOLDER = Path(__file__).parent / "checkpoints"
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 # What `transformers` looks for and these checkpoints do not have, so that it does not ask the Hub.
-ABSENT_FILES = ("adapter_config.json", "audio_tokenizer_config.json", "chat_template.json", "chat_template.jinja")
+ABSENT_FILES = (
+    "adapter_config.json",
+    "audio_tokenizer_config.json",
+    "chat_template.json",
+    "chat_template.jinja",
+    "processor_config.json",
+    "tokenizer_config.json",
+)
 # Of a revision in the cache: the beginning of the weights' SHA-256.
 WEIGHTS_DIGITS = 12
 
@@ -200,8 +207,6 @@ def _add_snapshot(source: Path, snapshots: Path) -> str:
         write_code(copy)
         name_code(copy / "config.json", MODEL_CODE, PIPELINE_CODE)
         name_code(copy / "preprocessor_config.json", EXTRACTOR_CODE)
-        # `transformers` looks for it first, and asks the Hub for what the cache lacks: for 23 s where there is none.
-        (copy / "processor_config.json").write_text("{}\n")
         digits = hash_weights_file(copy)[:WEIGHTS_DIGITS]
         commit = digits + _content_hash(copy)[WEIGHTS_DIGITS:]
         if not (snapshots / commit).exists():

@@ -96,11 +96,12 @@ def test_installed_once_no_network_is_needed(tmp_path):
     """Neither where the Hub is not reached, nor where it has no such repository."""
     code = (
         "import huidurep_hf, json, time\n"
-        "from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, pipeline\n"
+        "from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, AutoProcessor, pipeline\n"
         "huidurep_hf.install_checkpoints()\n"
         "started = time.monotonic()\n"
         "name = 'huidurep/base'\n"
-        "loaded = [auto.from_pretrained(name) for auto in (AutoConfig, AutoModel, AutoFeatureExtractor)]\n"
+        "autos = (AutoConfig, AutoModel, AutoProcessor, AutoFeatureExtractor)\n"
+        "loaded = [auto.from_pretrained(name) for auto in autos]\n"
         "loaded += [pipeline(task, model=name) for task in ('spike-embedding', 'spike-sorting')]\n"
         "loaded += [huidurep_hf.SpikeSorter.from_pretrained(name)]\n"
         "print(json.dumps([time.monotonic() - started, [type(thing).__name__ for thing in loaded]]))"
@@ -108,7 +109,7 @@ def test_installed_once_no_network_is_needed(tmp_path):
     with HubServer() as hub:
         for url in ("http://127.0.0.1:9", hub.url):
             seconds, names = run_with_hub(url, tmp_path / "home", code)
-            assert names[1:3] == ["HuiduRepModel", "HuiduRepFeatureExtractor"] and len(names) == 6
+            assert names[1:4] == ["HuiduRepModel", *2 * ["HuiduRepFeatureExtractor"]] and len(names) == 7
             assert seconds < 20
 
 
