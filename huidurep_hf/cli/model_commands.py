@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..recording.sources.arguments import add_layout, open_recording
-
-SPIKE_DATASET_FILE = "dataset_infos.json"
+from ..spike_dataset.folder import DESCRIPTION_FILE
 
 
 def add_model_commands(commands, common, default_model):
@@ -18,7 +17,9 @@ def add_model_commands(commands, common, default_model):
         default_model: hub name.
     """
     embed = commands.add_parser("embed", parents=[common], help="embed a recording or a spike dataset into Parquet")
-    embed.add_argument("source", metavar="SOURCE", help="recording as in `sort`; folder or hub name of a spike dataset")
+    embed.add_argument(
+        "source", metavar="SOURCE", help="recording as in `sort`; spike dataset: folder, Parquet, hub name"
+    )
     embed.add_argument("output", metavar="OUT", type=Path, help="Parquet file, made by this command")
     embed.add_argument("--overwrite", action="store_true", help="replace an earlier file")
     embed.add_argument("--model", default=default_model, help="hub name or folder (default: %(default)s)")
@@ -54,8 +55,10 @@ def _embed(options):
     if not options.output.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {options.output.parent} for {options.output.name}; make it first.")
     source = Path(options.source)
-    is_dataset = (source / SPIKE_DATASET_FILE).is_file() or (
-        not source.parent.exists() and options.source.count("/") == 1
+    is_dataset = (
+        (source / DESCRIPTION_FILE).is_file()
+        or source.suffix == ".parquet"
+        or (not source.parent.exists() and options.source.count("/") == 1)
     )
     name = resolve_checkpoint(options.model, revision=options.revision)
     model = HuiduRepModel.from_pretrained(name, revision=options.revision, dtype=torch.float32).to(device)
@@ -66,9 +69,9 @@ def _embed(options):
 
 def _embed_dataset(options, model, feature_extractor):
     from ..embedding.spikes import embed_dataset
-    from ..pretraining.dataset import load_spikes
+    from ..spike_dataset.loading import open_spikes
 
-    spikes, _ = load_spikes(options.source, options.split)
+    spikes = open_spikes(options.source, options.split)
     spikes = embed_dataset(
         spikes, model, feature_extractor, noise_level_uv=options.noise_level, batch_size=options.batch_size
     )

@@ -31,7 +31,6 @@ ABSENT_FILES = (
     "audio_tokenizer_config.json",
     "chat_template.json",
     "chat_template.jinja",
-    "processor_config.json",
     "tokenizer_config.json",
 )
 # Of a revision in the cache: the beginning of the weights' SHA-256.
@@ -207,6 +206,8 @@ def _add_snapshot(source: Path, snapshots: Path) -> str:
         write_code(copy)
         name_code(copy / "config.json", MODEL_CODE, PIPELINE_CODE)
         name_code(copy / "preprocessor_config.json", EXTRACTOR_CODE)
+        # `transformers` looks for it first, and asks the Hub for what the cache lacks: for 23 s where there is none.
+        (copy / "processor_config.json").write_text("{}\n")
         digits = hash_weights_file(copy)[:WEIGHTS_DIGITS]
         commit = digits + _content_hash(copy)[WEIGHTS_DIGITS:]
         if not (snapshots / commit).exists():
