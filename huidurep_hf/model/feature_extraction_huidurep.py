@@ -205,7 +205,8 @@ class HuiduRepFeatureExtractor(CheckpointResolvingMixin, FeatureExtractionMixin)
                 f"Got {num_channels} channels without positions, and the model takes the {self.num_channels} nearest "
                 "to the peak channel; give channel_positions in µm relative to it, or only the channels around it."
             )
-        usable = torch.isfinite(waveforms).all(dim=1) & torch.isfinite(noise) & (noise > 0) & (mask > 0)
+        # What is not finite is not nothing when it is taken from itself; many times faster than asking each value.
+        usable = ((waveforms - waveforms).sum(dim=1) == 0) & torch.isfinite(noise) & (noise > 0) & (mask > 0)
         usable &= torch.isfinite(positions).all(dim=2)
         scaled = torch.where(usable[:, None], waveforms / torch.where(usable, noise, 1.0)[:, None], 0.0)
         if peak_sample is None:
