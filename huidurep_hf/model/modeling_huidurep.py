@@ -170,11 +170,15 @@ class HuiduRepBackbone(nn.Module):
 def unrecorded():
     """Run the layers without recording: the tokens of a pass that only denoises are not the model's hidden states."""
     recorded = _active_collector.get()
-    _active_collector.set(None)
+    token = _active_collector.set({})
     try:
         yield
     finally:
-        _active_collector.set(recorded)
+        if token is None:
+            # In a graph that is being compiled there are no tokens, and a reset would end all recording.
+            _active_collector.set(recorded)
+        else:
+            _active_collector.reset(token)
 
 
 class HuiduRepPreTrainedModel(CheckpointMixin, PreTrainedModel):
