@@ -7,13 +7,7 @@ import numpy as np
 from datasets import Dataset, DatasetInfo, Features, List, Value
 
 NUM_SAMPLES, NUM_CHANNELS, PEAK_SAMPLE = 121, 8, 42
-GEOMETRY = {
-    "num_samples": NUM_SAMPLES,
-    "num_channels": NUM_CHANNELS,
-    "sampling_rate": 30000.0,
-    "peak_sample": PEAK_SAMPLE,
-    "unit": "uV",
-}
+GEOMETRY = {"sampling_rate": 30000.0, "peak_sample": PEAK_SAMPLE, "unit": "uV", "labelled": True}
 
 
 def make_rows(num_units_per_probe=24, num_rows_per_unit=2, seed=0):
@@ -54,6 +48,7 @@ def make_rows(num_units_per_probe=24, num_rows_per_unit=2, seed=0):
                     "cell_type": "template",
                     "probe": probe,
                     "layout": 0,
+                    **GEOMETRY,
                 }
             unit_id += 1
 
@@ -71,12 +66,16 @@ def build_dataset(folder, **arguments):
             "cell_type": Value("string"),
             "probe": Value("string"),
             "layout": Value("int32"),
+            "sampling_rate": Value("float64"),
+            "peak_sample": Value("int32"),
+            "unit": Value("string"),
+            "labelled": Value("bool"),
         }
     )
     rows = list(make_rows(**arguments))
     columns = {name: [row[name] for row in rows] for name in features}
     (folder / "data").mkdir(parents=True)
     Dataset.from_dict(columns, features=features).to_parquet(folder / "data" / "train-00000-of-00001.parquet")
-    info = DatasetInfo(description=json.dumps(GEOMETRY), features=features, license="apache-2.0")
+    info = DatasetInfo(features=features, license="apache-2.0")
     (folder / "dataset_infos.json").write_text(json.dumps({"default": asdict(info)}))
     return folder

@@ -11,11 +11,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .. import __version__
+from ..device import choose_device
 from ..recording.sources.arguments import add_layout, open_recording
 from .curate_command import add_curate_command
 from .doctor import run_doctor
 from .export_command import add_export_command
-from .model_commands import add_model_commands, check_device
+from .model_commands import add_model_commands
 from .rerun_command import add_rerun_command
 from .result_commands import add_result_commands
 from .stop import Stop
@@ -181,7 +182,7 @@ def _sort(options):
     from ..sorting.output.result import check_output_folder
 
     parameters = _parameters(options)
-    check_device(options.device)
+    choose_device(options.device)
     check_output_folder(options.output, options.overwrite)
     recording = open_recording(options.recording, options)
     result, seconds = _run_sorter(recording, parameters, options)
@@ -199,7 +200,7 @@ def _sort_table(options):
     from .sort_table import FAILURES_FILE, sort_table
 
     parameters = _parameters(options)
-    check_device(options.device)
+    choose_device(options.device)
     # Once, and not for each recording.
     resolve_checkpoint(options.model, revision=options.revision)
 
@@ -218,7 +219,7 @@ def _example(options):
     from ..sorting.output.result import check_output_folder
 
     parameters = _parameters(options)
-    check_device(options.device)
+    choose_device(options.device)
     check_output_folder(options.output, options.overwrite)
     example = example_recording(options.name, duration_s=options.duration, seed=parameters.seed)
     result, seconds = _run_sorter(example.recording, parameters, options, truth=example.sorting)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..recording.sources.arguments import add_layout, open_recording
-
-SPIKE_DATASET_FILE = "dataset_infos.json"
+from ..spike_dataset.folder import DESCRIPTION_FILE
 
 
 def add_model_commands(commands, common, default_model):
@@ -18,7 +17,9 @@ def add_model_commands(commands, common, default_model):
         default_model: hub name.
     """
     embed = commands.add_parser("embed", parents=[common], help="embed a recording or a spike dataset into Parquet")
-    embed.add_argument("source", metavar="SOURCE", help="recording as in `sort`; folder or hub name of a spike dataset")
+    embed.add_argument(
+        "source", metavar="SOURCE", help="recording as in `sort`; spike dataset: folder, Parquet, hub name"
+    )
     embed.add_argument("output", metavar="OUT", type=Path, help="Parquet file, made by this command")
     embed.add_argument("--overwrite", action="store_true", help="replace an earlier file")
     embed.add_argument("--model", default=default_model, help="hub name or folder (default: %(default)s)")
@@ -40,44 +41,26 @@ def add_model_commands(commands, common, default_model):
     card.set_defaults(run=_card)
 
 
-def check_device(device: str | None) -> None:
-    """Refuse a device that is not there, before any work.
-
-    Args:
-        device: as `torch` names it; None is any.
-
-    Raises:
-        ValueError: listing those that are there.
-    """
-    import torch
-
-    try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        there = ["cpu"]
-        if torch.accelerator.is_available():
-            there.append(torch.accelerator.current_accelerator().type)
-        raise ValueError(f"Got the device {device!r}, which is not there; give one of {', '.join(there)}.") from error
-
-
 def _embed(options):
     import torch
 
+    from ..device import choose_device
     from ..hub.checkpoints import resolve_checkpoint
     from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
     from ..model.modeling_huidurep import HuiduRepModel
 
-    check_device(options.device)
+    device = choose_device(options.device)
     if options.output.exists() and not options.overwrite:
         raise FileExistsError(f"{options.output} exists already; choose another file, or add --overwrite.")
     if not options.output.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {options.output.parent} for {options.output.name}; make it first.")
     source = Path(options.source)
-    is_dataset = (source / SPIKE_DATASET_FILE).is_file() or (
-        not source.parent.exists() and options.source.count("/") == 1
+    is_dataset = (
+        (source / DESCRIPTION_FILE).is_file()
+        or source.suffix == ".parquet"
+        or (not source.parent.exists() and options.source.count("/") == 1)
     )
     name = resolve_checkpoint(options.model, revision=options.revision)
-    device = options.device or ("cuda" if torch.cuda.is_available() else "cpu")
     model = HuiduRepModel.from_pretrained(name, revision=options.revision, dtype=torch.float32).to(device)
     feature_extractor = HuiduRepFeatureExtractor.from_pretrained(name, revision=options.revision)
     write = _embed_dataset if is_dataset else _embed_recording
@@ -86,9 +69,9 @@ def _embed(options):
 
 def _embed_dataset(options, model, feature_extractor):
     from ..embedding.spikes import embed_dataset
-    from ..pretraining.dataset import load_spikes
+    from ..spike_dataset.loading import open_spikes
 
-    spikes, _ = load_spikes(options.source, options.split)
+    spikes = open_spikes(options.source, options.split)
     spikes = embed_dataset(
         spikes, model, feature_extractor, noise_level_uv=options.noise_level, batch_size=options.batch_size
     )

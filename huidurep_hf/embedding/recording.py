@@ -10,13 +10,23 @@ from ..recording.scan import prepare
 from ..recording.settings import DetectionSettings
 from ..recording.spikes.detection import detect
 from ..recording.times import times_of_samples
+from ..workers import Workers
 from .peaks import embed_peaks
 
 
 def embed_recording(
-    recording, path, model, feature_extractor, *, detect_threshold=5.0, batch_size=512, seed=0, progress=False
+    recording,
+    path,
+    model,
+    feature_extractor,
+    *,
+    detect_threshold=5.0,
+    batch_size=512,
+    seed=0,
+    num_workers=None,
+    progress=False,
 ) -> int:
-    """Detect the spikes of a recording and write each with its embedding; memory is bounded by a batch.
+    """Detect the spikes of a recording and write each with its embedding; memory is bounded by some batches.
 
     The columns are `segment_index`, `sample_index`, `time_s` (on the recording's own clock), `channel_id`, `x_um` and
     `y_um` of the peak channel, `amplitude` (largest denoised peak-to-peak, in SDs of noise) and `embedding`.
@@ -29,6 +39,7 @@ def embed_recording(
         detect_threshold: of peaks, in SDs of each channel's noise.
         batch_size: spikes in one pass.
         seed: of the chunks on which noise is measured.
+        num_workers: threads that share the batches; as many as there are cores if left out.
         progress: show a progress bar.
 
     Returns:
@@ -52,7 +63,7 @@ def embed_recording(
             pq.ParquetWriter(partial, schema) as writer,
             tqdm(total=len(peaks), desc="embed", unit="spike", disable=not progress) as bar,
         ):
-            for rows in _rows(prepared, peaks, model, feature_extractor, batch_size):
+            for rows in _rows(prepared, peaks, model, feature_extractor, batch_size, Workers(num_workers)):
                 writer.write_batch(_batch(rows, schema))
                 bar.update(len(rows["sample_index"]))
         partial.replace(path)
@@ -85,12 +96,12 @@ def _batch(rows, schema):
     return pa.record_batch([pa.array(rows[name], type=schema.field(name).type) for name in schema.names], schema=schema)
 
 
-def _rows(prepared, peaks, model, feature_extractor, batch_size):
+def _rows(prepared, peaks, model, feature_extractor, batch_size, workers):
     """Yield columns of consecutive spikes."""
     if len(peaks) == 0:
         return
     channel_ids = np.asarray(prepared.recording.channel_ids).astype(str)
-    for batch in embed_peaks(model, feature_extractor, prepared, peaks, batch_size=batch_size):
+    for batch in embed_peaks(model, feature_extractor, prepared, peaks, batch_size=batch_size, workers=workers):
         spikes = peaks[batch.rows]
         positions = prepared.positions[spikes["channel_index"]]
         yield {

@@ -1,8 +1,6 @@
 """A spike dataset gets a column of embeddings."""
 
-import numpy as np
-import torch
-
+from ..model.embedding_pipeline_huidurep import SpikeEmbeddingPipeline
 from ..spike_dataset.geometry import read_geometry
 
 COLUMN = "embedding"
@@ -13,7 +11,7 @@ def embed_dataset(spikes, model, feature_extractor, *, noise_level_uv=None, batc
 
     Args:
         spikes: `datasets.Dataset` or `datasets.IterableDataset` with the columns that docs/architecture.md states, or a
-            dict of its splits.
+            dict of its splits. Other columns stay as they are.
         model: HuiduRep model, on the device and in the precision it is to run with.
         feature_extractor: its feature extractor.
         noise_level_uv: noise SD in µV by which clean spikes are divided; datasets of recorded spikes need none.
@@ -21,7 +19,8 @@ def embed_dataset(spikes, model, feature_extractor, *, noise_level_uv=None, batc
         column: name of the new column, a list of `embedding_size` float32.
 
     Raises:
-        ValueError: not a spike dataset; clean spikes without a noise level; or the column is there already.
+        ValueError: not a spike dataset, or one without rows; clean spikes without a noise level; or the column is there
+            already.
     """
     from datasets import DatasetDict, Features, IterableDatasetDict, List, Value
 
@@ -31,33 +30,19 @@ def embed_dataset(spikes, model, feature_extractor, *, noise_level_uv=None, batc
             {split: embed_dataset(part, model, feature_extractor, **options) for split, part in spikes.items()}
         )
     geometry = read_geometry(spikes)
-    if geometry.unit == "uV" and noise_level_uv is None:
+    if "uV" in geometry.unit and noise_level_uv is None:
         raise ValueError(
             "These are clean spikes in µV, and the model sees spikes in units of noise; state the noise they would have"
             " been recorded with, such as noise_level_uv=10 (--noise-level 10)."
         )
     if spikes.features is not None and column in spikes.features:
         raise ValueError(f"The dataset has a column {column!r} already; remove it, or give column=... another name.")
-    size = model.config.embedding_size
-    shape = (-1, geometry.num_samples, geometry.num_channels)
-    noise_level = 1.0 if geometry.unit != "uV" else float(noise_level_uv)
-
-    @torch.no_grad()
-    def embed(rows):
-        waveforms = np.asarray(rows["waveform"], dtype="float32").reshape(shape)
-        positions = np.asarray(rows["channel_positions"], dtype="float32").reshape(-1, geometry.num_channels, 2)
-        features = feature_extractor(
-            waveforms / noise_level,
-            sampling_rate=geometry.sampling_rate,
-            channel_positions=positions,
-            channel_mask=np.asarray(rows["channel_mask"]),
-            peak_sample=geometry.peak_sample,
-        )
-        inputs = {name: value.to(device=model.device, dtype=model.dtype) for name, value in features.items()}
-        return {column: model(**inputs).embeddings.float().cpu().numpy()}
-
+    pipeline = SpikeEmbeddingPipeline(model=model, feature_extractor=feature_extractor, device=model.device)
     features = None
     if spikes.features is not None:
-        features = Features({**spikes.features, column: List(Value("float32"), length=size)})
-    model.eval()
+        features = Features({**spikes.features, column: List(Value("float32"), length=model.config.embedding_size)})
+
+    def embed(rows):
+        return {column: pipeline(rows, noise_levels=noise_level_uv)}
+
     return spikes.map(embed, batched=True, batch_size=batch_size, features=features)

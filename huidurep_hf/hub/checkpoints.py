@@ -26,7 +26,13 @@ ORGANISATION = "huidurep"
 SHIPPED_FOLDER = Path(__file__).parent / "checkpoints"
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
 # What `transformers` looks for and these checkpoints do not have, so that it does not ask the Hub.
-ABSENT_FILES = ("adapter_config.json", "audio_tokenizer_config.json", "chat_template.json", "chat_template.jinja")
+ABSENT_FILES = (
+    "adapter_config.json",
+    "audio_tokenizer_config.json",
+    "chat_template.json",
+    "chat_template.jinja",
+    "tokenizer_config.json",
+)
 # Of a revision in the cache: the beginning of the weights' SHA-256.
 WEIGHTS_DIGITS = 12
 

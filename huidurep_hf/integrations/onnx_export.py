@@ -1,5 +1,6 @@
 """The encoder outside Python: `torch.export` programs and ONNX files, checked against the model they come from."""
 
+import warnings
 from pathlib import Path
 
 import torch
@@ -71,9 +72,12 @@ def export_onnx(model, path) -> float:
             f"ONNX needs {error.name}, which is not installed: pip install 'huidurep-hf[onnx]'."
         ) from error
     outputs = OUTPUTS if model.config.encoder_type == "channel" else OUTPUTS[:2]
-    program = torch.onnx.export(
-        export_program(model), dynamo=True, input_names=INPUTS, output_names=outputs, verbose=False
-    )
+    with warnings.catch_warnings():
+        # torch's own exporter copies a class of torch that torch would replace.
+        warnings.filterwarnings("ignore", message=".*LeafSpec", category=FutureWarning)
+        program = torch.onnx.export(
+            export_program(model), dynamo=True, input_names=INPUTS, output_names=outputs, verbose=False
+        )
     path = Path(path)
     partial = path.with_name(path.name + ".partial")
     try:

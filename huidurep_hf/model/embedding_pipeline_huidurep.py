@@ -1,19 +1,19 @@
 # Copyright 2026 The huidurep-hf authors. Licensed under the Apache License, Version 2.0.
 """`pipeline("spike-embedding")`: spike waveforms in, the numbers that are clustered out."""
 
-import json
 import sys
 from collections.abc import Mapping
 
 import numpy as np
 import torch
 from transformers import Pipeline
+from transformers.pipelines.pt_utils import KeyDataset
 from transformers.utils import logging
+
+from .spike_rows_huidurep import SPIKE_ARGUMENTS, check_unit, read_spikes
 
 logger = logging.get_logger(__name__)
 
-# What every spike may bring, in a row of a dataset or a dict; a call may state them for all spikes.
-SPIKE_ARGUMENTS = ("sampling_rate", "channel_positions", "channel_mask", "noise_levels", "peak_sample", "num_channels")
 SPIKES_PER_PASS = 512
 
 
@@ -22,11 +22,11 @@ class SpikeEmbeddingPipeline(Pipeline):
 
     A spike is an array `(num_samples, num_channels)`, a flat one with `num_channels=...`, or a mapping (a row of a
     spike dataset, or a batch of its columns) of such a `"waveform"` and any of `sampling_rate` (Hz),
-    `channel_positions` (µm, relative to the peak channel), `channel_mask`, `noise_levels` (in the waveform's unit; left
-    out, it is in noise SDs), `peak_sample`, `num_channels`. What a row does not say may be given to the call, for all
-    spikes; a spike dataset's description says it too, and one that does not say its unit is refused. A `peak_sample`
-    that nobody says is guessed from all the spikes of an array together, and from each spike of a list by itself, which
-    is worse.
+    `channel_positions` (µm, relative to the peak channel), `channel_mask`, `peak_sample`, `num_channels`, `unit`
+    ("uV", or "noise_sd" for SDs of noise) and `noise_levels` (of spikes in another unit; without either, spikes count
+    as being in SDs of noise, except those of a dataset, which are refused). What a row does not say may be given to the
+    call, for all spikes. A `peak_sample` that nobody says is guessed from all the spikes of an array together, and from
+    each spike of a list by itself, which is worse.
 
     A call takes one spike; many in one array `(num_spikes, num_samples, num_channels)`; a list of spikes; a `datasets`
     table or stream, a dict of its splits, a `KeyDataset`, any `torch` dataset or generator of spikes. One spike gives a
@@ -60,13 +60,13 @@ class SpikeEmbeddingPipeline(Pipeline):
         """
         if _is_split(spikes):
             return {split: self(part, batch_size=batch_size, **kwargs) for split, part in spikes.items()}
-        if _is_table(spikes):
-            kwargs = {**_stated_geometry(spikes), **kwargs}
-            if "unit" not in kwargs and "noise_levels" not in kwargs:
-                raise ValueError(
-                    "The dataset does not say the unit of its waveforms; give noise_levels=... in their unit, or"
-                    " unit='noise_sd' if they are in SDs of noise."
-                )
+        if isinstance(spikes, KeyDataset):
+            spikes = _rows_of_key(spikes)
+        elif _is_table(spikes):
+            if spikes.column_names is not None:
+                # At once, and not when the first row is read.
+                check_unit({*spikes.column_names, *(name for name, value in kwargs.items() if value is not None)})
+            kwargs["needs_unit"] = True
             spikes = (row for row in spikes)
         if isinstance(spikes, (list, tuple)):
             if len(spikes) == 0:
@@ -79,55 +79,28 @@ class SpikeEmbeddingPipeline(Pipeline):
         return super().__call__(spikes, batch_size=batch_size, **kwargs)
 
     def _sanitize_parameters(self, spikes_per_pass=None, **kwargs):
-        unknown = sorted(set(kwargs) - set(SPIKE_ARGUMENTS) - {"unit"})
+        unknown = sorted(set(kwargs) - set(SPIKE_ARGUMENTS) - {"needs_unit"})
         if unknown:
             raise TypeError(f"Got unknown arguments {unknown}; there are {', '.join(SPIKE_ARGUMENTS)} and batch_size.")
         return kwargs, {} if spikes_per_pass is None else {"spikes_per_pass": spikes_per_pass}, {}
 
-    def preprocess(self, spike, unit=None, **stated):
+    def preprocess(self, spike, **stated):
         """Return the model's input with the channels before the samples, because batches are padded along that axis."""
-        row = spike if isinstance(spike, Mapping) else {"waveform": spike}
-        if "waveform" not in row and "waveforms" not in row:
-            raise ValueError(f"Got a row of {sorted(row)}; a spike needs 'waveform'.")
-        stated = {**stated, **{name: row[name] for name in SPIKE_ARGUMENTS if row.get(name) is not None}}
-        waveforms = np.asarray(row["waveform"] if "waveform" in row else row["waveforms"], dtype=np.float32)
-        if "sampling_rate" not in stated:
+        given = read_spikes(spike, **stated)
+        if "sampling_rate" not in given.stated:
             raise ValueError("The waveforms do not say their rate; give sampling_rate=... in Hz.")
-        if unit == "uV" and "noise_levels" not in stated:
-            raise ValueError(
-                "These are clean spikes in µV; the model sees them in units of noise, so give noise_levels=... in µV."
-            )
-        num_channels = stated.pop("num_channels", None)
-        is_flat = waveforms.ndim == 1 or (
-            num_channels is not None and waveforms.ndim == 2 and waveforms.shape[1] != num_channels
-        )
-        if is_flat:
-            size = waveforms.shape[-1]
-            if num_channels is None or size % num_channels:
-                raise ValueError(f"Got a flat waveform of {size} values; give the num_channels that it has.")
-            waveforms = waveforms.reshape(*waveforms.shape[:-1], -1, num_channels)
-        is_single = waveforms.ndim == 2
-        if is_single and "peak_sample" not in stated:
+        if given.is_single and "peak_sample" not in given.stated:
             logger.warning_once(
                 "peak_sample is not given, so where the trough lies is guessed from each spike by itself, which noise "
                 "misleads. Give peak_sample=..., or many spikes in one array."
             )
-        waveforms = waveforms[None] if is_single else waveforms
-        shape = waveforms.shape[0], waveforms.shape[-1]
-        if "channel_positions" in stated:
-            positions = np.asarray(stated["channel_positions"], dtype=np.float32)
-            # Those of many flat waveforms are flat, too, a row each.
-            is_flat = positions.ndim == 1 or (is_flat and not is_single and positions.shape == (shape[0], 2 * shape[1]))
-            stated["channel_positions"] = positions.reshape(*positions.shape[:-1], -1, 2) if is_flat else positions
-        if np.ndim(stated.get("noise_levels", ())) == 0:
-            stated["noise_levels"] = np.full(shape, stated["noise_levels"], dtype=np.float32)
-        features = self.feature_extractor(waveforms, return_tensors="pt", **stated)
+        features = self.feature_extractor(given.waveforms, return_tensors="pt", **given.stated)
         return {
             "waveforms": features["waveforms"].transpose(1, 2),
             "channel_positions": features["channel_positions"],
             # Of three axes, because the framework joins masks of two without padding them.
             "channel_mask": features["channel_mask"][:, :, None],
-            "is_single": is_single,
+            "is_single": given.is_single,
         }
 
     def _forward(self, inputs, spikes_per_pass=None):
@@ -163,14 +136,9 @@ def _is_table(spikes) -> bool:
     return datasets is not None and isinstance(spikes, (datasets.Dataset, datasets.IterableDataset))
 
 
-def _stated_geometry(spikes) -> dict:
-    """What a spike dataset says of all its rows, as JSON in its description."""
-    try:
-        stated = json.loads(spikes.info.description)
-    except (TypeError, ValueError):
-        return {}
-    wanted = ("sampling_rate", "num_channels", "peak_sample", "unit")
-    return {name: stated[name] for name in wanted if isinstance(stated, dict) and name in stated}
+def _rows_of_key(spikes):
+    """Return the rows of a `KeyDataset`, which says with its waveforms what stands beside them."""
+    return ({**row, "waveform": row[spikes.key]} for row in spikes.dataset)
 
 
 __all__ = ["SpikeEmbeddingPipeline"]

@@ -1,14 +1,19 @@
 # Copyright 2026 The huidurep-hf authors. Licensed under the Apache License, Version 2.0.
 """Feature extractor: spike waveforms of any rate, window and probe become the model's input."""
 
+import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
+import torch
+from torch import nn
 from transformers import BatchFeature, FeatureExtractionMixin
 from transformers.utils import logging
 
 from .repository_huidurep import CODE_KEYS, EXTRACTOR_CODE, IS_INSTALLED, name_code, write_code
 from .resolving_huidurep import CheckpointResolvingMixin
+from .spike_rows_huidurep import as_tensor, is_ragged, read_spikes
 
 logger = logging.get_logger(__name__)
 
@@ -18,6 +23,7 @@ KERNEL_HALF_WIDTH = 8
 MAX_WINDOW_SIZE = 4096
 MAX_CHANNELS = 4096
 MAX_WINDOW_S = 0.2
+PADDINGS = (True, False, "longest", "max_length")
 
 
 class HuiduRepFeatureExtractor(CheckpointResolvingMixin, FeatureExtractionMixin):
@@ -128,19 +134,22 @@ class HuiduRepFeatureExtractor(CheckpointResolvingMixin, FeatureExtractionMixin)
         self,
         waveforms,
         *,
-        sampling_rate: float,
+        sampling_rate: float | None = None,
         channel_positions=None,
         noise_levels=None,
         channel_mask=None,
         peak_sample: int | None = None,
+        padding: bool | str = True,
         return_tensors: str | None = "pt",
     ) -> BatchFeature:
         """Return the model's input for a batch of spikes.
 
         Args:
             waveforms: `(num_spikes, num_samples, num_channels)`, in the unit of `noise_levels`. Channels that hold a
-                value that is not finite are masked for that spike.
-            sampling_rate: Rate of `waveforms` in Hz.
+                value that is not finite are masked for that spike. Also a list of `(num_samples, num_channels)` of
+                several shapes, with lists of positions, masks and noise levels; or a batch of a spike dataset's
+                columns, which say all the rest. A tensor stays on its device.
+            sampling_rate: Rate of `waveforms` in Hz. Left out, they are taken to be at the model's, with a warning.
             channel_positions: `(num_channels, 2)` or `(num_spikes, num_channels, 2)`, µm, relative to the peak
                 channel. Left out, the geometry is unknown and all contacts count as being in one place; of more
                 contacts than the model takes, nobody could then say which are near the spike.
@@ -150,29 +159,56 @@ class HuiduRepFeatureExtractor(CheckpointResolvingMixin, FeatureExtractionMixin)
             peak_sample: Sample of `waveforms` at which the trough lies. Left out, it is guessed: where the mean square
                 of all the spikes that are given, over the channels that are used, is largest. A single faint spike
                 makes that a bad guess, so state it where you know it.
-            return_tensors: `"pt"`, `"np"` or `None`.
+            padding: `True` or `"longest"`: spikes of fewer channels get masked ones, as many as the largest has;
+                `"max_length"`: up to `num_channels`, as an encoder that needs it always gets; `False`: spikes of
+                several shapes are an error.
+            return_tensors: `"pt"`, `"np"`, or `None` for what was given.
 
         Returns:
             `BatchFeature` of `waveforms` `(num_spikes, window_size, num_kept)` in noise units, `channel_positions`
-            `(num_spikes, num_kept, 2)` and `channel_mask` `(num_spikes, num_kept)`, float32, on the CPU.
+            `(num_spikes, num_kept, 2)` and `channel_mask` `(num_spikes, num_kept)`, float32; tensors are on the device
+            of the waveforms.
 
         Raises:
-            ValueError: if a shape, rate or sample does not fit, or contacts are too many to be without positions; the
-                message names it and the remedy.
+            ValueError: if a shape, rate, unit or sample does not fit, or contacts are too many to be without positions;
+                the message names it and the remedy.
         """
+        if padding not in PADDINGS:
+            raise ValueError(f"padding is {padding!r}; it must be one of {', '.join(map(repr, PADDINGS))}.")
+        given_tensor = isinstance(waveforms, torch.Tensor)
+        if isinstance(waveforms, Mapping) or is_ragged(waveforms):
+            spikes = read_spikes(
+                waveforms,
+                padding=bool(padding),
+                sampling_rate=sampling_rate,
+                channel_positions=channel_positions,
+                noise_levels=noise_levels,
+                channel_mask=channel_mask,
+                peak_sample=peak_sample,
+            )
+            given = {"padding": padding, "return_tensors": return_tensors}
+            return self(spikes.waveforms, **spikes.stated, **given)
+        if sampling_rate is None:
+            logger.warning_once(
+                f"sampling_rate is not given, so the waveforms are taken as at the model's {self.sampling_rate:g} Hz;"
+                " give the rate in Hz at which they were recorded."
+            )
+            sampling_rate = self.sampling_rate
         waveforms = self._check_waveforms(waveforms, sampling_rate)
         num_spikes, num_samples, num_channels = waveforms.shape
-        positions = _per_spike(channel_positions, "channel_positions", (num_spikes, num_channels, 2), fill=0.0)
-        mask = _per_spike(channel_mask, "channel_mask", (num_spikes, num_channels), fill=1.0)
-        noise = _per_spike(noise_levels, "noise_levels", (num_spikes, num_channels), fill=1.0)
+        device = waveforms.device
+        positions = _per_spike(channel_positions, "channel_positions", (num_spikes, num_channels, 2), 0.0, device)
+        mask = _per_spike(channel_mask, "channel_mask", (num_spikes, num_channels), 1.0, device)
+        noise = _per_spike(noise_levels, "noise_levels", (num_spikes, num_channels), 1.0, device)
         if num_channels > self.num_channels and channel_positions is None:
             raise ValueError(
                 f"Got {num_channels} channels without positions, and the model takes the {self.num_channels} nearest "
                 "to the peak channel; give channel_positions in µm relative to it, or only the channels around it."
             )
-        usable = np.isfinite(waveforms).all(axis=1) & np.isfinite(noise) & (noise > 0) & (mask > 0)
-        usable &= np.isfinite(positions).all(axis=2)
-        scaled = np.where(usable[:, None], waveforms / np.where(usable, noise, 1.0)[:, None], 0.0)
+        # What is not finite is not nothing when it is taken from itself; many times faster than asking each value.
+        usable = ((waveforms - waveforms).sum(dim=1) == 0) & torch.isfinite(noise) & (noise > 0) & (mask > 0)
+        usable &= torch.isfinite(positions).all(dim=2)
+        scaled = torch.where(usable[:, None], waveforms / torch.where(usable, noise, 1.0)[:, None], 0.0)
         if peak_sample is None:
             peak_sample = _guess_peak(scaled)
         if not 0 <= peak_sample < num_samples:
@@ -180,23 +216,28 @@ class HuiduRepFeatureExtractor(CheckpointResolvingMixin, FeatureExtractionMixin)
                 f"peak_sample is {peak_sample}; it must lie in the {num_samples} samples of the waveforms."
             )
 
-        scaled, positions, usable = self._select_channels(scaled, positions, usable)
-        resampling = resampling_matrix(
-            num_samples, peak_sample, sampling_rate, self.window_size, self.peak_sample, self.sampling_rate
-        )
+        is_padded = self.pad_channels or padding == "max_length"
+        scaled, positions, usable = self._select_channels(scaled, positions, usable, is_padded)
+        resampling = torch.from_numpy(
+            resampling_matrix(
+                num_samples, peak_sample, sampling_rate, self.window_size, self.peak_sample, self.sampling_rate
+            )
+        ).to(device)
         features = {
-            "waveforms": np.einsum("nsc,sw->nwc", scaled, resampling, optimize=True).astype(np.float32),
-            "channel_positions": positions.astype(np.float32),
-            "channel_mask": usable.astype(np.float32),
+            "waveforms": _resample(scaled, resampling),
+            "channel_positions": positions,
+            "channel_mask": usable.float(),
         }
+        if return_tensors == "np" or (return_tensors is None and not given_tensor):
+            features = {name: value.cpu().numpy() for name, value in features.items()}
         return BatchFeature(features, tensor_type=return_tensors)
 
-    def _check_waveforms(self, waveforms, sampling_rate) -> np.ndarray:
+    def _check_waveforms(self, waveforms, sampling_rate) -> torch.Tensor:
         # Masked channels may hold NaN, so float32 at least and no integer wrap-around.
-        waveforms = np.asarray(waveforms, dtype=np.float32)
+        waveforms = as_tensor(waveforms, "waveforms")
         if waveforms.ndim != 3 or min(waveforms.shape[1:]) == 0:
             raise ValueError(
-                f"Got waveforms of shape {waveforms.shape}; expected (num_spikes, num_samples, num_channels). "
+                f"Got waveforms of shape {tuple(waveforms.shape)}; expected (num_spikes, num_samples, num_channels). "
                 "For a single spike add an axis: waveforms[None]."
             )
         if not (np.isfinite(sampling_rate) and sampling_rate > 0):
@@ -208,23 +249,22 @@ class HuiduRepFeatureExtractor(CheckpointResolvingMixin, FeatureExtractionMixin)
             )
         return waveforms
 
-    def _select_channels(self, waveforms, positions, usable):
-        """Keep the `num_channels` nearest channels in their given order; pad where the encoder needs it."""
-        num_spikes, _, num_channels = waveforms.shape
+    def _select_channels(self, waveforms, positions, usable, is_padded: bool):
+        """Keep the `num_channels` nearest channels in their given order; pad where that is asked for."""
+        num_channels = waveforms.shape[2]
         if num_channels > self.num_channels:
-            distance = np.where(usable, np.linalg.norm(positions, axis=2), np.inf)
-            nearest = np.argsort(distance, axis=1, kind="stable")[:, : self.num_channels]
-            nearest.sort(axis=1)
+            distance = torch.where(usable, positions.square().sum(dim=2).sqrt(), torch.inf)
+            nearest = distance.argsort(dim=1, stable=True)[:, : self.num_channels].sort(dim=1).values
             _warn_of_lost_peaks(waveforms, nearest)
-            waveforms = np.take_along_axis(waveforms, nearest[:, None], axis=2)
-            positions = np.take_along_axis(positions, nearest[:, :, None], axis=1)
-            usable = np.take_along_axis(usable, nearest, axis=1)
-        elif self.pad_channels and num_channels < self.num_channels:
+            waveforms = torch.take_along_dim(waveforms, nearest[:, None], dim=2)
+            positions = torch.take_along_dim(positions, nearest[:, :, None], dim=1)
+            usable = torch.take_along_dim(usable, nearest, dim=1)
+        elif is_padded and num_channels < self.num_channels:
             missing = self.num_channels - num_channels
-            waveforms = np.pad(waveforms, ((0, 0), (0, 0), (0, missing)))
-            positions = np.pad(positions, ((0, 0), (0, missing), (0, 0)))
-            usable = np.pad(usable, ((0, 0), (0, missing)))
-        return waveforms, np.where(usable[:, :, None], positions, 0.0), usable
+            waveforms = nn.functional.pad(waveforms, (0, missing))
+            positions = nn.functional.pad(positions, (0, 0, 0, missing))
+            usable = nn.functional.pad(usable, (0, missing))
+        return waveforms, torch.where(usable[:, :, None], positions, 0.0), usable
 
 
 def _check_window(sampling_rate, window_size, peak_sample, num_channels):
@@ -245,34 +285,47 @@ def _check_window(sampling_rate, window_size, peak_sample, num_channels):
         )
 
 
-def _guess_peak(waveforms) -> int:
+def _guess_peak(waveforms: torch.Tensor) -> int:
     """Return the sample at which spikes are largest in the mean, whatever offset their channels have."""
     if len(waveforms) == 0:
         return 0
-    from_baseline = waveforms - np.median(waveforms, axis=1, keepdims=True)
-    return int((from_baseline**2).mean(axis=(0, 2)).argmax())
+    middle = (waveforms.shape[1] - 1) / 2
+    ordered = waveforms.sort(dim=1).values
+    # The median of an even number of samples lies between two of them.
+    median = (ordered[:, math.floor(middle)] + ordered[:, math.ceil(middle)]) / 2
+    return int((waveforms - median[:, None]).square().mean(dim=(0, 2)).argmax())
 
 
-def _warn_of_lost_peaks(waveforms, kept):
+def _warn_of_lost_peaks(waveforms: torch.Tensor, kept: torch.Tensor):
     """Say that positions may be relative to something else, if most spikes are largest on a channel left out."""
-    largest = np.abs(waveforms).max(axis=1).argmax(axis=1)
-    is_lost = (kept != largest[:, None]).all(axis=1)
-    if len(is_lost) and is_lost.mean() > 0.5:
+    largest = waveforms.abs().amax(dim=1).argmax(dim=1)
+    is_lost = (kept != largest[:, None]).all(dim=1)
+    num_lost = int(is_lost.sum())
+    if num_lost > 0.5 * len(is_lost):
         logger.warning_once(
-            f"{is_lost.sum()} of {len(is_lost)} spikes are largest on a channel that is not among the {kept.shape[1]} "
+            f"{num_lost} of {len(is_lost)} spikes are largest on a channel that is not among the {kept.shape[1]} "
             "nearest to the origin of channel_positions, which are all that the model sees. Give channel_positions "
             "relative to each spike's peak channel: subtract that channel's position."
         )
 
 
-def _per_spike(values, name: str, shape: tuple, fill: float) -> np.ndarray:
+def _per_spike(values, name: str, shape: tuple, fill: float, device: torch.device) -> torch.Tensor:
     """Broadcast per-channel values to one row per spike, or say what shape was wanted."""
     if values is None:
-        return np.full(shape, fill, dtype=np.float32)
-    values = np.asarray(values, dtype=np.float32)
-    if values.shape not in (shape, shape[1:]):
-        raise ValueError(f"Got {name} of shape {values.shape}; expected {shape[1:]} or {shape} to fit the waveforms.")
-    return np.broadcast_to(values, shape)
+        return torch.full(shape, fill, device=device)
+    values = as_tensor(values, name).to(device)
+    if tuple(values.shape) not in (shape, shape[1:]):
+        raise ValueError(
+            f"Got {name} of shape {tuple(values.shape)}; expected {shape[1:]} or {shape} to fit the waveforms."
+        )
+    return values.expand(shape)
+
+
+def _resample(waveforms: torch.Tensor, resampling: torch.Tensor) -> torch.Tensor:
+    """Apply a linear map `(num_samples, window_size)` to each channel of each spike, in one product of matrices."""
+    num_spikes, num_samples, num_channels = waveforms.shape
+    by_sample = waveforms.double().transpose(0, 1).reshape(num_samples, -1)
+    return (resampling.T @ by_sample).float().reshape(resampling.shape[1], num_spikes, num_channels).transpose(0, 1)
 
 
 def resampling_matrix(

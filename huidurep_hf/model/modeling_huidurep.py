@@ -8,32 +8,26 @@ is the one that runs.
 
 import difflib
 import inspect
-import math
-from collections.abc import Callable
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
-from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
 from torch import nn
 from transformers import PreTrainedModel
 from transformers import initialization as init
-from transformers.activations import ACT2FN
 from transformers.masking_utils import create_bidirectional_mask
-from transformers.modeling_layers import GradientCheckpointingLayer
-from transformers.modeling_utils import ALL_ATTENTION_FUNCTIONS
 from transformers.processing_utils import Unpack
 from transformers.utils import ModelOutput, TransformersKwargs
 from transformers.utils.generic import merge_with_config_defaults
 from transformers.utils.output_capturing import OutputRecorder, _active_collector, capture_outputs
 
+from .channel_tokens_huidurep import HuiduRepChannelTokenizer, center_of_mass
+from .checkpoint_huidurep import CheckpointMixin
 from .configuration_huidurep import HuiduRepConfig
-from .feature_extraction_huidurep import HuiduRepFeatureExtractor
-from .integrity_huidurep import WeightsError, check_download, check_finite, check_report, check_shards
-from .repository_huidurep import write_first_card
-from .resolving_huidurep import CheckpointResolvingMixin
+from .layers_huidurep import HuiduRepAttention, HuiduRepLayer, HuiduRepPooling
+from .time_tokens_huidurep import HuiduRepTimeTokenizer, sinusoidal_encoding
 
+TOKENIZERS = {"channel": HuiduRepChannelTokenizer, "time": HuiduRepTimeTokenizer}
 # What `forward` takes beside its own arguments.
 FORWARD_OPTIONS = ("output_hidden_states", "output_attentions", "return_dict", "num_items_in_batch")
 PROTOTYPE_INITIALIZER = 0.2
@@ -72,166 +66,16 @@ class HuiduRepModelOutput(ModelOutput):
     attentions: tuple[torch.FloatTensor, ...] | None = None
 
 
-def eager_attention_forward(module, query, key, value, attention_mask, scaling, dropout=0.0, **kwargs):
-    """Plain scaled dot-product attention: `(num_spikes, heads, tokens, head_dim)` in, weights out as well."""
-    weights = torch.matmul(query, key.transpose(2, 3)) * scaling
-    if attention_mask is not None:
-        weights = weights + attention_mask
-    weights = nn.functional.softmax(weights, dim=-1, dtype=torch.float32).to(query.dtype)
-    weights = nn.functional.dropout(weights, p=dropout, training=module.training)
-    return torch.matmul(weights, value).transpose(1, 2).contiguous(), weights
-
-
-class HuiduRepAttention(nn.Module):
-    """Multi-head self-attention over the tokens of one spike."""
-
-    def __init__(self, config: HuiduRepConfig):
-        super().__init__()
-        self.config = config
-        self.head_dim = config.hidden_size // config.num_attention_heads
-        self.scaling = self.head_dim**-0.5
-        self.attention_dropout = config.attention_probs_dropout_prob
-        self.is_causal = False
-        self.q_proj = nn.Linear(config.hidden_size, config.hidden_size)
-        self.k_proj = nn.Linear(config.hidden_size, config.hidden_size)
-        self.v_proj = nn.Linear(config.hidden_size, config.hidden_size)
-        self.o_proj = nn.Linear(config.hidden_size, config.hidden_size)
-
-    def forward(
-        self,
-        hidden_states: torch.Tensor,
-        attention_mask: torch.Tensor | None = None,
-        **kwargs: Unpack[TransformersKwargs],
-    ) -> tuple[torch.Tensor, torch.Tensor | None]:
-        """Return the mixed tokens and, under eager attention, the weights."""
-        if not torch.compiler.is_compiling() and len(hidden_states) == 0:
-            # The attention of transformers has no shape for a batch of no spikes; in a graph the number is not known.
-            return hidden_states, None
-        shape = (*hidden_states.shape[:-1], -1, self.head_dim)
-        query, key, value = (
-            project(hidden_states).view(shape).transpose(1, 2) for project in (self.q_proj, self.k_proj, self.v_proj)
-        )
-        attention: Callable = ALL_ATTENTION_FUNCTIONS.get_interface(
-            self.config._attn_implementation, eager_attention_forward
-        )
-        mixed, weights = attention(
-            self,
-            query,
-            key,
-            value,
-            attention_mask,
-            scaling=self.scaling,
-            dropout=self.attention_dropout if self.training else 0.0,
-            **kwargs,
-        )
-        return self.o_proj(mixed.reshape(*hidden_states.shape)), weights
-
-
-class HuiduRepLayer(GradientCheckpointingLayer):
-    """Transformer layer; layer norms stand before each part (ours) or after it (the paper's)."""
-
-    def __init__(self, config: HuiduRepConfig):
-        super().__init__()
-        self.norm_first = config.norm_first
-        self.attention = HuiduRepAttention(config)
-        self.attention_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.up_proj = nn.Linear(config.hidden_size, config.intermediate_size)
-        self.activation = ACT2FN[config.hidden_act]
-        self.down_proj = nn.Linear(config.intermediate_size, config.hidden_size)
-        self.feed_forward_norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps)
-        self.dropout = nn.Dropout(config.hidden_dropout_prob)
-
-    def feed_forward(self, tokens: torch.Tensor) -> torch.Tensor:
-        """Two linear maps with an activation, token by token."""
-        return self.down_proj(self.dropout(self.activation(self.up_proj(tokens))))
-
-    def forward(
-        self,
-        hidden_states: torch.Tensor,
-        attention_mask: torch.Tensor | None = None,
-        **kwargs: Unpack[TransformersKwargs],
-    ) -> torch.Tensor:
-        """Return the tokens after attention and feed-forward."""
-        if self.norm_first:
-            mixed, _ = self.attention(self.attention_norm(hidden_states), attention_mask, **kwargs)
-            hidden_states = hidden_states + self.dropout(mixed)
-            return hidden_states + self.dropout(self.feed_forward(self.feed_forward_norm(hidden_states)))
-        mixed, _ = self.attention(hidden_states, attention_mask, **kwargs)
-        hidden_states = self.attention_norm(hidden_states + self.dropout(mixed))
-        return self.feed_forward_norm(hidden_states + self.dropout(self.feed_forward(hidden_states)))
-
-
-class HuiduRepChannelTokenizer(nn.Module):
-    """One token per channel: its waveform, where its contact lies, and how large the spike is.
-
-    Waveforms are divided by the spike's largest absolute value, so that the layers see shapes of one size; the
-    logarithm of that value is given beside them, since it says how far the noise can be trusted.
-    """
-
-    def __init__(self, config: HuiduRepConfig):
-        super().__init__()
-        self.position_scale_um = config.position_scale_um
-        self.waveform_proj = nn.Sequential(
-            nn.Linear(config.window_size, config.intermediate_size),
-            nn.GELU(),
-            nn.Linear(config.intermediate_size, config.hidden_size),
-        )
-        # x, y, distance from the peak channel, log of the spike's scale
-        self.context_proj = nn.Sequential(
-            nn.Linear(4, config.hidden_size), nn.GELU(), nn.Linear(config.hidden_size, config.hidden_size)
-        )
-
-    def forward(
-        self, waveforms: torch.Tensor, positions: torch.Tensor, scale: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return tokens `(num_spikes, num_channels, hidden_size)` of `(num_spikes, window_size, num_channels)`."""
-        place = positions / self.position_scale_um
-        distance = torch.linalg.vector_norm(place, dim=-1, keepdim=True)
-        size = torch.log(scale).expand(-1, place.shape[1], 1)
-        context = self.context_proj(torch.cat([place, distance, size], dim=-1))
-        return self.waveform_proj((waveforms / scale).transpose(1, 2)) + context
-
-
-class HuiduRepTimeTokenizer(nn.Module):
-    """One token per sample, by two convolutions over time and fixed sinusoidal positions (the paper's)."""
-
-    def __init__(self, config: HuiduRepConfig):
-        super().__init__()
-        self.conv1 = nn.Conv1d(config.num_channels, config.hidden_size, kernel_size=5, padding=2)
-        self.conv2 = nn.Conv1d(config.hidden_size, config.hidden_size, kernel_size=3, padding=1)
-        self.register_buffer("time_encoding", sinusoidal_encoding(config), persistent=False)
-
-    def forward(self, waveforms: torch.Tensor) -> torch.Tensor:
-        """Return tokens `(num_spikes, window_size, hidden_size)` of `(num_spikes, window_size, num_channels)`."""
-        features = torch.relu(self.conv2(torch.relu(self.conv1(waveforms.transpose(1, 2)))))
-        return features.transpose(1, 2) + self.time_encoding.to(features.dtype)
-
-
-def sinusoidal_encoding(config: HuiduRepConfig) -> torch.Tensor:
-    """Return the sine and cosine table `(window_size, hidden_size)` of Vaswani et al. 2017, section 3.5."""
-    time = torch.arange(config.window_size, dtype=torch.float32)[:, None]
-    frequency = torch.exp(torch.arange(0, config.hidden_size, 2) * (-math.log(10000.0) / config.hidden_size))
-    table = torch.zeros(config.window_size, config.hidden_size)
-    table[:, 0::2] = torch.sin(time * frequency)
-    table[:, 1::2] = torch.cos(time * frequency[: config.hidden_size // 2])
-    return table
-
-
 class HuiduRepEncoder(nn.Module):
     """Tokens of a spike, mixed by transformer layers."""
 
     def __init__(self, config: HuiduRepConfig):
         super().__init__()
         self.config = config
-        self.is_channelwise = config.encoder_type == "channel"
-        self.tokenizer = HuiduRepChannelTokenizer(config) if self.is_channelwise else HuiduRepTimeTokenizer(config)
+        self.tokenizer = TOKENIZERS[config.encoder_type](config)
         self.layers = nn.ModuleList([HuiduRepLayer(config) for _ in range(config.num_hidden_layers)])
         # Post-norm layers end in a norm already.
         self.norm = nn.LayerNorm(config.hidden_size, eps=config.layer_norm_eps) if config.norm_first else nn.Identity()
-
-    def tokenize(self, waveforms: torch.Tensor, positions: torch.Tensor, scale: torch.Tensor) -> torch.Tensor:
-        """Return the tokens before the first layer."""
-        return self.tokenizer(waveforms, positions, scale) if self.is_channelwise else self.tokenizer(waveforms)
 
     def forward(
         self, tokens: torch.Tensor, mask: torch.Tensor | None, **kwargs: Unpack[TransformersKwargs]
@@ -246,44 +90,20 @@ class HuiduRepEncoder(nn.Module):
 class HuiduRepDecoder(nn.Module):
     """The denoiser: transformer layers over the encoder's tokens, then a waveform (or a sample) from each token."""
 
-    def __init__(self, config: HuiduRepConfig):
+    def __init__(self, config: HuiduRepConfig, output_size: int):
         super().__init__()
         self.config = config
-        self.is_channelwise = config.encoder_type == "channel"
         self.layers = nn.ModuleList([HuiduRepLayer(config) for _ in range(config.num_decoder_layers)])
-        self.output_proj = nn.Linear(
-            config.hidden_size, config.window_size if self.is_channelwise else config.num_channels
-        )
+        self.output_proj = nn.Linear(config.hidden_size, output_size)
 
     def forward(
-        self, tokens: torch.Tensor, mask: torch.Tensor | None, scale: torch.Tensor, **kwargs: Unpack[TransformersKwargs]
+        self, tokens: torch.Tensor, mask: torch.Tensor | None, **kwargs: Unpack[TransformersKwargs]
     ) -> torch.Tensor:
-        """Return denoised waveforms `(num_spikes, window_size, num_channels)` in the unit of the input."""
+        """Return what each token says of the clean spike, `(num_spikes, num_tokens, output_size)`."""
         attention_mask = create_bidirectional_mask(self.config, tokens, mask)
         for layer in self.layers:
             tokens = layer(tokens, attention_mask, **kwargs)
-        waveforms = self.output_proj(tokens)
-        if not self.is_channelwise:
-            return waveforms
-        return waveforms.transpose(1, 2) * scale
-
-
-class HuiduRepPooling(nn.Module):
-    """One vector per spike: the mean of its tokens, or a mean by weights that each token is given."""
-
-    def __init__(self, config: HuiduRepConfig):
-        super().__init__()
-        self.score = nn.Linear(config.hidden_size, 1) if config.pooling == "attention" else None
-
-    def forward(self, tokens: torch.Tensor, mask: torch.Tensor | None) -> torch.Tensor:
-        """Return `(num_spikes, hidden_size)`; tokens where `mask` is 0 do not count."""
-        if mask is None:
-            mask = tokens.new_ones(tokens.shape[:2])
-        weights = mask.to(tokens.dtype)[:, :, None]
-        if self.score is not None:
-            scores = self.score(tokens).masked_fill(weights == 0, torch.finfo(tokens.dtype).min)
-            weights = weights * torch.exp(scores - scores.amax(dim=1, keepdim=True))
-        return (tokens * weights).sum(dim=1) / weights.sum(dim=1).clamp(min=torch.finfo(weights.dtype).tiny)
+        return self.output_proj(tokens)
 
 
 class HuiduRepEmbedding(nn.Linear):
@@ -297,12 +117,12 @@ class HuiduRepBackbone(nn.Module):
         super().__init__()
         self.fuse_denoised = config.fuse_denoised
         self.encoder = HuiduRepEncoder(config)
-        self.decoder = HuiduRepDecoder(config)
+        self.decoder = HuiduRepDecoder(config, self.encoder.tokenizer.output_size)
         self.pooling = HuiduRepPooling(config)
         self.embedding = HuiduRepEmbedding(config.hidden_size, config.embedding_size)
         self.position_scale_um = config.position_scale_um
         self.sees_from_center = config.origin == "center_of_mass"
-        self.localizer = nn.Linear(config.hidden_size, 2) if self.encoder.is_channelwise else None
+        self.localizer = nn.Linear(config.hidden_size, 2) if config.encoder_type == "channel" else None
 
     def forward(
         self,
@@ -317,18 +137,19 @@ class HuiduRepBackbone(nn.Module):
         waveforms = waveforms * channel_mask
         # At least one noise SD: a silent spike must not be blown up.
         scale = waveforms.abs().amax(dim=(1, 2), keepdim=True).clamp(min=1.0)
-        token_mask = mask if self.encoder.is_channelwise else None
+        tokenizer = self.encoder.tokenizer
+        token_mask = tokenizer.mask_of_tokens(mask)
         origin = center_of_mass(waveforms, positions) if self.sees_from_center else None
         if origin is not None:
             positions = (positions - origin) * mask[:, :, None].to(positions.dtype)
-        first_tokens = self.encoder.tokenize(waveforms, positions, scale)
+        first_tokens = tokenizer(waveforms, positions, scale)
         with unrecorded() if self.fuse_denoised else nullcontext():
             tokens = self.encoder(first_tokens, token_mask, **kwargs)
         denoised = None
         if denoise or self.fuse_denoised:
-            denoised = self.decoder(tokens, token_mask, scale, **kwargs) * channel_mask
+            denoised = tokenizer.to_waveforms(self.decoder(tokens, token_mask, **kwargs), scale) * channel_mask
         if self.fuse_denoised:
-            denoised_tokens = self.encoder.tokenize(denoised, positions, scale)
+            denoised_tokens = tokenizer(denoised, positions, scale)
             token_mask = None if token_mask is None else torch.cat([token_mask, token_mask], dim=1)
             tokens = self.encoder(torch.cat([first_tokens, denoised_tokens], dim=1), token_mask, **kwargs)
         # Nothing is known of a spike without channels; a number would be the same for all of them.
@@ -349,28 +170,18 @@ class HuiduRepBackbone(nn.Module):
 def unrecorded():
     """Run the layers without recording: the tokens of a pass that only denoises are not the model's hidden states."""
     recorded = _active_collector.get()
-    _active_collector.set(None)
+    token = _active_collector.set({})
     try:
         yield
     finally:
-        _active_collector.set(recorded)
+        if token is None:
+            # In a graph that is being compiled there are no tokens, and a reset would end all recording.
+            _active_collector.set(recorded)
+        else:
+            _active_collector.reset(token)
 
 
-def center_of_mass(waveforms: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
-    """Return the mean position of the contacts, each weighed by the energy that it sees: `(num_spikes, 1, 2)`.
-
-    Args:
-        waveforms: `(num_spikes, window_size, num_channels)`, zero on channels that are not there.
-        positions: `(num_spikes, num_channels, 2)`, µm.
-    """
-    # Energies times µm pass what float16 can hold.
-    dtype = torch.promote_types(positions.dtype, torch.float32)
-    energy = waveforms.to(dtype).square().sum(dim=1)[:, :, None]
-    moment = (energy * positions.to(dtype)).sum(dim=1, keepdim=True)
-    return (moment / energy.sum(dim=1, keepdim=True).clamp(min=1e-6)).to(positions.dtype)
-
-
-class HuiduRepPreTrainedModel(CheckpointResolvingMixin, PreTrainedModel):
+class HuiduRepPreTrainedModel(CheckpointMixin, PreTrainedModel):
     """Weights, loading and saving of all HuiduRep models."""
 
     config: HuiduRepConfig
@@ -381,6 +192,7 @@ class HuiduRepPreTrainedModel(CheckpointResolvingMixin, PreTrainedModel):
     supports_gradient_checkpointing = True
     _no_split_modules = ["HuiduRepLayer", "HuiduRepChannelTokenizer", "HuiduRepTimeTokenizer"]
     _supports_sdpa = True
+    _supports_flex_attn = True
     _supports_attention_backend = True
     # The decoder's and the momentum branch's layers are not the encoder's: record by place.
     _can_record_outputs = {
@@ -388,57 +200,18 @@ class HuiduRepPreTrainedModel(CheckpointResolvingMixin, PreTrainedModel):
         "attentions": OutputRecorder(HuiduRepAttention, index=1, layer_name="backbone.encoder.layers"),
     }
 
-    @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs):
-        """As in `transformers`, but whole weights or an error, and from safetensors alone: no pickle is ever opened.
+    def __init__(self, config: HuiduRepConfig, *args, **kwargs):
+        refuse_flash_attention(config._attn_implementation)
+        super().__init__(config, *args, **kwargs)
 
-        With `output_loading_info=True` the report says what a checkpoint lacks or has beside, and nothing is refused
-        for that.
+    def set_attn_implementation(self, attn_implementation: str | dict, **kwargs):
+        """As in `transformers`: eager, sdpa or flex_attention.
 
         Raises:
-            ValueError: pickled weights are asked for, or a local folder names a weights file outside itself.
-            OSError: there are no safetensors weights of that name; they are broken, missing, unexpected, not finite or
-                of another shape; or a download is not what the Hub promised.
+            ValueError: flash attention.
         """
-        if kwargs.pop("use_safetensors", None) is False:
-            raise ValueError("HuiduRep weights are read from safetensors alone; leave use_safetensors out.")
-        check_shards(Path(pretrained_model_name_or_path or "", kwargs.get("subfolder", "")))
-        wants_report = kwargs.pop("output_loading_info", False)
-        allow_mismatched = kwargs.pop("ignore_mismatched_sizes", False)
-        options = {"use_safetensors": True, "output_loading_info": True, "ignore_mismatched_sizes": True}
-        try:
-            model, report = super().from_pretrained(pretrained_model_name_or_path, *args, **options, **kwargs)
-        except SafetensorError as error:
-            raise WeightsError(
-                f"The weights of {pretrained_model_name_or_path} are broken ({error}); download or copy them again."
-            ) from error
-        name = model.config.name_or_path or pretrained_model_name_or_path
-        if not wants_report and kwargs.get("state_dict") is None:
-            check_report(report, name, allow_mismatched)
-        check_finite(model, name)
-        check_download(model.config.name_or_path or "", kwargs.get("revision"), kwargs.get("cache_dir"))
-        return (model, report) if wants_report else model
-
-    def save_pretrained(self, save_directory, push_to_hub=False, **kwargs):
-        """Write a whole repository: weights, configuration, code; feature extractor and card where there are none.
-
-        Args:
-            save_directory: folder, made if there is none.
-            push_to_hub: upload the model, too.
-            kwargs: as in `transformers`; with `push_to_hub` also `repo_id`, `commit_message`, `private`, `token`,
-                `revision` and `create_pr`.
-        """
-        names = ("repo_id", "commit_message", "private", "revision", "create_pr")
-        hub_arguments = {name: kwargs.pop(name) for name in names if name in kwargs}
-        super().save_pretrained(save_directory, **kwargs)
-        if not kwargs.get("is_main_process", True):
-            return
-        if not (Path(save_directory) / "preprocessor_config.json").exists():
-            HuiduRepFeatureExtractor.from_config(self.config).save_pretrained(save_directory)
-        write_first_card(save_directory)
-        if push_to_hub:
-            hub_arguments.setdefault("repo_id", Path(save_directory).name)
-            self.push_to_hub(token=kwargs.get("token"), **hub_arguments)
+        refuse_flash_attention(attn_implementation)
+        super().set_attn_implementation(attn_implementation, **kwargs)
 
     def check_arguments(
         self, channel_mask: torch.Tensor | None, kwargs: dict[str, object]
@@ -505,16 +278,11 @@ class HuiduRepModel(HuiduRepPreTrainedModel):
 
     def get_input_embeddings(self) -> nn.Module:
         """Return the first map from waveforms to tokens."""
-        tokenizer = self.backbone.encoder.tokenizer
-        return tokenizer.waveform_proj if self.backbone.encoder.is_channelwise else tokenizer.conv1
+        return self.backbone.encoder.tokenizer.get_input_projection()
 
     def set_input_embeddings(self, value: nn.Module):
         """Replace the first map from waveforms to tokens."""
-        tokenizer = self.backbone.encoder.tokenizer
-        if self.backbone.encoder.is_channelwise:
-            tokenizer.waveform_proj = value
-        else:
-            tokenizer.conv1 = value
+        self.backbone.encoder.tokenizer.set_input_projection(value)
 
     @merge_with_config_defaults
     @capture_outputs(tie_last_hidden_states=False)
@@ -549,6 +317,15 @@ class HuiduRepModel(HuiduRepPreTrainedModel):
         if channel_mask is None:
             channel_mask = waveforms.new_ones(num_spikes, num_channels)
         return self.backbone(waveforms, channel_positions.to(self.dtype), channel_mask, **kwargs)
+
+
+def refuse_flash_attention(attn_implementation):
+    """Refuse kernels that would gain nothing on a dozen tokens, and that know no mask of channels."""
+    if "flash" in str(attn_implementation):
+        raise ValueError(
+            f"HuiduRep does not support attn_implementation={attn_implementation!r}: spikes are short sequences with"
+            " masks. Give 'sdpa', which is the default, 'eager', which returns attentions, or 'flex_attention'."
+        )
 
 
 def check_model_input(

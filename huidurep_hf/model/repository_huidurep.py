@@ -1,9 +1,13 @@
 # Copyright 2026 The huidurep-hf authors. Licensed under the Apache License, Version 2.0.
-"""What makes a folder of weights a whole repository, also for those who do not have `huidurep_hf`: code and card."""
+"""What makes a folder of weights a whole repository, also for those who do not have `huidurep_hf`: its code."""
 
 import json
 import shutil
+import tempfile
 from pathlib import Path
+
+from huggingface_hub import HfApi, ModelCard
+from huggingface_hub.errors import HfHubHTTPError
 
 # Which file of the repository defines what; `trust_remote_code=True` reads these from its JSON files.
 MODEL_CODE = {
@@ -19,33 +23,6 @@ PIPELINE_CODE = {
 # What a JSON file of a repository may say about code. The installed package has the code and does not listen.
 CODE_KEYS = ("auto_map", "custom_pipelines")
 IS_INSTALLED = __package__ == "huidurep_hf.model"
-
-CARD = """---
-library_name: transformers
-pipeline_tag: spike-embedding
-tags:
-- spike-sorting
-- neuroscience
-- electrophysiology
-- huidurep
----
-
-# HuiduRep spike encoder
-
-It turns extracellular spikes into embeddings that cluster by neuron, and into denoised waveforms. **Nobody has written
-down how good these weights are**: no figures, training data or licence are stated. `huidurep card` writes a card with
-the figures of `scripts/evaluate.py`.
-
-```python
-from transformers import AutoFeatureExtractor, AutoModel
-
-# trust_remote_code is not needed after `import huidurep_hf`
-extractor = AutoFeatureExtractor.from_pretrained(FOLDER_OR_NAME, trust_remote_code=True)
-model = AutoModel.from_pretrained(FOLDER_OR_NAME, trust_remote_code=True)
-features = extractor(waveforms, sampling_rate=30000, channel_positions=positions_um, noise_levels=noise)
-embeddings = model(**features).embeddings
-```
-"""
 
 
 def list_entry_points():
@@ -99,8 +76,46 @@ def name_code(path, auto_map, pipelines=()):
     path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def write_first_card(folder):
-    """Write a card that says what the weights are and that nothing is known of them, where there is no card."""
-    path = Path(folder) / "README.md"
-    if not path.exists():
-        path.write_text(CARD, encoding="utf-8")
+def push_model(model, repo_id, *, token=None, private=None, revision=None, tags=(), **commit) -> str:
+    """Upload a whole repository in one commit. A card that the repository has already stays.
+
+    Args:
+        model: with `save_pretrained`.
+        repo_id: `owner/name`; made if there is none.
+        token, private, revision: as in `huggingface_hub`; a revision that is not there is made as a branch.
+        tags: more tags for the card.
+        commit: `commit_message`, `commit_description`, `create_pr` and `max_shard_size`.
+
+    Returns:
+        URL of the commit.
+    """
+    api = HfApi(token=token)
+    repo_id = api.create_repo(repo_id, private=private, exist_ok=True).repo_id
+    if revision is not None and not revision.startswith("refs/pr"):
+        api.create_branch(repo_id, branch=revision, exist_ok=True)
+    sizes = {name: commit.pop(name) for name in ("max_shard_size",) if commit.get(name) is not None}
+    source = model.config.name_or_path
+    if source and not Path(source).exists():
+        # Into the cache, where the card is looked for.
+        _download_card(api, source)
+    with tempfile.TemporaryDirectory() as folder:
+        card = _download_card(api, repo_id)
+        if card is not None:
+            shutil.copyfile(card, Path(folder) / "README.md")
+        model.save_pretrained(folder, **sizes)
+        if tags:
+            card = ModelCard.load(Path(folder) / "README.md")
+            card.data.tags = list(dict.fromkeys([*(card.data.tags or []), *tags]))
+            card.save(Path(folder) / "README.md")
+        message = commit.pop("commit_message", None) or "Upload a HuiduRep model"
+        info = api.upload_folder(
+            repo_id=repo_id, folder_path=folder, revision=revision, commit_message=message, **commit
+        )
+    return info.commit_url
+
+
+def _download_card(api, repo_id) -> str | None:
+    try:
+        return api.hf_hub_download(repo_id, "README.md")
+    except (HfHubHTTPError, OSError):
+        return None

@@ -7,9 +7,16 @@ from pathlib import Path
 import numpy as np
 import pyarrow.compute as pc
 import torch
-from datasets import Dataset, concatenate_datasets, load_dataset
+from datasets import Dataset, concatenate_datasets
 
-from ..spike_dataset.geometry import PEAK_POSITION, SpikeGeometry, read_geometry, with_peak_positions
+from ..spike_dataset.geometry import (
+    GEOMETRY_COLUMNS,
+    PEAK_POSITION,
+    SpikeGeometry,
+    read_geometry,
+    with_peak_positions,
+)
+from ..spike_dataset.loading import open_spikes
 from .mapped_column import HeldColumn, MappedColumn
 from .view_parameters import Spikes
 
@@ -23,6 +30,7 @@ COLUMNS = (
     "cell_type",
     "probe",
     "layout",
+    *GEOMETRY_COLUMNS,
 )
 """Columns that the trainer reads; of recorded spikes also `peak_position`, where there is one."""
 
@@ -31,12 +39,13 @@ def load_spikes(sources: str | Path | Sequence[str | Path], split: str = "train"
     """Return a split of a spike dataset, or of several one after the other, and the geometry of its spikes.
 
     Args:
-        sources: folder or hub name of a dataset laid out as `docs/architecture.md` says, or several of them. The unit
-            ids of several are numbered on, so that none is used twice.
+        sources: folder, Parquet file or hub name of a dataset laid out as `docs/architecture.md` says, or several of
+            them. The unit ids of several are numbered on, so that none is used twice.
         split: `train` or `test`.
 
     Raises:
-        ValueError: if there is no such dataset, it does not state its geometry, or the geometries differ.
+        ImportError: `datasets` is not installed.
+        ValueError: if there is no such dataset, it does not say its geometry, or the geometries differ.
     """
     sources = [sources] if isinstance(sources, str | Path) else list(sources)
     if not sources:
@@ -62,22 +71,14 @@ def load_spikes(sources: str | Path | Sequence[str | Path], split: str = "train"
         ids = (ids - ids.min() + first_id).astype(np.int32)
         numbered.append(rest.add_column("unit_id", ids, feature=spikes.features["unit_id"]))
         first_id = int(ids.max()) + 1
-    units = sorted({other.unit for _, other in parts})
-    labelled = all(other.labelled for _, other in parts)
     together = concatenate_datasets(numbered)
     # `datasets` would leave out those that state none.
     together.info.license = " ".join(sorted({spikes.info.license or "unknown" for spikes, _ in parts}))
-    return together, replace(geometry, unit=" or ".join(units), labelled=labelled)
+    return together, read_geometry(together)
 
 
 def _load_source(source: str | Path, split: str) -> tuple[Dataset, SpikeGeometry]:
-    try:
-        spikes = load_dataset(str(source), split=split)
-    except (FileNotFoundError, ValueError) as error:
-        raise ValueError(
-            f"No spike dataset with a split {split!r} in {str(source)!r} ({error}). "
-            "Make one with: python scripts/build_dataset.py --output data/spikes"
-        ) from error
+    spikes = open_spikes(source, split)
     missing = [name for name in COLUMNS if name not in spikes.column_names]
     if missing:
         raise ValueError(f"The dataset {str(source)!r} has no column {', '.join(missing)}; build it anew.")

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import platform
 import shutil
 import time
@@ -30,6 +31,12 @@ logger = logging.getLogger(__name__)
 
 CHECKPOINTS_KEPT = 2
 PROGRESS_FILE = "progress.json"
+# What `accelerate launch` sets.
+SHARDING = {
+    "ACCELERATE_USE_FSDP": "FSDP",
+    "ACCELERATE_USE_DEEPSPEED": "DeepSpeed",
+    "ACCELERATE_USE_MEGATRON_LM": "Megatron-LM",
+}
 
 
 class Progress:
@@ -81,7 +88,8 @@ class Pretrainer:
         mixed_precision: `no`, `bf16` or `fp16`; left out, what `accelerate launch` was told.
 
     Raises:
-        ValueError: if the batch cannot be shared among the processes, or the dataset does not fit the model.
+        ValueError: if the batch cannot be shared among the processes, the dataset does not fit the model, or
+            `accelerate` was told to shard the weights.
     """
 
     def __init__(
@@ -91,6 +99,7 @@ class Pretrainer:
         cpu: bool = False,
         mixed_precision: str | None = None,
     ):
+        refuse_sharding()
         self.arguments = arguments
         self.output = Path(output)
         self.accelerator = Accelerator(
@@ -204,7 +213,7 @@ class Pretrainer:
             disable=not (progress_bar and self.accelerator.is_main_process),
         )
         started = time.monotonic() - self.progress.seconds
-        losses = {}
+        losses, logged = {}, (self.progress.step, self.progress.seconds)
         while self.progress.step < num_steps:
             losses = self._step(self.progress.step)
             self.progress.step += 1
@@ -213,8 +222,13 @@ class Pretrainer:
             bar.update()
             if step % self.arguments.log_every == 0 or step == num_steps:
                 losses = {name: float(value) for name, value in losses.items()}
+                # After the losses, for which a GPU has been waited.
+                self.progress.seconds = time.monotonic() - started
+                pairs = (step - logged[0]) * self.arguments.batch_size
+                speed = {"pairs_per_s": pairs / max(self.progress.seconds - logged[1], 1e-9)}
+                logged = step, self.progress.seconds
                 bar.set_postfix({name: f"{value:.3f}" for name, value in losses.items()})
-                self.accelerator.log(losses, step=step)
+                self.accelerator.log(losses | speed, step=step)
             if step % self.arguments.evaluate_every == 0 or step == num_steps:
                 self._evaluate(step)
             if step % self.arguments.checkpoint_every == 0 and step < num_steps:
@@ -344,6 +358,20 @@ class Pretrainer:
             "machine": _machine(self.accelerator.device),
             "versions": {"torch": torch.__version__, "transformers": transformers.__version__},
         }
+
+
+def refuse_sharding():
+    """Refuse what `accelerate launch` may have been told of sharding: the momentum branch follows whole weights.
+
+    Raises:
+        ValueError: naming it.
+    """
+    for variable, name in SHARDING.items():
+        if os.environ.get(variable, "").lower() in ("true", "1"):
+            raise ValueError(
+                f"{name} shards the weights of a model, and this one fits on any device whole; choose plain data"
+                " parallelism in `accelerate config`, as scripts/configs/cpu2.yaml does."
+            )
 
 
 def _machine(device: torch.device) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from ..dask_cluster import DaskCluster
+from ..device import choose_device
 from ..hub.checkpoints import resolve_checkpoint
 from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
 from ..model.modeling_huidurep import HuiduRepModel
@@ -83,9 +84,9 @@ class SpikeSorter:
 
         Raises:
             OSError: no checkpoint of that name.
+            ValueError: no such device.
         """
-        if device is None:
-            device = "cuda" if torch.cuda.is_available() else "cpu"
+        device = choose_device(device)
         # Once for both, so that they come from one place.
         source = resolve_checkpoint(name_or_path, revision=revision, **hub_kwargs)
         model = HuiduRepModel.from_pretrained(source, revision=revision, dtype=dtype or torch.float32, **hub_kwargs)

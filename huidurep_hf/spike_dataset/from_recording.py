@@ -62,7 +62,7 @@ def spikes_from_recording(
     """Turn a recording into a spike dataset, with the columns that docs/architecture.md states.
 
     The recording is prepared as for sorting. Waveforms are resampled to 30 kHz by the feature extractor's
-    interpolation and given in SDs of each channel's noise, noise included: the description states `unit` "noise_sd".
+    interpolation and given in SDs of each channel's noise, noise included: each row says `unit` "noise_sd".
     Without a sorting every peak is a unit of its own (`labelled` false). With one, `unit_id` is the unit's index in
     `sorting.unit_ids`, its rows stand together in the order of time, and each spike's trough and peak channel are read
     from its own waveform within 0.3 ms of the stated time. `location` is the centre of mass of the squared
@@ -197,7 +197,7 @@ def _columns(batch: WaveformBatch, unit_ids, peak_positions, geometry: SpikeGeom
         "displacement_um": pa.array(np.zeros(len(unit_ids), dtype="float32")),
         PEAK_POSITION: rows(peak_positions.astype("float32")),
         "layout": pa.array(np.full(len(unit_ids), layout, dtype="int32")),
-        **{name: pa.array([value] * len(unit_ids)) for name, value in names.items()},
+        **{name: pa.array([value] * len(unit_ids)) for name, value in (names | geometry.said_in_rows).items()},
     }
 
 

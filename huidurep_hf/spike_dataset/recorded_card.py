@@ -36,6 +36,8 @@ trough is at sample {peak_sample}. Rows of one unit follow each other.
 | `probe` | model of the probe |
 | `layout` | number that stands for the positions of the usable contacts |
 | `group` | the recording |
+| `sampling_rate`, `peak_sample` | rate in Hz and sample of the trough, the same in all rows |
+| `unit`, `labelled` | of the waveform ("uV" or "noise_sd"); whether `unit_id` says which neuron fired |
 
 ```python
 from datasets import load_dataset
@@ -60,6 +62,9 @@ more, and divided by each channel's noise. `scripts/spikes_from_recording.py` of
 - Spikes below the threshold are missing; so are rare units, where the number of rows was limited.
 - Locations are estimates, drawn towards the middle of the probe's contacts.
 """
+
+_RECORDED = "SDs of each channel's noise, which is in the waveform"
+_UNITS = {"uV": "µV", "noise_sd": _RECORDED, "noise_sd or uV": f"µV, or {_RECORDED}: see `unit`"}
 
 
 @dataclass(frozen=True)
@@ -92,8 +97,7 @@ class RecordedCard:
         )
         labelled = geometry.labelled
         text = _CARD.format(
-            **asdict(geometry)
-            | {"unit": "µV" if geometry.unit == "uV" else "SDs of each channel's noise, which is in the waveform"},
+            **asdict(geometry) | {"unit": _UNITS[geometry.unit]},
             title=self.title,
             source=self.source,
             split=split,

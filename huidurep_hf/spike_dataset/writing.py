@@ -27,8 +27,6 @@ def write_spikes(
 ) -> Path:
     """Write a recording's spikes as a folder that `datasets.load_dataset(folder)` reads, streaming included.
 
-    (But for a dataset of no spikes, of which `datasets` reads no split.)
-
     Args:
         spikes: dataset of [`~huidurep_hf.spike_dataset.from_recording.spikes_from_recording`].
         folder: to make: `data/train-*.parquet`, `README.md`, `dataset_infos.json`.
@@ -40,20 +38,19 @@ def write_spikes(
 
     Raises:
         FileExistsError: the folder exists, and `overwrite` is False or it is no spike dataset.
-        ValueError: not a spike dataset.
+        ValueError: not a spike dataset, or one without rows, of which `datasets` would read no split.
     """
     folder, geometry = Path(folder), read_geometry(spikes)
     card, split = card or RecordedCard(), str(spikes.split or "train")
-    spikes = with_peak_positions(spikes) if geometry.unit == "noise_sd" else spikes
+    spikes = with_peak_positions(spikes) if "noise_sd" in geometry.unit else spikes
     schema = spike_features(geometry).arrow_schema
     with new_dataset_folder(folder, overwrite) as unfinished:
-        # One shard at least: an empty dataset has a schema, too.
-        num_shards = max(1, -(-len(spikes) // ROWS_PER_SHARD))
+        num_shards = -(-len(spikes) // ROWS_PER_SHARD)
         for index in range(num_shards):
             path = unfinished / "data" / f"{split}-{index:05d}-of-{num_shards:05d}.parquet"
             write_shard(path, _groups(spikes, index * ROWS_PER_SHARD, schema), schema)
         write_description(unfinished, geometry, card.license)
-        num_units = len(np.unique(spikes.with_format("numpy")["unit_id"][:])) if len(spikes) else 0
+        num_units = len(np.unique(spikes.with_format("numpy")["unit_id"][:]))
         text = card.render(geometry, split, len(spikes), num_units)
         (unfinished / "README.md").write_text(text, encoding="utf-8")
     return folder

@@ -66,11 +66,11 @@ def test_times_are_of_the_recordings_clock(recording, encoder, tmp_path):
     assert set(table["segment_index"]) == {0, 1}
 
 
-def test_batches_change_nothing(recording, encoder, tmp_path):
+def test_batches_and_threads_change_nothing(recording, encoder, tmp_path):
     tables = []
-    for batch_size in (5, 512):
+    for batch_size, num_workers in ((5, 1), (512, 3)):
         path = tmp_path / f"{batch_size}.parquet"
-        embed_recording(recording, path, *encoder, batch_size=batch_size)
+        embed_recording(recording, path, *encoder, batch_size=batch_size, num_workers=num_workers)
         tables.append(np.stack(pq.read_table(path)["embedding"].to_numpy()))
     np.testing.assert_allclose(*tables, atol=1e-4)
 

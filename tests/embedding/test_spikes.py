@@ -59,7 +59,7 @@ def test_splits_stay_splits_and_a_unit_must_be_stated(embedded, spike_dataset, e
     found = embed_dataset(splits, *encoder, noise_level_uv=10.0)
     assert set(found) == set(splits)
     np.testing.assert_allclose(found["train"][0]["embedding"], embedded[0]["embedding"], atol=1e-4)
-    silent = splits["train"]
-    silent.info.description = silent.info.description.replace('"unit": "uV"', '"labelled": true')
-    with pytest.raises(ValueError, match="peak_sample and unit there"):
-        embed_dataset(silent, *encoder, noise_level_uv=10.0)
+    silent = splits["train"].remove_columns("unit")
+    for spikes in (silent, silent.to_iterable_dataset()):
+        with pytest.raises(ValueError, match="no column unit, so it is no spike dataset"):
+            embed_dataset(spikes, *encoder, noise_level_uv=10.0)

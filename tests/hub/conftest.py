@@ -24,6 +24,7 @@ def light_spikes():
             "layout": 0,
             "group": "session",
             "peak_position": [0.0, 20.0],
+            **geometry.said_in_rows,
         }
         for unit_id in (3, 3, 1, 2, 2)
     ]

@@ -58,7 +58,7 @@ def test_paper_is_the_published_architecture():
 def test_automodel_by_name_once_installed(name, tmp_path):
     code = (
         "import huidurep_hf, numpy as np\n"
-        "from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, pipeline\n"
+        "from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, AutoProcessor, pipeline\n"
         f"name = 'huidurep/{name}'\n"
         "try: AutoConfig.from_pretrained(name)\n"
         "except OSError: print('absent')\n"
@@ -66,13 +66,14 @@ def test_automodel_by_name_once_installed(name, tmp_path):
         "model = AutoModel.from_pretrained(name)\n"
         "extractor = AutoFeatureExtractor.from_pretrained(name)\n"
         "print(type(model).__name__, extractor.window_size == model.config.window_size)\n"
+        "print(type(AutoProcessor.from_pretrained(name)) is type(extractor))\n"
         "embed = pipeline('spike-embedding', model=name)\n"
         "spikes = np.random.default_rng(0).normal(size=(3, 60, 4))\n"
         "tetrode = [[0, 0], [25, 0], [0, 25], [25, 25]]\n"
         "print(*np.shape(embed(spikes, sampling_rate=20000, channel_positions=tetrode)))"
     )
     run = run_fresh(code, HF_HOME=str(tmp_path))
-    assert run.stdout.split() == ["absent", "HuiduRepModel", "True", "3", "32"], run.stderr
+    assert run.stdout.split() == ["absent", "HuiduRepModel", "True", "True", "3", "32"], run.stderr
     assert "MISSING" not in run.stderr
     assert "UNEXPECTED" not in run.stderr
 
@@ -105,9 +106,11 @@ def test_installed_once_no_network_is_needed(tmp_path):
         "loaded += [huidurep_hf.SpikeSorter.from_pretrained(name)]\n"
         "print(json.dumps([time.monotonic() - started, [type(thing).__name__ for thing in loaded]]))"
     )
+    # Where `peft` is installed, transformers insists that a repository that it can ask says whether it has adapters.
+    without_peft = "import sys; sys.modules['peft'] = None\n"
     with HubServer() as hub:
-        for url in ("http://127.0.0.1:9", hub.url):
-            seconds, names = run_with_hub(url, tmp_path / "home", code)
+        for url, before in (("http://127.0.0.1:9", ""), (hub.url, without_peft)):
+            seconds, names = run_with_hub(url, tmp_path / "home", before + code)
             assert names[1:3] == ["HuiduRepModel", "HuiduRepFeatureExtractor"] and len(names) == 6
             assert seconds < 20
 

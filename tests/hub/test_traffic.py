@@ -26,6 +26,7 @@ model = HuiduRepModel.from_pretrained({checkpoint!r})
 with torch.no_grad():
     model.backbone.embedding.bias.add_(1.0)
 model.save_pretrained("local/tiny2", push_to_hub=True, repo_id="lab/tiny", commit_message="Other weights")
+HuiduRepModel.from_pretrained("huidurep/base").push_to_hub("lab/tuned", revision="trial", tags=["mine"])
 push_dataset({spikes!r}, "lab/spikes")
 spikes = load_dataset("lab/spikes", split="train")
 embedded = embed_dataset(spikes, model, HuiduRepFeatureExtractor.from_pretrained({checkpoint!r}))
@@ -84,6 +85,16 @@ def test_what_was_pushed_is_a_whole_repository(hub, tiny_checkpoint):
     assert card.data.library_name == "transformers" and "spike-sorting" in card.data.tags
     repository = hub.repositories["models", "lab/tiny"]
     assert set(repository.branches) == {"main", "trial"} and set(repository.tags) == {"v1"}
+
+
+def test_what_was_made_from_other_weights_says_so(hub):
+    """In the one commit, on the branch that was asked for."""
+    repository = hub.repositories["models", "lab/tuned"]
+    assert set(repository.branches) == {"main", "trial"}
+    files = repository.commits[repository.branches["trial"]]
+    card = ModelCard(files["README.md"].decode())
+    assert (card.data.license, card.data.base_model) == ("apache-2.0", "huidurep/base")
+    assert {"spike-sorting", "mine"} <= set(card.data.tags) and "More Information Needed" not in card.content
 
 
 def test_who_may_not_write_is_told_so(hub):

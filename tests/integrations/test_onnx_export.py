@@ -4,6 +4,8 @@ import torch
 from huidurep_hf import HuiduRepModel
 from huidurep_hf.integrations.onnx_export import INPUTS, compare, export_onnx, export_program
 
+pytestmark = pytest.mark.filterwarnings("error::FutureWarning")
+
 KINDS = {
     "channel": {},
     "channel_attention_fused": {"fuse_denoised": True, "pooling": "attention"},

@@ -10,6 +10,7 @@ from transformers import pipeline
 
 from huidurep_hf import HuiduRepFeatureExtractor, HuiduRepForPreTraining, HuiduRepModel, SpikeSorter
 from huidurep_hf.cli.main import main
+from huidurep_hf.evaluation.representation.report import EvaluationParameters, evaluate
 from huidurep_hf.model.integrity_huidurep import WeightsError
 
 WEIGHT = "huidurep.backbone.localizer.weight"
@@ -152,6 +153,10 @@ def test_a_device_that_is_not_there(tmp_path, capsys, device):
         assert main([*arguments, str(tmp_path / "out"), "--device", device]) == 2
         assert f"Got the device {device!r}, which is not there; give one of cpu" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+    with pytest.raises(ValueError, match=f"Got the device '{device}', which is not there; give one of cpu"):
+        SpikeSorter.from_pretrained("huidurep/base", device=device)
+    with pytest.raises(ValueError, match="which is not there; give one of cpu"):
+        evaluate("huidurep/base", tmp_path / "a.json", EvaluationParameters(("tetrode",)), device=device)
 
 
 def test_a_table_is_not_begun_with_a_model_that_is_not_there(tmp_path, capsys):

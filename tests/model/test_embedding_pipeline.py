@@ -1,9 +1,7 @@
-import json
-
 import numpy as np
 import pytest
 import torch
-from datasets import Dataset, Features, List, Value, load_dataset
+from datasets import Dataset, DatasetDict, Features, List, Value, concatenate_datasets, load_dataset
 from transformers import pipeline
 from transformers.pipelines.pt_utils import KeyDataset
 
@@ -63,19 +61,16 @@ def test_a_key_dataset_of_flat_waveforms(embed, waveforms, expected):
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, waveforms):
     """A published spike dataset in noise units, in two splits."""
-    from huidurep_hf.spike_dataset.geometry import SpikeGeometry, describe
-
     folder = tmp_path_factory.mktemp("published")
-    geometry = SpikeGeometry(num_samples=72, num_channels=4, peak_sample=24, unit="noise_sd")
-    info = describe(geometry, "apache-2.0")
     features = Features({"waveform": List(Value("float32"), length=288), "channel_positions": List(Value("float32"))})
     columns = {"waveform": list(waveforms.reshape(7, -1)), "channel_positions": [TETRODE.ravel()] * 7}
+    said = {"sampling_rate": 30000.0, "peak_sample": 24, "unit": "noise_sd"}
+    table = Dataset.from_dict(columns, features=features)
+    for name, value in said.items():
+        table = table.add_column(name, [value] * 7)
     (folder / "data").mkdir()
     for split, rows in (("train", range(7)), ("test", range(2))):
-        table = Dataset.from_dict(columns, features=features).select(rows)
-        table.to_parquet(folder / "data" / f"{split}-00000-of-00001.parquet")
-    told = {"default": {"description": info.description, "features": features.to_dict()}}
-    (folder / "dataset_infos.json").write_text(json.dumps(told))
+        table.select(rows).to_parquet(folder / "data" / f"{split}-00000-of-00001.parquet")
     return folder
 
 
@@ -83,6 +78,7 @@ def test_a_spike_dataset_says_its_geometry_itself(embed, folder, expected):
     table = load_dataset(str(folder), split="train")
     for form in (table, table.with_format("numpy"), table.with_format("torch")):
         assert close(list(embed(form, batch_size=4)), expected)
+    assert close(list(embed(KeyDataset(table, "waveform"), batch_size=4)), expected)
 
 
 def test_a_stream_is_read_as_it_goes(embed, folder, expected):
@@ -97,12 +93,11 @@ def test_rows_and_columns_of_any_mapping(embed, folder, expected):
     from types import MappingProxyType
 
     table = load_dataset(str(folder), split="train")
-    said = {"num_channels": 4, "sampling_rate": 30000, "peak_sample": 24}
-    assert close(embed(MappingProxyType(table[0]), **said), expected[0])
-    assert close(embed(table[:7], **said), expected) and close(embed(table.with_format("torch")[:7], **said), expected)
-    in_map = table.map(lambda row: {"embedding": embed(row, **said)})
+    assert close(embed(MappingProxyType(table[0])), expected[0])
+    assert close(embed(table[:7]), expected) and close(embed(table.with_format("torch")[:7]), expected)
+    in_map = table.map(lambda row: {"embedding": embed(row)})
     assert close(in_map["embedding"][:], expected)
-    of_columns = table.map(lambda rows: {"embedding": embed(rows, **said)}, batched=True, batch_size=3)
+    of_columns = table.map(lambda rows: {"embedding": embed(rows)}, batched=True, batch_size=3)
     assert close(of_columns["embedding"][:], expected)
 
 
@@ -113,14 +108,37 @@ def test_splits_give_splits(embed, folder, expected):
 
 
 def test_a_dataset_that_states_no_unit_is_refused(embed, folder, expected):
-    columns = load_dataset(str(folder), split="train")[:]
-    table = Dataset.from_dict(columns)
-    said = {"num_channels": 4, "sampling_rate": 30000, "peak_sample": 24}
-    for spikes in (table, table.to_iterable_dataset()):
+    table = load_dataset(str(folder), split="train").remove_columns("unit")
+    for spikes in (table, table.to_iterable_dataset(), DatasetDict({"train": table})):
         with pytest.raises(ValueError, match="does not say the unit"):
-            embed(spikes, **said)
-        assert close(list(embed(spikes, unit="noise_sd", **said)), expected)
-        assert close(list(embed(spikes, noise_levels=1.0, **said)), expected)
+            embed(spikes)
+    assert close(list(embed(table, unit="noise_sd")), expected)
+    assert close(list(embed(table, noise_levels=1.0)), expected)
+    with pytest.raises(ValueError, match="does not say the unit"):
+        table.map(lambda row: {"embedding": embed(row)})
+    with pytest.raises(ValueError, match="does not say the unit"):
+        list(embed(table.to_iterable_dataset().map(lambda row: row)))
+    with pytest.raises(ValueError, match="unit is 'mV'; it must be one of uV, noise_sd"):
+        embed({**table[0], "unit": "mV"})
+
+
+def test_rows_of_two_units_are_divided_by_the_noise_where_they_are_clean(embed, folder, expected):
+    table = load_dataset(str(folder), split="train")
+    clean = table.map(lambda row: {"waveform": 10 * np.array(row["waveform"]), "unit": "uV"})
+    both = concatenate_datasets([table, clean])
+    twice = np.concatenate([expected, expected])
+    assert close(list(embed(both, noise_levels=10.0)), twice) and close(embed(both[:], noise_levels=10.0), twice)
+    with pytest.raises(ValueError, match="give noise_levels"):
+        embed(both[:])
+
+
+def test_rows_of_several_numbers_of_channels_and_rates(embed, folder, expected, waveforms):
+    row = load_dataset(str(folder), split="train")[0]
+    fewer = {**row, "waveform": waveforms[1][:, :3].ravel(), "channel_positions": TETRODE[:3].ravel()}
+    columns = {name: [row[name], fewer[name]] for name in row}
+    assert close(embed(columns), [expected[0], embed(fewer)])
+    with pytest.raises(ValueError, match="several values of sampling_rate: 24000.0, 30000.0"):
+        embed({**columns, "sampling_rate": [24000.0, 30000.0]})
 
 
 def test_mistakes_are_named(embed, waveforms):

@@ -2,6 +2,7 @@ import logging
 
 import numpy as np
 import pytest
+import torch
 
 from huidurep_hf import HuiduRepFeatureExtractor
 from huidurep_hf.model import feature_extraction_huidurep
@@ -148,3 +149,66 @@ def test_saved_and_loaded(tmp_path):
     assert (loaded.window_size, loaded.peak_sample, loaded.num_channels) == (90, 30, 7)
     assert loaded.ms_before == pytest.approx(1.0)
     assert loaded.ms_after == pytest.approx(2.0)
+
+
+TETRODE = np.array([[0, 0], [25, 0], [0, 25], [25, 25]], dtype="float32")
+
+
+def test_a_ragged_list_is_padded(caplog):
+    random = np.random.default_rng(0)
+    whole = random.normal(size=(72, 4)).astype("float32")
+    fewer, shorter = whole[:, :3], random.normal(size=(60, 4)).astype("float32")
+    extractor, stated = HuiduRepFeatureExtractor(), {"sampling_rate": 30000, "peak_sample": 24}
+    places = [TETRODE, TETRODE[:3], TETRODE]
+    noise = [np.ones(4), np.full(3, 2.0), np.ones(4)]
+    given = {"channel_positions": places, "noise_levels": noise, **stated}
+    for form in ([whole, fewer, shorter], [torch.from_numpy(w) for w in (whole, fewer, shorter)]):
+        features = extractor(form, **given)
+        assert features["channel_mask"].tolist() == [[1, 1, 1, 1], [1, 1, 1, 0], [1, 1, 1, 1]]
+        for index, one in enumerate((whole, fewer, shorter)):
+            alone = extractor(one[None], channel_positions=places[index], noise_levels=noise[index], **stated)
+            channels = one.shape[1]
+            for name in ("waveforms", "channel_mask"):
+                torch.testing.assert_close(features[name][index][..., :channels], alone[name][0])
+            torch.testing.assert_close(features["channel_positions"][index, :channels], alone["channel_positions"][0])
+    assert extractor([whole, fewer], padding="max_length", **stated)["waveforms"].shape == (2, 72, 11)
+    assert extractor([whole, whole], padding="max_length", **stated)["channel_mask"].sum() == 8
+    with pytest.raises(ValueError, match="several shapes and padding=False"):
+        extractor([whole, fewer], padding=False, **stated)
+    with pytest.raises(ValueError, match="padding is 'most'"):
+        extractor(whole[None], padding="most", **stated)
+    with pytest.raises(ValueError, match="Got 2 waveforms of several shapes and channel_positions of 4 values"):
+        extractor([whole, fewer], channel_positions=TETRODE.tolist(), **stated)
+
+
+def test_tensors_stay_tensors_and_keep_gradients():
+    waveforms = torch.randn(3, 60, 4, requires_grad=True)
+    features = HuiduRepFeatureExtractor()(waveforms, sampling_rate=24000, peak_sample=20, return_tensors=None)
+    assert all(isinstance(value, torch.Tensor) for value in features.values())
+    features["waveforms"].sum().backward()
+    assert waveforms.grad.abs().sum() > 0
+    as_arrays = HuiduRepFeatureExtractor()(
+        waveforms.detach().numpy(), sampling_rate=24000, peak_sample=20, return_tensors="np"
+    )
+    np.testing.assert_array_equal(as_arrays["waveforms"], features["waveforms"].detach().numpy())
+    on_meta = HuiduRepFeatureExtractor()(torch.zeros(3, 60, 4, device="meta"), sampling_rate=24000, peak_sample=20)
+    # Nothing went through numpy: a tensor without numbers comes through as well.
+    assert {value.device.type for value in on_meta.values()} == {"meta"}
+
+
+def test_the_rate_comes_from_the_rows_or_the_configuration(caplog):
+    waveforms = np.random.default_rng(0).normal(size=(3, 60, 4)).astype("float32")
+    extractor = HuiduRepFeatureExtractor()
+    rows = {"waveform": waveforms, "sampling_rate": [24000.0] * 3, "peak_sample": [20] * 3, "unit": ["noise_sd"] * 3}
+    expected = extractor(waveforms, sampling_rate=24000, peak_sample=20)["waveforms"]
+    assert torch.equal(extractor(rows)["waveforms"], expected)
+    with pytest.raises(ValueError, match="give noise_levels=... in µV"):
+        extractor({**rows, "unit": ["uV"] * 3})
+    at_model = extractor(waveforms, sampling_rate=30000, peak_sample=20)["waveforms"]
+    logger = logging.getLogger(feature_extraction_huidurep.__name__)
+    logger.addHandler(caplog.handler)
+    try:
+        assert torch.equal(extractor(waveforms, peak_sample=20)["waveforms"], at_model)
+    finally:
+        logger.removeHandler(caplog.handler)
+    assert "sampling_rate is not given" in caplog.text

@@ -75,16 +75,22 @@ def published(tmp_path_factory, build_tiny):
 def test_the_folder_is_complete(published):
     names = {path.name for path in (published / "published").iterdir()}
     code = {
+        "card_huidurep.py",
+        "channel_tokens_huidurep.py",
+        "checkpoint_huidurep.py",
         "configuration_huidurep.py",
         "embedding_pipeline_huidurep.py",
         "feature_extraction_huidurep.py",
         "integrity_huidurep.py",
+        "layers_huidurep.py",
         "losses_huidurep.py",
         "modeling_huidurep.py",
         "pretraining_huidurep.py",
         "repository_huidurep.py",
         "resolving_huidurep.py",
         "sorting_pipeline_huidurep.py",
+        "spike_rows_huidurep.py",
+        "time_tokens_huidurep.py",
     }
     assert names == code | {"config.json", "preprocessor_config.json", "model.safetensors", "README.md"}
     config = json.loads((published / "published" / "config.json").read_text())

@@ -93,8 +93,24 @@ def test_attention_is_chosen_at_loading(model, inputs, tmp_path):
         with torch.no_grad():
             found[name] = loaded(**inputs).embeddings
     torch.testing.assert_close(found["eager"], found["sdpa"], atol=1e-5, rtol=1e-4)
-    with pytest.raises(ValueError, match="flash|Flash|does not support"):
+    with pytest.raises(ValueError, match="does not support attn_implementation='flash_attention_2'.*Give 'sdpa'"):
         type(model).from_pretrained(tmp_path, attn_implementation="flash_attention_2")
+    with pytest.raises(ValueError, match="does not support attn_implementation='flash_attention_3'"):
+        model.set_attn_implementation("flash_attention_3")
+
+
+@pytest.mark.parametrize("fuse_denoised", [False, True])
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_flex_attention_equals_sdpa(build_tiny, inputs, encoder, fuse_denoised):
+    model = build_tiny(HuiduRepModel, fuse_denoised=fuse_denoised, hidden_size=32, **ENCODERS[encoder])
+    mask = torch.ones(4, 6)
+    mask[0, 5] = 0
+    with torch.no_grad():
+        expected = model(**inputs, channel_mask=mask).embeddings
+        model.set_attn_implementation("flex_attention")
+        # The kernel is compiled for minutes on a CPU; this is the same sum, uncompiled.
+        with torch.compiler.set_stance("force_eager"):
+            torch.testing.assert_close(model(**inputs, channel_mask=mask).embeddings, expected, atol=1e-5, rtol=1e-4)
 
 
 def test_tokens_and_attentions_on_request_and_by_configuration(model, inputs):

@@ -1,4 +1,3 @@
-import json
 import shutil
 
 import numpy as np
@@ -89,11 +88,10 @@ def test_ids_stay_apart_wherever_they_began(spike_dataset, tmp_path):
 def test_the_dataset_of_another_geometry_is_named(spike_dataset, tmp_path):
     other = tmp_path / "late"
     shutil.copytree(spike_dataset, other)
-    path = other / "dataset_infos.json"
-    infos = json.loads(path.read_text())
-    stated = json.loads(infos["default"]["description"])
-    infos["default"]["description"] = json.dumps(stated | {"peak_sample": 40})
-    path.write_text(json.dumps(infos))
+    (path,) = (other / "data").iterdir()
+    table = pq.read_table(path)
+    samples = pa.array([40] * len(table), pa.int32())
+    pq.write_table(table.set_column(table.column_names.index("peak_sample"), "peak_sample", samples), path)
     with pytest.raises(ValueError, match="late' are 121 samples .* trough at sample 40; those of .* 42"):
         load_spikes([spike_dataset, other])
     with pytest.raises(ValueError, match="No spike dataset was named"):

@@ -92,6 +92,7 @@ def test_training_lowers_the_loss(config, tmp_path):
     assert len(losses) == 60
     assert sum(losses[-10:]) < 0.9 * sum(losses[:10])
     assert -1 <= events.Scalars("validation/ari")[-1].value <= 1
+    assert all(event.value > 0 for name in ("gradient_norm", "pairs_per_s") for event in events.Scalars(name))
 
 
 class Evil:

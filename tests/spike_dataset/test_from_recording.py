@@ -1,5 +1,3 @@
-import json
-
 import numpy as np
 import pytest
 from spikeinterface.core import NumpyRecording, NumpySorting
@@ -62,7 +60,7 @@ def test_peaks_alone_are_units_of_their_own(generated):
     recording, _ = generated
     parameters = RecordedSpikesParameters(max_spikes=50, name="session 1")
     spikes = spikes_from_recording(recording, parameters=parameters, progress=False)
-    assert json.loads(spikes.info.description)["labelled"] is False
+    assert read_geometry(spikes).labelled is False
     assert spikes["unit_id"][:] == list(range(50)) and set(spikes["group"]) == {"session 1"}
     waveforms = column(spikes, "waveform", 121, 21)
     assert (waveforms[:, 42, 0] < -4.9).all()

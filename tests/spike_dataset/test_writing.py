@@ -6,6 +6,7 @@ from huggingface_hub import DatasetCard
 
 from huidurep_hf.pretraining.dataset import SpikePairs, load_spikes
 from huidurep_hf.spike_dataset import writing
+from huidurep_hf.spike_dataset.geometry import GEOMETRY_COLUMNS
 from huidurep_hf.spike_dataset.recorded_card import RecordedCard
 from huidurep_hf.spike_dataset.writing import write_spikes
 
@@ -52,7 +53,7 @@ def test_card(written):
     ):
         assert said in card.text
     builder = load_dataset_builder(str(written))
-    assert list(builder.config.data_files) == ["train"] and '"unit": "noise_sd"' in builder.info.description
+    assert list(builder.config.data_files) == ["train"]
 
 
 def test_an_existing_folder_is_kept(written, labelled_spikes):
@@ -69,8 +70,14 @@ def test_a_folder_written_anew_is_not_read_from_the_cache(tmp_path, labelled_spi
         np.testing.assert_array_equal(read["waveform"][:], part.with_format("numpy")["waveform"][:])
 
 
-def test_an_empty_dataset_is_one_empty_shard(tmp_path, labelled_spikes):
-    """`load_dataset` refuses a split without rows; the file itself has its columns."""
-    folder = write_spikes(labelled_spikes.select([]), tmp_path / "empty")
-    (shard,) = (folder / "data").iterdir()
-    assert pq.read_table(shard).shape == (0, len(labelled_spikes.features))
+def test_no_spikes_are_no_dataset(tmp_path, labelled_spikes):
+    with pytest.raises(ValueError, match="empty: it has no rows"):
+        write_spikes(labelled_spikes.select([]), tmp_path / "empty")
+    assert not list(tmp_path.iterdir())
+
+
+def test_what_all_rows_share_takes_no_room(written):
+    group = pq.ParquetFile(next((written / "data").iterdir())).metadata.row_group(0)
+    columns = [group.column(index) for index in range(group.num_columns)]
+    size = {column.path_in_schema: column.total_compressed_size for column in columns}
+    assert sum(size[name] for name in GEOMETRY_COLUMNS) < 0.01 * sum(size.values())

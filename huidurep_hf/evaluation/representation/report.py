@@ -68,11 +68,10 @@ def evaluate(
         The content of the file: `identity`, `runs` (environments) and one row per condition and recording seed.
 
     Raises:
-        ValueError: an unknown condition or field, or an output file that holds figures of another model or without the
-            variants that are asked for.
+        ValueError: an unknown condition, field or device, or an output file that holds figures of another model or
+            without the variants that are asked for.
     """
-    import torch
-
+    from ...device import choose_device
     from ...model.feature_extraction_huidurep import HuiduRepFeatureExtractor
     from ...model.modeling_huidurep import HuiduRepModel
     from ...simulation.recordings.recordings import RECORDING_CONDITIONS
@@ -80,7 +79,7 @@ def evaluate(
     unknown = sorted(set(parameters.conditions) - set(RECORDING_CONDITIONS))
     if unknown:
         raise ValueError(f"Unknown conditions {unknown}; there are {sorted(RECORDING_CONDITIONS)}.")
-    device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+    device = choose_device(device)
     model = HuiduRepModel.from_pretrained(model_name, **_known_fields(config_changes or {})).to(device)
     feature_extractor = HuiduRepFeatureExtractor.from_pretrained(model_name)
     results = open_results(output, model_name, model, parameters)

@@ -147,6 +147,7 @@ def _simulate_shard(shard: _Shard, parameters: SpikeDatasetParameters) -> int:
             "probe": unit.probe,
             "layout": unit.layout,
             "group": unit.group,
+            **parameters.geometry.said_in_rows,
         }
         rows += dataset_rows(waveforms, contacts, parameters.num_channels, names)
     if not rows:

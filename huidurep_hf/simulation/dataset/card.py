@@ -52,6 +52,8 @@ at sample {peak_sample}. Rows of one unit follow each other.
 | `probe` | layout |
 | `layout` | version of the layout: its dimensions, where they are drawn at random, and its filter |
 | `group` | what must not be split between train and test: the cell model, or the one stylised neuron |
+| `sampling_rate`, `peak_sample` | rate in Hz and sample of the trough, the same in all rows |
+| `unit`, `labelled` | of the waveform ("uV" or "noise_sd"); whether `unit_id` says which neuron fired |
 
 ```python
 from datasets import load_dataset
