@@ -56,7 +56,7 @@ def transformed(features: np.ndarray) -> np.ndarray:
 
 
 # By scripts/fit_tracking.py on simulated sessions of training cells, all conditions, seeds 1 and 2.
-PAIR_MODEL = PairModel(intercept=3.486, template=-4.478, template_error=2.069, embedding=-0.92, place=-0.021)
+PAIR_MODEL = PairModel(intercept=3.1, template=-4.625, template_error=2.471, embedding=-0.838, place=-0.019)
 
 
 def find_gain(features: np.ndarray, probabilities: np.ndarray) -> float:

@@ -14,6 +14,8 @@ from ..sorting.templates.drifting import SCALES_UM, Field
 from .fingerprint_table import UnitFingerprints, mean_of_halves
 
 NUM_SHAPES = 12
+# SD of a neuron's own step from session to session: tissue is not rigid.
+OWN_STEP_UM = 2.0
 # Alignment of two units may differ by this.
 SHIFTS_MS = np.arange(-0.3, 0.301, 0.05)
 FEATURES = ("embedding", "template", "place", "amplitude", "correlogram", "template_error")
@@ -207,7 +209,9 @@ def _template_distance(
     covariance = source.priors[a, None, None] * np.exp(-0.5 * from_source / source.scales[a, None, None] ** 2)
     predicted = covariance @ source.weights[a]
     explained = ((covariance @ source.inverses[a]) * covariance).sum(axis=2)
-    unknown = np.maximum(source.priors[a, None] - explained, 0)
+    # A Gaussian process of this covariance changes so much over a step, in both directions of the plane.
+    moved = 2 * (OWN_STEP_UM / source.scales[a, None]) ** 2
+    unknown = np.maximum(source.priors[a, None] - explained, 0) + moved * source.priors[a, None]
     # Channels count by how well both are known there; the prior sets the scale of what a unit shows.
     reliability = 1 / (1 + (unknown + target.variances[b]) / np.maximum(0.1 * source.priors[a, None], 1e-9))
     reliability = np.where(target.variances[b] < UNKNOWN, reliability, 0).astype("float32")
