@@ -18,6 +18,7 @@ from ...recording.times import times_of_samples
 from ...tracking.fingerprint import fingerprints_of_sort
 from ...tracking.fingerprint_table import FINGERPRINTS_FILE, UnitFingerprints
 from ..spikes import OUTCOMES
+from .blanked import BESIDE_BLANKED_MS, blanked_periods, is_beside_blanked
 from .trace_samples import sample_traces
 from .unit_table import UNIT_COLUMNS, tabulate_units
 
@@ -50,6 +51,7 @@ README = """# A spike sorting result of huidurep-hf
 | `noise.parquet` | noise SD of each channel in up to 60 seconds of the recording |
 | `motion/` | the motion that was followed, as SpikeInterface's `Motion.load` reads it; only if it was |
 | `provenance.json` | versions, model, settings, recording, preparation, counts, seconds |
+| `blanked.csv` | periods that were blanked, with the reason; events next to one are `beside_blanked` |
 | `suggestions.csv` | pairs of units that may be one neuron, and units that may be two, with the evidence |
 | `truth/`, `recording/` | of `huidurep example` alone: the true spikes, and the recording |
 | `log.txt` | what the command `huidurep` said |
@@ -70,7 +72,7 @@ class SortingResult:
             `time_s` (on the recording's own clock), `channel` (id), `x_um`, `y_um`, `amplitude` (at the peak, in
             `provenance["preparation"]["unit"]`), `unit` (-1 for none), `probability`, `outcome` ("unit", "duplicate",
             "small unit", "noise", "noise unit"), `detected` (False for a spike found by template matching alone),
-            `embedded`. `channel` and `outcome` are categories.
+            `embedded` and `beside_blanked` (within 3 ms of a blanked period). `channel` and `outcome` are categories.
         embeddings: `(num_embedded, embedding_size)` float32, in the order of the events that are `embedded`: all of
             them, but for long recordings.
         templates: `(num_units, num_samples, num_channels)` float32, noise units, 1 ms before to 2 ms after the peak.
@@ -116,6 +118,7 @@ class SortingResult:
         channels_of_events = prepared.channel_indices[spikes["channel_index"]]
         segments = prepared.segment_indices[spikes["segment_index"]]
         samples = spikes["sample_index"]
+        margin = round(BESIDE_BLANKED_MS * 1e-3 * recording.get_sampling_frequency())
         events = pd.DataFrame(
             {
                 "segment": segments.astype("int32"),
@@ -130,6 +133,7 @@ class SortingResult:
                 "outcome": pd.Categorical.from_codes(spikes["outcome"], OUTCOMES),
                 "detected": spikes["is_detected"],
                 "embedded": spikes["is_embedded"],
+                "beside_blanked": is_beside_blanked(spikes["segment_index"], samples, prepared.blanked, margin),
             },
             copy=False,
         )
@@ -217,6 +221,11 @@ class SortingResult:
         columns = {name: self.sorting.get_property(name) for name in UNIT_COLUMNS if name != "unit"}
         return pd.DataFrame({"unit": np.asarray(self.sorting.unit_ids), **columns})[UNIT_COLUMNS]
 
+    @property
+    def blanked(self) -> pd.DataFrame:
+        """Periods that were blanked, a row each; see [`~huidurep_hf.sorting.output.blanked.blanked_periods`]."""
+        return blanked_periods(self.provenance)
+
     def save(self, folder: str | Path, *, overwrite: bool = False) -> Path:
         """Save to a folder, written beside its final place and renamed, so that it is there whole or not at all.
 
@@ -258,6 +267,7 @@ class SortingResult:
         (folder / PROVENANCE_FILE).write_text(json.dumps(self.provenance, indent=2, allow_nan=False))
         np.save(folder / "spread.npy", self.spread)
         self.noise.to_parquet(folder / "noise.parquet", index=False)
+        self.blanked.to_csv(folder / "blanked.csv", index=False)
         if self.fingerprints is not None:
             self.fingerprints.save(folder / FINGERPRINTS_FILE)
         if self.motion is not None:
