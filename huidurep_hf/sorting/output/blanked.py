@@ -17,8 +17,8 @@ def blanked_periods(provenance: dict) -> pd.DataFrame:
         provenance: of the sort.
 
     Returns:
-        One row per period: `segment`, `start_sample`, `end_sample` (the first sample after it), `start_s`, `end_s` (from
-        the start of the segment) and `reason`: "artifact", "baseline step" or as given by the caller.
+        One row per period: `segment`, `start_sample`, `end_sample` (the first sample after it), `start_s` and `end_s`
+        (from the start of the segment), and `reason`: "artifact", "baseline step" or as given by the caller.
     """
     periods = pd.DataFrame(provenance["preparation"].get("blanked", []), columns=list(BLANKED_COLUMNS))
     return periods.sort_values(["segment", "start_sample"], ignore_index=True)
