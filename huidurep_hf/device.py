@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-import torch
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import torch
 
 
 def choose_device(device: str | torch.device | None = None) -> torch.device:
@@ -14,6 +17,8 @@ def choose_device(device: str | torch.device | None = None) -> torch.device:
     Raises:
         ValueError: it is not there; the message lists those that are.
     """
+    import torch
+
     if device is None:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:

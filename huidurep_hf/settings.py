@@ -54,8 +54,9 @@ def refuse_unknown(names, known: list[str]) -> None:
     """Raise a `ValueError` with the nearest known name for the first name that is not known."""
     for name in names:
         if name not in known:
-            nearest = difflib.get_close_matches(name, known, n=1, cutoff=0.0)[0]
-            raise ValueError(f"Unknown parameter {name!r}; did you mean {nearest!r}? Known: {', '.join(known)}.")
+            nearest = difflib.get_close_matches(name, known, n=1)
+            remedy = f"did you mean {nearest[0]!r}?" if nearest else f"known are {', '.join(known)}."
+            raise ValueError(f"Unknown parameter {name!r}; {remedy}")
 
 
 def _checked(one, value):

@@ -22,7 +22,8 @@ def watch(process: subprocess.Popen, timeout_s: float) -> tuple[float, bool]:
     started, peak = time.perf_counter(), 0
     while True:
         try:
-            process.wait(MEMORY_PERIOD_S)
+            left = timeout_s - (time.perf_counter() - started)
+            process.wait(min(MEMORY_PERIOD_S, max(left, 0)))
             return peak / MIB, False
         except subprocess.TimeoutExpired:
             peak = max(peak, memory_of_tree(process.pid).total)

@@ -126,7 +126,8 @@ class SpikeSorter:
             parameters: [`SortingParameters`]; the defaults if left out.
             output_folder: where the result is saved; nothing is written if left out, or if anything fails.
             overwrite: replace an earlier result in that folder.
-            keep_noise: keep units whose label is "noise"; without it their spikes are events of no unit.
+            keep_noise: keep units whose label is "noise"; without it their spikes are events of no unit. Where a number
+                of units is asked for, all are kept.
             progress: show progress bars.
             num_workers: threads that share the work; as many as there are cores if left out. The result is the same
                 for any number.
@@ -185,7 +186,8 @@ class SpikeSorter:
                 }
                 logger.info("used: %s", used)
                 # While the traces are there.
-                result = SortingResult.from_events(recording, found, provenance, keep_noise=keep_noise)
+                is_kept = keep_noise or parameters.num_units is not None
+                result = SortingResult.from_events(recording, found, provenance, keep_noise=is_kept)
                 if len(result.templates) == 0:
                     sentence = why_no_units(found.prepared, parameters, result.provenance["counts"])
                     logger.warning("%s", sentence)

@@ -138,7 +138,9 @@ def _hash_model_files(config: object) -> dict[str, str]:
     if name and Path(name).is_dir():
         files = [path for path in Path(name).iterdir() if path.suffix in MODEL_SUFFIXES]
     else:
-        cached = [try_to_load_from_cache(name, file, revision=commit) for file in MODEL_FILES] if name else []
+        # A folder that is gone has a name that no repository can have.
+        is_repository = name and not Path(name).is_absolute()
+        cached = [try_to_load_from_cache(name, file, revision=commit) for file in MODEL_FILES] if is_repository else []
         files = [Path(path) for path in cached if isinstance(path, str)]
     return {path.name: hash_file(path) for path in sorted(files)}
 

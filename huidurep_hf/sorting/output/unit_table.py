@@ -20,11 +20,12 @@ REFRACTORY_MS = 2.0
 NUM_PRESENCE_BINS = 20
 # A good unit: stands out of the noise, few spikes within the refractory period (contamination of at most a tenth, as
 # in the Allen Institute's and IBL's practice), and spikes that are surely its own. Noise: three spikes in ten and more
-# are something else. Six units of 15 development recordings were so, none of them a neuron's (agreement of 0.5 and
-# more), and so are most of the false units that a crowd of far neurons makes. All else is multi-unit activity.
+# are something else, and it is small: two units that share the spikes of one large neuron are not sure of them either.
+# Six units of 15 development recordings were so, none of them a neuron's (agreement of 0.5 and more), and so are most
+# of the false units that a crowd of far neurons makes. All else is multi-unit activity.
 MIN_SNR_OF_GOOD = 3.0
 MAX_CONTAMINATION_OF_GOOD = 0.1
-MIN_PROBABILITY_OF_GOOD, MIN_PROBABILITY = 0.85, 0.7
+MIN_PROBABILITY_OF_GOOD, MIN_PROBABILITY, MAX_SNR_OF_NOISE = 0.85, 0.7, 5.0
 
 
 def tabulate_units(result: SortingResult) -> pd.DataFrame:
@@ -97,7 +98,7 @@ def label_unit(snr: float, contamination: float, mean_probability: float) -> str
         contamination: rate of foreign spikes over the unit's, by violations of the refractory period.
         mean_probability: of its spikes.
     """
-    if mean_probability < MIN_PROBABILITY:
+    if mean_probability < MIN_PROBABILITY and snr < MAX_SNR_OF_NOISE:
         return "noise"
     is_good = snr >= MIN_SNR_OF_GOOD and contamination <= MAX_CONTAMINATION_OF_GOOD
     return "good" if is_good and mean_probability >= MIN_PROBABILITY_OF_GOOD else "mua"

@@ -33,7 +33,7 @@ class CollisionSettings(Settings):
         expert=True,
     )
     max_collision_lag_ms: float = setting(
-        0.8, "others are looked for at lags up to this", unit="ms", low=0.3, high=5.0, expert=True
+        1.2, "others are looked for at lags up to this", unit="ms", low=0.3, high=5.0, expert=True
     )
     min_collision_overlap: float = setting(
         0.1,
