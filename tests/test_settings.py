@@ -49,5 +49,7 @@ def test_wrong_values_are_refused(values, error, message):
 
 def test_the_nearest_name_is_told():
     refuse_unknown(["heat"], ["heat", "dish"])
-    with pytest.raises(ValueError, match="'haet'; did you mean 'heat'. Known: heat, dish"):
+    with pytest.raises(ValueError, match="'haet'; did you mean 'heat'"):
         refuse_unknown(["dish", "haet"], ["heat", "dish"])
+    with pytest.raises(ValueError, match="'xyz'; known are heat, dish"):
+        refuse_unknown(["xyz"], ["heat", "dish"])

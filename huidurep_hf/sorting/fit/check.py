@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 # Fewer peaks have no distribution; more of them say nothing new.
 MIN_PEAKS, MAX_PEAKS = 40, 5000
 # Nine of ten development recordings are within 1, and the tetrode of the examples has 1.7. Turned signs, three times
-# the sampling rate, traces without what is above 1 kHz and noise alone have 1.9 and more; delayed channels 1.2 to 1.4.
-MAX_DISTANCE = 1.8
+# the sampling rate, traces without what is above 1 kHz and noise alone have 1.8 and more; delayed channels 1.2 to 1.4.
+MAX_DISTANCE = 1.75
 # Windows at random times show what noise looks like to the model; spikes are in few of them.
 NUM_NOISE_WINDOWS, MARGIN_MS = 200, 10.0
 # So many times below the least and above the most of the development recordings.

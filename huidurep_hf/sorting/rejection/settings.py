@@ -70,7 +70,7 @@ class SideLobeSettings(Settings):
     )
     max_lobe_lag_ms: float = setting(5.0, "and at most", unit="ms", low=1.0, high=20.0, expert=True)
     min_lobe_share: float = setting(
-        0.5,
+        0.35,
         "a lobe is where the average of the larger unit has this share of the smaller unit's waveform. Detection takes"
         " those that noise makes larger",
         low=0.0,

@@ -94,9 +94,12 @@ def test_noise_units_are_events_of_no_unit(tetrode_result, tmp_path):
     events = tetrode_result.events.copy()
     is_second = (events["unit"] == 1).to_numpy()
     events.loc[is_second, "probability"] = 0.3
+    # As a small one; of a large unit low probabilities mean that another has its spikes as well.
+    templates = tetrode_result.templates.copy()
+    templates[1] *= 4.0 / np.abs(templates[1]).max()
     names = [field.name for field in dataclasses.fields(tetrode_result) if field.name != "sorting"]
     tables = {name: getattr(tetrode_result, name) for name in names}
-    noisy = SortingResult.from_tables(**{**tables, "events": events})
+    noisy = SortingResult.from_tables(**{**tables, "events": events, "templates": templates})
     assert noisy.units["label"][1] == "noise"
     kept = noisy.without_noise()
     assert kept.provenance["counts"]["units"] == len(kept.templates) == len(noisy.templates) - 1
