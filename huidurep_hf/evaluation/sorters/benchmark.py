@@ -15,6 +15,7 @@ from .sorting_process import OUR_SORTER
 logger = logging.getLogger("huidurep_hf")
 
 BENCHMARK_PACKAGES = ("mountainsort5", "kilosort", "herdingspikes", "spikesift", "dartsort", "numba")
+CHUNK_DURATION = "60s"
 OUR_SOURCES = ("recording", "model", "sorting")
 
 
@@ -117,7 +118,10 @@ def _run_case(case, keys, model, timeout_s):
     truth = case.generate()
     with tempfile.TemporaryDirectory(prefix="benchmark_recording_") as folder:
         recording_folder = Path(folder) / "recording"
-        truth.recording.save(folder=recording_folder, format="binary", progress_bar=False, verbose=False)
+        # In few chunks: SpikeInterface collects garbage after each, which takes most of the time.
+        truth.recording.save(
+            folder=recording_folder, format="binary", chunk_duration=CHUNK_DURATION, progress_bar=False, verbose=False
+        )
         for key in keys:
             run = run_in_process(key["sorter"], recording_folder, model=model, timeout_s=timeout_s)
             scores = units = None
