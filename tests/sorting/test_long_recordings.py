@@ -66,7 +66,7 @@ def test_units_whose_size_changes_slowly_stay_one(base):
     shrinking.set_probegroup(recording.get_probegroup())
     result = base.sort(shrinking)
     units, _ = score_sorting(result.sorting, truth)
-    assert min(units["accuracy"]) > 0.8
+    assert min(units["accuracy"]) > 0.75
     times = [result.sorting.get_unit_spike_train(unit, 0) for unit in result.sorting.unit_ids]
     halves = np.array([[np.sum(own < seconds * RATE / 2), np.sum(own >= seconds * RATE / 2)] for own in times])
     # A unit that was divided would fire in one half alone.
