@@ -22,7 +22,7 @@ def test_the_same_spikes_in_whitened_traces(spikes):
     # Prediction takes from each sample what was before it: a trough keeps its time.
     assert np.median(spikes.whitened[:, 21 - 5 : 21 + 6, 0].argmin(axis=1)) == pytest.approx(5, abs=1)
     before = spikes.whitened[:, :8]
-    # Noise and the beginning of the spikes, which are no part of the whitening; noise alone is judged in test_whitening.
+    # Noise, and the beginning of the spikes, which is no part of the whitening; test_whitening judges noise alone.
     assert 0.5 < 1.4826 * np.median(np.abs(before)) < 1.6
 
 
