@@ -10,10 +10,11 @@ import logging
 import sys
 from pathlib import Path
 
+from huidurep_hf.evaluation.records.tables import put_tables
 from huidurep_hf.evaluation.speed.generated_recordings import SIZES
 from huidurep_hf.evaluation.speed.paper_estimate import PRICE_PER_CORE_HOUR
 from huidurep_hf.evaluation.speed.plots import draw_scaling
-from huidurep_hf.evaluation.speed.report import put_tables, speed_tables
+from huidurep_hf.evaluation.speed.report import speed_tables
 from huidurep_hf.evaluation.speed.works import WORKS, SpeedSettings, measure_speed
 
 

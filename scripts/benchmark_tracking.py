@@ -12,7 +12,7 @@ import logging
 import sys
 from pathlib import Path
 
-from huidurep_hf.evaluation.records.tables import put_table
+from huidurep_hf.evaluation.records.tables import put_tables
 from huidurep_hf.evaluation.tracking.benchmark import SORTED, SOURCES, TRUE, benchmark_tracking, current_rows
 from huidurep_hf.evaluation.tracking.conditions import (
     CONDITIONS,
@@ -69,8 +69,7 @@ def main():
         if options.plot:
             draw_tracking(rows, options.plot)
         if options.document:
-            for name, table in tables.items():
-                put_table(table, options.document, name)
+            put_tables(tables, options.document)
     except (ValueError, OSError, ImportError) as error:
         sys.exit(f"benchmark_tracking.py: {error}")
     print("\n\n".join(tables.values()))

@@ -12,8 +12,8 @@ from pathlib import Path
 from tqdm import tqdm
 
 from huidurep_hf import SpikeSorter
+from huidurep_hf.evaluation.records.tables import put_table
 from huidurep_hf.evaluation.sorters.faults import FAULTS, faults_table, measure_faults
-from huidurep_hf.evaluation.speed.report import put_tables
 
 
 def main() -> None:
@@ -32,7 +32,7 @@ def main() -> None:
         if options.output:
             options.output.write_text(json.dumps(rows, indent=1) + "\n")
         if options.document:
-            put_tables({"faults": table}, options.document)
+            put_table(table, options.document, "faults")
     except (ValueError, OSError) as error:
         sys.exit(f"measure_faults.py: {error}")
     print(table)

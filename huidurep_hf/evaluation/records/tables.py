@@ -184,6 +184,12 @@ def put_table(table: str, path, name: str | None = None):
     Path(path).write_text(f"{before}{begin}\n{table}\n{end}{after}")
 
 
+def put_tables(tables: dict[str, str], path: str | Path) -> None:
+    """Put each table, by its name, between its marks in a page; raises ValueError if a mark is missing."""
+    for name, table in tables.items():
+        put_table(table, path, name)
+
+
 def _method_table(rows, cell) -> str:
     conditions = list(dict.fromkeys(row["condition"] for row in rows))
     methods = list(rows[0]["methods"])

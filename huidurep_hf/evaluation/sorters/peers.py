@@ -1,15 +1,12 @@
 """Our sorter and its peers on the same saved recording, each in its own process, with time, memory and failures."""
 
 import importlib.util
-import json
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..watched_process import watch
-from .sorting_process import CHANGED_SETTINGS, OUR_SORTER, OUTCOME_FILE, SORTING_FILE, SPIKESIFT
+from ..watched_process import OUTCOME_FILE, memory_mib, run_watched
+from .sorting_process import CHANGED_SETTINGS, OUR_SORTER, SORTING_FILE, SPIKESIFT
 
 PEERS = (
     "mountainsort5",
@@ -24,7 +21,6 @@ PEERS = (
 # All that can be named, as tables order them; those with changed settings are for where the peer fails without.
 SORTERS = (OUR_SORTER, *PEERS, *CHANGED_SETTINGS)
 
-LOG_TAIL = 2000
 NOT_INSTALLED = "not installed"
 
 
@@ -82,25 +78,17 @@ def run_in_process(sorter: str, recording_folder, *, model: str, timeout_s: floa
     if not is_installed(sorter):
         return SorterRun(error=NOT_INSTALLED)
     with tempfile.TemporaryDirectory(prefix=f"benchmark_{sorter}_") as folder:
-        log_path = Path(folder) / "log.txt"
-        arguments = [sorter, str(recording_folder), folder, model]
-        with log_path.open("w") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", "huidurep_hf.evaluation.sorters.sorting_process", *arguments],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-            peak_memory_mib, is_late = watch(process, timeout_s)
-        log_tail = log_path.read_text(errors="replace")[-LOG_TAIL:]
-        outcome_path = Path(folder) / OUTCOME_FILE
-        if is_late:
-            outcome = {"error": f"stopped after {timeout_s:g} s"}
-        elif outcome_path.exists():
-            outcome = json.loads(outcome_path.read_text())
-        else:
-            outcome = {"error": f"the process died with exit code {process.returncode}"}
+        run = run_watched(
+            f"{__package__}.sorting_process",
+            [sorter, str(recording_folder), folder, model],
+            Path(folder) / "log.txt",
+            Path(folder) / OUTCOME_FILE,
+            timeout_s,
+            memory_mib,
+        )
+        outcome, peak_memory_mib = run.outcome, max(run.looks, default=0.0)
         if "error" in outcome:
-            return SorterRun(error=outcome["error"], peak_memory_mib=peak_memory_mib, log_tail=log_tail)
+            return SorterRun(error=outcome["error"], peak_memory_mib=peak_memory_mib, log_tail=run.log_tail)
         return SorterRun(
             sorting=_load_sorting(Path(folder) / SORTING_FILE),
             version=outcome["version"],

@@ -12,9 +12,10 @@ import traceback
 from importlib.metadata import version
 from pathlib import Path
 
+from ..watched_process import OUTCOME_FILE
+
 OUR_SORTER = "huidurep"
 SORTING_FILE = "sorting.npz"
-OUTCOME_FILE = "outcome.json"
 SPIKEINTERFACE_HINT = "Spike sorting failed. You can inspect"
 # What the users of a peer change where it fails at its defaults: on tetrodes Kilosort4 finds no spikes to begin with
 # unless the common reference and the drift correction, which so few channels do not allow, are off.

@@ -1,23 +1,17 @@
 """Start a sort in a process of its own and watch it: memory of the process tree, disk used, time limit."""
 
-import json
 import os
-import subprocess
-import sys
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from ..sorters.sorting_process import OUTCOME_FILE, SORTING_FILE
-from .process_tree import memory_of_tree, stop_tree
+from ..sorters.sorting_process import SORTING_FILE
+from ..watched_process import MIB, OUTCOME_FILE, run_watched
+from .process_tree import memory_of_tree
 
-PERIOD_S = 0.5
-LOG_TAIL = 2000
 CURVE_POINTS = 40
-MIB = 2**20
-LATE = "stopped after"
 # What the sort's own process says.
 KNOWN_BY_SORT = (
     "seconds",
@@ -80,45 +74,26 @@ def measure_sort(
         folder = Path(name)
         work = folder / "work"
         work.mkdir()
-        log_path = folder / "log.txt"
         arguments = [sorter, str(recording), str(work), model, *([] if warm_up is None else [str(warm_up)])]
-        with log_path.open("w") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", f"{__package__}.sorting_run", *arguments],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-            samples, is_late = _watch(process, work, timeout_s)
-        outcome_path = work / OUTCOME_FILE
-        if is_late:
-            outcome = {"error": f"{LATE} {timeout_s:g} s"}
-        elif outcome_path.exists():
-            outcome = json.loads(outcome_path.read_text())
-        else:
-            outcome = {"error": f"the process died with exit code {process.returncode}"}
-        log_tail = log_path.read_text(errors="replace")[-LOG_TAIL:] if "error" in outcome else None
+        run = run_watched(
+            f"{__package__}.sorting_run",
+            arguments,
+            folder / "log.txt",
+            work / OUTCOME_FILE,
+            timeout_s,
+            lambda process_id: _look(process_id, work),
+        )
+        outcome = run.outcome
         sorting = None if "error" in outcome else _load_sorting(work / SORTING_FILE)
     started, ended = outcome.pop("started", 0.0), outcome.pop("ended", float("inf"))
     empty = dict.fromkeys(KNOWN_BY_SORT)
-    figures = {**empty, **outcome, **_summarise(samples, started, ended), "log_tail": log_tail}
+    figures = {**empty, **outcome, **_summarise(run.looks, started, ended), "log_tail": run.log_tail}
     return MeasuredSort(sorting, figures)
 
 
-def _watch(process: subprocess.Popen, folder: Path, timeout_s: float) -> tuple[list[Sample], bool]:
-    """Wait for a process; samples on the way, and whether it had to be stopped."""
-    started, samples = time.monotonic(), []
-    while True:
-        try:
-            process.wait(PERIOD_S)
-            return samples, False
-        except subprocess.TimeoutExpired:
-            memory = memory_of_tree(process.pid)
-            disk = _disk_of(folder)
-            samples.append(Sample(time.monotonic(), memory.total / MIB, memory.own / MIB, disk / MIB))
-        if time.monotonic() - started > timeout_s:
-            stop_tree(process.pid)
-            process.wait()
-            return samples, True
+def _look(process_id: int, folder: Path) -> Sample:
+    memory = memory_of_tree(process_id)
+    return Sample(time.monotonic(), memory.total / MIB, memory.own / MIB, _disk_of(folder) / MIB)
 
 
 def _disk_of(folder: Path) -> int:

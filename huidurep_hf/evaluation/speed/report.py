@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from ..records.tables import put_table
 from .aims import aims_table
 from .embedding_tables import embedding_table, matrix_table
 from .paper_estimate import PRICE_PER_CORE_HOUR, paper_table
@@ -49,9 +46,3 @@ def describe_machines(content: dict) -> str:
             f" {', '.join(map(str, seeds)) or 'none'}; load average before the runs {min(busy):g} to {max(busy):g}"
         )
     return "\n".join(lines) or "Not measured yet."
-
-
-def put_tables(tables: dict[str, str], path: Path) -> None:
-    """Put each table between its marks in a page; raises ValueError if a mark is missing."""
-    for name, table in tables.items():
-        put_table(table, path, name)

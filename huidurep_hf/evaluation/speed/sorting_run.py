@@ -16,7 +16,8 @@ from importlib.metadata import version
 from pathlib import Path
 
 from ...workers import num_available_cores
-from ..sorters.sorting_process import OUR_SORTER, OUTCOME_FILE, SORTING_FILE, sort
+from ..sorters.sorting_process import OUR_SORTER, SORTING_FILE, sort
+from ..watched_process import OUTCOME_FILE
 from .process_tree import cpu_seconds_of_tree, memory_of_tree
 
 RESULT_FOLDER = "result"

@@ -1,19 +1,14 @@
 """A method on saved sessions in a process of its own, with time, memory and failures."""
 
-import json
-import subprocess
-import sys
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
-from ..watched_process import watch
+from ..watched_process import OUTCOME_FILE, memory_mib, run_watched
 from .tracked import Tracked
-from .tracking_process import OUTCOME_FILE, PAIRS_FILE, UNITS_FILE
-
-LOG_TAIL = 2000
+from .tracking_process import PAIRS_FILE, UNITS_FILE
 
 
 @dataclass(frozen=True)
@@ -49,23 +44,16 @@ def run_in_process(method: str, sessions_folder: Path, sorting_name: str, *, mod
     """
     with tempfile.TemporaryDirectory(prefix=f"tracking_{method}_") as name:
         folder = Path(name)
-        log_path, outcome_path = folder / "log.txt", folder / OUTCOME_FILE
-        arguments = [method, str(sessions_folder), sorting_name, str(folder), model]
-        with log_path.open("w") as log:
-            process = subprocess.Popen(
-                [sys.executable, "-m", f"{__package__}.tracking_process", *arguments],
-                stdout=log,
-                stderr=subprocess.STDOUT,
-            )
-            peak_memory_mib, is_late = watch(process, timeout_s)
-        if is_late:
-            outcome = {"error": f"stopped after {timeout_s:g} s"}
-        elif outcome_path.exists():
-            outcome = json.loads(outcome_path.read_text())
-        else:
-            outcome = {"error": f"the process died with exit code {process.returncode}"}
+        run = run_watched(
+            f"{__package__}.tracking_process",
+            [method, str(sessions_folder), sorting_name, str(folder), model],
+            folder / "log.txt",
+            folder / OUTCOME_FILE,
+            timeout_s,
+            memory_mib,
+        )
+        outcome, peak_memory_mib = run.outcome, max(run.looks, default=0.0)
         if "error" in outcome:
-            log_tail = log_path.read_text(errors="replace")[-LOG_TAIL:]
-            return TrackingRun(error=outcome["error"], peak_memory_mib=peak_memory_mib, log_tail=log_tail)
+            return TrackingRun(error=outcome["error"], peak_memory_mib=peak_memory_mib, log_tail=run.log_tail)
         tracked = Tracked(pd.read_parquet(folder / PAIRS_FILE), pd.read_parquet(folder / UNITS_FILE))
         return TrackingRun(tracked, outcome["seconds"], outcome["cpu_seconds"], peak_memory_mib)

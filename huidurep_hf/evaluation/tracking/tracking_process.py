@@ -10,10 +10,11 @@ import time
 import traceback
 from pathlib import Path
 
+from ..watched_process import OUTCOME_FILE
 from .methods.names import load_method
 from .tracked import Session
 
-PAIRS_FILE, UNITS_FILE, OUTCOME_FILE = "pairs.parquet", "units.parquet", "outcome.json"
+PAIRS_FILE, UNITS_FILE = "pairs.parquet", "units.parquet"
 RECORDING_FOLDER = "recording"
 
 
