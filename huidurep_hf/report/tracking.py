@@ -130,12 +130,7 @@ def _matrix(tracked: TrackedUnits, cells: ColumnDataSource):
     )
     tips = (("neuron", "@neuron"), ("session", "@name"), ("unit", "@unit"), ("probability", "@probability{0.000}"))
     drawn.add_tools(hover(*tips, renderers=[squares]))
-    step = max(len(tracked.session_names) // 10, 1)
-    drawn.xaxis.ticker = [index + 0.5 for index in range(0, len(tracked.session_names), step)]
-    drawn.xaxis.major_label_overrides = {
-        index + 0.5: name if len(name) <= SHORTEST_NAME else str(index)
-        for index, name in enumerate(tracked.session_names)
-    }
+    _name_sessions(drawn, tracked, 0.5)
     drawn.grid.visible = False
     return drawn
 
@@ -177,11 +172,21 @@ def _displacements(tracked: TrackedUnits):
     drawn = new_figure("displacements", "Displacement against the first session", "session", "µm", height=330)
     drawn.line(moved.index.to_numpy(), moved.to_numpy(), color=BLUE, line_width=1.5)
     drawn.scatter(moved.index.to_numpy(), moved.to_numpy(), color=BLUE, size=7)
+    _name_sessions(drawn, tracked, 0.0)
     return drawn
 
 
+def _name_sessions(drawn, tracked: TrackedUnits, offset: float) -> None:
+    """Short names of some sessions at the axis, numbers in place of long ones; a session is at its number + offset."""
+    names = tracked.session_names
+    drawn.xaxis.ticker = [index + offset for index in range(0, len(names), max(len(names) // 10, 1))]
+    drawn.xaxis.major_label_overrides = {
+        index + offset: name if len(name) <= SHORTEST_NAME else str(index) for index, name in enumerate(names)
+    }
+
+
 def _scores(tracked: TrackedUnits):
-    drawn = new_figure("scores", "Scores of pairs", "log likelihood ratio", "share of pairs", height=330)
+    drawn = new_figure("scores", "Scores of pairs", "log likelihood ratio", "share of pairs", height=430)
     within, pairs = tracked.within, tracked.pairs
     for scores, color, label in (
         (within.loc[within["is_same"], "score"], GREEN, "halves of one unit"),
