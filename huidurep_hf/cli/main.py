@@ -44,22 +44,25 @@ def main(arguments=None):
     """
     stop = Stop()
     with stop.on_termination():
-        return _run(build_parser().parse_args(arguments), stop)
+        return _run(arguments, stop)
 
 
-def _run(options, stop):
+def _run(arguments, stop):
+    # The parser imports the settings, and may be interrupted as the rest.
+    options = None
     try:
+        options = build_parser().parse_args(arguments)
         _set_up_logging(options)
         options.run(options)
     except BrokenPipeError:
         # The reader of our output, such as `head`, has seen enough; the result is in its folder.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except USER_ERRORS as error:
-        if options.debug:
-            raise
         if stop.is_asked:
             # A library turned the interruption of its import into an error.
             return _interrupted(stop)
+        if options is None or options.debug:
+            raise
         print(f"huidurep: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
