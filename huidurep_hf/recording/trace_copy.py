@@ -9,13 +9,15 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numba
 import numpy as np
+from spikeinterface.preprocessing.basepreprocessor import BasePreprocessor, BasePreprocessorSegment
 
 from ..workers import Workers
 from .blocks import Block, read_with_margin
 
 if TYPE_CHECKING:
-    from spikeinterface.core import BaseRecording
+    from spikeinterface.core import BaseRecording, BaseRecordingSegment
 
     from .preprocessing.preparation import PreparedRecording
 
@@ -88,13 +90,12 @@ class DiskCopy:
 
     def write(self, block: Block, traces: np.ndarray) -> None:
         """Put `(num_samples, num_channels)` traces of a block in their place."""
-        steps = np.rint(traces / self.gains)
-        self.traces[block.segment][block.start : block.stop] = np.clip(steps, -LARGEST_STEP, LARGEST_STEP)
+        rounded = _rounded(np.ascontiguousarray(traces, dtype="float32"), self.gains)
+        self.traces[block.segment][block.start : block.stop] = rounded
 
     def recording(self) -> BaseRecording:
         """The traces as a lazy float32 SpikeInterface recording with the channels, probe and times of the original."""
         from spikeinterface.core import BinaryRecordingExtractor
-        from spikeinterface.preprocessing import scale
 
         for traces in self.traces:
             traces.flush()
@@ -106,7 +107,48 @@ class DiskCopy:
             num_channels=self.original.get_num_channels(),
             channel_ids=self.original.channel_ids,
         )
-        return scale(_with_metadata(rounded, self.original), gain=self.gains[None, :], dtype="float32")
+        return ScaledRecording(_with_metadata(rounded, self.original), self.gains)
+
+
+class ScaledRecording(BasePreprocessor):
+    """Integer traces times a gain of each channel, in one pass over them.
+
+    Args:
+        recording: SpikeInterface recording.
+        gains: `(num_channels,)` float32.
+    """
+
+    def __init__(self, recording: BaseRecording, gains: np.ndarray):
+        super().__init__(recording, dtype="float32")
+        for parent in recording.segments:
+            self.add_recording_segment(ScaledSegment(parent, gains))
+        self._kwargs = {"recording": recording, "gains": gains}
+
+
+class ScaledSegment(BasePreprocessorSegment):
+    """A segment of [`ScaledRecording`]."""
+
+    def __init__(self, parent: BaseRecordingSegment, gains: np.ndarray):
+        super().__init__(parent)
+        self.gains = np.asarray(gains, dtype="float32")
+
+    def get_traces(self, start_frame: int, end_frame: int, channel_indices: np.ndarray | slice | None) -> np.ndarray:
+        """Return scaled traces, `(num_samples, num_channels)` float32."""
+        channels = slice(None) if channel_indices is None else channel_indices
+        traces = self.parent_recording_segment.get_traces(start_frame, end_frame, channels)
+        return np.multiply(traces, self.gains[channels], dtype="float32")
+
+
+@numba.njit(cache=True, nogil=True)
+def _rounded(traces, gains):
+    """Traces in steps of each channel's gain, the nearest, as int16; the largest step where they are larger."""
+    num_samples, num_channels = traces.shape
+    rounded = np.empty((num_samples, num_channels), dtype=np.int16)
+    for sample in range(num_samples):
+        for channel in range(num_channels):
+            step = np.rint(traces[sample, channel] / gains[channel])
+            rounded[sample, channel] = min(max(step, -LARGEST_STEP), LARGEST_STEP)
+    return rounded
 
 
 def bytes_on_disk(recording: BaseRecording) -> int:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..blocks import Block
+from ..by_channel import by_channel
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
@@ -39,11 +40,13 @@ class NoiseSample:
         stretches: each `(num_samples, num_channels)` float32.
         sampling_rate: Hz.
         is_gated: whether silent stretches were left out.
+        workers: who measure them; this thread if left out.
     """
 
     stretches: list[np.ndarray]
     sampling_rate: float
     is_gated: bool = False
+    workers: Workers | None = None
 
     @classmethod
     def draw(cls, recording: BaseRecording, seed: int, workers: Workers | None = None) -> NoiseSample:
@@ -52,7 +55,7 @@ class NoiseSample:
         Args:
             recording: filtered SpikeInterface recording.
             seed: of the stretches' positions.
-            workers: [`~huidurep_hf.workers.Workers`] that read them; this thread if left out.
+            workers: [`~huidurep_hf.workers.Workers`] that read and measure them; this thread if left out.
         """
 
         def read(stretch):
@@ -62,7 +65,7 @@ class NoiseSample:
 
         stretches = random_stretches(recording, seed)
         read_ones = list(map(read, stretches) if workers is None else workers.map(read, stretches))
-        return cls(read_ones, recording.get_sampling_frequency())._without_silence()
+        return cls(read_ones, recording.get_sampling_frequency(), workers=workers)._without_silence()
 
     def _without_silence(self) -> NoiseSample:
         """The same without silent stretches of 10 ms, if there are any and not all of it is silent."""
@@ -110,7 +113,12 @@ class NoiseSample:
     @cached_property
     def _deviations(self) -> np.ndarray:
         """Median absolute deviations, `(num_stretches, num_channels)`."""
-        return np.stack([column_medians(np.abs(one - column_medians(one))) for one in self.stretches])
+
+        def deviations_of(stretch: np.ndarray) -> np.ndarray:
+            return column_medians(np.abs(stretch - column_medians(stretch)))
+
+        share = map if self.workers is None else self.workers.map
+        return np.stack(list(share(deviations_of, self.stretches)))
 
     @property
     def _usual_deviations(self) -> np.ndarray:
@@ -175,9 +183,8 @@ def column_medians(values: np.ndarray) -> np.ndarray:
     """Median of each column of `(num_rows, num_columns)`, as [`row_medians`]; fast for many rows: `(num_columns,)`."""
     if 0 in values.shape:
         return np.full(values.shape[1], np.nan, dtype=values.dtype)
-    columns = np.ascontiguousarray(values.T)
     middle = len(values) // 2
-    parted = np.partition(columns, middle, axis=1)
+    parted = np.partition(by_channel(values), middle, axis=1)
     if len(values) % 2:
         return parted[:, middle]
     return (parted[:, :middle].max(axis=1) + parted[:, middle]) / 2

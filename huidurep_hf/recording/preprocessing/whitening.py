@@ -17,6 +17,7 @@ import numba
 import numpy as np
 from spikeinterface.preprocessing.basepreprocessor import BasePreprocessor, BasePreprocessorSegment
 
+from ..by_channel import by_channel
 from ..settings import WhiteningSettings
 from .noise_sample import NoiseSample, column_medians
 from .preparation import PreparedRecording
@@ -161,8 +162,8 @@ class WhitenedSegment(BasePreprocessorSegment):
         """Return whitened traces, `(num_samples, num_channels)` float32."""
         first = max(start_frame - len(self.prediction) + 1, 0)
         traces = self.parent_recording_segment.get_traces(first, end_frame, slice(None))
-        by_channel = np.ascontiguousarray(traces.T, dtype="float32")
-        whitened = _whitened(by_channel, self.sources, self.weights, self.prediction)[:, start_frame - first :].T
+        own = by_channel(traces.astype("float32", copy=False))
+        whitened = _whitened(own, self.sources, self.weights, self.prediction)[:, start_frame - first :].T
         return whitened if channel_indices is None else whitened[:, channel_indices]
 
 

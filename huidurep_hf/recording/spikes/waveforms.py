@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
+import numba
 import numpy as np
 
 from ..chunks import chunk_size_of
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 
 # Reading a window by itself takes as long as reading so many windows' length on.
 MAX_GAP_IN_WINDOWS = 20
+# Spikes that are cut at once.
+BATCH_SIZE = 512
 
 
 class PeakTable(Protocol):
@@ -55,7 +58,7 @@ def iterate_waveforms(
     *,
     num_before: int,
     num_after: int,
-    batch_size: int = 512,
+    batch_size: int = BATCH_SIZE,
 ) -> Iterator[WaveformBatch]:
     """Stream the waveforms of peaks, reading each stretch of traces once.
 
@@ -73,20 +76,20 @@ def iterate_waveforms(
     Yields:
         [`WaveformBatch`] in the order of the peaks; nothing for no peaks.
     """
-    window = np.arange(-num_before, num_after)
+    num_samples = num_before + num_after
     for first, last in batch_ranges(recording, peaks, batch_size):
         batch = peaks[first:last]
         channels = neighborhoods.channel_indices[batch["channel_index"]]
         mask = channels >= 0
         times, segment = batch["sample_index"].astype("int64"), int(batch["segment_index"][0])
-        waveforms = np.empty((last - first, len(window), channels.shape[1]), dtype="float32")
+        waveforms = np.empty((last - first, num_samples, channels.shape[1]), dtype="float32")
         # Where spikes are far apart, what lies between them is not read.
-        breaks = np.flatnonzero(np.diff(times) > MAX_GAP_IN_WINDOWS * len(window)) + 1
+        breaks = np.flatnonzero(np.diff(times) > MAX_GAP_IN_WINDOWS * num_samples) + 1
         for run in np.split(np.arange(last - first), breaks):
             start = times[run[0]] - num_before
             traces = _padded_traces(recording, segment, int(start), int(times[run[-1]]) + num_after)
-            samples = times[run, None] - start + window[None, :]
-            waveforms[run] = traces[samples[:, :, None], channels[run, None, :]] * mask[run, None, :]
+            own = slice(run[0], run[-1] + 1)
+            _cut(traces, times[own] - num_before - start, channels[own], waveforms[own])
         yield WaveformBatch(
             first=first,
             waveforms=waveforms,
@@ -117,6 +120,24 @@ def batch_ranges(recording: BaseRecording, peaks: PeakTable, batch_size: int) ->
         ranges.append((first, last))
         first = last
     return ranges
+
+
+@numba.njit(cache=True, nogil=True)
+def _cut(traces, firsts, channels, waveforms):
+    """Copy the traces from each first sample on, on the channels of each spike; 0 for padded channels.
+
+    Args:
+        traces: `(num_samples, num_channels)`.
+        firsts: `(num_spikes,)` int64.
+        channels: `(num_spikes, num_neighbors)` int64, -1 for padding.
+        waveforms: `(num_spikes, num_window_samples, num_neighbors)`, which is written.
+    """
+    for spike in range(len(firsts)):
+        for sample in range(waveforms.shape[1]):
+            own = traces[firsts[spike] + sample]
+            for place in range(channels.shape[1]):
+                channel = channels[spike, place]
+                waveforms[spike, sample, place] = own[channel] if channel >= 0 else 0
 
 
 def _padded_traces(recording: BaseRecording, segment_index: int, start: int, end: int) -> np.ndarray:

@@ -11,6 +11,8 @@ from ..parameters import MatchingSettings
 
 # Gains are added up over so many times at once, so that these stay in the fastest cache.
 TIMES_AT_ONCE = 1024
+# Products over channels of a group of templates are made for so many times at once, and stay in the second cache.
+TIMES_OF_PRODUCT = 2048
 # Samples of a temporal component that are added up in one loop; components are padded by zeros to a multiple of it.
 SAMPLES_AT_ONCE = 8
 # Templates near each other on the probe are computed together.
@@ -82,10 +84,12 @@ class TemplateBank:
         padded = np.zeros((traces.shape[1], num_times + num_padded), dtype="float32")
         padded[:, : len(traces)] = traces.T
         gains = np.empty((len(self.norms), num_times), dtype="float32")
-        for group in self.groups:
-            in_space = group.spatial @ padded[group.channels]
-            in_space = in_space.reshape(*group.temporal.shape[:2], -1)
-            add_up_in_time(in_space, group.temporal, self.norms, group.templates, gains)
+        for first in range(0, num_times, TIMES_OF_PRODUCT):
+            last = min(first + TIMES_OF_PRODUCT, num_times)
+            for group in self.groups:
+                in_space = group.spatial @ padded[group.channels, first : last + num_padded]
+                in_space = in_space.reshape(*group.temporal.shape[:2], -1)
+                add_up_in_time(in_space, group.temporal, self.norms, group.templates, gains, first, last)
         return gains
 
     def with_weakened(self, gains: np.ndarray) -> np.ndarray:
@@ -96,20 +100,20 @@ class TemplateBank:
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"contract"})
-def add_up_in_time(in_space, temporal, norms, templates, gains):
+def add_up_in_time(in_space, temporal, norms, templates, gains, start, stop):
     """Correlate the traces in each spatial component with its temporal one, and make gains of the sums.
 
     Args:
-        in_space: `(num_own, rank, num_times + num_padded_samples)` float32.
+        in_space: `(num_own, rank, stop - start + num_padded_samples)` float32.
         temporal: `(num_own, rank, num_padded_samples)` float32.
         norms: `(num_templates,)` energies.
         templates: `(num_own,)` rows of `gains` that are written.
         gains: `(num_templates, num_times)` float32.
+        start, stop: times that are written.
     """
-    num_times = gains.shape[1]
     for own in range(len(templates)):
-        for first in range(0, num_times, TIMES_AT_ONCE):
-            last = min(first + TIMES_AT_ONCE, num_times)
+        for first in range(start, stop, TIMES_AT_ONCE):
+            last = min(first + TIMES_AT_ONCE, stop)
             total = gains[templates[own], first:last]
             total[:] = -norms[templates[own]]
             for component in range(temporal.shape[1]):
@@ -117,7 +121,7 @@ def add_up_in_time(in_space, temporal, norms, templates, gains):
                     # Eight products in one loop, so that the sums are read and written once for all of them.
                     c = temporal[own, component, sample : sample + SAMPLES_AT_ONCE]
                     c0, c1, c2, c3, c4, c5, c6, c7 = c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]
-                    x = in_space[own, component, first + sample : last + sample + SAMPLES_AT_ONCE]
+                    x = in_space[own, component, first - start + sample : last - start + sample + SAMPLES_AT_ONCE]
                     for time in range(last - first):
                         early = c0 * x[time] + c1 * x[time + 1] + c2 * x[time + 2] + c3 * x[time + 3]
                         late = c4 * x[time + 4] + c5 * x[time + 5] + c6 * x[time + 6] + c7 * x[time + 7]

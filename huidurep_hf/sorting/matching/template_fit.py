@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import numba
 import numpy as np
 
 from ...workers import Workers
@@ -81,31 +82,38 @@ def fit_templates(
 
     def best_fit(spikes, start, candidates, near):
         cut = waveforms.aligned(spikes, start, reach=max_shift)[:, :, : len(near)]
-        found = np.full((len(spikes), len(candidates)), -np.inf, dtype="float32")
-        found_shifts = np.zeros((len(spikes), len(candidates)), dtype="int64")
         flat = np.concatenate([version[candidates][:, :, near].reshape(len(candidates), -1) for version in versions])
+        near_energies = np.square(flat).sum(axis=1)
+        far_energies = np.tile(energies[candidates], len(versions)) - near_energies
+        gains = np.full(len(spikes), -np.inf, dtype="float32")
+        best, best_shifts = np.zeros((2, len(spikes)), dtype="int64")
+        scales = np.float32(settings.min_fit_scale), np.float32(settings.max_fit_scale)
         for shift in range(-max_shift, max_shift + 1):
             shifted = cut[:, max_shift + shift : max_shift + shift + waveforms.num_samples]
-            gains_of_versions = _gain(
-                shifted.reshape(len(spikes), -1) @ flat.T,
-                flat,
-                np.tile(energies[candidates], len(versions)),
-                settings,
-            )
-            for gain in np.split(gains_of_versions, len(versions), axis=1):
-                found_shifts = np.where(gain > found, shift, found_shifts)
-                found = np.maximum(gain, found)
-        rows = np.arange(len(spikes))
-        best = found.argmax(axis=1)
-        return best, start + found_shifts[rows, best], found[rows, best]
+            products = shifted.reshape(len(spikes), -1) @ flat.T
+            _keep_better(products, near_energies, far_energies, *scales, shift, gains, best, best_shifts)
+        return best % len(candidates), start + best_shifts, gains
 
     for _ in (workers or Workers()).map(fit_channel, np.unique(waveforms.peak_channels)):
         pass
     return TemplateFit(labels, best_shifts, gains)
 
 
-def _gain(products: np.ndarray, flat: np.ndarray, energies: np.ndarray, settings: TemplateFitSettings) -> np.ndarray:
-    near_energies = np.square(flat).sum(axis=1)
-    scales = products / np.maximum(near_energies, 1e-9)
-    amplitudes = np.clip(scales, settings.min_fit_scale, settings.max_fit_scale)
-    return 2 * amplitudes * products - np.square(amplitudes) * near_energies - (energies - near_energies)
+@numba.njit(cache=True, nogil=True)
+def _keep_better(products, near_energies, far_energies, min_scale, max_scale, shift, gains, best, best_shifts):
+    """Take each spike's best template at this shift where it explains more than the best one so far.
+
+    Args:
+        products: `(num_spikes, num_templates)` of spikes and templates.
+        near_energies, far_energies: `(num_templates,)` of the template where the spike was cut, and elsewhere.
+        min_scale, max_scale: by which a template may be scaled.
+        shift: of these products.
+        gains, best, best_shifts: `(num_spikes,)`, which are changed.
+    """
+    for spike in range(len(products)):
+        for template in range(products.shape[1]):
+            product, energy = products[spike, template], near_energies[template]
+            scale = min(max(product / max(energy, np.float32(1e-9)), min_scale), max_scale)
+            gain = 2 * scale * product - scale * scale * energy - far_energies[template]
+            if gain > gains[spike]:
+                gains[spike], best[spike], best_shifts[spike] = gain, template, shift

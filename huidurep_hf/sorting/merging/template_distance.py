@@ -59,7 +59,7 @@ def distances_of_pairs(templates: np.ndarray, pairs: np.ndarray, max_shift: int)
     distances, shifts = np.zeros(len(pairs)), np.zeros(len(pairs), dtype="int64")
     if len(pairs) == 0:
         return distances, shifts
-    is_seen = templates.any(axis=1)
+    is_seen, energies = templates.any(axis=1), np.square(templates).sum(axis=2)
     inner = slice(max_shift, templates.shape[1] - max_shift)
     candidates = np.arange(-max_shift, max_shift + 1)
     # Those whose first units are largest on one channel are compared together, on the channels on which these are seen:
@@ -70,15 +70,14 @@ def distances_of_pairs(templates: np.ndarray, pairs: np.ndarray, max_shift: int)
         (first, row), (second, column) = (np.unique(pairs[own, i], return_inverse=True) for i in (0, 1))
         seen = is_seen[first].any(axis=0)
         flat = templates[first][:, inner][:, :, seen].reshape(len(first), -1)
-        others, others_seen = templates[second], templates[second][:, :, seen]
+        others_seen, own_energy = templates[second][:, :, seen], np.square(flat).sum(axis=1)[row]
         best = np.full(len(own), np.inf)
         for shift in candidates:
             window = slice(inner.start + shift, inner.stop + shift)
             product = (flat @ others_seen[:, window].reshape(len(second), -1).T)[row, column]
-            energy = np.square(flat).sum(axis=1)[row]
-            shifted_energy = np.square(others[:, window]).sum(axis=(1, 2))[column]
-            largest = np.maximum(energy, shifted_energy)
-            distance = np.maximum(energy + shifted_energy - 2 * product, 0) / np.where(largest > 0, largest, 1)
+            shifted_energy = energies[second, window].sum(axis=1)[column]
+            largest = np.maximum(own_energy, shifted_energy)
+            distance = np.maximum(own_energy + shifted_energy - 2 * product, 0) / np.where(largest > 0, largest, 1)
             shifts[own] = np.where(distance < best, shift, shifts[own])
             best = np.minimum(best, distance)
         distances[own] = best

@@ -13,7 +13,7 @@ import numpy as np
 
 from ...recording.preprocessing.preparation import PreparedRecording
 from ...recording.spikes.neighborhood import Neighborhoods, find_neighborhoods
-from ...recording.spikes.waveforms import iterate_waveforms
+from ...recording.spikes.waveforms import BATCH_SIZE, batch_ranges, iterate_waveforms
 from ...workers import Workers
 from ..clustering.assignment import drop_small
 from ..parameters import CollisionSettings, SortingParameters, TemplateFitSettings
@@ -77,7 +77,7 @@ def find_collisions(
     max_lag = round(settings.max_collision_lag_ms * 1e-3 * rate)
     max_shift = max(round(fit.max_fit_shift_ms * 1e-3 * rate), 1)
     counts = np.bincount(labels[labels >= 0], minlength=len(templates))
-    others_of = _suspects(templates, counts, max_lag, settings, fit)
+    others_of = _suspects(templates, counts, max_lag, settings, fit, workers)
     channels = np.ptp(templates, axis=1).argmax(axis=1) if len(templates) else np.zeros(0, dtype="int64")
     placed = spikes.with_columns(sample_index=spikes["aligned_sample"], channel_index=np.append(channels, 0)[labels])
     is_collision = np.zeros(len(templates), dtype=bool)
@@ -95,38 +95,55 @@ def find_collisions(
         by_both = by_itself + _subtract_templates(waveforms, others, max_others, min_gain, fit)[0]
         is_collision[unit] = np.mean(by_others > by_both) > settings.min_collision_share
 
-    jobs = _waveforms(others_of, labels, placed, neighborhoods, whitened, max_lag, parameters)
+    jobs = _waveforms(others_of, labels, placed, neighborhoods, whitened, max_lag, parameters, workers or Workers())
     for _ in (workers or Workers()).map(judge, jobs):
         pass
     return is_collision
 
 
 def _suspects(
-    templates: np.ndarray, counts: np.ndarray, max_lag: int, settings: CollisionSettings, fit: TemplateFitSettings
+    templates: np.ndarray,
+    counts: np.ndarray,
+    max_lag: int,
+    settings: CollisionSettings,
+    fit: TemplateFitSettings,
+    workers: Workers | None,
 ) -> dict[int, np.ndarray]:
     """Clusters whose template may be a sum of others: dict of cluster to the others, `(num_others,)`."""
-    others_of = {}
-    is_visible = templates.any(axis=1).astype("float32")
-    is_seen_with = is_visible @ is_visible.T > 0
-    for unit, template in enumerate(templates):
+    is_visible = templates.any(axis=1)
+    is_seen_with = is_visible.astype("float32") @ is_visible.T.astype("float32") > 0
+
+    def others_in(unit: int) -> np.ndarray:
         others = np.flatnonzero((settings.max_relative_count * counts > counts[unit]) & is_seen_with[unit])
-        if len(others) == 0:
-            continue
-        padded = np.pad(template, ((max_lag, max_lag), (0, 0)))[None]
-        others = others[_overlap(padded, templates[others], settings.min_collision_overlap)]
-        if len(others) == 0:
-            continue
-        residual = _subtract_templates(padded, templates[others], settings.max_colliding_units, 0.0, fit)[1]
-        if np.square(residual).sum() < settings.max_collision_residual * np.square(template).sum():
-            others_of[unit] = others
-    return others_of
+        near = is_visible[unit] | is_visible[others].any(axis=0)
+        padded = np.pad(templates[unit][:, near], ((max_lag, max_lag), (0, 0)))[None]
+        others = others[_overlap(padded, templates[others][:, :, near], settings.min_collision_overlap)]
+        subtracted = templates[others][:, :, near]
+        residual = _subtract_templates(padded, subtracted, settings.max_colliding_units, 0.0, fit)[1]
+        is_sum = np.square(residual).sum() < settings.max_collision_residual * np.square(templates[unit]).sum()
+        return others if is_sum else others[:0]
+
+    found = (workers or Workers()).map(others_in, range(len(templates)))
+    return {unit: others for unit, others in enumerate(found) if len(others)}
 
 
 def _overlap(waveform: np.ndarray, templates: np.ndarray, min_overlap: float) -> np.ndarray:
     """Find the templates that overlap with a waveform at some lag, `(num_templates,)` bool."""
-    windows = np.lib.stride_tricks.sliding_window_view(waveform[0], templates.shape[1], axis=0)
-    products = windows.reshape(len(windows), -1) @ templates.transpose(0, 2, 1).reshape(len(templates), -1).T
+    products = _products(waveform, templates)[0]
     return products.max(axis=0) > min_overlap * np.square(templates).sum(axis=(1, 2))
+
+
+def _products(waveforms: np.ndarray, templates: np.ndarray) -> np.ndarray:
+    """Product of each waveform with each template at each lag, `(num_waveforms, num_lags, num_templates)`."""
+    num_waveforms, num_samples, num_channels = waveforms.shape
+    num_lags, size = num_samples - templates.shape[1] + 1, templates.shape[1] * num_channels
+    flat = waveforms.reshape(num_waveforms, num_samples * num_channels)
+    flat_templates = templates.reshape(len(templates), size).T
+    products = np.empty((num_waveforms, num_lags, len(templates)), dtype="float32")
+    for lag in range(num_lags):
+        # A window of the waveforms that is not copied.
+        products[:, lag] = flat[:, lag * num_channels : lag * num_channels + size] @ flat_templates
+    return products
 
 
 def _waveforms(
@@ -137,6 +154,7 @@ def _waveforms(
     whitened: PreparedRecording,
     max_lag: int,
     parameters: SortingParameters,
+    workers: Workers,
 ) -> Iterator[tuple[int, np.ndarray]]:
     """Walk through units and waveforms of some of their spikes around the channel they are placed at, with margins.
 
@@ -147,18 +165,23 @@ def _waveforms(
     chosen = choose_spikes(labels, parameters.collisions.max_spikes_per_collision_test)
     spikes = np.concatenate([np.zeros(0, dtype="int64"), *(chosen[unit] for unit in units)])
     spikes = spikes[np.lexsort((placed["sample_index"][spikes], placed["segment_index"][spikes]))]
-    batches = iterate_waveforms(
-        whitened.recording,
-        placed[spikes],
-        neighborhoods,
-        whitened.noise_levels,
-        num_before=num_before + max_lag,
-        num_after=num_after + max_lag,
-    )
+    of_spikes = placed[spikes]
     num_samples, num_neighbors = num_before + num_after + 2 * max_lag, neighborhoods.channel_indices.shape[1]
     waveforms = np.empty((len(spikes), num_samples, num_neighbors), dtype="float32")
-    for batch in batches:
-        waveforms[batch.first : batch.first + len(batch.waveforms)] = batch.waveforms / batch.noise_levels[:, None, :]
+
+    def cut(span: tuple[int, int]) -> None:
+        (batch,) = iterate_waveforms(
+            whitened.recording,
+            of_spikes[slice(*span)],
+            neighborhoods,
+            whitened.noise_levels,
+            num_before=num_before + max_lag,
+            num_after=num_after + max_lag,
+        )
+        waveforms[slice(*span)] = batch.waveforms / batch.noise_levels[:, None, :]
+
+    for _ in workers.map(cut, batch_ranges(whitened.recording, of_spikes, BATCH_SIZE)):
+        pass
     for unit in units:
         yield unit, waveforms[labels[spikes] == unit]
 
@@ -178,21 +201,23 @@ def _subtract_templates(
     Returns:
         `(gains, residuals)`: `(num_waveforms,)` energy explained, and the residual waveforms.
     """
-    residuals, gains = np.array(waveforms, dtype="float32"), np.zeros(len(waveforms))
+    residuals, gains = np.array(waveforms, dtype="float32", order="C"), np.zeros(len(waveforms))
     num_samples = templates.shape[1]
     energies = np.maximum(np.square(templates).sum(axis=(1, 2)), 1e-9)
-    flat = templates.transpose(0, 2, 1).reshape(len(templates), -1)
-    rows = np.arange(len(waveforms))
+    # What no template explains once is not explained later.
+    rows = np.arange(len(waveforms) if len(templates) else 0)
     for _ in range(max_templates):
-        windows = np.lib.stride_tricks.sliding_window_view(residuals, num_samples, axis=1)
-        products = windows.reshape(*windows.shape[:2], -1) @ flat.T
+        if len(rows) == 0:
+            break
+        products = _products(residuals[rows], templates)
         scales = np.clip(products / energies, fit.min_fit_scale, fit.max_fit_scale)
         gain = 2 * scales * products - np.square(scales) * energies
         lags, best = np.unravel_index(gain.reshape(len(rows), -1).argmax(axis=1), gain.shape[1:])
-        gain = gain[rows, lags, best]
-        taken = np.flatnonzero(gain > min_gain)
-        gains[taken] += gain[taken]
-        for row in taken:
-            scaled = scales[row, lags[row], best[row]] * templates[best[row]]
-            residuals[row, lags[row] : lags[row] + num_samples] -= scaled
+        places = np.arange(len(rows)), lags, best
+        gain, scale = gain[places], scales[places]
+        for taken in np.flatnonzero(gain > min_gain):
+            row, first = rows[taken], lags[taken]
+            gains[row] += gain[taken]
+            residuals[row, first : first + num_samples] -= scale[taken] * templates[best[taken]]
+        rows = rows[gain > min_gain]
     return gains, residuals

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import numba
 import numpy as np
 
 from ...recording.blocks import read_with_margin, rows_in_block, split_into_blocks
@@ -67,15 +68,15 @@ def average_templates(
         block, members = job
         traces, start = read_with_margin(recording, block, max(num_before, num_after))
         units, rows = np.unique(labels[members], return_inverse=True)
-        sums = np.zeros((len(units), num_before + num_after, traces.shape[1]), dtype="float32")
-        for row, first in zip(rows, samples[members] - start - num_before):
-            sums[row] += traces[first : first + num_before + num_after]
-        return units, sums
+        firsts = samples[members] - start - num_before
+        traces = np.ascontiguousarray(traces, dtype="float32")
+        return units, _sums(traces, rows, firsts, len(units), num_before + num_after)
 
     totals = np.zeros((num_units, num_before + num_after, len(prepared.noise_levels)), dtype="float32")
     # In the order of the blocks, so that sums are the same for any number of workers.
     for units, sums in (workers or Workers()).map(add_up, jobs):
-        totals[units] += sums
+        for unit, of_unit in zip(units, sums):
+            totals[unit] += of_unit
     counts = np.maximum(np.bincount(labels[chosen], minlength=num_units), 1).astype("float32")
     return totals / counts[:, None, None] / prepared.noise_levels
 
@@ -83,6 +84,18 @@ def average_templates(
 def signed(templates: np.ndarray, peak_sign: str) -> np.ndarray:
     """Templates turned so that what detection looks for is positive: troughs ("neg"), peaks ("pos") or "both"."""
     return {"neg": -templates, "pos": templates, "both": np.abs(templates)}[peak_sign]
+
+
+@numba.njit(cache=True, nogil=True)
+def _sums(traces, rows, firsts, num_rows, num_samples):
+    """Sum of the traces from each first sample on, by row: `(num_rows, num_samples, num_channels)` float32."""
+    sums = np.zeros((num_rows, num_samples, traces.shape[1]), dtype=np.float32)
+    for spike in range(len(rows)):
+        for sample in range(num_samples):
+            own, total = traces[firsts[spike] + sample], sums[rows[spike], sample]
+            for channel in range(len(own)):
+                total[channel] += own[channel]
+    return sums
 
 
 def _choose(labels: np.ndarray, num_units: int, max_spikes: int, seed: int) -> np.ndarray:

@@ -7,19 +7,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import numba
 import numpy as np
 
 from ...recording.preprocessing.preparation import PreparedRecording
 from ...recording.spikes.neighborhood import find_neighborhoods
-from ...recording.spikes.waveforms import batch_ranges, iterate_waveforms
+from ...recording.spikes.waveforms import BATCH_SIZE, batch_ranges, iterate_waveforms
 from ...workers import Workers
 from .settings import WaveformSettings
 
 if TYPE_CHECKING:
     from ..spikes import Spikes
-
-
-BATCH_SIZE = 512
 
 
 @dataclass(frozen=True)
@@ -108,11 +106,14 @@ class SpikeWaveforms:
         Returns:
             `(num_chosen, num_samples, num_wanted)` float32.
         """
-        waveforms = self.aligned(spikes, shifts)
-        is_wanted = self.channels[self.peak_channels[spikes]][:, :, None] == np.asarray(channels)[None, None, :]
-        place = is_wanted.argmax(axis=1)
-        found = np.take_along_axis(waveforms, place[:, None, :], axis=2)
-        return np.where(is_wanted.any(axis=1)[:, None, :], found, 0)
+        # Padding is the last channel, which is never wanted.
+        place_of = np.full(max(self.channels.max(initial=-1), np.max(channels, initial=-1)) + 2, -1)
+        place_of[channels] = np.arange(len(channels))
+        places = place_of[self.channels[self.peak_channels[spikes]]]
+        aligned = np.zeros((len(spikes), self.num_samples, len(channels)), dtype="float32")
+        firsts = self.margin + np.asarray(shifts, dtype="int64")
+        _cut_again(self.waveforms, np.asarray(spikes), firsts, places, aligned)
+        return aligned
 
     def common(self, first: np.ndarray, second: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Channels around those that most spikes of each of two units were cut on, and the spikes cut on all of them.
@@ -126,7 +127,10 @@ class SpikeWaveforms:
         near = [self.channels[np.bincount(self.peak_channels[spikes]).argmax()] for spikes in (first, second)]
         common = np.intersect1d(*near)
         common = common[common >= 0]
-        is_cut_on_all = (self.channels[:, :, None] == common).any(axis=1).all(axis=1) & (len(common) > 0)
+        # Padding is the last, which is never common.
+        is_common = np.zeros(self.channels.max(initial=-1) + 2, dtype=bool)
+        is_common[common] = True
+        is_cut_on_all = (is_common[self.channels].sum(axis=1) == len(common)) & (len(common) > 0)
         return common, *(spikes[is_cut_on_all[self.peak_channels[spikes]]] for spikes in (first, second))
 
     def by_state(
@@ -188,6 +192,24 @@ class SpikeWaveforms:
         return np.where(counts[:, None, :] > 0, templates, 0) / np.maximum(counts, 1)[:, None, :].astype(
             "float32"
         ), counts
+
+
+@numba.njit(cache=True, nogil=True)
+def _cut_again(waveforms, spikes, firsts, places, aligned):
+    """Copy waveforms of some spikes from each first sample on, each channel to its place.
+
+    Args:
+        waveforms: `(num_spikes, num_cut_samples, num_neighbors)`.
+        spikes, firsts: `(num_chosen,)` int64.
+        places: `(num_chosen, num_neighbors)` int64, -1 where a channel is not wanted.
+        aligned: `(num_chosen, num_samples, num_wanted)`, which is written.
+    """
+    for row in range(len(spikes)):
+        for sample in range(aligned.shape[1]):
+            own, copied = waveforms[spikes[row], firsts[row] + sample], aligned[row, sample]
+            for neighbor in range(places.shape[1]):
+                if places[row, neighbor] >= 0:
+                    copied[places[row, neighbor]] = own[neighbor]
 
 
 def choose_spikes(labels: np.ndarray, max_spikes: int, num_units: int | None = None) -> list[np.ndarray]:
