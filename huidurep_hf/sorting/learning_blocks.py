@@ -63,17 +63,20 @@ def _quiet_blocks(blocks: list[Block], prepared: PreparedRecording, settings: Le
     return quiet if len(quiet) >= settings.min_quiet_share * len(blocks) else blocks
 
 
-def draw_over_time(peaks: Spikes, prepared: PreparedRecording, parameters: SortingParameters) -> Spikes:
+def draw_over_time(peaks: Spikes, prepared: PreparedRecording, parameters: SortingParameters) -> np.ndarray:
     """Draw peaks for the estimate of motion, uniformly from the whole recording.
 
     Args:
         peaks: all detected peaks, in order.
         prepared: the recording.
         parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
+
+    Returns:
+        Rows of the peaks drawn, ascending.
     """
     rate = parameters.learning.motion_peaks_per_s * prepared.recording.get_total_duration()
     rng = np.random.default_rng(parameters.seed)
-    return peaks[np.sort(rng.permutation(len(peaks))[: round(rate)])]
+    return np.sort(rng.permutation(len(peaks))[: round(rate)])
 
 
 def in_blocks(spikes: Spikes, blocks: list[Block]) -> np.ndarray:

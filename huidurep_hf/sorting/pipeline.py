@@ -120,10 +120,15 @@ def sort_recording(
         fit = check_fit(fit_reference, spikes["embedding"], of_noise, prepared, len(peaks))
         logger.log(logging.WARNING if fit.is_familiar is False else logging.INFO, "%s", fit.sentence)
     with run.timed("motion"):
-        motion_spikes = spikes
+        embedded, rows_of_embedded, motion_spikes = spikes, learned_from, spikes
         if len(spikes) < len(peaks) and can_follow_motion(prepared, parameters.motion_correction):
             # Of the whole recording, and not of some blocks.
-            motion_spikes = run.embed("embed for motion", prepared, draw_over_time(peaks, prepared, parameters))
+            drawn = draw_over_time(peaks, prepared, parameters)
+            others = np.setdiff1d(drawn, learned_from)
+            more = run.embed("embed for motion", prepared, peaks[others])
+            rows_of_embedded, order = np.unique(np.concatenate([learned_from, others]), return_index=True)
+            embedded = Spikes.concatenate([spikes, more])[order]
+            motion_spikes = embedded[np.searchsorted(rows_of_embedded, drawn)]
         corrected = follow_motion(
             prepared,
             motion_spikes.to_peaks(),
@@ -170,7 +175,7 @@ def sort_recording(
         logger.info("assign: %d units", len(waveforms))
     with run.timed("embed events"):
         in_whole = learned if len(copied) == len(all_blocks) else corrected
-        events, embeddings = run.embed_events(events, spikes, learned_from, in_whole)
+        events, embeddings = run.embed_events(events, embedded, rows_of_embedded, in_whole)
     return SortedSpikes(events, embeddings, waveforms, corrected, run.seconds, fit)
 
 
@@ -195,27 +200,27 @@ class _Run:
         )
 
     def embed_events(
-        self, events: Spikes, spikes: Spikes, learned_from: np.ndarray, corrected: PreparedRecording
+        self, events: Spikes, embedded: Spikes, rows_of_embedded: np.ndarray, corrected: PreparedRecording
     ) -> tuple[Spikes, np.ndarray]:
-        """Events with `location_um` and `is_embedded`, and embeddings: of spikes learned from, and of others if few."""
+        """Events with `location_um` and `is_embedded`, and embeddings: of peaks that have one, and of others if few."""
         if "embedding" in events.names:
             return events.with_columns(is_embedded=np.ones(len(events), dtype=bool)), events["embedding"]
         location = corrected.positions[events["channel_index"]].astype("float32")
-        row_of_peak = np.full(max(events["peak"].max(initial=-1), learned_from.max(initial=-1)) + 2, -1)
+        row_of_peak = np.full(max(events["peak"].max(initial=-1), rows_of_embedded.max(initial=-1)) + 2, -1)
         if corrected.motion is None:
-            row_of_peak[learned_from] = np.arange(len(learned_from))
+            row_of_peak[rows_of_embedded] = np.arange(len(rows_of_embedded))
         row = row_of_peak[events["peak"]]
         known, missing = np.flatnonzero(row >= 0), np.flatnonzero(row < 0)
-        location[known] = spikes["location_um"][row[known]]
+        location[known] = embedded["location_um"][row[known]]
         is_embedded = row >= 0
         if len(missing) > self.parameters.learning.max_embedded_events:
-            return events.with_columns(location_um=location, is_embedded=is_embedded), spikes["embedding"][row[known]]
+            return events.with_columns(location_um=location, is_embedded=is_embedded), embedded["embedding"][row[known]]
         own = events[missing]
         # In corrected traces a spike is at the channel where it would be without drift.
-        embedded = self.embed("embed events", corrected, own.with_columns(channel_index=own["rest_channel_index"]))
+        found = self.embed("embed events", corrected, own.with_columns(channel_index=own["rest_channel_index"]))
         embeddings = np.empty((len(events), self.encoder.embedding_size), dtype="float32")
-        embeddings[known], embeddings[missing] = spikes["embedding"][row[known]], embedded["embedding"]
-        location[missing], is_embedded[:] = embedded["location_um"], True
+        embeddings[known], embeddings[missing] = embedded["embedding"][row[known]], found["embedding"]
+        location[missing], is_embedded[:] = found["location_um"], True
         return events.with_columns(location_um=location, is_embedded=is_embedded), embeddings
 
     def nothing_found(self, prepared: PreparedRecording, peaks: Spikes) -> SortedSpikes:
