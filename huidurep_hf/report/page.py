@@ -11,6 +11,7 @@ from bokeh.resources import Resources
 from jinja2 import Environment
 
 from .agreement_panels import build_agreement_panels
+from .denoised_templates import denoise_templates
 from .overview import (
     drift_map,
     embedding_map,
@@ -61,7 +62,7 @@ def write_report(result: SortingResult, path: str | Path, *, agreement: Agreemen
     roots, small_figures = dict(overview), []
     if measures:
         embedding, point_source, of_unit = embedding_map(embedding_points(result))
-        panels = build_unit_panels(result, measures)
+        panels = build_unit_panels(result, measures, denoise_templates(result))
         small_figures = [name for name in panels.roots if name not in LARGE_FIGURES]
         table, search = unit_table(source)
         roots.update(panels.roots, table=table, search=search, embedding=embedding)

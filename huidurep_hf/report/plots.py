@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..sorting.output.trace_samples import BEFORE_MS
 from ..sorting.output.unit_table import REFRACTORY_MS
 from .colors import BLUE, GREY, RED
 from .template_layout import lay_out
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from ..sorting.output.result import SortingResult
 
-BEFORE_MS = 1.0
 PICTURE_TYPES = (".png", ".svg", ".pdf")
 
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
-from bokeh.models import BoxAnnotation, ColumnDataSource, Div, Span
+from bokeh.models import BoxAnnotation, ColumnDataSource, Div, Legend, Span
 
+from ..sorting.output.trace_samples import BEFORE_MS
 from ..sorting.output.unit_table import REFRACTORY_MS
 from .colors import BLUE, GREY, ORANGE, RED
 from .style import density_mapper, hover, new_figure
@@ -27,7 +28,6 @@ from .unit_measures import (
 if TYPE_CHECKING:
     from ..sorting.output.result import SortingResult
 
-BEFORE_MS = 1.0
 MAX_INTERVAL_SHOWN_MS = 50
 MAX_DRAWN_RATE_HZ = 20_000
 MAX_CONTRAST_CHANNELS = 6
@@ -62,16 +62,19 @@ class UnitPanels:
         self.titled[name], self.titles[name] = model, titles
 
 
-def build_unit_panels(result: SortingResult, measures: Sequence[UnitMeasures]) -> UnitPanels:
+def build_unit_panels(
+    result: SortingResult, measures: Sequence[UnitMeasures], denoised: np.ndarray | None = None
+) -> UnitPanels:
     """Build the figures of the first unit, and the data of all.
 
     Args:
         result: [`~huidurep_hf.sorting.output.result.SortingResult`] of at least one unit.
         measures: one a unit.
+        denoised: denoised templates, of the shape of `result.templates`; not drawn if left out.
     """
     panels = UnitPanels()
     _add_facts(panels, result)
-    _add_templates(panels, result, measures)
+    _add_templates(panels, result, measures, denoised)
     _add_correlograms(panels, measures)
     _add_histograms(panels, result, measures)
     _add_densities(panels, result, measures)
@@ -96,13 +99,15 @@ def _add_facts(panels: UnitPanels, result: SortingResult) -> None:
     panels.add_titles("unit_facts", facts, texts)
 
 
-def _add_templates(panels: UnitPanels, result: SortingResult, measures: Sequence[UnitMeasures]) -> None:
+def _add_templates(
+    panels: UnitPanels, result: SortingResult, measures: Sequence[UnitMeasures], denoised: np.ndarray | None
+) -> None:
     rate, unit_name = result.provenance["recording"]["sampling_rate"], amplitude_unit(result)
     # At most 20,000 samples a second are drawn, and the contrast at half of the contacts: pages stay small.
     drawn_samples = slice(None, None, max(round(rate / MAX_DRAWN_RATE_HZ), 1))
     times_ms = np.arange(result.templates.shape[1])[drawn_samples] / rate * 1000 - BEFORE_MS
     noise, positions = result.channels["noise_level"].to_numpy(), result.channels[["x_um", "y_um"]].to_numpy()
-    shapes, bands, bars, labels, contrasts, contrast_titles = [], [], [], [], [], []
+    shapes, clean_shapes, bands, bars, labels, contrasts, contrast_titles = [], [], [], [], [], [], []
     for unit, measured in enumerate(measures):
         shown = measured.channels
 
@@ -114,6 +119,8 @@ def _add_templates(panels: UnitPanels, result: SortingResult, measures: Sequence
         xs = layout.xs()
         channels = result.channels["channel"].to_numpy()[shown].tolist()
         shapes.append({"xs": xs, "ys": layout.ys(waveform), "channel": channels})
+        if denoised is not None:
+            clean_shapes.append({"xs": xs, "ys": layout.ys(of_channels(denoised, unit)), "channel": channels})
         is_known = np.isfinite(spread).all()
         lower, upper = layout.ys(waveform - spread), layout.ys(waveform + spread)
         outline = [np.concatenate([low, high[::-1]]) for low, high in zip(lower, upper)] if is_known else []
@@ -151,6 +158,12 @@ def _add_templates(panels: UnitPanels, result: SortingResult, measures: Sequence
     )
     lines = drawn.multi_line("xs", "ys", source=panels.add_source("template", shapes), line_color=BLUE, line_width=1.8)
     drawn.add_tools(hover(("channel", "@channel"), renderers=[lines], line_policy="interp"))
+    if denoised is not None:
+        source = panels.add_source("denoised", clean_shapes)
+        clean_lines = drawn.multi_line("xs", "ys", source=source, line_color=ORANGE, line_width=1.4)
+        legend = Legend(items=[("average", [lines]), ("denoised by the encoder", [clean_lines])])
+        legend.update(orientation="horizontal", label_text_color=GREY, background_fill_alpha=0, border_line_color=None)
+        drawn.add_layout(legend, "below")
     drawn.line("x", "y", source=panels.add_source("bars", bars), line_color=GREY, line_width=2)
     drawn.text(
         "x",

@@ -27,6 +27,8 @@ def test_the_page_needs_nothing_else(page_of_six):
     text = page_of_six.read_text()
     assert not re.search(r"<(script|link)[^>]+(src|href)=", text)
     assert "6 units: 6 good" in text and "Left out: channels x (dead)." in text
+    # The model that a made result names cannot be told from others.
+    assert "of single spikes" in text and "denoised by the encoder" not in text
     assert {path.name for path in page_of_six.parent.iterdir()} == {"report.html", "suggestions.csv"}
 
 
