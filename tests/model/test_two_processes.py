@@ -10,23 +10,33 @@ import torch
 PROGRAM = Path(__file__).with_name("two_processes.py")
 
 
-@pytest.mark.parametrize("objective", ["momentum_contrast", "prototypes"])
-def test_two_halves_give_the_loss_and_gradients_of_the_whole(objective, tmp_path):
-    """Keys, means of units, unit ids and batch norm reach across processes, so only rounding may differ."""
+OBJECTIVES = ("momentum_contrast", "prototypes")
+
+
+@pytest.fixture(scope="module")
+def computed(tmp_path_factory):
+    """Folder of what two processes have computed; they are started once for all objectives."""
+    folder = tmp_path_factory.mktemp("two")
     launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone"]
     # A file, not a pipe: a worker that outlives its launcher would keep a pipe open and the time limit from working.
-    with (tmp_path / "log").open("w") as log:
+    with (folder / "log").open("w") as log:
         done = subprocess.run(
-            [*launch, str(PROGRAM), str(tmp_path / "two.pt"), objective],
+            [*launch, str(PROGRAM), str(folder), *OBJECTIVES],
             env={**os.environ, "OMP_NUM_THREADS": "1"},
             stdout=log,
             stderr=log,
             timeout=200,
         )
-    log = (tmp_path / "log").read_text()
+    log = (folder / "log").read_text()
     assert done.returncode == 0, log
     assert "FutureWarning" not in log
-    two = torch.load(tmp_path / "two.pt")
+    return folder
+
+
+@pytest.mark.parametrize("objective", OBJECTIVES)
+def test_two_halves_give_the_loss_and_gradients_of_the_whole(objective, computed):
+    """Keys, means of units, unit ids and batch norm reach across processes, so only rounding may differ."""
+    two = torch.load(computed / f"{objective}.pt")
 
     specification = importlib.util.spec_from_file_location("two_processes", PROGRAM)
     program = importlib.util.module_from_spec(specification)

@@ -1,7 +1,8 @@
-"""Run by test_two_processes.py on two processes: write this process's share of loss and gradients of a batch."""
+"""Run by test_two_processes.py on two processes: write loss and gradients of a batch that they share."""
 
 import sys
 import time
+from pathlib import Path
 
 import torch
 import torch.distributed as dist
@@ -30,10 +31,9 @@ def build(objective):
     return HuiduRepForPreTraining(HuiduRepConfig(objective=objective, **SIZES)).double().train()
 
 
-def main():
+def compute(objective, path):
     """Compute, and write on the first process."""
-    dist.init_process_group("gloo")
-    model = DistributedDataParallel(build(sys.argv[2]))
+    model = DistributedDataParallel(build(objective))
     share = {name: value.chunk(2)[dist.get_rank()] for name, value in batch().items()}
     loss = model(**share).loss
     loss.backward()
@@ -42,7 +42,14 @@ def main():
     if dist.get_rank() == 0:
         gradients = {name: p.grad for name, p in model.module.named_parameters() if p.grad is not None}
         buffers = {name: value for name, value in model.module.named_buffers() if "running" in name}
-        torch.save({"loss": mean_loss, "gradients": gradients, "buffers": buffers}, sys.argv[1])
+        torch.save({"loss": mean_loss, "gradients": gradients, "buffers": buffers}, path)
+
+
+def main():
+    """A file `OBJECTIVE.pt` in the folder for each objective that is named."""
+    dist.init_process_group("gloo")
+    for objective in sys.argv[2:]:
+        compute(objective, Path(sys.argv[1]) / f"{objective}.pt")
     dist.barrier()
     # Gloo's thread frees its last work under the GIL; an interpreter that ends at once would join it while holding that
     # lock, and both would wait for ever. Asleep, we do not hold it.

@@ -6,7 +6,8 @@ import pytest
 
 from huidurep_hf.evaluation.records.run_record import ResultFile
 from huidurep_hf.evaluation.records.tables import put_tables
-from huidurep_hf.evaluation.speed import sorting_speed, works
+from huidurep_hf.evaluation.speed import sorting_speed, speed_cases, works
+from huidurep_hf.evaluation.speed.generated_recordings import SIZES, save_generated
 from huidurep_hf.evaluation.speed.measured_sort import KNOWN_BY_SORT, MeasuredSort, measure_sort
 from huidurep_hf.evaluation.speed.report import speed_tables
 from huidurep_hf.evaluation.speed.sorting_tables import generated_table
@@ -28,9 +29,18 @@ def smoke(tiny_checkpoint):
     return SpeedSettings(model=checkpoint, published=checkpoint, sorters=("huidurep",), repeats=1, is_smoke=True)
 
 
+@pytest.fixture(scope="module")
+def generated_smoke(tmp_path_factory):
+    """The generator's recording of ten seconds, on the disk."""
+    return save_generated(SIZES["smoke"], tmp_path_factory.mktemp("smoke"))
+
+
 @pytest.fixture
-def fake_sorts(monkeypatch):
-    """Sorts that answer at once, `broken` ones with an error; returns the sorters that were run, in order."""
+def fake_sorts(monkeypatch, generated_smoke):
+    """Sorts that answer at once, `broken` ones with an error; returns the sorters that were run, in order.
+
+    The recording is generated once for all tests: it takes seconds.
+    """
     called = []
 
     def measure(sorter, path, **_):
@@ -39,6 +49,7 @@ def fake_sorts(monkeypatch):
         figures |= {"curve": [], "stages": None, "error": "it broke" if sorter == "broken" else None}
         return MeasuredSort(None, figures)
 
+    monkeypatch.setattr(speed_cases, "save_generated", lambda *_: generated_smoke)
     monkeypatch.setattr(sorting_speed, "measure_sort", measure)
     monkeypatch.setattr(sorting_speed, "score_sorting", lambda *_, **__: (None, SCORES))
     monkeypatch.setattr(works, "is_installed", lambda sorter: sorter != "absent")
