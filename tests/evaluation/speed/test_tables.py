@@ -46,7 +46,10 @@ def test_aims_on_a_gpu():
 def test_a_thousand_hours_on_paper():
     table = paper_table([sort_row(), sort_row(minutes=60.0, seconds=1800.0, num_peaks=6000)], price_per_core_hour=0.1)
     # Half real time on two cores.
-    assert "1,000 core-hours · 0.1 | 100 |" in table and "| 83 TB |" in table
+    assert "1,000 core-hours · 0.1 | 100 |" in table and "| 83 TB |" in table and "| 2.7 TB |" in table
+    # 50 of 100 s are of learning, which an hour needs but once: 50 s and 60 times 50 s.
+    short = sort_row(minutes=1.0, seconds=100.0, stages={"scan": 50.0, "embed": 10.0, "learn units": 40.0})
+    assert "1000 h · 0.85 s per s · 2 cores" in paper_table([short])
     assert paper_table([]) == "Not measured yet."
 
 
