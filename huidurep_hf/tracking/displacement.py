@@ -7,6 +7,7 @@ however many of the others were replaced. The vote is a kernel density of these 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,13 +23,17 @@ class Displacement:
     Attributes:
         um: units are by so much higher on the probe; 0 where it cannot be seen.
         error_um: standard error; infinite where it cannot be seen.
+        second_um: the next likely displacement by the vote.
     """
 
     um: float
     error_um: float
+    second_um: float = 0.0
 
 
 UNSEEN = Displacement(0.0, np.inf)
+# No single pair of units decides where the others are.
+MAX_PROBABILITY = 1 - 1e-4
 
 
 def find_displacement(first: UnitFingerprints, second: UnitFingerprints, settings: TrackingSettings) -> Displacement:
@@ -62,7 +67,8 @@ def find_displacement(first: UnitFingerprints, second: UnitFingerprints, setting
     # Pairs by chance are the fewer the farther they are; a probe that stayed where it was is likeliest by far.
     votes += settings.vote_for_rest * np.exp(-0.5 * np.square(grid / (3 * kernel)))
     best = grid[votes.argmax()]
-    elsewhere = votes[np.abs(grid - best) > 3 * kernel].max(initial=0)
+    others = np.where(np.abs(grid - best) > 3 * kernel, votes, 0)
+    elsewhere, second = others.max(), float(grid[others.argmax()])
     for _ in range(10):
         near = weights * np.exp(-0.5 * np.square((differences - best) / kernel))
         if near.sum() == 0:
@@ -72,7 +78,38 @@ def find_displacement(first: UnitFingerprints, second: UnitFingerprints, setting
     scatter = np.sqrt((near * np.square(differences - best)).sum() / near.sum())
     # A vote that is hardly ahead of another one is worth little.
     ambiguity = (elsewhere / votes.max()) ** 4 * 3 * kernel
-    return Displacement(best, float(np.hypot((scatter + 1.0) / np.sqrt(max(effective, 1)), ambiguity)))
+    return Displacement(best, float(np.hypot((scatter + 1.0) / np.sqrt(max(effective, 1)), ambiguity)), second)
+
+
+def refine_displacement(
+    found: Displacement, probabilities_at: Callable[[float], np.ndarray], settings: TrackingSettings
+) -> Displacement:
+    """Where the vote is unsure, take the displacement at which most units are found again.
+
+    The vote asks embeddings and places alone. Here templates count, too: all pairs of units are compared at each
+    displacement around the two likeliest, and a pair of probability p adds -log(1 - p), which grows with each unit that
+    is surely found again.
+
+    Args:
+        found: by [`find_displacement`].
+        probabilities_at: gives the probabilities of all near pairs at a displacement, µm.
+        settings: [`~huidurep_hf.tracking.settings.TrackingSettings`].
+    """
+    if not settings.max_vote_error_um < found.error_um < np.inf:
+        return found
+
+    def evidence(um: float) -> float:
+        return float(-np.log1p(-np.minimum(probabilities_at(um), MAX_PROBABILITY)).sum())
+
+    reach, step = settings.refinement_reach_um, settings.refinement_step_um
+    around = np.arange(-reach, reach + 0.5 * step, step)
+    coarse = {float(um): evidence(um) for um in np.unique([found.um + around, found.second_um + around])}
+    best = max(coarse, key=coarse.get)
+    if coarse[best] == 0:
+        return found
+    finest = step / 3
+    fine = {float(um): evidence(um) for um in best + finest * np.arange(-2, 3)}
+    return Displacement(max(fine, key=fine.get), finest, found.second_um)
 
 
 def place_sessions(displacements: dict[tuple[int, int], Displacement], num_sessions: int) -> np.ndarray:

@@ -62,6 +62,24 @@ class TrackingSettings(Settings):
     displacement_kernel_um: float = setting(
         6.0, "width of the kernel of the vote for the displacement", unit="µm", low=1.0, expert=True
     )
+    max_vote_error_um: float = setting(
+        2.5,
+        "a vote with a larger standard error is refined: units are compared at several displacements. On development"
+        " sessions sure votes have errors of 1 to 1.5",
+        unit="µm",
+        low=0.0,
+        expert=True,
+    )
+    refinement_reach_um: float = setting(
+        30.0, "by so much on both sides of the two likeliest displacements", unit="µm", low=0.0, expert=True
+    )
+    refinement_step_um: float = setting(
+        6.0,
+        "in steps of this, then of a third of it: units are found again within about 10",
+        unit="µm",
+        low=0.5,
+        expert=True,
+    )
     vote_for_rest: float = setting(
         0.3, "a displacement of 0 begins with the vote of so many identical units", low=0.0, expert=True
     )

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from .assignment import link_sessions, match_one_to_one
-from .displacement import Displacement, find_displacement, place_sessions
+from .displacement import Displacement, find_displacement, place_sessions, refine_displacement
 from .fingerprint_table import UnitFingerprints
 from .probability import PAIR_MODEL, find_gain, find_probabilities
 from .settings import TrackingSettings
@@ -63,7 +63,7 @@ def track_units(
         logger.warning("%d pairs of sessions are not compared: too far apart, or of other contacts", left_out)
     shapes = common_shapes(tables)
     seen = [see(table, shapes) for table in tables]
-    found = {pair: find_displacement(tables[pair[0]], tables[pair[1]], settings) for pair in compared}
+    found = {(a, b): _find_displacement(tables[a], tables[b], seen[a], seen[b], settings) for a, b in compared}
     offsets = place_sessions(found, num_sessions)
     logger.info("displacements: %s um", ", ".join(f"{offset:.0f}" for offset in offsets))
 
@@ -153,6 +153,15 @@ def _check_probes(tables: list[UnitFingerprints], names: list[str], settings: Tr
 
 def _apart(num_sessions: int) -> np.ndarray:
     return np.abs(np.arange(num_sessions)[:, None] - np.arange(num_sessions)[None, :])
+
+
+def _find_displacement(
+    first: UnitFingerprints, second: UnitFingerprints, seen_first: Seen, seen_second: Seen, settings: TrackingSettings
+) -> Displacement:
+    def probabilities_at(um: float) -> np.ndarray:
+        return _compare_sessions(seen_first, seen_second, um, settings)[1]["probability"]
+
+    return refine_displacement(find_displacement(first, second, settings), probabilities_at, settings)
 
 
 def _compare_sessions(

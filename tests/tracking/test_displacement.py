@@ -1,0 +1,46 @@
+import numpy as np
+import pytest
+
+from huidurep_hf.tracking.displacement import UNSEEN, Displacement, refine_displacement
+from huidurep_hf.tracking.settings import TrackingSettings
+
+SETTINGS = TrackingSettings()
+
+
+def units_found_at(true_um, num_units=5):
+    """Probabilities of pairs of units that are found again within some µm of the true displacement."""
+    asked = []
+
+    def probabilities_at(um):
+        asked.append(um)
+        near = np.exp(-0.5 * np.square((um - true_um) / 8))
+        return np.append(np.full(num_units, 0.99 * near), 0.05)
+
+    return probabilities_at, asked
+
+
+@pytest.mark.parametrize("true_um", [-27.3, 13.0, 141.0])
+def test_an_unsure_vote_is_refined_around_both_likeliest_displacements(true_um):
+    probabilities_at, _ = units_found_at(true_um)
+    found = refine_displacement(Displacement(-10.0, 6.0, second_um=125.0), probabilities_at, SETTINGS)
+    assert abs(found.um - true_um) <= SETTINGS.refinement_step_um / 3
+    assert found.error_um == SETTINGS.refinement_step_um / 3
+
+
+def test_a_single_sure_pair_does_not_outweigh_several():
+    def probabilities_at(um):
+        several = 0.99 * np.exp(-0.5 * np.square(um / 8))
+        alone = 1.0 if abs(um - 24) < 4 else 0.0
+        return np.array([several] * 4 + [alone])
+
+    assert abs(refine_displacement(Displacement(12.0, 6.0), probabilities_at, SETTINGS).um) <= 2
+
+
+def test_sure_and_missing_votes_stay_as_they_are():
+    probabilities_at, asked = units_found_at(20.0)
+    sure = Displacement(10.0, 1.2)
+    assert refine_displacement(sure, probabilities_at, SETTINGS) is sure
+    assert refine_displacement(UNSEEN, probabilities_at, SETTINGS) is UNSEEN
+    assert asked == []
+    unsure = Displacement(10.0, 6.0)
+    assert refine_displacement(unsure, lambda um: np.zeros(3), SETTINGS) is unsure
