@@ -34,6 +34,7 @@ def main():
     parser.add_argument("--card", action="store_true", help="write the model's card from the figures, into its folder")
     parser.add_argument("--training", help="record of the training run for the card; the folder's training.json")
     parser.add_argument("--benchmark", help="rows of scripts/benchmark.py, for the card's section on sorting")
+    parser.add_argument("--tracking", help="rows of scripts/benchmark_tracking.py, for its section on sessions")
     parser.add_argument("--quiet", action="store_true", help="no log and no progress bar")
     options = parser.parse_args()
     logging.basicConfig(level=logging.ERROR if options.quiet else logging.WARNING, format="%(message)s")
@@ -54,7 +55,13 @@ def main():
             progress=not options.quiet,
         )
         if options.card:
-            card = write_model_card(options.model, options.output, options.training, benchmark_json=options.benchmark)
+            card = write_model_card(
+                options.model,
+                options.output,
+                options.training,
+                benchmark_json=options.benchmark,
+                tracking_json=options.tracking,
+            )
     except (ValueError, OSError) as error:
         sys.exit(f"evaluate.py: {error}")
     print(report(content))

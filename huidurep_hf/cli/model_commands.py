@@ -37,6 +37,9 @@ def add_model_commands(commands, common, default_model):
     card.add_argument("--figures", type=Path, required=True, help="JSON of scripts/evaluate.py, of these weights")
     card.add_argument("--training", type=Path, help="record of the training run (default: the folder's training.json)")
     card.add_argument("--benchmark", type=Path, help="JSON of scripts/benchmark.py, for the section on sorting")
+    card.add_argument(
+        "--tracking", type=Path, help="JSON of scripts/benchmark_tracking.py, for the section on sessions"
+    )
     card.add_argument("--model-id", help="name on the hub (default: huidurep/ and the folder's name)")
     card.set_defaults(run=_card)
 
@@ -103,6 +106,7 @@ def _card(options):
         options.figures,
         options.training,
         benchmark_json=options.benchmark,
+        tracking_json=options.tracking,
         model_id=options.model_id,
     )
     print(f"card      {card}")

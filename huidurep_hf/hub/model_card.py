@@ -16,7 +16,9 @@ CARD_FILE = "README.md"
 OLD_LOCATION_WEIGHT = "variance of one feature in each of its two columns"
 
 
-def write_model_card(folder, results_json, training_json=None, *, benchmark_json=None, model_id=None) -> Path:
+def write_model_card(
+    folder, results_json, training_json=None, *, benchmark_json=None, tracking_json=None, model_id=None
+) -> Path:
     """Write the card of a checkpoint, `README.md` in its folder, and the pictures that it shows.
 
     Args:
@@ -24,6 +26,7 @@ def write_model_card(folder, results_json, training_json=None, *, benchmark_json
         results_json: figures of these very weights, written by `scripts/evaluate.py`.
         training_json: record of the training run; `training.json` in the folder if left out.
         benchmark_json: rows written by `scripts/benchmark.py`; the card has no sorting section if left out.
+        tracking_json: rows written by `scripts/benchmark_tracking.py`; no section on sessions if left out.
         model_id: name on the hub; `huidurep/<name of the folder>` if left out.
 
     Returns:
@@ -39,6 +42,9 @@ def write_model_card(folder, results_json, training_json=None, *, benchmark_json
     from ..evaluation.sorters.benchmark import benchmark_table
     from ..evaluation.sorters.benchmark_lead import lead_table
     from ..evaluation.sorters.benchmark_plots import draw_benchmark
+    from ..evaluation.sorters.sorting_process import OUR_SORTER
+    from ..evaluation.tracking.methods.names import OUR_METHOD
+    from ..evaluation.tracking.tables import lead_table as tracking_lead_table
     from .card_plots import draw_card_plots
 
     folder = Path(folder)
@@ -48,7 +54,8 @@ def write_model_card(folder, results_json, training_json=None, *, benchmark_json
     results = _read(results_json, "figures; make them with scripts/evaluate.py")
     training = _read(training_json or folder / "training.json", "training record, which scripts/pretrain.py writes")
     check_figures(results, folder)
-    sorts = _read_benchmark(benchmark_json, results) if benchmark_json else []
+    sorts = _read_rows(benchmark_json, "benchmark", ("sorter", OUR_SORTER), results) if benchmark_json else []
+    tracked = _read_rows(tracking_json, "benchmark_tracking", ("method", OUR_METHOD), results) if tracking_json else []
     card = ModelCard.from_template(
         card_metadata(model_id, results, weights_license(training)),
         template_path=str(MODEL_CARDS_FOLDER / "template.md"),
@@ -57,6 +64,8 @@ def write_model_card(folder, results_json, training_json=None, *, benchmark_json
         benchmark=f"{lead_table(sorts)}\n\n{benchmark_table(sorts)}" if sorts else None,
         benchmark_seeds=sorted({row["recording_seed"] for row in sorts}),
         benchmark_plots=draw_benchmark(sorts, folder),
+        tracking=tracking_lead_table(tracked) if tracked else None,
+        tracking_seeds=sorted({row["seed"] for row in tracked}),
         plots=draw_card_plots(results["rows"], folder),
         **_card_values(model_id, folder, results, training),
     )
@@ -178,17 +187,16 @@ def _card_values(model_id, folder, results, training) -> dict:
     }
 
 
-def _read_benchmark(benchmark_json, results) -> list[dict]:
-    """Rows of the benchmark; those of our sorter must be of the weights that the figures are of."""
-    from ..evaluation.sorters.sorting_process import OUR_SORTER
-
-    rows = _read(benchmark_json, "benchmark rows; make them with scripts/benchmark.py")["rows"]
-    given = {row["model_sha256"] for row in rows if row["sorter"] == OUR_SORTER}
+def _read_rows(rows_json, script: str, ours: tuple[str, str], results: dict) -> list[dict]:
+    """Rows that a script wrote; ours, by the value of a column, must be of the weights that the figures are of."""
+    rows = _read(rows_json, f"rows of scripts/{script}.py, which makes them")["rows"]
+    column, name = ours
+    given = {row["model_sha256"] for row in rows if row[column] == name}
     measured = results["identity"]["model_sha256"]
     if given != {measured}:
         raise ValueError(
-            f"The benchmark's rows of {OUR_SORTER} are of weights {sorted(sha[:12] for sha in given)}, the figures of "
-            f"{measured[:12]}; run scripts/benchmark.py with this checkpoint."
+            f"The rows of {name} in {rows_json} are of weights {sorted(sha[:12] for sha in given)}, the figures of "
+            f"{measured[:12]}; run scripts/{script}.py with this checkpoint."
         )
     return rows
 

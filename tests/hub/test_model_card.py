@@ -156,12 +156,12 @@ def test_the_command_writes_the_card(checkpoint, results, capsys):
     assert "evaluate.py" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize(("name", "benchmark"), [("base", "benchmark.json"), ("paper", None)])
-def test_the_shipped_card_is_what_its_figures_give(name, benchmark, tmp_path):
+@pytest.mark.parametrize(("name", "files"), [("base", ("benchmark.json", "tracking.json")), ("paper", (None, None))])
+def test_the_shipped_card_is_what_its_figures_give(name, files, tmp_path):
     folder = shutil.copytree(checkpoint_path(name), tmp_path / name)
     shipped = (folder / "README.md").read_text()
-    benchmark = benchmark and CARDS / name / benchmark
-    card = write_model_card(folder, CARDS / name / "evaluation.json", benchmark_json=benchmark)
+    benchmark, tracking = (file and CARDS / name / file for file in files)
+    card = write_model_card(folder, CARDS / name / "evaluation.json", benchmark_json=benchmark, tracking_json=tracking)
     assert card.read_text() == shipped
 
 
@@ -197,6 +197,22 @@ def test_the_section_on_sorting_is_of_the_same_weights(checkpoint, results, tmp_
         assert f"]({picture})" in text
         assert (checkpoint / picture).read_bytes().startswith(b"\x89PNG")
     with pytest.raises(ValueError, match="of weights \\['0123"):
+        card("0123")
+
+
+def test_the_section_on_sessions(checkpoint, results, tmp_path):
+    def card(model_sha256):
+        rows = [
+            {"condition": "tetrode", "seed": 107, "source": "true", "method": method, "error": None}
+            | {"model_sha256": model_sha256 if method == "huidurep" else None, "scores": {"num_errors": num_errors}}
+            for method, num_errors in (("huidurep", 1), ("unitmatch", 4), ("dant", 6))
+        ]
+        (tmp_path / "tracking.json").write_text(json.dumps({"rows": rows}))
+        return write_model_card(checkpoint, results, tracking_json=tmp_path / "tracking.json").read_text()
+
+    text = card(json.loads(results.read_text())["identity"]["model_sha256"])
+    assert "| tetrode | true trains | unitmatch | 1.0 | 4.0 | 75 % |" in text and "seeds 107" in text
+    with pytest.raises(ValueError, match="run scripts/benchmark_tracking.py"):
         card("0123")
 
 
