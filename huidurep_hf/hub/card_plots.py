@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ..evaluation.records.pictures import save_picture
+
 METHODS = {
     "PCA-32": "0.8",
     "PCA, 5 aligned channels": "0.6",
@@ -91,6 +93,4 @@ def _draw_bars(labels, series, colors, quantity, path):
         loc="lower center",
         bbox_to_anchor=(0.5, 1.0),
     )
-    # Without the version of matplotlib: the same figures give the same file.
-    figure.savefig(path, metadata={"Software": None})
-    return path.name
+    return save_picture(figure, path)

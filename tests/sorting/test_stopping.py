@@ -79,6 +79,7 @@ def test_sigterm_is_a_clean_stop(start_sort, tmp_path, when):
         wait_for(tmp_path / ".result.work" / "parts", process)
     else:
         while not catches_sigterm(process):
+            assert process.poll() is None, process.stderr.read()
             time.sleep(0.001)
         # The parser is built at once; torch and transformers take seconds to import.
         time.sleep(0 if when == "parser" else 1)

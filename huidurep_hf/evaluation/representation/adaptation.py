@@ -12,7 +12,7 @@ from ...adaptation import AdaptationParameters, adapt
 from ...sorting.sorter import SpikeSorter
 from ..records.run_record import ResultFile, describe_environment, hash_weights, plain
 from ..records.tables import markdown_table, mean_and_sd
-from ..sorters.ground_truth import DELTA_TIME_MS, score_sorting
+from ..sorters.ground_truth import nearest_units, score_sorting
 from .added_spikes import add_spikes_at_rest, evaluate_denoiser
 from .embedding import METHOD, agreement, cluster_by_density, cluster_by_kmeans, cluster_by_mixture
 from .features import model_features, own_features
@@ -112,7 +112,7 @@ def _measure(model, sorter, truth, recording_parameters, parameters) -> dict:
     added = add_spikes_at_rest(recording, recording_parameters)
     sorting = sorter.sort(recording, seed=parameters.seed).sorting
     row = {"before": _figures(sorter, sorting, spikes, added, truth)}
-    row["sorted_units"] = agreement(spikes.labels, nearest_units(spikes, sorting)[None])[0]
+    row["sorted_units"] = agreement(spikes.labels, nearest_units(spikes.peaks["sample_index"], sorting)[None])[0]
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         checkpoint = adapt(model, recording, Path(folder) / "run", sorting, parameters, progress=False)
@@ -146,24 +146,3 @@ def _agreement(labels, features) -> dict:
         "density": cluster_by_density(features)[None],
     }
     return {name: agreement(labels, found)[0] for name, found in clusterings.items()}
-
-
-def nearest_units(spikes, sorting) -> np.ndarray:
-    """Name each true spike by the unit of the nearest sorted spike within 0.4 ms; those without are a cluster more.
-
-    Args:
-        spikes: [`~huidurep_hf.evaluation.representation.spikes.TrueSpikes`] of one segment.
-        sorting: SpikeInterface sorting of the same recording.
-
-    Returns:
-        `(num_spikes,)` int64, index of the unit, -1 for none.
-    """
-    found = sorting.to_spike_vector()
-    if len(found) == 0:
-        return np.full(len(spikes.labels), -1)
-    times, samples = found["sample_index"].astype("int64"), spikes.peaks["sample_index"].astype("int64")
-    after = np.clip(np.searchsorted(times, samples), 0, len(times) - 1)
-    before = np.clip(after - 1, 0, len(times) - 1)
-    nearest = np.where(np.abs(times[after] - samples) < np.abs(times[before] - samples), after, before)
-    is_near = np.abs(times[nearest] - samples) <= DELTA_TIME_MS * 1e-3 * spikes.sampling_rate
-    return np.where(is_near, found["unit_index"][nearest], -1).astype("int64")

@@ -4,21 +4,15 @@ from pathlib import Path
 
 import numpy as np
 
+from ..records.pictures import PALETTE, save_picture
 from .sorting_process import OUR_SORTER
 
 OVERVIEW_PLOT = "benchmark_overview.png"
 SNR_PLOT = "benchmark_snr.png"
 
-# Okabe and Ito's palette, told apart by colour-blind readers; ours alone is vermilion, and markers differ too.
-OUR_STYLE = ("#D55E00", "o")
-PEER_STYLES = (
-    ("#0072B2", "s"),
-    ("#56B4E9", "^"),
-    ("#009E73", "D"),
-    ("#CC79A7", "v"),
-    ("#E69F00", "P"),
-    ("#000000", "X"),
-)
+# Ours alone is vermilion, and markers differ, too.
+OUR_STYLE = (PALETTE[0], "o")
+PEER_STYLES = tuple(zip(PALETTE[1:], "s^DvPX"))
 # Of sorters in a row of the legend; more than these are wider than the figure.
 LEGEND_COLUMNS = 4
 SNR_BINS = np.array([1.5, 3, 5, 7, 10, 15, 30])
@@ -91,7 +85,7 @@ def _draw_overview(rows, folder):
     panels[0].set_yticks(range(len(conditions)), [name.replace("_", " ") for name in conditions])
     panels[0].set_ylim(len(conditions) - 0.5, -0.5)
     _add_legend(figure, panels[0])
-    return _save(figure, folder / OVERVIEW_PLOT)
+    return save_picture(figure, folder / OVERVIEW_PLOT)
 
 
 def _found_share(scores):
@@ -149,7 +143,7 @@ def _draw_snr(rows, folder):
     figure.supxlabel("SNR of the unit", fontsize=9)
     figure.supylabel("accuracy", fontsize=9)
     _add_legend(figure, panels[0])
-    return _save(figure, folder / SNR_PLOT)
+    return save_picture(figure, folder / SNR_PLOT)
 
 
 def _mean_curve(units) -> tuple[list, list]:
@@ -161,12 +155,6 @@ def _mean_curve(units) -> tuple[list, list]:
             middles.append(float(np.sqrt(low * high)))
             means.append(float(units[inside, 1].mean()))
     return middles, means
-
-
-def _save(figure, path):
-    # Without the version of matplotlib: the same figures give the same file.
-    figure.savefig(path, metadata={"Software": None})
-    return path.name
 
 
 def _add_legend(figure, panel):

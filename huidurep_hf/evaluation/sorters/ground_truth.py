@@ -163,3 +163,24 @@ def _snr_per_unit(unit_snr, unit_ids) -> dict:
     if missing:
         raise ValueError(f"unit_snr has no value for the true units {missing}; give one SNR for every unit.")
     return {unit: float(snr[unit]) for unit in unit_ids}
+
+
+def nearest_units(samples: np.ndarray, sorting) -> np.ndarray:
+    """Name events by the unit of the nearest spike of a sorting, within 0.4 ms.
+
+    Args:
+        samples: `(num_events,)` times in samples.
+        sorting: SpikeInterface sorting of the same recording, of one segment.
+
+    Returns:
+        `(num_events,)` int64, index of the unit, -1 for none.
+    """
+    found = sorting.to_spike_vector()
+    if len(found) == 0:
+        return np.full(len(samples), -1)
+    times, samples = found["sample_index"].astype("int64"), np.asarray(samples).astype("int64")
+    after = np.clip(np.searchsorted(times, samples), 0, len(times) - 1)
+    before = np.clip(after - 1, 0, len(times) - 1)
+    nearest = np.where(np.abs(times[after] - samples) < np.abs(times[before] - samples), after, before)
+    is_near = np.abs(times[nearest] - samples) <= DELTA_TIME_MS * 1e-3 * sorting.sampling_frequency
+    return np.where(is_near, found["unit_index"][nearest], -1).astype("int64")

@@ -21,6 +21,8 @@ from ...sorting.merging.clusters import merge_clusters
 from ...sorting.parameters import SortingParameters
 from ...sorting.spikes import Spikes
 from ...workers import Workers
+from ..records.pictures import PALETTE, save_picture
+from .ground_truth import nearest_units
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -31,10 +33,7 @@ FILES = ("stage_scan.png", "stage_embed.png", "stage_merge.png", "stage_template
 WINDOW_S = 0.04
 # Channels beside one another on the probe that are drawn, and units of which templates are.
 NUM_CHANNELS, NUM_UNITS = 8, 6
-# A peak within this of a true spike is of its neuron.
-SAME_SPIKE_MS = 0.5
-# Told apart by colour-blind readers (Okabe and Ito), then again with other markers.
-COLORS = ("#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+# More clusters than colours have other markers.
 MARKERS = "osD^v"
 GREY = "#b0b0b0"
 
@@ -104,8 +103,7 @@ def draw_stages(stages: Stages, folder: str | Path) -> list[str]:
     """
     Path(folder).mkdir(parents=True, exist_ok=True)
     for name, draw in zip(FILES, (_draw_scan, _draw_embedding, _draw_merging, _draw_templates, _draw_matching)):
-        # Without the version of matplotlib: the same figures give the same file.
-        draw(stages).savefig(Path(folder) / name, metadata={"Software": None})
+        save_picture(draw(stages), Path(folder) / name)
     return list(FILES)
 
 
@@ -156,26 +154,16 @@ def _draw_scan(stages: Stages) -> Figure:
     samples, of_peak = stages.spikes["sample_index"], stages.spikes["channel_index"]
     for place, channel in enumerate(channels):
         own = samples[(samples >= start) & (samples < stop) & (of_peak == channel)] - start
-        right.plot(1e3 * own / rate, place * height + traces[own, place], "o", color=COLORS[0], markersize=4)
+        right.plot(1e3 * own / rate, place * height + traces[own, place], "o", color=PALETTE[0], markersize=4)
     left.set_title(f"as recorded, {NUM_CHANNELS} channels", fontsize=10)
     right.set_title("filtered, with detected peaks", fontsize=10)
     return figure
 
 
-def _neurons_of_peaks(stages: Stages) -> np.ndarray:
-    """Number of the true neuron whose spike is nearest to each peak, -1 for none."""
-    vector = stages.truth.sorting.to_spike_vector()
-    times = vector["sample_index"].astype("int64")
-    samples = stages.spikes["sample_index"]
-    after = np.clip(np.searchsorted(times, samples), 1, len(times) - 1)
-    nearest = after - (samples - times[after - 1] < times[after] - samples)
-    max_gap = SAME_SPIKE_MS * 1e-3 * stages.prepared.recording.get_sampling_frequency()
-    return np.where(np.abs(times[nearest] - samples) <= max_gap, vector["unit_index"][nearest], -1)
-
-
 def _peaks_drawn(stages: Stages) -> tuple[np.ndarray, np.ndarray]:
     """Peaks of the channel around which most neurons are seen, and two principal components of their embeddings."""
-    neurons, channels = _neurons_of_peaks(stages), stages.spikes["channel_index"]
+    channels = stages.spikes["channel_index"]
+    neurons = nearest_units(stages.spikes["sample_index"], stages.truth.sorting)
     seen = np.zeros((channels.max() + 1, neurons.max() + 2), dtype="int64")
     np.add.at(seen, (channels, neurons), 1)
     frequent = (seen[:, :-1] >= 0.05 * np.maximum(seen.sum(axis=1, keepdims=True), 1)) & (seen[:, :-1] >= 20)
@@ -188,8 +176,8 @@ def _draw_points(axes: Axes, points: np.ndarray, labels: np.ndarray) -> None:
     counts = np.bincount(labels[labels >= 0], minlength=1)
     axes.plot(*points[labels < 0].T, ".", color=GREY, markersize=3)
     for number, label in enumerate(np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)]):
-        marker = MARKERS[number // len(COLORS) % len(MARKERS)]
-        color = COLORS[number % len(COLORS)]
+        marker = MARKERS[number // len(PALETTE) % len(MARKERS)]
+        color = PALETTE[number % len(PALETTE)]
         axes.plot(*points[labels == label].T, marker, color=color, markersize=3, alpha=0.6, linestyle="none")
 
 
@@ -200,7 +188,7 @@ def _draw_components(axes: Axes, points: np.ndarray, labels: np.ndarray) -> None
 
 def _draw_embedding(stages: Stages) -> Figure:
     rows, points = _peaks_drawn(stages)
-    neurons = _neurons_of_peaks(stages)[rows]
+    neurons = nearest_units(stages.spikes["sample_index"][rows], stages.truth.sorting)
     figure, (left, right) = _new_figure(10, 3.6, 1, 2)
     _draw_components(left, points, neurons)
     left.set_title("embeddings of the peaks of one channel, by true neuron", fontsize=10)
@@ -236,7 +224,7 @@ def _draw_templates(stages: Stages) -> Figure:
     figure, panels = _new_figure(10, 3.4, 1, len(chosen))
     positions, num_samples = stages.prepared.positions, templates.num_samples
     rate = stages.prepared.recording.get_sampling_frequency()
-    for axes, unit, color in zip(panels, chosen, COLORS):
+    for axes, unit, color in zip(panels, chosen, PALETTE):
         seen = np.flatnonzero(waveforms[unit].any(axis=0))
         scale = 20 / max(np.abs(waveforms[unit]).max(), 1e-9)
         across = positions[seen, 0][:, None] + np.linspace(-9, 9, num_samples)
@@ -272,7 +260,7 @@ def _draw_matching(stages: Stages) -> Figure:
     for number, unit in enumerate(shown):
         for place in range(len(channels)):
             own = np.where(np.abs(explained[:, unit, place]) > 0.3, explained[:, unit, place], np.nan)
-            left.plot(times, place * height + own, color=COLORS[number % len(COLORS)], linewidth=1)
+            left.plot(times, place * height + own, color=PALETTE[number % len(PALETTE)], linewidth=1)
     _draw_traces(right, traces - explained.sum(axis=1), rate, height, color="#404040")
     left.set_title("whitened traces, and the templates that explain them", fontsize=10)
     right.set_title("residual", fontsize=10)

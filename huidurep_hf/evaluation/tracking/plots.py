@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ..records.pictures import save_picture
 from ..sorters.benchmark_plots import OUR_STYLE, PEER_STYLES
 from .benchmark import SORTED, TRUE
 from .methods.names import METHODS, OUR_METHOD
@@ -42,9 +43,7 @@ def draw_tracking(rows: list[dict], folder) -> str | None:
     handles, labels = from_true.get_legend_handles_labels()
     figure.legend(handles, labels, frameon=False, ncols=len(labels), loc="outside upper center")
     Path(folder).mkdir(parents=True, exist_ok=True)
-    # Without the version of matplotlib: the same figures give the same file.
-    figure.savefig(Path(folder) / PLOT, metadata={"Software": None})
-    return PLOT
+    return save_picture(figure, Path(folder) / PLOT)
 
 
 def _draw_source(axes, rows, conditions, styles):
