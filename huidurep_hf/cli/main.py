@@ -59,7 +59,7 @@ def _run(arguments, stop):
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except USER_ERRORS as error:
         if stop.is_asked:
-            # A library turned the interruption of its import into an error.
+            # A library turned the interruption into an error.
             return _interrupted(stop)
         if options is None or options.debug:
             raise

@@ -6,6 +6,10 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from types import FrameType
+
+# An import that runs is looked at again after this, s.
+LOOK_AGAIN_S = 0.02
 
 
 class Stop:
@@ -25,19 +29,37 @@ class Stop:
 
     @contextmanager
     def on_termination(self) -> Iterator[None]:
-        """Raise `KeyboardInterrupt` where the process is when SIGTERM comes; a second one ends it at once."""
-        if threading.current_thread() is not threading.main_thread():
-            # Python lets no other thread handle signals.
+        """Raise `KeyboardInterrupt` where the process is when SIGTERM comes; a second one ends it at once.
+
+        An import is let run to its end before: compiled modules that are interrupted while they are made turn the
+        interruption into another error, or end the process.
+        """
+        if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+            # Python lets no other thread handle signals, and Windows has no timer of a process.
             yield
             return
 
-        def interrupt(number: int, frame: object) -> None:
+        def interrupt(number: int, frame: FrameType | None) -> None:
             self.is_asked = True
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
-            raise KeyboardInterrupt
+            if _is_importing(frame):
+                signal.setitimer(signal.ITIMER_REAL, LOOK_AGAIN_S)
+            else:
+                raise KeyboardInterrupt
 
-        before = signal.signal(signal.SIGTERM, interrupt)
+        before = {number: signal.signal(number, interrupt) for number in (signal.SIGTERM, signal.SIGALRM)}
         try:
             yield
         finally:
-            signal.signal(signal.SIGTERM, before)
+            signal.setitimer(signal.ITIMER_REAL, 0)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _is_importing(frame: FrameType | None) -> bool:
+    """Whether a frame is called, over any number of others, by Python's import."""
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            return True
+        frame = frame.f_back
+    return False
