@@ -31,6 +31,7 @@ ABSENT_FILES = (
     "audio_tokenizer_config.json",
     "chat_template.json",
     "chat_template.jinja",
+    "processor_config.json",
     "tokenizer_config.json",
 )
 # Of a revision in the cache: the beginning of the weights' SHA-256.

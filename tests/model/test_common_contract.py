@@ -182,7 +182,7 @@ def test_the_first_map_may_be_replaced_and_no_weights_are_tied(shipped):
     assert len(set(pointers)) == len(pointers)
 
 
-@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float64])
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float64])
 def test_precision(shipped, dtype):
     model, inputs = shipped
     full = run(model, inputs).embeddings
