@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 ORGANISATION = "huidurep"
 SHIPPED_FOLDER = Path(__file__).parent / "checkpoints"
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-# What `transformers` looks for and these checkpoints do not have, so that it does not ask the Hub.
+# What `transformers` looks for and these checkpoints do not have, so that it does not ask the Hub: 23 s if there is none.
 ABSENT_FILES = (
     "adapter_config.json",
     "audio_tokenizer_config.json",
@@ -55,6 +55,20 @@ def checkpoint_path(name: str) -> Path:
     if full_name not in shipped:
         raise ValueError(f"No checkpoint {name!r} ships with this package; there are: {', '.join(shipped) or 'none'}.")
     return shipped[full_name]
+
+
+def find_again(name_or_path: str, weights_sha256: str | None) -> str:
+    """Where the model of a result is: the place that the result names, or the shipped checkpoint of the same weights.
+
+    Args:
+        name_or_path: hub name or folder at the time of the sort, which may have been on another machine.
+        weights_sha256: of its `model.safetensors`, None where it is not known.
+    """
+    if weights_sha256 is not None and not Path(name_or_path).is_dir():
+        for folder in list_checkpoints().values():
+            if hash_weights_file(folder) == weights_sha256:
+                return str(folder)
+    return name_or_path
 
 
 def resolve_checkpoint(
@@ -207,7 +221,7 @@ def _add_snapshot(source: Path, snapshots: Path) -> str:
         write_code(copy)
         name_code(copy / "config.json", MODEL_CODE, PIPELINE_CODE)
         name_code(copy / "preprocessor_config.json", EXTRACTOR_CODE)
-        # `transformers` looks for it first, and asks the Hub for what the cache lacks: for 23 s where there is none.
+        # For a Hub that has no such repository: `transformers` then looks for a file in place of a mark that it is absent.
         (copy / "processor_config.json").write_text("{}\n")
         digits = hash_weights_file(copy)[:WEIGHTS_DIGITS]
         commit = digits + _content_hash(copy)[WEIGHTS_DIGITS:]

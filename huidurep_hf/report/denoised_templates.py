@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from ..hub.checkpoints import resolve_checkpoint
+from ..hub.checkpoints import find_again, resolve_checkpoint
 from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor, resampling_matrix
 from ..model.modeling_huidurep import HuiduRepModel
 from ..recording.spikes.neighborhood import find_neighborhoods
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 def denoise_templates(result: SortingResult) -> np.ndarray | None:
     """Denoise each unit's average spike by the model that sorted, on the channels nearest to its peak.
 
-    The model is read from where the sort found it, or from the Hub's cache; the network is not asked.
+    The model is read from where the sort found it, from the Hub's cache, or from the shipped checkpoint of the same
+    weights; the network is not asked.
 
     Args:
         result: [`~huidurep_hf.sorting.output.result.SortingResult`].
@@ -67,9 +69,10 @@ def _load_model(described: dict) -> tuple[HuiduRepModel, HuiduRepFeatureExtracto
     """The model of `provenance["model"]` and its feature extractor, if they are still there with the same weights."""
     if "weights_sha256" not in described:
         return None
-    kept = {"revision": described["commit"], "local_files_only": True}
+    place = find_again(described["name_or_path"], described.get("files_sha256", {}).get("model.safetensors"))
+    kept = {"revision": None if Path(place).is_dir() else described["commit"], "local_files_only": True}
     try:
-        source = resolve_checkpoint(described["name_or_path"], **kept)
+        source = resolve_checkpoint(place, **kept)
         model = HuiduRepModel.from_pretrained(source, dtype=described["dtype"], **kept).eval()
         extractor = HuiduRepFeatureExtractor.from_pretrained(source, **kept)
     except (OSError, ValueError):

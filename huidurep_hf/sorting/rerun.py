@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..hub.checkpoints import find_again
 from ..recording.sources.reading import read_recording
 from ..recording.sources.reopening import hash_files, reopen
 from .output.provenance import PACKAGES, describe_recording, hash_weights, version_of
@@ -70,7 +71,8 @@ def rerun(
     if recording is None:
         recording = _recording_of(Path(folder), described)
     check_same_recording(recording, described)
-    given, then = model or provenance["model"]["name_or_path"], provenance["model"]
+    then = provenance["model"]
+    given = model or find_again(then["name_or_path"], then.get("files_sha256", {}).get("model.safetensors"))
     commit = then["commit"] if not Path(given).is_dir() else None
     dtype = then["dtype"]
     sorter = SpikeSorter.from_pretrained(given, revision=commit, device=device or then["device"], dtype=dtype)

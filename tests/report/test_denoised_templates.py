@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from huidurep_hf import HuiduRepModel, checkpoint_path
+from huidurep_hf.model.integrity_huidurep import hash_file
 from huidurep_hf.report.denoised_templates import denoise_templates
 from huidurep_hf.report.page import write_report
 from huidurep_hf.sorting.output.provenance import hash_weights
@@ -84,6 +85,14 @@ def test_without_the_model_there_is_none(described_model, tmp_path, case):
         "other weights": {**described_model, "weights_sha256": "0" * 64},
     }[case]
     assert denoise_templates(with_model(make_result(2, 200), changed)) is None
+
+
+def test_on_another_machine_the_shipped_model_of_the_same_weights_is_taken(described_model, tmp_path):
+    result = make_result(2, 200)
+    weights = {"model.safetensors": hash_file(checkpoint_path("base") / "model.safetensors")}
+    moved = {**described_model, "name_or_path": str(tmp_path / "gone"), "files_sha256": weights}
+    here = denoise_templates(with_model(result, described_model))
+    np.testing.assert_array_equal(denoise_templates(with_model(result, moved)), here)
 
 
 def test_no_units_have_none(described_model):
