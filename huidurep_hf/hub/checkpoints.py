@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 ORGANISATION = "huidurep"
 SHIPPED_FOLDER = Path(__file__).parent / "checkpoints"
 HUB_NAME = re.compile(r"[\w.-]+/[\w.-]+")
-# What `transformers` looks for and these checkpoints do not have, so that it does not ask the Hub: 23 s if there is none.
+# What `transformers` looks for and these checkpoints lack, so that it does not ask the Hub: for 23 s without a network.
 ABSENT_FILES = (
     "adapter_config.json",
     "audio_tokenizer_config.json",
@@ -221,7 +221,7 @@ def _add_snapshot(source: Path, snapshots: Path) -> str:
         write_code(copy)
         name_code(copy / "config.json", MODEL_CODE, PIPELINE_CODE)
         name_code(copy / "preprocessor_config.json", EXTRACTOR_CODE)
-        # For a Hub that has no such repository: `transformers` then looks for a file in place of a mark that it is absent.
+        # Where the Hub has no such repository, `transformers` wants the file itself and not a mark that it is absent.
         (copy / "processor_config.json").write_text("{}\n")
         digits = hash_weights_file(copy)[:WEIGHTS_DIGITS]
         commit = digits + _content_hash(copy)[WEIGHTS_DIGITS:]
