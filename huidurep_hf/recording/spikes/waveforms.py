@@ -14,6 +14,7 @@ from ..chunks import chunk_size_of
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
 
+    from ...workers import Workers
     from .neighborhood import Neighborhoods
 
 
@@ -97,6 +98,39 @@ def iterate_waveforms(
             mask=mask,
             noise_levels=np.where(mask, noise_levels[channels], 1).astype("float32"),
         )
+
+
+def cut_waveforms(
+    recording: BaseRecording,
+    peaks: PeakTable,
+    neighborhoods: Neighborhoods,
+    noise_levels: np.ndarray,
+    *,
+    num_before: int,
+    num_after: int,
+    workers: Workers,
+) -> np.ndarray:
+    """Cut the waveforms of all peaks, shared among workers.
+
+    Args:
+        recording, peaks, neighborhoods, noise_levels, num_before, num_after: as of [`iterate_waveforms`].
+        workers: who share the batches.
+
+    Returns:
+        `(num_peaks, num_samples, num_neighbors)` float32, in the unit of the traces, 0 where padded.
+    """
+    shape = len(peaks), num_before + num_after, neighborhoods.channel_indices.shape[1]
+    waveforms = np.empty(shape, dtype="float32")
+
+    def cut(span: tuple[int, int]) -> None:
+        own = slice(*span)
+        window = {"num_before": num_before, "num_after": num_after}
+        (batch,) = iterate_waveforms(recording, peaks[own], neighborhoods, noise_levels, **window)
+        waveforms[own] = batch.waveforms
+
+    for _ in workers.map(cut, batch_ranges(recording, peaks, BATCH_SIZE)):
+        pass
+    return waveforms
 
 
 def batch_ranges(recording: BaseRecording, peaks: PeakTable, batch_size: int) -> list[tuple[int, int]]:

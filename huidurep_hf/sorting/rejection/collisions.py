@@ -13,7 +13,7 @@ import numpy as np
 
 from ...recording.preprocessing.preparation import PreparedRecording
 from ...recording.spikes.neighborhood import Neighborhoods, find_neighborhoods
-from ...recording.spikes.waveforms import BATCH_SIZE, batch_ranges, iterate_waveforms
+from ...recording.spikes.waveforms import cut_waveforms
 from ...workers import Workers
 from ..clustering.assignment import drop_small
 from ..parameters import CollisionSettings, SortingParameters, TemplateFitSettings
@@ -165,23 +165,15 @@ def _waveforms(
     chosen = choose_spikes(labels, parameters.collisions.max_spikes_per_collision_test)
     spikes = np.concatenate([np.zeros(0, dtype="int64"), *(chosen[unit] for unit in units)])
     spikes = spikes[np.lexsort((placed["sample_index"][spikes], placed["segment_index"][spikes]))]
-    of_spikes = placed[spikes]
-    num_samples, num_neighbors = num_before + num_after + 2 * max_lag, neighborhoods.channel_indices.shape[1]
-    waveforms = np.empty((len(spikes), num_samples, num_neighbors), dtype="float32")
-
-    def cut(span: tuple[int, int]) -> None:
-        (batch,) = iterate_waveforms(
-            whitened.recording,
-            of_spikes[slice(*span)],
-            neighborhoods,
-            whitened.noise_levels,
-            num_before=num_before + max_lag,
-            num_after=num_after + max_lag,
-        )
-        waveforms[slice(*span)] = batch.waveforms / batch.noise_levels[:, None, :]
-
-    for _ in workers.map(cut, batch_ranges(whitened.recording, of_spikes, BATCH_SIZE)):
-        pass
+    waveforms = cut_waveforms(
+        whitened.recording,
+        placed[spikes],
+        neighborhoods,
+        whitened.noise_levels,
+        num_before=num_before + max_lag,
+        num_after=num_after + max_lag,
+        workers=workers,
+    )
     for unit in units:
         yield unit, waveforms[labels[spikes] == unit]
 

@@ -12,7 +12,7 @@ import numpy as np
 
 from ...recording.preprocessing.preparation import PreparedRecording
 from ...recording.spikes.neighborhood import find_neighborhoods
-from ...recording.spikes.waveforms import BATCH_SIZE, batch_ranges, iterate_waveforms
+from ...recording.spikes.waveforms import cut_waveforms
 from ...workers import Workers
 from .settings import WaveformSettings
 
@@ -58,25 +58,15 @@ class SpikeWaveforms:
         num_before, num_after = (max(round(ms * 1e-3 * rate), 2) for ms in window)
         num_neighbors = min(settings.num_waveform_channels, len(whitened.shanks))
         neighborhoods = find_neighborhoods(whitened.positions, whitened.shanks, num_neighbors)
-        num_cut = num_before + num_after + 2 * margin
-        waveforms = np.empty((len(spikes), num_cut, num_neighbors), dtype="float32")
-
-        def cut_batch(span):
-            first, last = span
-            (batch,) = iterate_waveforms(
-                whitened.recording,
-                spikes[first:last],
-                neighborhoods,
-                whitened.noise_levels,
-                num_before=num_before + margin,
-                num_after=num_after + margin,
-                batch_size=last - first,
-            )
-            waveforms[first:last] = batch.waveforms
-
-        spans = batch_ranges(whitened.recording, spikes, BATCH_SIZE)
-        for _ in map(cut_batch, spans) if workers is None else workers.map(cut_batch, spans):
-            pass
+        waveforms = cut_waveforms(
+            whitened.recording,
+            spikes,
+            neighborhoods,
+            whitened.noise_levels,
+            num_before=num_before + margin,
+            num_after=num_after + margin,
+            workers=workers or Workers(1),
+        )
         channels = neighborhoods.channel_indices
         peak_channels = spikes["channel_index"].astype("int64")
         return cls(waveforms, peak_channels, channels, num_before, num_before + num_after, margin)
