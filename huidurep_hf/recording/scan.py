@@ -91,8 +91,7 @@ def scan(
         prepared = dataclasses.replace(prepared, recording=copy.recording())
     peaks = sorted_peaks(np.concatenate(peaks))
     prepared, peaks = _with_noise_over_time(prepared, peaks, ratios, parameters.noise, parameters.detection)
-    blanking = choose_blanking(prepared.recording, artifacts, steps, given, parameters.artifacts, parameters.steps)
-    return _blanked(prepared, peaks, blanking)
+    return _blanked(prepared, peaks, choose_blanking(prepared.recording, artifacts, steps, given, parameters))
 
 
 def prepare(

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..blocks import Block, read_with_margin
+from ..parameters import PreparationParameters
 from ..settings import ArtifactSettings, StepSettings
 from .steps import baseline_steps, find_candidates, is_step, reach
 
@@ -106,8 +107,7 @@ def choose_blanking(
     artifact_samples: list[list[np.ndarray]],
     step_samples: list[list[np.ndarray]],
     given: list[tuple[int, int, int, str]],
-    artifact_settings: ArtifactSettings,
-    step_settings: StepSettings,
+    parameters: PreparationParameters,
 ) -> Blanking:
     """Combine artifacts and steps that were found, with a margin around each, and the periods that the user gives.
 
@@ -115,7 +115,7 @@ def choose_blanking(
         recording: SpikeInterface recording in which they were found.
         artifact_samples, step_samples: for each segment arrays of samples, in order.
         given: of [`given_periods`].
-        artifact_settings, step_settings: by which they were found.
+        parameters: [`~huidurep_hf.recording.parameters.PreparationParameters`].
 
     Returns:
         [`Blanking`]. Where artifacts would take too much of the recording, none is blanked, with a warning.
@@ -125,12 +125,13 @@ def choose_blanking(
     for reason in dict.fromkeys(reason for *_, reason in given):
         own = [stop - start for _, start, stop, other in given if other == reason]
         steps.append(f"blanked {len(own)} periods ({reason}): {100 * sum(own) / total:.2g} % of the recording")
-    threshold, share_of_artifact = artifact_settings.artifact_threshold, artifact_settings.min_artifact_share
+    settings = parameters.artifacts
+    threshold, percent = settings.artifact_threshold, 100 * settings.min_artifact_share
     kinds = [
-        (artifact_samples, ARTIFACT, f"above {threshold:g} SDs on {100 * share_of_artifact:g} % of the channels"),
-        (step_samples, STEP, f"on {100 * step_settings.min_step_share:g} % of the channels at once"),
+        (artifact_samples, ARTIFACT, f"above {threshold:g} SDs on {percent:g} % of the channels"),
+        (step_samples, STEP, f"on {100 * parameters.steps.min_step_share:g} % of the channels at once"),
     ]
-    margin_ms = artifact_settings.artifact_margin_ms
+    margin_ms = settings.artifact_margin_ms
     margin = round(margin_ms * 1e-3 * recording.get_sampling_frequency())
     for samples, reason, meaning in kinds:
         found = [
@@ -141,7 +142,7 @@ def choose_blanking(
             )
         ]
         share = sum(stop - start for _, start, stop, _ in found) / total
-        if share > artifact_settings.max_blanked_share:
+        if share > settings.max_blanked_share:
             logger.warning(
                 "%d %ss (%s) would take %.0f %% of the time, so none is blanked. Remove them first, by "
                 "spikeinterface.preprocessing.remove_artifacts for example.",

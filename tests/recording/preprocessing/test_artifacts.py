@@ -8,7 +8,6 @@ from huidurep_hf.recording.blocks import split_into_blocks
 from huidurep_hf.recording.parameters import PreparationParameters
 from huidurep_hf.recording.preprocessing.artifacts import choose_blanking, find_artifact_samples
 from huidurep_hf.recording.scan import prepare, scan
-from huidurep_hf.recording.settings import ArtifactSettings, StepSettings
 
 RATE = 30000
 ONES = np.ones(4, dtype="float32")
@@ -20,13 +19,13 @@ def noise(num_samples=2 * RATE, num_channels=4, seed=0):
 
 def find(recording, noise_levels, threshold):
     """Periods and step, from the samples of each block."""
-    settings = ArtifactSettings(artifact_threshold=threshold)
+    parameters = PreparationParameters(artifact_threshold=threshold)
     samples = [[] for _ in range(recording.get_num_segments())]
     for block in split_into_blocks(recording):
         traces = recording.get_traces(block.segment, block.start, block.stop)
-        samples[block.segment].append(block.start + find_artifact_samples(traces, noise_levels, settings))
+        samples[block.segment].append(block.start + find_artifact_samples(traces, noise_levels, parameters.artifacts))
     none = [[] for _ in samples]
-    blanking = choose_blanking(recording, samples, none, [], settings, StepSettings())
+    blanking = choose_blanking(recording, samples, none, [], parameters)
     return blanking.periods, next(iter(blanking.steps), None)
 
 
