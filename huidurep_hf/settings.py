@@ -3,8 +3,9 @@
 import difflib
 import math
 import numbers
-from dataclasses import asdict, dataclass, field, fields
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import Field, asdict, dataclass, field, fields
+from typing import Any, ClassVar, TypeVar
 
 
 def setting(
@@ -48,6 +49,63 @@ class Settings:
     def to_dict(self) -> dict[str, Any]:
         """Return names and values."""
         return asdict(self)
+
+
+P = TypeVar("P", bound="Parameters")
+
+
+class Parameters:
+    """Base of the settings of several stages together, each under its own name.
+
+    Attributes:
+        stages: class of the settings of each stage, in their order; of the subclass. Its instances have the settings of
+            a stage by the stage's name, and each setting by its own.
+
+    Raises:
+        TypeError: a value of the wrong type.
+        ValueError: a value outside its limits, or an unknown name.
+    """
+
+    stages: ClassVar[dict[str, type[Settings]]] = {}
+
+    def __init__(self, **values):
+        refuse_unknown(values, [one.name for one in self.list_settings()])
+        for stage, settings in self.stages.items():
+            own = {one.name: values[one.name] for one in fields(settings) if one.name in values}
+            object.__setattr__(self, stage, settings(**own))
+
+    @classmethod
+    def list_settings(cls) -> list[Field]:
+        """Every setting as a dataclass field, in the order of the stages; its metadata describes it."""
+        return [one for settings in cls.stages.values() for one in fields(settings)]
+
+    @classmethod
+    def from_dict(cls: type[P], values: Mapping[str, Any]) -> P:
+        """Make parameters from names and values; raises as the class does."""
+        return cls(**values)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return all names and values as one plain dict."""
+        return {name: value for stage in self.stages for name, value in getattr(self, stage).to_dict().items()}
+
+    def __getattr__(self, name: str) -> Any:
+        for stage in self.stages:
+            settings = self.__dict__.get(stage)
+            if settings is not None and name in settings.__dataclass_fields__:
+                return getattr(settings, name)
+        raise AttributeError(f"{type(self).__name__} has no setting {name!r}")
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"Parameters are not changed; make new ones to set {name!r}.")
+
+    def __eq__(self, other: object) -> bool:
+        return type(other) is type(self) and self.to_dict() == other.to_dict()
+
+    def __hash__(self) -> int:
+        return hash(tuple(self.to_dict().items()))
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.to_dict().items())})"
 
 
 def refuse_unknown(names, known: list[str]) -> None:

@@ -38,12 +38,11 @@ def main():
     recordings = [read_recording(path) for path in options.recordings] + examples
     for recording in recordings:
         num_samples = min(round(options.duration * recording.sampling_frequency), recording.get_num_samples(0))
-        prepared, peaks = scan(
-            recording.frame_slice(0, num_samples), parameters.preprocessing, parameters.detection, seed=0
-        )
+        prepared, peaks = scan(recording.frame_slice(0, num_samples), parameters)
         peaks = Spikes.from_peaks(peaks)
-        of_noise = encoder(prepared, noise_windows(prepared, peaks, seed=0))["embedding"]
-        described.append(describe(encoder(prepared, peaks)["embedding"], of_noise, prepared, len(peaks)))
+        of_noise = encoder(prepared, noise_windows(prepared, peaks, parameters.fit, seed=0))["embedding"]
+        embeddings = encoder(prepared, peaks)["embedding"]
+        described.append(describe(embeddings, of_noise, prepared, len(peaks), parameters.fit))
     reference = FitReference.from_recordings(described)
     print(reference.save(hash_weights(sorter.model)))
     for path, one in zip([*options.recordings, *EXAMPLE_NAMES], described):

@@ -38,7 +38,7 @@ def describe(recording: BaseRecording) -> str:
     warn_of_misread_samples(recording)
     parameters = SortingParameters()
     placed, probe_error = _placed(recording)
-    prepared = plan_preprocessing(placed, parameters.preprocessing, seed=parameters.seed).prepared
+    prepared = plan_preprocessing(placed, parameters, seed=parameters.seed).prepared
     warn_of_absurd_noise(prepared.noise_levels, prepared.unit)
     is_used = np.isin(np.arange(recording.get_num_channels()), prepared.channel_indices)
     rows = {

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from ..recording.preprocessing.whitening import PREDICTION_MS, RELATIVE_FLOOR
+from ..recording.settings import WhiteningSettings
 from .view_draws import uniform
 from .view_noise import noise_power
 
@@ -83,11 +83,10 @@ def draw_whitening(sampling_rate: float, parameters: ViewParameters, generator: 
     """
     power = noise_power(1, SPECTRUM_LENGTH, sampling_rate, parameters, generator)[0]
     covariance = torch.fft.irfft(power)
-    order = round(PREDICTION_MS * 1e-3 * sampling_rate)
-    lags = torch.arange(order, device=generator.device)
-    matrix = covariance[(lags[:, None] - lags).abs()] + RELATIVE_FLOOR * covariance[0] * torch.eye(
-        order, device=generator.device
-    )
+    settings = WhiteningSettings()
+    order = round(settings.prediction_ms * 1e-3 * sampling_rate)
+    lags, floor = torch.arange(order, device=generator.device), settings.relative_noise_floor * covariance[0]
+    matrix = covariance[(lags[:, None] - lags).abs()] + floor * torch.eye(order, device=generator.device)
     prediction = torch.linalg.solve(matrix, covariance[1 : order + 1])
     taps = torch.cat([torch.ones(1, device=generator.device), -prediction])
     left = power * torch.fft.rfft(taps, n=SPECTRUM_LENGTH).abs() ** 2

@@ -13,6 +13,7 @@ import numpy as np
 from ..progress import ProgressBar
 from ..workers import Workers
 from .blocks import Block, block_size_of, read_with_margin, rows_in_block, split_into_blocks
+from .parameters import PreparationParameters
 from .preprocessing.artifacts import (
     Blanking,
     choose_blanking,
@@ -23,7 +24,7 @@ from .preprocessing.artifacts import (
 from .preprocessing.noise_over_time import NoiseOverTime, measure_noise, raised
 from .preprocessing.noise_sample import subtract_median
 from .preprocessing.preparation import PreparedRecording, PreprocessingPlan, plan_preprocessing
-from .settings import DetectionSettings, PreprocessingSettings
+from .settings import DetectionSettings, NoiseSettings
 from .spikes.detection import PeakDetector, no_peaks, sorted_peaks
 from .trace_copy import MemoryCopy, make_copy
 
@@ -38,9 +39,9 @@ logger = logging.getLogger("huidurep_hf")
 
 def scan(
     recording: BaseRecording,
-    preprocessing: PreprocessingSettings,
-    detection: DetectionSettings | None,
+    parameters: PreparationParameters,
     *,
+    with_peaks: bool = True,
     seed: int = 0,
     workers: Workers | None = None,
     scratch_folder: Path | None = None,
@@ -50,7 +51,8 @@ def scan(
 
     Args:
         recording: SpikeInterface recording of any dtype, rate, number of segments, shanks and channels.
-        preprocessing, detection: settings; without the latter no peaks are looked for.
+        parameters: [`~huidurep_hf.recording.parameters.PreparationParameters`].
+        with_peaks: look for peaks; else there are none.
         seed: of the random stretches on which noise is estimated.
         workers: who share the blocks; as many as there are cores if left out.
         scratch_folder: where preprocessed traces that are too many for memory are kept; they are filtered again in
@@ -65,17 +67,17 @@ def scan(
         TypeError, ValueError: as [`~huidurep_hf.recording.preprocessing.preparation.plan_preprocessing`].
     """
     workers = workers or Workers()
-    plan = plan_preprocessing(recording, preprocessing, seed=seed, workers=workers)
+    plan = plan_preprocessing(recording, parameters, seed=seed, workers=workers)
     prepared = plan.prepared
     if prepared.recording is None:
         return prepared, no_peaks()
-    given = given_periods(prepared.recording, prepared.segment_indices, preprocessing)
+    given = given_periods(prepared.recording, prepared.segment_indices, parameters.artifacts)
     copy = make_copy(prepared.recording, prepared.noise_levels, scratch_folder, "prepared", workers.is_remote)
     # A copy in memory is lost with the process, and soon made again.
     share = workers.map if isinstance(copy, MemoryCopy) else partial(workers.run, "scan")
-    detector = None if detection is None else PeakDetector(prepared, detection)
+    detector = PeakDetector(prepared, parameters.detection) if with_peaks else None
     blocks = split_into_blocks(prepared.recording)
-    job = partial(_scan_block, plan=plan, copy=copy, detector=detector, settings=preprocessing)
+    job = partial(_scan_block, plan=plan, copy=copy, detector=detector, parameters=parameters)
     num_segments = prepared.recording.get_num_segments()
     peaks = [no_peaks()]
     artifacts, steps, ratios = ([[] for _ in range(num_segments)] for _ in range(3))
@@ -88,21 +90,21 @@ def scan(
     if copy is not None:
         prepared = dataclasses.replace(prepared, recording=copy.recording())
     peaks = sorted_peaks(np.concatenate(peaks))
-    prepared, peaks = _with_noise_over_time(prepared, peaks, ratios, preprocessing, detection)
-    return _blanked(prepared, peaks, choose_blanking(prepared.recording, artifacts, steps, given, preprocessing))
+    prepared, peaks = _with_noise_over_time(prepared, peaks, ratios, parameters.noise, parameters.detection)
+    return _blanked(prepared, peaks, choose_blanking(prepared.recording, artifacts, steps, given, parameters))
 
 
 def prepare(
     recording: BaseRecording,
-    settings: PreprocessingSettings | None = None,
+    parameters: PreparationParameters | None = None,
     *,
     seed: int = 0,
     workers: Workers | None = None,
     scratch_folder: Path | None = None,
 ) -> PreparedRecording:
-    """Preprocess a recording; as [`scan`], without detection and with the default settings if left out."""
-    settings = settings or PreprocessingSettings()
-    return scan(recording, settings, None, seed=seed, workers=workers, scratch_folder=scratch_folder)[0]
+    """Preprocess a recording; as [`scan`], without detection and with the default parameters if left out."""
+    parameters = parameters or PreparationParameters()
+    return scan(recording, parameters, with_peaks=False, seed=seed, workers=workers, scratch_folder=scratch_folder)[0]
 
 
 def _scan_block(
@@ -111,27 +113,30 @@ def _scan_block(
     plan: PreprocessingPlan,
     copy: MemoryCopy | DiskCopy | None,
     detector: PeakDetector | None,
-    settings: PreprocessingSettings,
+    parameters: PreparationParameters,
 ) -> dict[str, np.ndarray]:
     """Copy one block; its peaks, the samples of its artifacts, and how loud its noise is."""
     margin = 0 if detector is None else detector.margin
     traces, start = read_with_margin(plan.filtered, block, margin)
     own = slice(block.start - start, block.stop - start)
     # Before the reference, which takes from an artifact only what all channels share.
-    artifact_samples = block.start + find_artifact_samples(traces[own], plan.noise_levels, settings.artifact_threshold)
+    artifact_samples = block.start + find_artifact_samples(traces[own], plan.noise_levels, parameters.artifacts)
     step_samples = np.zeros(0, dtype="int64")
-    if settings.blank_steps == "on":
-        step_samples = find_step_samples(traces[own], block, plan.unfiltered, plan.noise_levels, plan.usual_steps)
+    if parameters.steps.blank_steps == "on":
+        step_samples = find_step_samples(
+            traces[own], block, plan.unfiltered, plan.noise_levels, plan.usual_steps, parameters.steps
+        )
     if plan.referenced_shanks:
         traces = subtract_median(traces, plan.referenced_shanks)
     if copy is not None:
         copy.write(block, traces[own])
     block_size = block_size_of(plan.filtered)
-    ratios = measure_noise(traces[own], plan.prepared.noise_levels, block_size)
+    ratios = measure_noise(traces[own], plan.prepared.noise_levels, block_size, parameters.noise)
     peaks = no_peaks()
     if detector is not None:
         # Only the windows of this block are known.
-        noise = NoiseOverTime(block_size, [raised(ratios, settings)])
+        settings = parameters.noise
+        noise = NoiseOverTime(block_size, settings.noise_windows_per_block, [raised(ratios, settings)])
         factors = None if noise.is_steady else noise.at(0, np.arange(start, start + len(traces)) - block.start)
         peaks = detector.detect(traces, block, start, factors)
     return {
@@ -146,11 +151,11 @@ def _with_noise_over_time(
     prepared: PreparedRecording,
     peaks: np.ndarray,
     ratios: list[list[np.ndarray]],
-    preprocessing: PreprocessingSettings,
-    detection: DetectionSettings | None,
+    settings: NoiseSettings,
+    detection: DetectionSettings,
 ) -> tuple[PreparedRecording, np.ndarray]:
     """The recording with its noise over time, and the peaks that exceed it, also where it begins and ends."""
-    noise = NoiseOverTime.from_ratios(block_size_of(prepared.recording), ratios, preprocessing)
+    noise = NoiseOverTime.from_ratios(block_size_of(prepared.recording), ratios, settings)
     steps = prepared.steps
     if not noise.is_steady:
         largest = max(float(factors.max(initial=1)) for factors in noise.factors)
@@ -160,7 +165,7 @@ def _with_noise_over_time(
         )
         logger.warning("%s", step[0].upper() + step[1:])
         steps = [*steps, step]
-    if detection is not None and not noise.is_steady:
+    if len(peaks) and not noise.is_steady:
         factors = noise.of_events(peaks["segment_index"], peaks["sample_index"], peaks["channel_index"])
         limits = detection.detect_threshold * prepared.noise_levels[peaks["channel_index"]] * factors
         peaks = peaks[np.abs(peaks["amplitude"]) >= 0.9999 * limits]

@@ -1,12 +1,11 @@
 """Settings of the sorter, all together: one frozen class for each stage, in the order of the stages."""
 
-from collections.abc import Mapping
-from dataclasses import Field, dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
-from ..recording.settings import DetectionSettings, MotionSettings, PreprocessingSettings, WhiteningSettings
-from ..settings import Settings, refuse_unknown, setting
+from ..recording.parameters import PREPARATION_STAGES, PreparationParameters
+from ..settings import Settings, setting
 from .clustering.settings import ClusteringSettings, DensitySettings, FeatureSettings, MixtureSettings
+from .fit.settings import FitSettings
 from .matching.settings import BurstSettings, MatchingSettings, ProbabilitySettings, TemplateFitSettings
 from .merging.settings import (
     ClusterMergingSettings,
@@ -88,11 +87,9 @@ class RunSettings(Settings):
 
 
 STAGES: dict[str, type[Settings]] = {
-    "preprocessing": PreprocessingSettings,
-    "detection": DetectionSettings,
+    **PREPARATION_STAGES,
+    "fit": FitSettings,
     "learning": LearningSettings,
-    "motion_correction": MotionSettings,
-    "whitening": WhiteningSettings,
     "cluster": ClusteringSettings,
     "features": FeatureSettings,
     "mixture": MixtureSettings,
@@ -118,7 +115,7 @@ STAGES: dict[str, type[Settings]] = {
 }
 
 
-class SortingParameters:
+class SortingParameters(PreparationParameters):
     """All settings of the method, each under its own name; [`STAGES`] lists them by stage.
 
     Attributes:
@@ -141,41 +138,4 @@ class SortingParameters:
     ```
     """
 
-    def __init__(self, **values):
-        refuse_unknown(values, [one.name for one in self.list_settings()])
-        for stage, settings in STAGES.items():
-            own = {one.name: values[one.name] for one in fields(settings) if one.name in values}
-            object.__setattr__(self, stage, settings(**own))
-
-    @staticmethod
-    def list_settings() -> list[Field]:
-        """Every setting as a dataclass field, in the order of the stages; its metadata describes it."""
-        return [one for settings in STAGES.values() for one in fields(settings)]
-
-    @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "SortingParameters":
-        """Make parameters from names and values; raises as the class does."""
-        return cls(**values)
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return all names and values as one plain dict."""
-        return {name: value for stage in STAGES for name, value in getattr(self, stage).to_dict().items()}
-
-    def __getattr__(self, name: str) -> Any:
-        for stage in STAGES:
-            settings = self.__dict__.get(stage)
-            if settings is not None and name in settings.__dataclass_fields__:
-                return getattr(settings, name)
-        raise AttributeError(f"{type(self).__name__} has no setting {name!r}")
-
-    def __setattr__(self, name: str, value: Any) -> None:
-        raise AttributeError(f"Parameters are not changed; make new ones to set {name!r}.")
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, SortingParameters) and self.to_dict() == other.to_dict()
-
-    def __hash__(self) -> int:
-        return hash(tuple(self.to_dict().items()))
-
-    def __repr__(self) -> str:
-        return f"SortingParameters({', '.join(f'{name}={value!r}' for name, value in self.to_dict().items())})"
+    stages = STAGES

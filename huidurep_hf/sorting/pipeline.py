@@ -95,8 +95,7 @@ def sort_recording(
         warn_of_misread_samples(recording)
         prepared, peaks = scan(
             recording,
-            parameters.preprocessing,
-            parameters.detection,
+            parameters,
             seed=parameters.seed,
             workers=workers,
             scratch_folder=scratch_folder,
@@ -106,7 +105,7 @@ def sort_recording(
         logger.info("scan: %d peaks", len(peaks))
         warn_of_absurd_noise(prepared.noise_levels, prepared.unit)
         check_number_of_units(len(peaks), parameters)
-        check_motion(prepared, parameters.motion)
+        check_motion(prepared, parameters.motion_correction)
         check_sign(prepared, parameters.detection, workers)
     if len(peaks) == 0:
         return run.nothing_found(prepared, peaks)
@@ -116,8 +115,9 @@ def sort_recording(
         blocks = choose_learning_blocks(peaks, prepared, all_blocks, parameters)
         learned_from = np.flatnonzero(in_blocks(peaks, blocks))
         spikes = run.embed("embed", prepared, peaks[learned_from])
-        of_noise = run.embed("embed noise", prepared, noise_windows(prepared, peaks, parameters.seed))["embedding"]
-        fit = check_fit(fit_reference, spikes["embedding"], of_noise, prepared, len(peaks))
+        windows = noise_windows(prepared, peaks, parameters.fit, parameters.seed)
+        of_noise = run.embed("embed noise", prepared, windows)["embedding"]
+        fit = check_fit(fit_reference, spikes["embedding"], of_noise, prepared, len(peaks), parameters.fit)
         logger.log(logging.WARNING if fit.is_familiar is False else logging.INFO, "%s", fit.sentence)
     with run.timed("motion"):
         embedded, rows_of_embedded, motion_spikes = spikes, learned_from, spikes
@@ -133,7 +133,7 @@ def sort_recording(
             prepared,
             motion_spikes.to_peaks(),
             motion_spikes["location_um"],
-            parameters.motion_correction,
+            parameters,
             seed=parameters.seed,
         )
     # The corrected traces of some blocks.
@@ -151,9 +151,7 @@ def sort_recording(
             prepared, peaks = learned, found
 
     with run.timed("learn clusters"):
-        whitened = whiten(
-            learned, parameters.whitening, seed=parameters.seed, workers=workers, noise_from=corrected.recording
-        )
+        whitened = whiten(learned, parameters, seed=parameters.seed, workers=workers, noise_from=corrected.recording)
         clusters = workers.once(
             "learn clusters", lambda: learn_clusters(spikes, whitened, parameters, workers).chosen(CLUSTER_COLUMNS)
         )

@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from tqdm import tqdm
 
+from ..recording.parameters import PreparationParameters
 from ..recording.scan import prepare
-from ..recording.settings import DetectionSettings, PreprocessingSettings
+from ..recording.settings import DetectionSettings
 from ..recording.spikes.alignment import align_spikes, find_main_channels
 from ..recording.spikes.detection import detect
 from ..recording.spikes.neighborhood import find_neighborhoods
@@ -86,7 +87,7 @@ def spikes_from_recording(
     """
     parameters = parameters or RecordedSpikesParameters()
     _check_sorting(recording, sorting)
-    band = PreprocessingSettings(freq_min_hz=parameters.freq_min_hz, freq_max_hz=parameters.freq_max_hz)
+    band = PreparationParameters(freq_min_hz=parameters.freq_min_hz, freq_max_hz=parameters.freq_max_hz)
     prepared = prepare(recording, band, seed=parameters.seed)
     peaks, unit_ids = _find_spikes(prepared, sorting, parameters)
     geometry = SpikeGeometry(unit="noise_sd", labelled=sorting is not None)

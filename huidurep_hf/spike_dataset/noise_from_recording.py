@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..recording.parameters import PreparationParameters
 from ..recording.scan import prepare
-from ..recording.settings import DetectionSettings, PreprocessingSettings
+from ..recording.settings import DetectionSettings
 from ..recording.spikes.detection import detect
 from ..recording.spikes.neighborhood import find_neighborhoods
 from .geometry import SpikeGeometry
@@ -67,7 +68,7 @@ def noise_from_recording(recording, parameters: NoiseParameters | None = None) -
     """
     parameters = parameters or NoiseParameters()
     random = np.random.default_rng(parameters.seed)
-    band = PreprocessingSettings(freq_min_hz=parameters.freq_min_hz, freq_max_hz=parameters.freq_max_hz)
+    band = PreparationParameters(freq_min_hz=parameters.freq_min_hz, freq_max_hz=parameters.freq_max_hz)
     prepared = prepare(recording, band, seed=parameters.seed)
     if prepared.recording is None:
         return _no_snippets(parameters)

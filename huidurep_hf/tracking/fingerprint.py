@@ -12,8 +12,8 @@ from ..embedding.peaks import embed_peaks
 from ..recording.blocks import split_into_blocks
 from ..recording.motion.following import follow_motion
 from ..recording.motion.states import displacements_of
+from ..recording.parameters import PreparationParameters
 from ..recording.scan import prepare
-from ..recording.settings import MotionSettings
 from ..recording.spikes.alignment import align_spikes, find_main_channels
 from ..recording.spikes.neighborhood import find_neighborhoods
 from ..recording.spikes.waveforms import iterate_waveforms
@@ -146,7 +146,7 @@ def _without_motion(
     prepared: PreparedRecording, sample: _Sample, peaks: np.ndarray, seed: int
 ) -> tuple[PreparedRecording, _Sample]:
     """Traces and places corrected for the motion within the session, as a sort does, if the spikes show any."""
-    corrected = follow_motion(prepared, peaks, sample.places, MotionSettings(), seed=seed)
+    corrected = follow_motion(prepared, peaks, sample.places, PreparationParameters(), seed=seed)
     if corrected.motion is None:
         return prepared, sample
     moved = displacements_of(

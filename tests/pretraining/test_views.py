@@ -21,6 +21,7 @@ from huidurep_hf.pretraining.views import (
     shift_in_time,
 )
 from huidurep_hf.recording.preprocessing.whitening import prediction_error_filter, samples_per_independent_one
+from huidurep_hf.recording.settings import WhiteningSettings
 
 QUIET = ViewParameters(
     amplitude=(1.0, 1.0),
@@ -424,12 +425,12 @@ def test_the_filter_is_the_one_that_whitens_recordings():
     whitening = draw_whitening(30000.0, ONE_RECORDING, generator())
     alone = torch.zeros(3000, 1, 2)
     noise = draw_noise(alone, 400, 30000.0, ONE_RECORDING, generator(1))
-    found = prediction_error_filter(list(noise.numpy()), 30000.0)
+    found = prediction_error_filter(list(noise.numpy()), 30000.0, WhiteningSettings())
     torch.testing.assert_close(
         (whitening.taps / whitening.taps[0]).double(), torch.from_numpy(found), atol=0.02, rtol=0
     )
     filtered = whitening.apply(noise, torch.ones(3000, 1, 1))[:, 20:] / whitening.taps[0]
-    dependence = samples_per_independent_one(list(filtered.numpy()), 30000.0)
+    dependence = samples_per_independent_one(list(filtered.numpy()), 30000.0, WhiteningSettings())
     assert whitening.taps[0].item() == pytest.approx(1 / (filtered.std().item() * dependence**0.5), rel=0.05)
 
 

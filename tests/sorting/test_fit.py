@@ -9,8 +9,9 @@ from huidurep_hf import SortingParameters, SpikeSorter
 from huidurep_hf.recording.scan import scan
 from huidurep_hf.simulation.recordings.examples import example_recording
 from huidurep_hf.sorting.encoder import SpikeEncoder
-from huidurep_hf.sorting.fit.check import MAX_DISTANCE, check_fit, noise_windows
+from huidurep_hf.sorting.fit.check import check_fit, noise_windows
 from huidurep_hf.sorting.fit.reference import FitReference
+from huidurep_hf.sorting.fit.settings import FitSettings
 from huidurep_hf.sorting.output.provenance import hash_weights
 from huidurep_hf.sorting.spikes import Spikes
 
@@ -28,11 +29,11 @@ def measure_fit():
         given.set_channel_gains(1.0)
         given.set_channel_offsets(0.0)
         parameters = SortingParameters()
-        prepared, peaks = scan(given, parameters.preprocessing, parameters.detection)
+        prepared, peaks = scan(given, parameters)
         peaks = Spikes.from_peaks(peaks)
         embeddings = encoder(prepared, peaks[np.arange(0, len(peaks), max(len(peaks) // 200, 1))])["embedding"]
-        of_noise = encoder(prepared, noise_windows(prepared, peaks, seed=0))["embedding"]
-        return check_fit(reference, embeddings, of_noise, prepared, len(peaks))
+        of_noise = encoder(prepared, noise_windows(prepared, peaks, parameters.fit, seed=0))["embedding"]
+        return check_fit(reference, embeddings, of_noise, prepared, len(peaks), parameters.fit)
 
     return measure
 
@@ -52,7 +53,7 @@ def test_an_example_is_familiar_and_altered_ones_are_not(measure_fit, example):
     assert measure_fit(recording, shifted).distance > 1.2 * usual.distance
     for altered, rate in ((-traces, 30000.0), (traces, 90000.0), (smooth, 30000.0)):
         fit = measure_fit(recording, altered, rate)
-        assert not fit.is_familiar and fit.distance > MAX_DISTANCE
+        assert not fit.is_familiar and fit.distance > FitSettings().max_fit_distance
         assert "peak_sign" in fit.sentence
 
 
@@ -69,10 +70,11 @@ def test_eeg_and_noise_are_unlike_a_recording_of_neurons(measure_fit, example):
 def test_a_model_without_reference_and_few_peaks_say_so(example):
     recording, _ = example
     parameters = SortingParameters()
-    prepared, _ = scan(recording, parameters.preprocessing, None)
-    assert "has no reference" in check_fit(None, np.zeros((3, 32)), np.zeros((3, 32)), prepared, 3).sentence
+    prepared, _ = scan(recording, parameters, with_peaks=False)
+    fit = check_fit(None, np.zeros((3, 32)), np.zeros((3, 32)), prepared, 3, parameters.fit)
+    assert "has no reference" in fit.sentence
     reference = FitReference(np.zeros(2), np.eye(2), 1.0, np.array([1, 20]), np.array([0.001, 9]))
-    fit = check_fit(reference, np.zeros((3, 2)), np.zeros((3, 2)), prepared, 3)
+    fit = check_fit(reference, np.zeros((3, 2)), np.zeros((3, 2)), prepared, 3, parameters.fit)
     assert fit.is_familiar is None and "3 peaks are too few" in fit.sentence
     assert FitReference.of_model("0" * 64) is None
 

@@ -47,7 +47,7 @@ def peaks_of(counts, channels, sizes, seed=0):
 def test_units_are_learned_where_the_noise_is_as_usual():
     factors = [np.ones((4 * num, 4), dtype="float32") for num in (60, 40)]
     factors[0][41:44, 2] = 1.5
-    noise = NoiseOverTime(RATE, factors)
+    noise = NoiseOverTime(RATE, 4, factors)
     peaks = peaks_of(np.full((100, 1), 12), [0], [8.0])
     found = choose_learning_blocks(peaks, prepared_of(LEVELS, noise), BLOCKS, SortingParameters())
     assert found == BLOCKS[:10] + BLOCKS[11:]
@@ -58,7 +58,7 @@ def test_units_are_learned_where_the_noise_is_as_usual():
     # All are needed where clusters are taken as they are, or little is quiet.
     off = SortingParameters(template_matching="off")
     assert choose_learning_blocks(peaks, prepared_of(LEVELS, noise), BLOCKS, off) == BLOCKS
-    loud = NoiseOverTime(RATE, [np.full_like(factors[0], 2.0), factors[1][:, :]])
+    loud = NoiseOverTime(RATE, 4, [np.full_like(factors[0], 2.0), factors[1][:, :]])
     loud.factors[1][60:] = 2.0
     assert choose_learning_blocks(peaks, prepared_of(LEVELS, loud), BLOCKS, SortingParameters()) == BLOCKS
 

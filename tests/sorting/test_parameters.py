@@ -9,6 +9,7 @@ import pytest
 
 import huidurep_hf
 from huidurep_hf import SortingParameters
+from huidurep_hf.recording.parameters import PreparationParameters
 from huidurep_hf.recording.settings import DetectionSettings
 from huidurep_hf.sorting.parameters import STAGES
 
@@ -36,6 +37,9 @@ def test_settings_are_there_by_their_stage_and_by_their_name():
     assert parameters.motion_correction.motion == parameters.motion == "off"
     assert parameters.matching.min_gain == parameters.min_gain == 18.0
     assert set(STAGES) <= set(vars(parameters))
+    assert isinstance(parameters, PreparationParameters)
+    assert PreparationParameters(detect_threshold=6).detection == parameters.detection
+    assert PreparationParameters() != SortingParameters()
     with pytest.raises(AttributeError, match="no setting 'detect_treshold'"):
         _ = parameters.detect_treshold
 
@@ -74,6 +78,8 @@ def test_numbers_become_their_type_and_survive_a_dict():
         ({"freq_min_hz": 800, "freq_max_hz": 700}, ValueError, "first must be smaller"),
         ({"min_burst_interval_ms": 12, "max_burst_interval_ms": 8}, ValueError, "first must be smaller"),
         ({"min_refractory_lag_ms": 2}, ValueError, "first must be smaller"),
+        ({"step_gap_ms": 9}, ValueError, "step_gap_ms=9 and step_fit_ms=8; the first must be smaller"),
+        ({"noise_part_rank": 8}, ValueError, "noise_part_rank=8 and noise_parts_per_window=8"),
         ({"max_baseline_lag_ms": 10}, ValueError, "min_baseline_lag_ms=15 and max_baseline_lag_ms=10"),
         ({"num_units": 5, "clustering": "hdbscan"}, ValueError, "clustering='gmm'"),
     ],

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ...recording.parameters import PreparationParameters
 from ...recording.scan import scan
-from ...recording.settings import DetectionSettings, PreprocessingSettings
+from ...recording.settings import DetectionSettings
 from ...sorting.parameters import TemplateSettings
 from ...sorting.templates.averages import average_templates
 from ..records.tables import markdown_table, mean_and_sd
@@ -33,7 +34,7 @@ def detection_recall(truth: GroundTruthRecording) -> pd.DataFrame:
     Returns:
         `pandas.DataFrame` with one row per unit: `snr`, `num_spikes`, and `detected`, a share of 1.
     """
-    prepared, peaks = scan(truth.recording, PreprocessingSettings(), DetectionSettings())
+    prepared, peaks = scan(truth.recording, PreparationParameters())
     spikes = truth.sorting.to_spike_vector()
     labels, samples = spikes["unit_index"].astype("int64"), spikes["sample_index"].astype("int64")
     averages = average_templates(labels, samples, spikes, prepared, TemplateSettings())

@@ -76,11 +76,9 @@ def go_through_stages(
     Raises:
         ValueError: no units are found.
     """
-    prepared, peaks = scan(
-        truth.recording, parameters.preprocessing, parameters.detection, seed=parameters.seed, workers=workers
-    )
+    prepared, peaks = scan(truth.recording, parameters, seed=parameters.seed, workers=workers)
     spikes = encoder(prepared, Spikes.from_peaks(peaks), workers=workers)
-    whitened = whiten(prepared, parameters.whitening, seed=parameters.seed, workers=workers)
+    whitened = whiten(prepared, parameters, seed=parameters.seed, workers=workers)
     split = split_by_embedding(spikes, whitened.shanks, parameters, workers)
     merged = merge_clusters(split, whitened, parameters, workers)
     blocks = split_into_blocks(prepared.recording)

@@ -45,15 +45,11 @@ def sort_true_clusters(
     Returns:
         Table of every event, as of [`~huidurep_hf.sorting.assignment.assign_spikes`].
     """
-    prepared, peaks = scan(
-        recording, parameters.preprocessing, parameters.detection, seed=parameters.seed, workers=workers
-    )
+    prepared, peaks = scan(recording, parameters, seed=parameters.seed, workers=workers)
     peaks = Spikes.from_peaks(peaks)
     embedded = encoder(prepared, peaks, batch_size=parameters.learning.batch_size, workers=workers)
-    corrected = follow_motion(
-        prepared, embedded.to_peaks(), embedded["location_um"], parameters.motion_correction, seed=parameters.seed
-    )
-    whitened = whiten(corrected, parameters.whitening, seed=parameters.seed, workers=workers)
+    corrected = follow_motion(prepared, embedded.to_peaks(), embedded["location_um"], parameters, seed=parameters.seed)
+    whitened = whiten(corrected, parameters, seed=parameters.seed, workers=workers)
     spikes = true_clusters(truth, whitened, parameters, workers)
     units = learn_units(spikes, split_into_blocks(prepared.recording), corrected, whitened, parameters, workers)
     return assign_spikes(units, peaks, prepared, whitened, parameters, workers)[0]

@@ -57,5 +57,5 @@ def _find_peaks(seconds: float) -> tuple[object, Spikes]:
     parameters = SortingParameters()
     with tempfile.TemporaryDirectory(prefix="speed_peaks_") as folder:
         recording, _, _ = generate(with_changes(SIZES["short32"], duration_s=seconds), Path(folder))
-        prepared, peaks = scan(recording, parameters.preprocessing, parameters.detection)
+        prepared, peaks = scan(recording, parameters)
     return prepared, Spikes.from_peaks(peaks)

@@ -13,19 +13,12 @@ if TYPE_CHECKING:
     from spikeinterface.core.motion import Motion
 
     from ..preprocessing.preparation import PreparedRecording
+    from ..settings import MotionEstimationSettings
 
 
-# Windows in which a long probe's motion may differ; a shorter probe has one.
-WINDOW_UM = 400.0
-# Time bin of the motion; a segment has two at least.
-BIN_S = 1.0
-# A bin of a second holds a hundred spikes where neurons are few. In images as DREDge makes them by default (smoothed
-# over 1 s and 1 um) some bins look as if the tissue had jumped by a row of contacts. They do not where images are
-# smoothed so far, and spikes at one depth in one bin are averaged.
-IMAGE = {"avg_in_bin": True, "histogram_time_smooth_s": 2.0, "histogram_depth_smooth_um": 5.0}
-
-
-def estimate_motion(prepared: PreparedRecording, peaks: np.ndarray, locations_um: np.ndarray) -> Motion:
+def estimate_motion(
+    prepared: PreparedRecording, peaks: np.ndarray, locations_um: np.ndarray, settings: MotionEstimationSettings
+) -> Motion:
     """Estimate motion by DREDge (Windolf et al. 2025), rigid on a short probe.
 
     The shanks of a probe move as one, so their spikes are taken together, by depth.
@@ -37,6 +30,7 @@ def estimate_motion(prepared: PreparedRecording, peaks: np.ndarray, locations_um
         prepared: [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
         peaks: structured array of peaks in it, sorted by segment and sample.
         locations_um: `(num_peaks, 2)` where the spikes are, µm on the probe.
+        settings: [`~huidurep_hf.recording.settings.MotionEstimationSettings`].
 
     Returns:
         SpikeInterface `Motion`, of each segment.
@@ -51,12 +45,25 @@ def estimate_motion(prepared: PreparedRecording, peaks: np.ndarray, locations_um
         peaks = _on_one_segment(peaks, recording)
     locations = np.zeros(len(peaks), dtype=[("x", "float64"), ("y", "float64")])
     locations["x"], locations["y"] = locations_um.T
-    is_short = np.ptp(prepared.positions[:, 1]) < 2 * WINDOW_UM
-    windows = {"win_shape": "gaussian", "win_step_um": WINDOW_UM, "win_scale_um": WINDOW_UM, "rigid": bool(is_short)}
+    window_um = settings.motion_window_um
+    is_short = np.ptp(prepared.positions[:, 1]) < 2 * window_um
     motion = estimate_of_one_segment(
-        whole, peaks, locations, method="dredge_ap", direction="y", bin_s=BIN_S, **windows, **IMAGE
+        whole,
+        peaks,
+        locations,
+        method="dredge_ap",
+        direction="y",
+        bin_s=settings.motion_bin_s,
+        win_shape="gaussian",
+        win_step_um=window_um,
+        win_scale_um=window_um,
+        rigid=bool(is_short),
+        # Spikes at one depth in one bin are averaged, whatever their number.
+        avg_in_bin=True,
+        histogram_time_smooth_s=settings.motion_smoothing_s,
+        histogram_depth_smooth_um=settings.motion_smoothing_um,
     )
-    return motion if whole is recording else _of_segments(motion, recording)
+    return motion if whole is recording else _of_segments(motion, recording, settings.motion_bin_s)
 
 
 def _on_one_segment(peaks: np.ndarray, recording: BaseRecording) -> np.ndarray:
@@ -66,7 +73,7 @@ def _on_one_segment(peaks: np.ndarray, recording: BaseRecording) -> np.ndarray:
     return peaks
 
 
-def _of_segments(motion: Motion, recording: BaseRecording) -> Motion:
+def _of_segments(motion: Motion, recording: BaseRecording, bin_s: float) -> Motion:
     """The motion of segments that followed one another, in the time of each."""
     from spikeinterface.core.motion import Motion
 
@@ -74,7 +81,7 @@ def _of_segments(motion: Motion, recording: BaseRecording) -> Motion:
     displacements, times = [], []
     for segment, start in enumerate(segment_starts(recording)):
         num_samples = recording.get_num_samples(segment)
-        num_bins = max(round(num_samples / rate / BIN_S), 2)
+        num_bins = max(round(num_samples / rate / bin_s), 2)
         centers = (np.arange(num_bins) + 0.5) * num_samples / num_bins
         found = motion.get_displacement_at_time_and_depth((start + centers) / rate, motion.spatial_bins_um, grid=True)
         displacements.append(found.T)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from spikeinterface.core.motion import Motion
 
 
-# Kriging by the squared distance over 20 um, as in Kilosort; beyond the last contacts it extrapolates.
-KERNEL = {"method": "kriging", "sigma_um": 20.0, "p": 2, "force_extrapolate": True}
+# Kriging by the squared distance, as in Kilosort; beyond the last contacts it extrapolates.
+KERNEL = {"method": "kriging", "p": 2, "force_extrapolate": True}
 # Number of kernels kept: one pass needs those of neighbouring bins of the motion again and again.
 MAX_KERNELS = 256
 
@@ -30,17 +30,23 @@ class InterpolatedShanksRecording(BasePreprocessor):
         recording: SpikeInterface recording.
         motion: SpikeInterface `Motion`, of all shanks.
         shank_of_channel: `(num_channels,)` shank of each channel.
+        sigma_um: distance over which the weights of contacts fall off, µm.
     """
 
-    def __init__(self, recording: BaseRecording, motion: Motion, shank_of_channel: np.ndarray):
+    def __init__(self, recording: BaseRecording, motion: Motion, shank_of_channel: np.ndarray, sigma_um: float):
         super().__init__(recording, dtype="float32")
         locations = recording.get_channel_locations()
         shanks = [np.flatnonzero(shank_of_channel == shank) for shank in np.unique(shank_of_channel)]
         for index, parent in enumerate(recording.segments):
-            self.add_recording_segment(InterpolatedShanksSegment(parent, motion, index, locations, shanks))
+            self.add_recording_segment(InterpolatedShanksSegment(parent, motion, index, locations, shanks, sigma_um))
         # A motion cannot be written as JSON.
         self._serializability["json"] = False
-        self._kwargs = {"recording": recording, "motion": motion, "shank_of_channel": shank_of_channel}
+        self._kwargs = {
+            "recording": recording,
+            "motion": motion,
+            "shank_of_channel": shank_of_channel,
+            "sigma_um": sigma_um,
+        }
 
 
 class InterpolatedShanksSegment(BasePreprocessorSegment):
@@ -52,6 +58,7 @@ class InterpolatedShanksSegment(BasePreprocessorSegment):
         index: of the segment.
         locations: `(num_channels, 2)` of the contacts, um.
         shanks: for each shank its channels `(num_own,)`.
+        sigma_um: distance over which the weights of contacts fall off, µm.
     """
 
     def __init__(
@@ -61,9 +68,11 @@ class InterpolatedShanksSegment(BasePreprocessorSegment):
         index: int,
         locations: np.ndarray,
         shanks: list[np.ndarray],
+        sigma_um: float,
     ):
         super().__init__(parent_recording_segment)
         self.motion, self.index, self.locations, self.shanks = motion, index, locations, shanks
+        self.sigma_um = sigma_um
         self.centers = np.asarray(motion.temporal_bins_s[index])
         # A bin ends half-way to the next.
         self.edges = 0.5 * (self.centers[1:] + self.centers[:-1])
@@ -93,5 +102,6 @@ class InterpolatedShanksSegment(BasePreprocessorSegment):
             displaced[:, depth] += self.motion.get_displacement_at_time_and_depth(
                 np.full(len(own), self.centers[bin_]), here[:, depth], segment_index=self.index
             )
-            kernel[np.ix_(own, own)] = get_spatial_interpolation_kernel(here, displaced, **KERNEL)
+            weights = get_spatial_interpolation_kernel(here, displaced, sigma_um=self.sigma_um, **KERNEL)
+            kernel[np.ix_(own, own)] = weights
         return kernel

@@ -18,12 +18,7 @@ if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording, BaseRecordingSegment
     from spikeinterface.core.motion import Motion
 
-
-# Displacements within a bin share one measurement of the noise.
-BIN_UM = 2.0
-# So many stretches of the recording, at most, are measured: each a short one within one bin of the motion.
-MAX_STRETCHES = 300
-STRETCH_MS = 200.0
+    from ..settings import NoiseEqualisationSettings
 
 
 class NoiseEqualisedRecording(BasePreprocessor):
@@ -33,14 +28,22 @@ class NoiseEqualisedRecording(BasePreprocessor):
         recording: [`~huidurep_hf.recording.motion.interpolation.InterpolatedShanksRecording`].
         motion: SpikeInterface `Motion` that it is corrected for.
         noise_levels: `(num_channels,)` SD of the noise before the correction, in the unit of the traces.
+        settings: [`~huidurep_hf.recording.settings.NoiseEqualisationSettings`].
         seed: of the choice of stretches on which the noise is measured.
     """
 
-    def __init__(self, recording: BaseRecording, motion: Motion, noise_levels: np.ndarray, seed: int = 0):
+    def __init__(
+        self,
+        recording: BaseRecording,
+        motion: Motion,
+        noise_levels: np.ndarray,
+        settings: NoiseEqualisationSettings,
+        seed: int = 0,
+    ):
         super().__init__(recording)
         depths = recording.get_channel_locations()[:, 1]
         displacements = [_of_bins(motion, segment, depths) for segment in range(motion.num_segments)]
-        noise_share = noise_after_interpolation(recording, motion, displacements, noise_levels, seed)
+        noise_share = noise_after_interpolation(recording, motion, displacements, noise_levels, settings, seed)
         for segment, parent in enumerate(recording.segments):
             # Interpolation takes the displacement of the nearest bin, and so does this.
             centers = np.asarray(motion.temporal_bins_s[segment])
@@ -49,7 +52,13 @@ class NoiseEqualisedRecording(BasePreprocessor):
             self.add_recording_segment(NoiseEqualisedSegment(parent, edges, gains))
         # A motion cannot be written as JSON.
         self._serializability["json"] = False
-        self._kwargs = {"recording": recording, "motion": motion, "noise_levels": noise_levels, "seed": seed}
+        self._kwargs = {
+            "recording": recording,
+            "motion": motion,
+            "noise_levels": noise_levels,
+            "settings": settings,
+            "seed": seed,
+        }
 
 
 class NoiseEqualisedSegment(BasePreprocessorSegment):
@@ -75,7 +84,12 @@ class NoiseEqualisedSegment(BasePreprocessorSegment):
 
 
 def noise_after_interpolation(
-    recording: BaseRecording, motion: Motion, displacements: list[np.ndarray], noise_levels: np.ndarray, seed: int
+    recording: BaseRecording,
+    motion: Motion,
+    displacements: list[np.ndarray],
+    noise_levels: np.ndarray,
+    settings: NoiseEqualisationSettings,
+    seed: int,
 ) -> Callable[[np.ndarray], np.ndarray]:
     """Measure the share of the SD of the noise that interpolation leaves, as a function of the displacement.
 
@@ -84,15 +98,16 @@ def noise_after_interpolation(
         motion: SpikeInterface `Motion`.
         displacements: of each segment, `(num_bins, num_channels)` µm.
         noise_levels: `(num_channels,)` SD of the noise before the correction, in the unit of the traces.
+        settings: bins of the displacement, and the stretches.
         seed: of the choice of stretches.
 
     Returns:
         Function from displacements (µm, any shape) to shares of the SD, of the same shape.
     """
     rate = recording.get_sampling_frequency()
-    num_samples = max(round(STRETCH_MS * 1e-3 * rate), 1)
+    num_samples = max(round(settings.equalisation_stretch_ms * 1e-3 * rate), 1)
     stretches = [(segment, bin_) for segment, some in enumerate(displacements) for bin_ in range(len(some))]
-    order = np.random.default_rng(seed).permutation(len(stretches))[:MAX_STRETCHES]
+    order = np.random.default_rng(seed).permutation(len(stretches))[: settings.max_equalisation_stretches]
     places, shares = [], []
     for segment, bin_ in (stretches[index] for index in np.sort(order)):
         middle = recording.time_to_sample_index(motion.temporal_bins_s[segment][bin_], segment_index=segment)
@@ -102,13 +117,14 @@ def noise_after_interpolation(
         deviations = np.median(np.abs(traces), axis=0) / 0.6745
         places.append(displacements[segment][bin_])
         shares.append(deviations / np.maximum(noise_levels, 1e-12))
-    bins = np.round(np.concatenate(places) / BIN_UM).astype("int64")
+    bin_um = settings.equalisation_bin_um
+    bins = np.round(np.concatenate(places) / bin_um).astype("int64")
     shares = np.concatenate(shares)
     known = np.unique(bins)
     # Most of the time most channels have no spike; the median over many leaves what all of them share.
     medians = np.array([np.median(shares[bins == one]) for one in known])
     medians = np.where(medians > 0, medians, 1.0)
-    return lambda values: np.interp(values, known * BIN_UM, medians)
+    return lambda values: np.interp(values, known * bin_um, medians)
 
 
 def _of_bins(motion: Motion, segment: int, depths: np.ndarray) -> np.ndarray:

@@ -11,12 +11,7 @@ if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
     from spikeinterface.core.motion import Motion
 
-
-# Within a state the displacement differs from the state's by this much (root mean square), as it does when values are
-# rounded to 5 µm; the potential of the closest neurons changes over 15 µm and more.
-MAX_DEVIATION_UM = 1.5
-# Each state costs the setting up of its own template matching.
-MAX_STATES = 24
+    from ..settings import MotionStateSettings
 
 
 @dataclass(frozen=True)
@@ -46,16 +41,19 @@ class MotionStates:
         return cls(np.zeros((1, 1)), np.zeros(1), zero, zero, num_samples)
 
     @classmethod
-    def of_motion(cls, motion: Motion, recording: BaseRecording, seed: int = 0) -> MotionStates:
+    def of_motion(
+        cls, motion: Motion, recording: BaseRecording, settings: MotionStateSettings, seed: int = 0
+    ) -> MotionStates:
         """Group the bins of a motion by like displacements.
 
         Args:
             motion: SpikeInterface `Motion`.
             recording: the recording of which the motion is.
+            settings: [`~huidurep_hf.recording.settings.MotionStateSettings`].
             seed: of k-means, by which they are grouped.
         """
         bins = np.concatenate([np.asarray(one) for one in motion.displacement])
-        displacements, states = _group(bins, seed)
+        displacements, states = _group(bins, settings, seed)
         starts, state_of_span, num_samples, first = [], [], [], 0
         for segment, centers in enumerate(motion.temporal_bins_s):
             own = states[first : first + len(centers)]
@@ -173,16 +171,16 @@ def displacements_of(
     return displacements
 
 
-def _group(bins: np.ndarray, seed: int) -> tuple[np.ndarray, np.ndarray]:
+def _group(bins: np.ndarray, settings: MotionStateSettings, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Fewest clusters of `(num_bins, num_depths)` displacements that are tight enough: their means, bins' labels."""
     from sklearn.cluster import KMeans
 
-    num_distinct = len(np.unique(bins, axis=0))
+    most = min(settings.max_motion_states, len(np.unique(bins, axis=0)))
     num_states = 1
     while True:
-        num_states = min(num_states, MAX_STATES, num_distinct)
-        found = KMeans(num_states, n_init=3, random_state=seed).fit(bins)
+        num_states = min(num_states, most)
+        found = KMeans(num_states, n_init=settings.num_state_starts, random_state=seed).fit(bins)
         deviation = np.sqrt(np.square(bins - found.cluster_centers_[found.labels_]).mean(axis=0).max())
-        if deviation <= MAX_DEVIATION_UM or num_states in (MAX_STATES, num_distinct):
+        if deviation <= settings.max_state_deviation_um or num_states == most:
             return found.cluster_centers_, found.labels_.astype("int64")
-        num_states = max(num_states + 1, round(1.2 * num_states))
+        num_states = max(num_states + 1, round(settings.state_growth * num_states))

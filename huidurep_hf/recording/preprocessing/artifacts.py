@@ -7,6 +7,7 @@ match others' spikes.
 from __future__ import annotations
 
 import logging
+import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..blocks import Block, read_with_margin
-from ..settings import PreprocessingSettings
-from .steps import MIN_SHARE, baseline_steps, find_candidates, is_step, reach
+from ..parameters import PreparationParameters
+from ..settings import ArtifactSettings, StepSettings
+from .steps import baseline_steps, find_candidates, is_step, reach
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
@@ -24,39 +26,36 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("huidurep_hf")
 
-# The loudest neurons of simulated tetrodes in little noise reach 75 on all four contacts. Fewer contacts than four
-# cannot distinguish the two.
-MIN_CHANNELS = 4
-# The band-pass rings for about so long.
-MARGIN_MS = 10.0
-# Where more would have to go, something else is the matter, and the recording is left as it is.
-MAX_SHARE = 0.1
-# A step passes this many SDs after the band-pass; what does so within this time is one.
-STEP_SD, STEP_APART_MS = 4.5, 2.0
 # Why a period is blanked.
 ARTIFACT, STEP, EXCLUDED, GIVEN_TIME = "artifact", "baseline step", "excluded", "artifact time"
 
 
-def find_artifact_samples(traces: np.ndarray, noise_levels: np.ndarray, threshold: float) -> np.ndarray:
-    """Find samples that are too large, of whatever sign, on a quarter of the channels, four at least.
+def find_artifact_samples(traces: np.ndarray, noise_levels: np.ndarray, settings: ArtifactSettings) -> np.ndarray:
+    """Find samples that are too large, of whatever sign, on many channels at once.
 
     Args:
         traces: `(num_samples, num_channels)` of one block, filtered.
         noise_levels: `(num_channels,)` SD of the noise, in the unit of the traces.
-        threshold: in SDs of the noise; 0 for no artifacts.
+        settings: [`~huidurep_hf.recording.settings.ArtifactSettings`].
 
     Returns:
         `(num_found,)` int64 rows.
     """
-    needed = max(MIN_CHANNELS, -(-len(noise_levels) // 4))
-    if threshold == 0 or len(noise_levels) < MIN_CHANNELS:
+    num_channels, threshold = len(noise_levels), settings.artifact_threshold
+    needed = max(settings.min_artifact_channels, math.ceil(settings.min_artifact_share * num_channels))
+    if threshold == 0 or num_channels < settings.min_artifact_channels:
         return np.zeros(0, dtype="int64")
     is_large = np.abs(traces) > threshold * noise_levels
     return np.flatnonzero(is_large.sum(axis=1) >= needed)
 
 
 def find_step_samples(
-    filtered: np.ndarray, block: Block, unfiltered: BaseRecording, noise_levels: np.ndarray, usual: np.ndarray
+    filtered: np.ndarray,
+    block: Block,
+    unfiltered: BaseRecording,
+    noise_levels: np.ndarray,
+    usual: np.ndarray,
+    settings: StepSettings,
 ) -> np.ndarray:
     """Find steps of the baseline on most channels at once.
 
@@ -66,16 +65,16 @@ def find_step_samples(
         unfiltered: SpikeInterface recording of the same channels without band-pass.
         noise_levels: `(num_channels,)` SD of the noise of the filtered traces.
         usual: `(num_channels,)` SD of the steps that are there at any time.
+        settings: [`~huidurep_hf.recording.settings.StepSettings`].
 
     Returns:
         `(num_found,)` int64 samples of the segment.
     """
     rate = unfiltered.get_sampling_frequency()
-    apart = max(round(STEP_APART_MS * 1e-3 * rate), 1)
-    rows = find_candidates(filtered, noise_levels, STEP_SD, apart)
+    rows = find_candidates(filtered, noise_levels, rate, settings)
     if len(rows) == 0:
         return np.zeros(0, dtype="int64")
-    margin = reach(rate)
+    margin = reach(rate, settings)
     traces, start = read_with_margin(unfiltered, block, margin)
     places = rows + block.start - start
     is_inside = (places >= margin) & (places < len(traces) - margin)
@@ -83,7 +82,8 @@ def find_step_samples(
     # A large spike beside a small one bends the lines that the step is measured by.
     near = np.clip(rows[:, None] + np.arange(-margin, margin + 1), 0, len(filtered) - 1)
     deflections = np.abs(filtered[near]).max(axis=1, initial=0)
-    return block.start + rows[is_step(baseline_steps(traces, places, rate), deflections, usual)]
+    steps = baseline_steps(traces, places, rate, settings)
+    return block.start + rows[is_step(steps, deflections, usual, settings)]
 
 
 @dataclass(frozen=True)
@@ -107,36 +107,42 @@ def choose_blanking(
     artifact_samples: list[list[np.ndarray]],
     step_samples: list[list[np.ndarray]],
     given: list[tuple[int, int, int, str]],
-    settings: PreprocessingSettings,
+    parameters: PreparationParameters,
 ) -> Blanking:
-    """Combine artifacts and steps that were found, with 10 ms around each, and the periods that the user gives.
+    """Combine artifacts and steps that were found, with a margin around each, and the periods that the user gives.
 
     Args:
         recording: SpikeInterface recording in which they were found.
         artifact_samples, step_samples: for each segment arrays of samples, in order.
         given: of [`given_periods`].
-        settings: with the threshold.
+        parameters: [`~huidurep_hf.recording.parameters.PreparationParameters`].
 
     Returns:
-        [`Blanking`]. Where artifacts would take more than a tenth of the recording, none is blanked, with a warning.
+        [`Blanking`]. Where artifacts would take too much of the recording, none is blanked, with a warning.
     """
     total = recording.get_total_samples()
     blanked, steps = list(given), []
     for reason in dict.fromkeys(reason for *_, reason in given):
         own = [stop - start for _, start, stop, other in given if other == reason]
         steps.append(f"blanked {len(own)} periods ({reason}): {100 * sum(own) / total:.2g} % of the recording")
+    settings = parameters.artifacts
+    threshold, percent = settings.artifact_threshold, 100 * settings.min_artifact_share
     kinds = [
-        (artifact_samples, ARTIFACT, f"above {settings.artifact_threshold:g} SDs on a quarter of the channels"),
-        (step_samples, STEP, f"on {100 * MIN_SHARE:g} % of the channels at once"),
+        (artifact_samples, ARTIFACT, f"above {threshold:g} SDs on {percent:g} % of the channels"),
+        (step_samples, STEP, f"on {100 * parameters.steps.min_step_share:g} % of the channels at once"),
     ]
+    margin_ms = settings.artifact_margin_ms
+    margin = round(margin_ms * 1e-3 * recording.get_sampling_frequency())
     for samples, reason, meaning in kinds:
         found = [
             period
             for segment, own in enumerate(samples)
-            for period in _periods(recording, segment, np.concatenate([np.zeros(0, dtype="int64"), *own]), reason)
+            for period in _periods(
+                recording, segment, np.concatenate([np.zeros(0, dtype="int64"), *own]), reason, margin
+            )
         ]
         share = sum(stop - start for _, start, stop, _ in found) / total
-        if share > MAX_SHARE:
+        if share > settings.max_blanked_share:
             logger.warning(
                 "%d %ss (%s) would take %.0f %% of the time, so none is blanked. Remove them first, by "
                 "spikeinterface.preprocessing.remove_artifacts for example.",
@@ -147,14 +153,14 @@ def choose_blanking(
             )
         elif found:
             blanked += found
-            step = f"blanked {len(found)} {reason}s ({meaning}, {MARGIN_MS:g} ms around each): {100 * share:.2g} %"
+            step = f"blanked {len(found)} {reason}s ({meaning}, {margin_ms:g} ms around each): {100 * share:.2g} %"
             steps.append(step + " of the recording")
             logger.warning("%s", steps[-1][0].upper() + steps[-1][1:])
     return Blanking(_joined(blanked), sorted(blanked), steps)
 
 
 def given_periods(
-    recording: BaseRecording, segment_indices: np.ndarray, settings: PreprocessingSettings
+    recording: BaseRecording, segment_indices: np.ndarray, settings: ArtifactSettings
 ) -> list[tuple[int, int, int, str]]:
     """Read the periods that the user wants to be left out.
 
@@ -206,10 +212,9 @@ def _read_times(path: Path) -> np.ndarray:
 
 
 def _periods(
-    recording: BaseRecording, segment: int, samples: np.ndarray, reason: str
+    recording: BaseRecording, segment: int, samples: np.ndarray, reason: str, margin: int
 ) -> list[tuple[int, int, int, str]]:
-    """Combine samples, in order, of which the surroundings touch."""
-    margin = round(MARGIN_MS * 1e-3 * recording.get_sampling_frequency())
+    """Combine samples, in order, of which the surroundings, `margin` samples on both sides, touch."""
     starts = samples[np.diff(samples, prepend=-np.inf) > 2 * margin] - margin
     stops = samples[np.diff(samples, append=np.inf) > 2 * margin] + margin + 1
     num_samples = recording.get_num_samples(segment)

@@ -8,37 +8,25 @@ from typing import TYPE_CHECKING
 import numpy as np
 from spikeinterface.preprocessing.basepreprocessor import BasePreprocessor, BasePreprocessorSegment
 
-from .noise_sample import SD_PER_MAD, SILENT_SHARE, column_medians
+from ..settings import LineSettings
+from .noise_sample import SD_PER_MAD, column_medians
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording, BaseRecordingSegment
 
-# The spectrum is that of windows of 4 s, a quarter of a Hz fine, at most six of them, on at most 8 channels.
-WINDOW_S, MAX_WINDOWS, MAX_CHANNELS = 4.0, 6, 8
-# Without a line the density is as in the median of so many Hz around.
-BACKGROUND_HZ = 60.0
-# The mean over windows and channels of noise alone is never so far above it.
-MIN_RATIO = 12.0
-# Samples beyond this, SDs of the noise, and around it may be of spikes.
-CLIP_SD, SPIKE_MS = 3.0, 4.0
-# Multiples of these are mains within an error of the frequency that grows with the multiple.
-MAINS_HZ, MAINS_ERROR_HZ, MAINS_RELATIVE_ERROR = (50.0, 60.0), 0.3, 1e-3
-# Of the lines that edges have, where they are of mains.
-MIN_SHARE_OF_MAINS = 0.8
-# A line is fitted to at least this much, so that it does not fit a spike.
-MIN_FIT_S = 0.5
+# Multiples of these are mains.
+MAINS_HZ = (50.0, 60.0)
 
 
 def find_lines(
-    recording: BaseRecording, min_power: float, unfiltered_levels: np.ndarray | None = None
+    recording: BaseRecording, settings: LineSettings, silent_levels: np.ndarray | None = None
 ) -> tuple[np.ndarray, np.ndarray]:
     """Find the lines in the spectrum of a recording.
 
     Args:
         recording: SpikeInterface recording, filtered.
-        min_power: of a line, over that of all the noise.
-        unfiltered_levels: `(num_channels,)` SD of the noise before the filter; windows that are silent beside it are
-            left out.
+        settings: [`~huidurep_hf.recording.settings.LineSettings`].
+        silent_levels: `(num_channels,)` SD of the noise; windows in which it is no larger are left out.
 
     Returns:
         `(frequencies, powers)`: Hz, and power over that of the noise without lines, each `(num_lines,)`.
@@ -48,7 +36,7 @@ def find_lines(
 
     nothing = np.zeros(0), np.zeros(0)
     rate = recording.get_sampling_frequency()
-    size = round(WINDOW_S * rate)
+    size = round(settings.line_window_s * rate)
     places = [
         (segment, start)
         for segment in range(recording.get_num_segments())
@@ -56,10 +44,11 @@ def find_lines(
     ]
     if not places:
         return nothing
-    chosen = np.unique(np.linspace(0, len(places) - 1, MAX_WINDOWS).round().astype("int64"))
+    chosen = np.unique(np.linspace(0, len(places) - 1, settings.max_line_windows).round().astype("int64"))
     ids = recording.channel_ids
-    channels = np.unique(np.linspace(0, len(ids) - 1, MAX_CHANNELS).round().astype("int64"))
-    least = 0.0 if unfiltered_levels is None else SILENT_SHARE * unfiltered_levels[channels]
+    channels = np.unique(np.linspace(0, len(ids) - 1, settings.max_line_channels).round().astype("int64"))
+    least = 0.0 if silent_levels is None else silent_levels[channels]
+    clip_sd, width = settings.line_clip_sd, round(settings.line_spike_ms * 2e-3 * rate)
     clipped, between = 0.0, 0.0
     for segment, start in (places[i] for i in chosen):
         traces = recording.get_traces(segment, start, start + size, channel_ids=list(ids[channels]))
@@ -69,21 +58,21 @@ def find_lines(
             continue
         # Channels of more noise do not count more.
         traces = traces[:, ~is_silent] / levels[~is_silent]
-        frequencies, found = periodogram(np.clip(traces, -CLIP_SD, CLIP_SD), rate, window="hann", axis=0)
+        frequencies, found = periodogram(np.clip(traces, -clip_sd, clip_sd), rate, window="hann", axis=0)
         clipped = clipped + found.mean(axis=1)
-        is_spike = maximum_filter1d((np.abs(traces) > CLIP_SD).astype("uint8"), round(SPIKE_MS * 2e-3 * rate), axis=0)
+        is_spike = maximum_filter1d((np.abs(traces) > clip_sd).astype("uint8"), width, axis=0)
         found = periodogram(np.where(is_spike, 0, traces), rate, window="hann", axis=0)[1]
         between = between + found.mean(axis=1)
     if np.ndim(clipped) == 0:
         return nothing
     # A neuron that fires like a clock has lines as well, but not between its spikes. Mains may be all edges.
-    found, powers = _lines_of(frequencies, between, min_power)
-    of_edges, powers_of_edges = _lines_of(frequencies, clipped, min_power)
+    found, powers = _lines_of(frequencies, between, settings)
+    of_edges, powers_of_edges = _lines_of(frequencies, clipped, settings)
     errors = np.array([np.abs(of_edges - mains * np.round(of_edges / mains)) for mains in MAINS_HZ])
-    is_mains = errors < MAINS_ERROR_HZ + MAINS_RELATIVE_ERROR * of_edges
+    is_mains = errors < settings.max_mains_error_hz + settings.max_mains_relative_error * of_edges
     is_mains = is_mains[is_mains.sum(axis=1).argmax()]
     # Every second line of a clock of 25 or 30 Hz is one of mains as well.
-    is_mains &= len(of_edges) > 0 and is_mains.mean() > MIN_SHARE_OF_MAINS
+    is_mains &= len(of_edges) > 0 and is_mains.mean() > settings.min_share_of_mains
     is_new = np.array([np.abs(found - one).min(initial=np.inf) > 2 * frequencies[1] for one in of_edges], dtype=bool)
     is_added = is_mains & is_new
     found, powers = np.append(found, of_edges[is_added]), np.append(powers, powers_of_edges[is_added])
@@ -91,20 +80,21 @@ def find_lines(
     return found[order], powers[order]
 
 
-def _lines_of(frequencies: np.ndarray, density: np.ndarray, min_power: float) -> tuple[np.ndarray, np.ndarray]:
+def _lines_of(frequencies: np.ndarray, density: np.ndarray, settings: LineSettings) -> tuple[np.ndarray, np.ndarray]:
     """Lines of one spectrum: frequencies, Hz, and powers over that of the rest."""
     from scipy.ndimage import median_filter
 
     step = frequencies[1]
-    background = median_filter(density, round(BACKGROUND_HZ / step), mode="nearest")
+    background = median_filter(density, round(settings.line_background_hz / step), mode="nearest")
     total = background.sum()
     if not total > 0:
         return np.zeros(0), np.zeros(0)
     is_top = np.r_[False, (density[1:-1] >= density[:-2]) & (density[1:-1] > density[2:]), False]
-    tops = np.flatnonzero(is_top & (density > MIN_RATIO * background))
+    tops = np.flatnonzero(is_top & (density > settings.min_line_ratio * background))
     # A Hann window spreads a line over four bins.
     powers = np.array([(density - background)[max(top - 2, 0) : top + 3].sum() / total for top in tops])
-    tops, powers = tops[powers > min_power], powers[powers > min_power]
+    is_line = powers > settings.min_line_power
+    tops, powers = tops[is_line], powers[is_line]
     low, middle, high = (np.log(np.maximum(density[tops + offset], 1e-300)) for offset in (-1, 0, 1))
     offsets = 0.5 * (low - high) / np.minimum(low - 2 * middle + high, -1e-9)
     return frequencies[tops] + step * np.clip(offsets, -0.5, 0.5), powers
@@ -116,26 +106,27 @@ class LinesRemovedRecording(BasePreprocessor):
     Args:
         recording: SpikeInterface recording, float32.
         frequencies: Hz.
+        min_fit_s: they are fitted to at least this much of the traces, s.
     """
 
-    def __init__(self, recording: BaseRecording, frequencies: list[float]):
+    def __init__(self, recording: BaseRecording, frequencies: list[float], min_fit_s: float):
         super().__init__(recording)
         rate = recording.get_sampling_frequency()
         for parent in recording.segments:
-            self.add_recording_segment(LinesRemovedSegment(parent, tuple(frequencies), rate))
-        self._kwargs = {"recording": recording, "frequencies": list(frequencies)}
+            self.add_recording_segment(LinesRemovedSegment(parent, tuple(frequencies), rate, min_fit_s))
+        self._kwargs = {"recording": recording, "frequencies": list(frequencies), "min_fit_s": min_fit_s}
 
 
 class LinesRemovedSegment(BasePreprocessorSegment):
     """A segment of [`LinesRemovedRecording`]."""
 
-    def __init__(self, parent: BaseRecordingSegment, frequencies: tuple[float, ...], rate: float):
+    def __init__(self, parent: BaseRecordingSegment, frequencies: tuple[float, ...], rate: float, min_fit_s: float):
         super().__init__(parent)
-        self.frequencies, self.rate = frequencies, rate
+        self.frequencies, self.rate, self.min_fit_size = frequencies, rate, round(min_fit_s * rate)
 
     def get_traces(self, start_frame: int, end_frame: int, channel_indices: np.ndarray | slice | None) -> np.ndarray:
         """Return traces without lines, `(num_samples, num_channels)` float32."""
-        missing = max(round(MIN_FIT_S * self.rate) - (end_frame - start_frame), 0)
+        missing = max(self.min_fit_size - (end_frame - start_frame), 0)
         first = max(start_frame - -(-missing // 2), 0)
         last = min(first + end_frame - start_frame + missing, self.get_num_samples())
         channels = slice(None) if channel_indices is None else channel_indices

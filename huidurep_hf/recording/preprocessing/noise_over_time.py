@@ -12,14 +12,7 @@ from ..blocks import Block
 from .noise_sample import SD_PER_MAD, column_medians
 
 if TYPE_CHECKING:
-    from ..settings import PreprocessingSettings
-
-# Noise is measured in so many windows of a block of a second, each in eight parts, on every fourth sample.
-WINDOWS_PER_BLOCK, PARTS = 4, 8
-STEP = 4
-MIN_SAMPLES = 25
-# Spikes fill some parts of a window, and raised noise all of them: the third lowest of eight counts.
-RANK = 2
+    from ..settings import NoiseSettings
 
 
 @dataclass(frozen=True)
@@ -28,15 +21,17 @@ class NoiseOverTime:
 
     Attributes:
         block_size: samples of a block.
+        windows_per_block: in which the noise is measured.
         factors: for each segment `(num_windows, num_channels)` float32, at least 1: SD of the noise over the level of
-            the whole recording, in windows of a quarter of a block.
+            the whole recording.
     """
 
     block_size: int
+    windows_per_block: int
     factors: list[np.ndarray]
 
     @classmethod
-    def from_ratios(cls, block_size: int, ratios: list[list[np.ndarray]], settings: PreprocessingSettings):
+    def from_ratios(cls, block_size: int, ratios: list[list[np.ndarray]], settings: NoiseSettings) -> NoiseOverTime:
         """Make it from what [`measure_noise`] gives for the blocks of each segment, in order.
 
         A window beside a loud one counts as loud as that one: noise begins and ends within windows.
@@ -46,7 +41,7 @@ class NoiseOverTime:
             own = raised(np.concatenate(of_blocks), settings)
             padded = np.pad(own, ((1, 1), (0, 0)), constant_values=1)
             factors.append(np.maximum(own, np.maximum(padded[:-2], padded[2:])))
-        return cls(block_size, factors)
+        return cls(block_size, settings.noise_windows_per_block, factors)
 
     @cached_property
     def is_steady(self) -> bool:
@@ -62,7 +57,8 @@ class NoiseOverTime:
     def windows_of(self, samples: np.ndarray) -> np.ndarray:
         """Index of the window that each sample of a segment lies in."""
         block, within = np.divmod(samples, self.block_size)
-        return block * WINDOWS_PER_BLOCK + np.minimum(within // window_size(self.block_size), WINDOWS_PER_BLOCK - 1)
+        size = window_size(self.block_size, self.windows_per_block)
+        return block * self.windows_per_block + np.minimum(within // size, self.windows_per_block - 1)
 
     def at(self, segment: int, samples: np.ndarray) -> np.ndarray:
         """Factors at some samples of a segment, `(num_samples, num_channels)`; those beyond its ends are as there."""
@@ -84,34 +80,37 @@ class NoiseOverTime:
         return bool((self.factors[block.segment][first : last + 1] == 1).all())
 
 
-def window_size(block_size: int) -> int:
+def window_size(block_size: int, windows_per_block: int) -> int:
     """Samples of a window."""
-    return -(-block_size // WINDOWS_PER_BLOCK)
+    return -(-block_size // windows_per_block)
 
 
-def measure_noise(traces: np.ndarray, noise_levels: np.ndarray, block_size: int) -> np.ndarray:
+def measure_noise(traces: np.ndarray, noise_levels: np.ndarray, block_size: int, settings: NoiseSettings) -> np.ndarray:
     """Measure the noise in the windows of one block.
 
     Args:
         traces: `(num_samples, num_channels)` of the block.
         noise_levels: `(num_channels,)` SD of the noise of the whole recording.
         block_size: samples of a whole block; the last of a segment may be shorter.
+        settings: windows, their parts, and which samples of them are looked at.
 
     Returns:
         `(num_windows, num_channels)` float32 SD of the noise (median absolute deviation) over that level; 1 where a
         window is too short to tell.
     """
-    size = window_size(block_size)
-    ratios = np.ones((min(-(-len(traces) // size), WINDOWS_PER_BLOCK), traces.shape[1]), dtype="float32")
+    num_windows, num_parts = settings.noise_windows_per_block, settings.noise_parts_per_window
+    size = window_size(block_size, num_windows)
+    ratios = np.ones((min(-(-len(traces) // size), num_windows), traces.shape[1]), dtype="float32")
     for window, start in enumerate(range(0, len(traces), size)):
-        own = np.abs(traces[start : start + size : STEP])
-        if len(own) >= PARTS * MIN_SAMPLES:
-            levels = np.sort([column_medians(part) for part in np.array_split(own, PARTS)], axis=0)[RANK]
+        own = np.abs(traces[start : start + size : settings.noise_sample_step])
+        if len(own) >= num_parts * settings.min_samples_per_noise_part:
+            of_parts = [column_medians(part) for part in np.array_split(own, num_parts)]
+            levels = np.sort(of_parts, axis=0)[settings.noise_part_rank]
             ratios[window] = SD_PER_MAD * levels / np.maximum(noise_levels, 1e-12)
     return ratios
 
 
-def raised(ratios: np.ndarray, settings: PreprocessingSettings) -> np.ndarray:
+def raised(ratios: np.ndarray, settings: NoiseSettings) -> np.ndarray:
     """Ratios where the noise is raised, else 1.
 
     A burst of one neuron raises the median absolute deviation of a few channels a little, and is not noise.

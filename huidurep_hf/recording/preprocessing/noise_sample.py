@@ -16,18 +16,9 @@ if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
 
     from ...workers import Workers
+    from ..settings import NoiseSettings
 
 
-NUM_STRETCHES, STRETCH_S = 20, 0.5
-# Traces that stay this long below this share of what they usually reach, on all channels, are no noise: a headstage
-# that was off, a stretch that someone blanked.
-SILENCE_MS = 10.0
-SILENT_SHARE = 1e-3
-# A recording that is silent for longer than this share of its time is taken as it is: its noise may be nearly nothing.
-MAX_SILENCE = 0.9
-# Stretches with more than this times the noise of a quiet one, on most channels or on one, are left out. Where neurons
-# drift past a channel it has up to twice as much.
-MAX_RAISED_NOISE, MAX_RAISED_NOISE_OF_CHANNEL, QUIET_QUANTILE = 1.3, 2.5, 0.25
 # Of a Gaussian: its SD over its median absolute deviation.
 SD_PER_MAD = 1 / 0.6744897501960817
 
@@ -39,21 +30,26 @@ class NoiseSample:
     Attributes:
         stretches: each `(num_samples, num_channels)` float32.
         sampling_rate: Hz.
+        settings: [`~huidurep_hf.recording.settings.NoiseSettings`].
         is_gated: whether silent stretches were left out.
         workers: who measure them; this thread if left out.
     """
 
     stretches: list[np.ndarray]
     sampling_rate: float
+    settings: NoiseSettings
     is_gated: bool = False
     workers: Workers | None = None
 
     @classmethod
-    def draw(cls, recording: BaseRecording, seed: int, workers: Workers | None = None) -> NoiseSample:
-        """Read 20 random stretches of 0.5 s, over all segments together, without what is silent.
+    def draw(
+        cls, recording: BaseRecording, settings: NoiseSettings, seed: int, workers: Workers | None = None
+    ) -> NoiseSample:
+        """Read random stretches, over all segments together, without what is silent.
 
         Args:
             recording: filtered SpikeInterface recording.
+            settings: [`~huidurep_hf.recording.settings.NoiseSettings`].
             seed: of the stretches' positions.
             workers: [`~huidurep_hf.workers.Workers`] that read and measure them; this thread if left out.
         """
@@ -63,20 +59,21 @@ class NoiseSample:
                 segment_index=stretch.segment, start_frame=stretch.start, end_frame=stretch.stop
             )
 
-        stretches = random_stretches(recording, seed)
+        stretches = random_stretches(recording, settings, seed)
         read_ones = list(map(read, stretches) if workers is None else workers.map(read, stretches))
-        return cls(read_ones, recording.get_sampling_frequency(), workers=workers)._without_silence()
+        return cls(read_ones, recording.get_sampling_frequency(), settings, workers=workers)._without_silence()
 
     def _without_silence(self) -> NoiseSample:
-        """The same without silent stretches of 10 ms, if there are any and not all of it is silent."""
+        """The same without silent stretches, if there are any and not all of it is silent."""
         from scipy.ndimage import binary_opening
 
         largest = [np.abs(traces).max(axis=1, initial=0) for traces in self.stretches]
         if sum(map(len, largest)) == 0:
             return self
-        usual = np.quantile(np.concatenate(largest), MAX_SILENCE)
-        width = max(round(SILENCE_MS * 1e-3 * self.sampling_rate), 1)
-        is_silent = [binary_opening(each < SILENT_SHARE * usual, np.ones(width)) for each in largest]
+        usual = np.quantile(np.concatenate(largest), self.settings.max_silence)
+        width = max(round(self.settings.silence_ms * 1e-3 * self.sampling_rate), 1)
+        limit = self.settings.silent_share * usual
+        is_silent = [binary_opening(each < limit, np.ones(width)) for each in largest]
         if usual == 0 or not np.concatenate(is_silent).any():
             return self
         kept = [traces[~silent] for traces, silent in zip(self.stretches, is_silent)]
@@ -88,9 +85,10 @@ class NoiseSample:
             return self
         usual = self._usual_deviations
         ratios = np.median(self._deviations / np.maximum(usual, np.finfo("float32").tiny), axis=1)
-        if (ratios <= MAX_RAISED_NOISE).all():
+        is_quiet = ratios <= self.settings.max_stretch_noise_ratio
+        if is_quiet.all():
             return self
-        kept = [traces for traces, ratio in zip(self.stretches, ratios) if ratio <= MAX_RAISED_NOISE]
+        kept = [traces for traces, quiet in zip(self.stretches, is_quiet) if quiet]
         return dataclasses.replace(self, stretches=kept)
 
     def referenced(self, shanks: list[np.ndarray]) -> NoiseSample:
@@ -105,9 +103,9 @@ class NoiseSample:
     def levels(self) -> np.ndarray:
         """SD of each channel's noise `(num_channels,)` float32: median absolute deviations, averaged over stretches.
 
-        Over those in which the channel has no more than 2.5 times the noise of a quiet one.
+        Over those in which the channel has about the noise of a quiet one.
         """
-        is_usual = self._deviations <= MAX_RAISED_NOISE_OF_CHANNEL * self._usual_deviations
+        is_usual = self._deviations <= self.settings.max_stretch_noise_ratio_of_channel * self._usual_deviations
         return (SD_PER_MAD * np.mean(self._deviations, axis=0, where=is_usual)).astype("float32")
 
     @cached_property
@@ -124,7 +122,7 @@ class NoiseSample:
     def _usual_deviations(self) -> np.ndarray:
         """As in a quiet stretch, `(num_channels,)`; of those that are whole, as what silence leaves may be little."""
         lengths = np.array([len(one) for one in self.stretches])
-        return np.quantile(self._deviations[2 * lengths >= lengths.max()], QUIET_QUANTILE, axis=0)
+        return np.quantile(self._deviations[2 * lengths >= lengths.max()], self.settings.quiet_quantile, axis=0)
 
     @property
     def concatenated(self) -> np.ndarray:
@@ -132,25 +130,27 @@ class NoiseSample:
         return np.concatenate(self.stretches)
 
 
-def estimate_noise_levels(recording: BaseRecording, seed: int) -> np.ndarray:
+def estimate_noise_levels(recording: BaseRecording, settings: NoiseSettings, seed: int) -> np.ndarray:
     """SD of each channel's noise `(num_channels,)` float32, in the unit of the traces; of [`NoiseSample.draw`]."""
-    return NoiseSample.draw(recording, seed).without_raised_noise().levels
+    return NoiseSample.draw(recording, settings, seed).without_raised_noise().levels
 
 
-def random_stretches(recording: BaseRecording, seed: int) -> list[Block]:
-    """Choose 20 stretches of 0.5 s, every place in any segment alike; a shorter segment is one stretch.
+def random_stretches(recording: BaseRecording, settings: NoiseSettings, seed: int) -> list[Block]:
+    """Choose stretches, every place in any segment alike; a shorter segment is one stretch.
 
     Args:
         recording: SpikeInterface recording.
+        settings: number and length of the stretches.
         seed: of the choice.
     """
     num_samples = [recording.get_num_samples(segment) for segment in range(recording.get_num_segments())]
-    size = round(STRETCH_S * recording.get_sampling_frequency())
+    size = round(settings.noise_stretch_s * recording.get_sampling_frequency())
     # As many places as a stretch may begin at.
     num_places = np.array([max(length - size, 0) + 1 for length in num_samples])
     ends = np.cumsum(num_places)
-    places = np.random.default_rng(seed).integers(0, ends[-1] - 1, NUM_STRETCHES, endpoint=True)
-    if ends[-1] <= NUM_STRETCHES:
+    num_stretches = settings.num_noise_stretches
+    places = np.random.default_rng(seed).integers(0, ends[-1] - 1, num_stretches, endpoint=True)
+    if ends[-1] <= num_stretches:
         places = np.arange(ends[-1])
     stretches = []
     for place in np.sort(places):

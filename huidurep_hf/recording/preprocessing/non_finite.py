@@ -12,9 +12,6 @@ from ..chunks import iterate_chunks
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording, BaseRecordingSegment
 
-# Read beyond what is asked for, so that a gap at an end has finite samples on both sides.
-MARGIN_S = 0.1
-
 
 def count_non_finite(recording: BaseRecording) -> np.ndarray:
     """Count the samples of each channel that are NaN or infinite, reading the whole recording once.
@@ -41,13 +38,14 @@ class FiniteRecording(BasePreprocessor):
 
     Args:
         recording: SpikeInterface recording of floats.
+        margin_s: read beyond what is asked for, s.
     """
 
-    def __init__(self, recording: BaseRecording):
+    def __init__(self, recording: BaseRecording, margin_s: float):
         super().__init__(recording)
         for parent in recording.segments:
-            self.add_recording_segment(FiniteSegment(parent, round(MARGIN_S * recording.get_sampling_frequency())))
-        self._kwargs = {"recording": recording}
+            self.add_recording_segment(FiniteSegment(parent, round(margin_s * recording.get_sampling_frequency())))
+        self._kwargs = {"recording": recording, "margin_s": margin_s}
 
 
 class FiniteSegment(BasePreprocessorSegment):

@@ -14,11 +14,7 @@ if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
 
 
-# Around a stretch of a recording; SpikeInterface's 40 ms change nothing after the band-pass and take longer.
-MARGIN_MS = 10.0
-
-
-def align_sampling_times(recording: BaseRecording) -> BaseRecording:
+def align_sampling_times(recording: BaseRecording, margin_ms: float) -> BaseRecording:
     """Delay each channel by the part of a sample that it was sampled late, if the recording has these delays.
 
     SpikeInterface's readers of Neuropixels files set the property "inter_sample_shift". It is kept after the shift, so
@@ -27,6 +23,7 @@ def align_sampling_times(recording: BaseRecording) -> BaseRecording:
 
     Args:
         recording: SpikeInterface recording.
+        margin_ms: read on both sides of a stretch of traces, ms.
 
     Returns:
         The shifted recording (float32), or the same object where there is nothing to shift.
@@ -39,7 +36,7 @@ def align_sampling_times(recording: BaseRecording) -> BaseRecording:
     shifts = np.nan_to_num(np.asarray(recording.get_property("inter_sample_shift"), dtype="float64"))
     if np.ptp(shifts) == 0:
         return recording
-    return phase_shift(recording, inter_sample_shift=shifts, margin_ms=MARGIN_MS, dtype="float32")
+    return phase_shift(recording, inter_sample_shift=shifts, margin_ms=margin_ms, dtype="float32")
 
 
 def _was_shifted(recording: BaseRecording) -> bool:

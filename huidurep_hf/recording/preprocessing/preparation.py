@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..settings import PreprocessingSettings
+from ..parameters import PreparationParameters
+from ..settings import BadChannelSettings, PreprocessingSettings
 from ..sources.probe import with_probe
 from .bad_channels import classify_channels_by_noise, find_copies
 from .lines import LinesRemovedRecording, find_lines
@@ -26,10 +27,6 @@ if TYPE_CHECKING:
 
 
 logger = logging.getLogger("huidurep_hf")
-
-MIN_SEGMENT_MS = 10.0
-# Band-pass filters lose their meaning close to the Nyquist frequency.
-MAX_FREQ_TO_SAMPLING_RATE = 0.45
 
 
 @dataclass(frozen=True)
@@ -96,7 +93,7 @@ class PreprocessingPlan:
 
 
 def plan_preprocessing(
-    recording: BaseRecording, settings: PreprocessingSettings, *, seed: int = 0, workers: Workers | None = None
+    recording: BaseRecording, parameters: PreparationParameters, *, seed: int = 0, workers: Workers | None = None
 ) -> PreprocessingPlan:
     """Scale, centre, filter and reference a recording, leave out what cannot be used, and measure the noise.
 
@@ -108,7 +105,7 @@ def plan_preprocessing(
 
     Args:
         recording: SpikeInterface recording of any dtype, rate, number of segments, shanks and channels.
-        settings: [`~huidurep_hf.recording.settings.PreprocessingSettings`].
+        parameters: [`~huidurep_hf.recording.parameters.PreparationParameters`].
         seed: of the random stretches on which medians and noise are estimated.
         workers: [`~huidurep_hf.workers.Workers`].
 
@@ -121,19 +118,20 @@ def plan_preprocessing(
     """
     import spikeinterface.preprocessing as preprocessing
 
-    freq_max_hz = _check(recording, settings.freq_min_hz, settings.freq_max_hz)
+    settings, bad_channels = parameters.preprocessing, parameters.bad_channels
+    freq_max_hz = _check(recording, settings)
     recording = with_probe(recording)
     original_ids = list(recording.channel_ids)
     steps, excluded = [], {}
 
-    segment_indices = _long_enough_segments(recording, steps)
+    segment_indices = _long_enough_segments(recording, settings.min_segment_ms, steps)
     if len(segment_indices) == 0:
         return _nothing_left(segment_indices, steps, excluded)
     if len(segment_indices) < recording.get_num_segments():
         # Only then: the new recording takes the segments over, and the caller's loses them.
         recording = recording.select_segments([int(i) for i in segment_indices])
 
-    recording = _with_finite_samples(recording, settings.max_share_not_finite, steps, excluded)
+    recording = _with_finite_samples(recording, bad_channels, steps, excluded)
     recording = _with_known_gains(recording, steps, excluded)
     unit = "uV" if recording.has_scaleable_traces() else "raw"
     if unit == "uV":
@@ -143,31 +141,29 @@ def plan_preprocessing(
         steps.append("gain unknown: amplitudes stay in the recording's own unit")
     # Float from here on, so unsigned integers and large ADC offsets need no step of their own. The offset goes
     # before the filter, which would ring at the edges of every segment.
-    sample = NoiseSample.draw(recording, seed, workers)
-    medians, steps_of_baseline = (
-        column_medians(sample.concatenated),
-        usual_steps(sample.stretches, recording.get_sampling_frequency()),
-    )
+    sample = NoiseSample.draw(recording, parameters.noise, seed, workers)
+    medians = column_medians(sample.concatenated)
+    steps_of_baseline = usual_steps(sample.stretches, recording.get_sampling_frequency(), parameters.steps)
     recording = preprocessing.scale(recording, gain=1.0, offset=-medians[None, :], dtype="float32")
     steps.append("median of each channel removed")
-    aligned = align_sampling_times(recording)
+    aligned = align_sampling_times(recording, settings.sampling_time_margin_ms)
     if aligned is not recording:
         steps.append("channels sampled in turns brought to one time")
     recording = preprocessing.bandpass_filter(
         aligned, freq_min=settings.freq_min_hz, freq_max=freq_max_hz, dtype="float32"
     )
     steps.append(f"band-pass {settings.freq_min_hz:g}-{freq_max_hz:g} Hz")
-    if settings.remove_lines == "on":
-        recording = _without_lines(recording, settings.min_line_power, sample.levels, steps)
+    if parameters.lines.remove_lines == "on":
+        recording = _without_lines(recording, parameters, sample.levels, steps)
 
-    noise = NoiseSample.draw(recording, seed, workers).without_raised_noise()
-    keep = _usable_channels(recording, noise.levels, steps, excluded)
+    noise = NoiseSample.draw(recording, parameters.noise, seed, workers).without_raised_noise()
+    keep = _usable_channels(recording, noise.levels, bad_channels, steps, excluded)
     if not keep.any():
         return _nothing_left(segment_indices, steps, excluded)
     if not keep.all():
         recording = recording.select_channels(recording.channel_ids[keep])
         noise = noise.of_channels(keep)
-    copies = find_copies(np.concatenate(noise.stretches[::4]), settings.min_correlation_of_copies)
+    copies = find_copies(np.concatenate(noise.stretches[:: bad_channels.copy_stretch_step]), bad_channels)
     if copies:
         ids = recording.channel_ids
         _note_left_out("copies", [ids[copy] for copy in copies], steps, excluded)
@@ -226,7 +222,8 @@ def check_type(recording: object) -> None:
         )
 
 
-def _check(recording: BaseRecording, freq_min_hz: float, freq_max_hz: float) -> float:
+def _check(recording: BaseRecording, settings: PreprocessingSettings) -> float:
+    """Refuse what cannot be filtered; the upper end of the pass band, Hz."""
     check_type(recording)
     num_channels, rate = recording.get_num_channels(), recording.get_sampling_frequency()
     if num_channels == 0:
@@ -238,31 +235,33 @@ def _check(recording: BaseRecording, freq_min_hz: float, freq_max_hz: float) -> 
             f"The recording has {longest} samples of {num_channels} channels; time and channels seem to be swapped."
             " Give traces of shape (num_samples, num_channels), or at the command line check --num-channels."
         )
-    freq_max_hz = min(freq_max_hz, MAX_FREQ_TO_SAMPLING_RATE * rate)
+    max_share, freq_min_hz = settings.max_freq_to_sampling_rate, settings.freq_min_hz
+    freq_max_hz = min(settings.freq_max_hz, max_share * rate)
     if not 0 < freq_min_hz < freq_max_hz:
         raise ValueError(
             f"Got a pass band of {freq_min_hz:g}-{freq_max_hz:g} Hz at a sampling rate of {rate:g} Hz; freq_min_hz must"
-            " be above 0 and below freq_max_hz, which is at most 0.45 of the sampling rate. Lower freq_min_hz, or"
-            " check the sampling rate."
+            f" be above 0 and below freq_max_hz, which is at most {max_share:g} of the sampling rate. Lower"
+            " freq_min_hz, or check the sampling rate."
         )
     return freq_max_hz
 
 
-def _long_enough_segments(recording: BaseRecording, steps: list[str]) -> np.ndarray:
+def _long_enough_segments(recording: BaseRecording, min_ms: float, steps: list[str]) -> np.ndarray:
     rate = recording.get_sampling_frequency()
     num_samples = np.array([recording.get_num_samples(i) for i in range(recording.get_num_segments())])
-    is_long = num_samples >= MIN_SEGMENT_MS * rate / 1000
+    is_long = num_samples >= min_ms * rate / 1000
     if not is_long.all():
         short = ", ".join(f"{i} ({n} samples)" for i, n in enumerate(num_samples) if not is_long[i])
-        steps.append(f"left out segments shorter than {MIN_SEGMENT_MS:g} ms: {short}")
-        logger.warning("Segments shorter than %g ms hold no spikes: %s", MIN_SEGMENT_MS, short)
+        steps.append(f"left out segments shorter than {min_ms:g} ms: {short}")
+        logger.warning("Segments shorter than %g ms hold no spikes: %s", min_ms, short)
     return np.flatnonzero(is_long)
 
 
 def _with_finite_samples(
-    recording: BaseRecording, max_share: float, steps: list[str], excluded: dict[str, list[str]]
+    recording: BaseRecording, settings: BadChannelSettings, steps: list[str], excluded: dict[str, list[str]]
 ) -> BaseRecording:
     """Interpolate samples that are NaN or infinite; leave out channels that have too many."""
+    max_share = settings.max_share_not_finite
     counts = count_non_finite(recording)
     if not counts.any():
         return recording
@@ -281,7 +280,7 @@ def _with_finite_samples(
     names = ", ".join(f"{i} ({count})" for i, count in zip(recording.channel_ids, counts) if count)
     steps.append(f"interpolated samples that were NaN or infinite, by channel: {names}")
     logger.warning("NaN or infinite samples are interpolated, by channel: %s", names)
-    return FiniteRecording(recording)
+    return FiniteRecording(recording, settings.interpolation_margin_s)
 
 
 def _with_known_gains(recording: BaseRecording, steps: list[str], excluded: dict[str, list[str]]) -> BaseRecording:
@@ -297,10 +296,12 @@ def _with_known_gains(recording: BaseRecording, steps: list[str], excluded: dict
 
 
 def _without_lines(
-    recording: BaseRecording, min_power: float, unfiltered_levels: np.ndarray, steps: list[str]
+    recording: BaseRecording, parameters: PreparationParameters, unfiltered_levels: np.ndarray, steps: list[str]
 ) -> BaseRecording:
     """Subtract periodic signals, if there are any."""
-    frequencies, powers = find_lines(recording, min_power, unfiltered_levels)
+    # What is silent beside the noise before the filter has no lines.
+    silent_levels = parameters.noise.silent_share * unfiltered_levels
+    frequencies, powers = find_lines(recording, parameters.lines, silent_levels)
     if len(frequencies) == 0:
         return recording
     largest = np.argsort(-powers, kind="stable")[:5]
@@ -311,7 +312,7 @@ def _without_lines(
     )
     steps.append(step)
     logger.warning("%s", step[0].upper() + step[1:])
-    return LinesRemovedRecording(recording, frequencies.tolist())
+    return LinesRemovedRecording(recording, frequencies.tolist(), parameters.lines.min_line_fit_s)
 
 
 def _share_in_reach(positions: np.ndarray, reach_um: float) -> float:
@@ -321,11 +322,15 @@ def _share_in_reach(positions: np.ndarray, reach_um: float) -> float:
 
 
 def _usable_channels(
-    recording: BaseRecording, noise_levels: np.ndarray, steps: list[str], excluded: dict[str, list[str]]
+    recording: BaseRecording,
+    noise_levels: np.ndarray,
+    settings: BadChannelSettings,
+    steps: list[str],
+    excluded: dict[str, list[str]],
 ) -> np.ndarray:
     """Bool for each channel; those that are not are noted."""
     keep = np.ones(len(noise_levels), dtype=bool)
-    for reason, channels in classify_channels_by_noise(noise_levels).items():
+    for reason, channels in classify_channels_by_noise(noise_levels, settings).items():
         keep[channels] = False
         _note_left_out(reason, recording.channel_ids[channels], steps, excluded)
     return keep

@@ -18,6 +18,7 @@ import numpy as np
 from spikeinterface.preprocessing.basepreprocessor import BasePreprocessor, BasePreprocessorSegment
 
 from ..by_channel import by_channel
+from ..parameters import PreparationParameters
 from ..settings import WhiteningSettings
 from .noise_sample import NoiseSample, column_medians
 from .preparation import PreparedRecording
@@ -28,24 +29,6 @@ if TYPE_CHECKING:
     from ...workers import Workers
 
 
-# Channels farther away share too little noise to be worth the estimate of their covariance.
-WHITENING_RADIUS_UM = 100.0
-# Added to the covariance, of its median variance.
-REGULARISATION = 1e-3
-# The noise of a sample is predicted from this many ms before it.
-PREDICTION_MS = 0.2
-# Added to the noise's variance before prediction, so that frequencies that the band-pass took away are not blown up: a
-# median reference leaves a little noise there that all channels share (of 0.001 to 0.8, 0.1 to 0.4 separated the
-# neurons of development recordings best: a quarter more than 0.001 on 32 channels).
-RELATIVE_FLOOR = 0.2
-# Farther apart than this, samples of whitened noise are independent.
-CORRELATION_MS = 1.0
-# Samples within this time of a deflection beyond this many SDs count as spikes, and not as noise.
-SPIKE_SD, SPIKE_MS = 4.0, 1.3
-# The covariance over channels is without spikes beyond this. Spikes of 60 SDs, 45 a second, would make noise too small
-# along their direction and too large across it: neurons of 6 SDs then split in five. Without all spikes (4), tetrodes
-# with spikes of up to 20 SDs lost 0.02 in accuracy; with 10 they are as before.
-LARGE_SPIKE_SD = 10.0
 # Samples that are whitened at once, so that they stay in the fastest cache.
 SAMPLES_AT_ONCE = 1024
 # Channels that are added up in one loop.
@@ -54,7 +37,7 @@ SOURCES_AT_ONCE = 4
 
 def whiten(
     prepared: PreparedRecording,
-    settings: WhiteningSettings | None = None,
+    parameters: PreparationParameters | None = None,
     *,
     seed: int = 0,
     workers: Workers | None = None,
@@ -67,7 +50,7 @@ def whiten(
 
     Args:
         prepared: recording with at least one channel.
-        settings: [`~huidurep_hf.recording.settings.WhiteningSettings`]; the defaults if left out.
+        parameters: [`~huidurep_hf.recording.parameters.PreparationParameters`]; the defaults if left out.
         seed: of the random stretches on which covariance and prediction are estimated.
         workers: [`~huidurep_hf.workers.Workers`] that read them.
         noise_from: SpikeInterface recording of the same traces in which all of them are there, where `prepared` has
@@ -80,30 +63,33 @@ def whiten(
     """
     from scipy.signal import lfilter
 
-    settings = settings or WhiteningSettings()
+    parameters = parameters or PreparationParameters()
+    settings = parameters.whitening
     in_time = settings.whiten_in_time == "on"
-    sample = NoiseSample.draw(prepared.recording if noise_from is None else noise_from, seed, workers)
-    sample = sample.without_raised_noise()
+    traces = prepared.recording if noise_from is None else noise_from
+    sample = NoiseSample.draw(traces, parameters.noise, seed, workers).without_raised_noise()
     rate = sample.sampling_rate
-    matrix = _spatial_matrix(sample, prepared)
+    matrix = _spatial_matrix(sample, prepared, settings)
     whitened = dataclasses.replace(sample, stretches=[one @ matrix for one in sample.stretches])
     prediction = np.ones(1)
     if in_time:
-        prediction = prediction_error_filter(_noise_alone(whitened), rate)
+        noise = _noise_alone(whitened, settings.noise_spike_sd, settings.noise_spike_ms)
+        prediction = prediction_error_filter(noise, rate, settings)
         whitened = dataclasses.replace(
             whitened, stretches=[lfilter(prediction.astype("float32"), 1.0, one, axis=0) for one in whitened.stretches]
         )
-    dependence = samples_per_independent_one(_noise_alone(whitened), rate)
+    noise = _noise_alone(whitened, settings.noise_spike_sd, settings.noise_spike_ms)
+    dependence = samples_per_independent_one(noise, rate, settings)
     levels = whitened.levels * np.sqrt(dependence)
     # The scale goes into the matrix: the filter in time is the same for all channels.
     matrix = matrix / np.maximum(levels, 1e-12)[None, :]
     recording = WhitenedRecording(prepared.recording, matrix, prediction)
-    time = f" and time ({PREDICTION_MS:g} ms)" if in_time else ""
-    steps = [*prepared.steps, f"whitened in space (within {WHITENING_RADIUS_UM:g} um){time}"]
+    time = f" and time ({settings.prediction_ms:g} ms)" if in_time else ""
+    steps = [*prepared.steps, f"whitened in space (within {settings.whitening_radius_um:g} um){time}"]
     ones = np.ones(len(levels), dtype="float32")
     uncorrected = prepared.uncorrected
     if uncorrected is not None:
-        uncorrected = whiten(uncorrected, settings, seed=seed, workers=workers)
+        uncorrected = whiten(uncorrected, parameters, seed=seed, workers=workers)
     # SD of one sample of the noise, in SDs of the noise in the spikes' band.
     sample_sd = (whitened.levels / np.maximum(levels, 1e-12)).astype("float32")
     return WhitenedTraces(
@@ -209,7 +195,7 @@ def _whitened(traces, sources, weights, prediction):
     return whitened
 
 
-def prediction_error_filter(chunks: list[np.ndarray], sampling_rate: float) -> np.ndarray:
+def prediction_error_filter(chunks: list[np.ndarray], sampling_rate: float, settings: WhiteningSettings) -> np.ndarray:
     """Return the filter that leaves of noise what cannot be predicted from the samples before.
 
     The Yule-Walker equations of the noise's autocovariance, averaged over channels.
@@ -218,22 +204,23 @@ def prediction_error_filter(chunks: list[np.ndarray], sampling_rate: float) -> n
         chunks: stretches of traces, each `(num_samples, num_channels)`; samples that are NaN, such as spikes, are left
             out.
         sampling_rate: Hz.
+        settings: length of the prediction, and the floor of the noise.
 
     Returns:
         `(order + 1,)` coefficients, the present sample's first.
     """
     from scipy.linalg import solve_toeplitz
 
-    order = max(round(PREDICTION_MS * 1e-3 * sampling_rate), 1)
+    order = max(round(settings.prediction_ms * 1e-3 * sampling_rate), 1)
     covariance = _autocovariance(chunks, order)
     if covariance[0] <= 0:
         return np.eye(1, order + 1)[0]
     floored = covariance.copy()
-    floored[0] *= 1 + RELATIVE_FLOOR
+    floored[0] *= 1 + settings.relative_noise_floor
     return np.concatenate([[1.0], -solve_toeplitz(floored[:-1], covariance[1:])])
 
 
-def samples_per_independent_one(chunks: list[np.ndarray], sampling_rate: float) -> float:
+def samples_per_independent_one(chunks: list[np.ndarray], sampling_rate: float, settings: WhiteningSettings) -> float:
     """Return how many samples of noise are worth one independent sample: 1 for white noise, more in a narrower band.
 
     The sum of the squared autocorrelations, which is the mean of the noise's spectral density where its power lies,
@@ -242,8 +229,9 @@ def samples_per_independent_one(chunks: list[np.ndarray], sampling_rate: float) 
     Args:
         chunks: as for [`prediction_error_filter`].
         sampling_rate: Hz.
+        settings: how far apart samples are correlated.
     """
-    covariance = _autocovariance(chunks, round(CORRELATION_MS * 1e-3 * sampling_rate))
+    covariance = _autocovariance(chunks, round(settings.noise_correlation_ms * 1e-3 * sampling_rate))
     if covariance[0] <= 0:
         return 1.0
     correlation = covariance / covariance[0]
@@ -263,17 +251,17 @@ def _autocovariance(chunks: list[np.ndarray], max_lag: int) -> np.ndarray:
     return products / np.maximum(counts, 1)
 
 
-def _spatial_matrix(sample: NoiseSample, prepared: PreparedRecording) -> np.ndarray:
+def _spatial_matrix(sample: NoiseSample, prepared: PreparedRecording, settings: WhiteningSettings) -> np.ndarray:
     """Whitening matrix (ZCA over near channels, by SpikeInterface), shank by shank: tetrodes may share their positions.
 
     Without large spikes: they are a direction of their own, along which noise would be made too small.
     """
     from spikeinterface.preprocessing.whiten import compute_whitening_from_covariance
 
-    covariance, shanks = _covariance(sample), prepared.shanks
-    epsilon = REGULARISATION * max(float(np.median(np.diag(covariance))), 1e-12)
+    covariance, shanks = _covariance(sample, settings), prepared.shanks
+    epsilon = settings.whitening_regularisation * max(float(np.median(np.diag(covariance))), 1e-12)
     distances = np.linalg.norm(prepared.positions[:, None] - prepared.positions[None], axis=2)
-    is_near = (distances <= WHITENING_RADIUS_UM) & (shanks[:, None] == shanks[None])
+    is_near = (distances <= settings.whitening_radius_um) & (shanks[:, None] == shanks[None])
     matrix = np.zeros((len(shanks), len(shanks)), dtype="float32")
     for channel in range(len(shanks)):
         near = np.flatnonzero(is_near[channel])
@@ -282,11 +270,11 @@ def _spatial_matrix(sample: NoiseSample, prepared: PreparedRecording) -> np.ndar
     return matrix
 
 
-def _covariance(sample: NoiseSample) -> np.ndarray:
+def _covariance(sample: NoiseSample, settings: WhiteningSettings) -> np.ndarray:
     """Covariance over channels `(num_channels, num_channels)`, each pair's without large spikes on either."""
     deviations = _deviations(sample)
     products = counts = 0.0
-    for scaled in _noise_alone(sample, LARGE_SPIKE_SD):
+    for scaled in _noise_alone(sample, settings.large_spike_sd, settings.noise_spike_ms):
         is_noise = np.isfinite(scaled)
         noise, is_noise = np.where(is_noise, scaled, 0).astype("float32"), is_noise.astype("float32")
         products, counts = products + noise.T @ noise, counts + is_noise.T @ is_noise
@@ -298,12 +286,12 @@ def _deviations(sample: NoiseSample) -> np.ndarray:
     return np.maximum(column_medians(np.abs(sample.concatenated)) / 0.6745, 1e-12)
 
 
-def _noise_alone(sample: NoiseSample, spike_sd: float = SPIKE_SD) -> list[np.ndarray]:
-    """Stretches in units of each channel's SD, NaN at and around deflections of more than `spike_sd`."""
+def _noise_alone(sample: NoiseSample, spike_sd: float, spike_ms: float) -> list[np.ndarray]:
+    """Stretches in units of each channel's SD, NaN within `spike_ms` of deflections of more than `spike_sd`."""
     from scipy.ndimage import maximum_filter1d
 
     deviations = _deviations(sample)
-    width = round(2 * SPIKE_MS * 1e-3 * sample.sampling_rate) + 1
+    width = round(2 * spike_ms * 1e-3 * sample.sampling_rate) + 1
     noise = []
     for traces in sample.stretches:
         scaled = traces / deviations

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..preprocessing.noise_sample import random_stretches
+from ..settings import NoiseSettings
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
@@ -40,7 +41,7 @@ def warn_of_misread_samples(recording: BaseRecording) -> None:
         return
     stretches = [
         recording.get_traces(segment_index=block.segment, start_frame=block.start, end_frame=block.stop)
-        for block in random_stretches(recording, seed=0)[::STRIDE]
+        for block in random_stretches(recording, NoiseSettings(), seed=0)[::STRIDE]
     ]
     stretches = [np.ascontiguousarray(traces) for traces in stretches if len(traces) > 1]
     if not stretches:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..settings import AlignmentSettings
 from .waveforms import iterate_waveforms
 
 if TYPE_CHECKING:
@@ -14,14 +15,15 @@ if TYPE_CHECKING:
     from .neighborhood import Neighborhoods
 
 
-PEAK_SEARCH_MS = 0.3
-# Enough to see where a unit is largest; more changes nothing.
-SPIKES_FOR_MAIN_CHANNEL = 100
 PEAK_DTYPE = [("sample_index", "int64"), ("channel_index", "int64"), ("segment_index", "int64")]
 
 
 def find_main_channels(
-    recording: BaseRecording, spikes: np.ndarray, num_units: int, noise_levels: np.ndarray
+    recording: BaseRecording,
+    spikes: np.ndarray,
+    num_units: int,
+    noise_levels: np.ndarray,
+    settings: AlignmentSettings | None = None,
 ) -> np.ndarray:
     """Return the channel on which each unit's mean waveform has its largest trough, relative to the noise.
 
@@ -30,14 +32,16 @@ def find_main_channels(
         spikes: structured array `(num_spikes,)` with `sample_index`, `unit_index` and `segment_index`.
         num_units: units of the sorting.
         noise_levels: `(num_channels,)`, in the unit of the traces.
+        settings: [`~huidurep_hf.recording.settings.AlignmentSettings`]; the defaults if left out.
 
     Returns:
         `(num_units,)` int64; 0 for units without a spike away from the ends of its segment.
     """
-    reach = round(PEAK_SEARCH_MS * recording.get_sampling_frequency() / 1000)
+    settings = settings or AlignmentSettings()
+    reach = round(settings.peak_search_ms * recording.get_sampling_frequency() / 1000)
     main_channels = np.zeros(num_units, dtype="int64")
     for unit in range(num_units):
-        of_unit = spikes[spikes["unit_index"] == unit][:SPIKES_FOR_MAIN_CHANNEL]
+        of_unit = spikes[spikes["unit_index"] == unit][: settings.spikes_for_main_channel]
         windows = [
             recording.get_traces(int(spike["segment_index"]), start, start + 2 * reach + 1)
             for spike in of_unit
@@ -55,6 +59,7 @@ def align_spikes(
     main_channels: np.ndarray,
     neighborhoods: Neighborhoods,
     noise_levels: np.ndarray,
+    settings: AlignmentSettings | None = None,
 ) -> np.ndarray:
     """Find the largest trough of each spike near its stated time and near its unit.
 
@@ -64,12 +69,14 @@ def align_spikes(
         main_channels: `(num_units,)` of [`find_main_channels`].
         neighborhoods: [`~huidurep_hf.recording.spikes.neighborhood.Neighborhoods`] in which to look.
         noise_levels: `(num_channels,)`, in the unit of the traces.
+        settings: as for [`find_main_channels`].
 
     Returns:
         Structured array `(num_spikes,)` of `sample_index`, `channel_index`, `segment_index` in the order of the
-        spikes, at most 0.3 ms from them; no longer sorted where troughs of near spikes change places.
+        spikes; no longer sorted where troughs of near spikes change places.
     """
-    reach = round(PEAK_SEARCH_MS * recording.get_sampling_frequency() / 1000)
+    settings = settings or AlignmentSettings()
+    reach = round(settings.peak_search_ms * recording.get_sampling_frequency() / 1000)
     peaks = np.zeros(len(spikes), dtype=PEAK_DTYPE)
     peaks["segment_index"] = spikes["segment_index"]
     peaks["sample_index"] = spikes["sample_index"]

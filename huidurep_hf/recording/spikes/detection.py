@@ -18,11 +18,6 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("huidurep_hf")
 
-# Seconds and peaks from which the sign of the spikes is checked. A tenth to a quarter of the peaks of development
-# recordings point up.
-SIGN_SECONDS, SIGN_PEAKS = 20.0, 30
-MAX_OTHER_SIGN = 0.6
-
 
 class PeakDetector:
     """SpikeInterface's locally exclusive detection, block by block.
@@ -125,13 +120,13 @@ def check_sign(prepared: PreparedRecording, settings: DetectionSettings, workers
     """Warn where most spikes point the other way: amplifiers may turn the sign.
 
     Args:
-        prepared, settings, workers: as for [`detect`]. The 20 s in the middle of the longest segment are used.
+        prepared, settings, workers: as for [`detect`]. The middle of the longest segment is used.
     """
     if prepared.recording is None or settings.peak_sign == "both":
         return
     recording = prepared.recording
     num_samples = [recording.get_num_samples(segment) for segment in range(recording.get_num_segments())]
-    longest, width = int(np.argmax(num_samples)), round(SIGN_SECONDS * recording.get_sampling_frequency())
+    longest, width = int(np.argmax(num_samples)), round(settings.sign_check_s * recording.get_sampling_frequency())
     start = max(num_samples[longest] - width, 0) // 2
     middle = [
         block
@@ -140,7 +135,7 @@ def check_sign(prepared: PreparedRecording, settings: DetectionSettings, workers
     ]
     peaks = detect(prepared, dataclasses.replace(settings, peak_sign="both"), blocks=middle, workers=workers)
     is_other = peaks["amplitude"] > 0 if settings.peak_sign == "neg" else peaks["amplitude"] < 0
-    if len(peaks) >= SIGN_PEAKS and is_other.mean() > MAX_OTHER_SIGN:
+    if len(peaks) >= settings.min_peaks_for_sign and is_other.mean() > settings.max_share_of_other_sign:
         logger.warning(
             "%.0f %% of the large deflections point %s, and spikes are looked for that point %s: the sign of the "
             "recording may be turned. Sort with peak_sign=%r, or turn it.",

@@ -9,19 +9,11 @@ import numpy as np
 
 from ..spikes import Spikes
 from .reference import Described, FitReference
+from .settings import FitSettings
 
 if TYPE_CHECKING:
     from ...recording.preprocessing.preparation import PreparedRecording
 
-# Fewer peaks have no distribution; more of them say nothing new.
-MIN_PEAKS, MAX_PEAKS = 40, 5000
-# Nine of ten development recordings are within 1, and the tetrode of the examples has 1.7. Turned signs, three times
-# the sampling rate, traces without what is above 1 kHz and noise alone have 1.8 and more; delayed channels 1.2 to 1.4.
-MAX_DISTANCE = 1.75
-# Windows at random times show what noise looks like to the model; spikes are in few of them.
-NUM_NOISE_WINDOWS, MARGIN_MS = 200, 10.0
-# So many times below the least and above the most of the development recordings.
-MAX_FACTOR_OF_RATE, MAX_FACTOR_OF_NOISE = 5.0, 3.0
 ADVICE = (
     "check sign (peak_sign), sampling rate, order of the channels and filter, look at units before their labels are"
     " trusted, and see docs/training.md on adaptation"
@@ -58,6 +50,7 @@ def check_fit(
     of_noise: np.ndarray,
     prepared: PreparedRecording,
     num_peaks: int,
+    settings: FitSettings,
 ) -> Fit:
     """Compare a recording with the development recordings of the model.
 
@@ -67,8 +60,9 @@ def check_fit(
         of_noise: `(num_windows, embedding_size)` of [`noise_windows`].
         prepared: the preprocessed recording.
         num_peaks: of the whole recording.
+        settings: [`~huidurep_hf.sorting.fit.settings.FitSettings`].
     """
-    described = describe(embeddings, of_noise, prepared, num_peaks)
+    described = describe(embeddings, of_noise, prepared, num_peaks, settings)
     noise = None if np.isnan(described.noise) else round(described.noise, 3)
     rate = round(described.rate_hz, 4)
     measured = f"{rate:.2g} peaks a second and channel" + ("" if noise is None else f", noise {noise:.3g} µV")
@@ -76,15 +70,17 @@ def check_fit(
         return Fit(None, noise, rate, None, f"Fit: unknown, as the model has no reference; {measured}.")
     unusual = []
     low, high = reference.rate_hz
-    if not low / MAX_FACTOR_OF_RATE <= rate <= high * MAX_FACTOR_OF_RATE:
+    factor = settings.max_fit_rate_factor
+    if not low / factor <= rate <= high * factor:
         unusual.append(f"{rate:.2g} peaks a second and channel, of {low:.2g} to {high:.2g}")
     low, high = reference.noise
-    if noise is not None and not low / MAX_FACTOR_OF_NOISE <= noise <= high * MAX_FACTOR_OF_NOISE:
+    factor = settings.max_fit_noise_factor
+    if noise is not None and not low / factor <= noise <= high * factor:
         unusual.append(f"noise of {noise:.3g} µV, of {low:.3g} to {high:.3g}")
     distance = None
-    if len(embeddings) >= MIN_PEAKS:
+    if len(embeddings) >= settings.min_fit_peaks:
         distance = round(reference.distance(described), 3)
-        if distance > MAX_DISTANCE:
+        if distance > settings.max_fit_distance:
             unusual.append(f"embeddings {distance:.2f} times as far off as usual")
     if unusual:
         sentence = f"Fit: unlike the recordings the model was developed on ({'; '.join(unusual)}); {ADVICE}."
@@ -99,9 +95,11 @@ def check_fit(
     return Fit(distance, noise, rate, is_familiar, sentence)
 
 
-def describe(embeddings: np.ndarray, of_noise: np.ndarray, prepared: PreparedRecording, num_peaks: int) -> Described:
+def describe(
+    embeddings: np.ndarray, of_noise: np.ndarray, prepared: PreparedRecording, num_peaks: int, settings: FitSettings
+) -> Described:
     """Measure what is compared; arguments as of [`check_fit`]."""
-    chosen = np.linspace(0, len(embeddings) - 1, min(len(embeddings), MAX_PEAKS)).astype(int)
+    chosen = np.linspace(0, len(embeddings) - 1, min(len(embeddings), settings.max_fit_peaks)).astype(int)
     size = embeddings.shape[1]
     noise = of_noise.mean(axis=0, dtype="float64") if len(of_noise) else np.zeros(size)
     some = embeddings[chosen] - noise
@@ -115,25 +113,27 @@ def describe(embeddings: np.ndarray, of_noise: np.ndarray, prepared: PreparedRec
     )
 
 
-def noise_windows(prepared: PreparedRecording, peaks: Spikes, seed: int) -> Spikes:
+def noise_windows(prepared: PreparedRecording, peaks: Spikes, settings: FitSettings, seed: int) -> Spikes:
     """Windows at random times on the channels of random peaks, in order.
 
     Args:
         prepared: the preprocessed recording.
         peaks: at least one.
+        settings: number of the windows, and how near to an end they may be.
         seed: of times and channels.
     """
     rng = np.random.default_rng(seed)
     rate = prepared.recording.get_sampling_frequency()
-    chosen = rng.integers(0, len(peaks), NUM_NOISE_WINDOWS)
+    num_windows = settings.num_fit_noise_windows
+    chosen = rng.integers(0, len(peaks), num_windows)
     segments, channels = peaks["segment_index"][chosen], peaks["channel_index"][chosen]
     num_samples = np.array([prepared.recording.get_num_samples(i) for i in range(len(prepared.segment_indices))])
-    margin = np.minimum(round(MARGIN_MS * 1e-3 * rate), num_samples[segments] // 4)
-    samples = margin + (rng.random(NUM_NOISE_WINDOWS) * (num_samples[segments] - 2 * margin)).astype("int64")
+    margin = np.minimum(round(settings.fit_noise_margin_ms * 1e-3 * rate), num_samples[segments] // 4)
+    samples = margin + (rng.random(num_windows) * (num_samples[segments] - 2 * margin)).astype("int64")
     order = np.lexsort((samples, segments))
     return Spikes(
         segment_index=segments[order],
         sample_index=samples[order].astype(peaks["sample_index"].dtype),
         channel_index=channels[order],
-        amplitude=np.zeros(NUM_NOISE_WINDOWS, dtype="float32"),
+        amplitude=np.zeros(num_windows, dtype="float32"),
     )

@@ -54,7 +54,7 @@ def find_templates(
     at_rest = UnitTemplates.at_rest(visible, window[0], whitened.recording)
     if whitened.uncorrected is None:
         return at_rest
-    states = MotionStates.of_motion(whitened.motion, whitened.recording, seed)
+    states = MotionStates.of_motion(whitened.motion, whitened.recording, parameters.motion_states, seed)
     return drifting_templates(labels, samples, spikes, whitened, states, at_rest.channels, parameters, workers)
 
 

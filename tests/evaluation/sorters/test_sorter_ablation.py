@@ -99,8 +99,8 @@ def test_variants_embed_no_spikes(encoder, generated, name):
 
 def test_an_arm_without_whitening_in_time(generated):
     arms = [ARMS[name] for name in ("the sorter", "whitened in space alone")]
-    settings = [SortingParameters(**arm.parameters).whitening for arm in arms]
-    steps = [whiten(prepare(generated[0]), each).steps[-1] for each in settings]
+    parameters = [SortingParameters(**arm.parameters) for arm in arms]
+    steps = [whiten(prepare(generated[0]), each).steps[-1] for each in parameters]
     assert "and time" in steps[0] and "and time" not in steps[1]
 
 
@@ -118,8 +118,8 @@ class Stopped(Exception):
 def test_an_arm_that_leaves_the_noise_of_corrected_traces(encoder, generated, monkeypatch, name, switch):
     asked = {}
 
-    def follow(prepared, peaks, locations_um, settings, *, seed):
-        asked.update(equalise_noise=settings.equalise_noise, seed=seed)
+    def follow(prepared, peaks, locations_um, parameters, *, seed):
+        asked.update(equalise_noise=parameters.equalise_noise, seed=seed)
         raise Stopped
 
     monkeypatch.setattr(pipeline, "follow_motion", follow)
@@ -138,10 +138,10 @@ def test_an_arm_that_matches_in_corrected_traces(monkeypatch, name, drifts):
     motion = Motion([np.array([[0.0], [20.0]])], [np.array([0.0, 21.0])], np.array([230.0]))
     monkeypatch.setattr(following, "estimate_motion", lambda *args: motion)
     peaks, locations = np.zeros(200, dtype=base_peak_dtype), np.zeros((200, 2))
-    settings = SortingParameters(motion="on", **ARMS[name].parameters)
-    followed = following.follow_motion(prepare(recording), peaks, locations, settings.motion_correction)
+    parameters = SortingParameters(motion="on", **ARMS[name].parameters)
+    followed = following.follow_motion(prepare(recording), peaks, locations, parameters)
     assert followed.motion is motion
-    assert (whiten(followed, settings.whitening).uncorrected is not None) == drifts
+    assert (whiten(followed, parameters).uncorrected is not None) == drifts
 
 
 def test_the_first_arm_is_the_sorter(encoder, generated):

@@ -10,14 +10,16 @@ from spikeinterface.sortingcomponents.peak_localization import localize_peaks
 from huidurep_hf.recording.motion.estimation import estimate_motion
 from huidurep_hf.recording.motion.following import agreement_of_parts, can_follow_motion, check_motion, follow_motion
 from huidurep_hf.recording.motion.interpolation import KERNEL, InterpolatedShanksRecording
+from huidurep_hf.recording.parameters import PreparationParameters
 from huidurep_hf.recording.scan import prepare
-from huidurep_hf.recording.settings import MotionSettings, PreprocessingSettings
+from huidurep_hf.recording.settings import MotionEstimationSettings, MotionSettings
 from huidurep_hf.recording.spikes.detection import detect
 
 from ...drifting import drifting_recording
 
 RATE = 3000.0
-AUTO = MotionSettings(motion="auto")
+AUTO = PreparationParameters(motion="auto")
+SIGMA_UM = AUTO.motion_correction.interpolation_sigma_um
 NOTHING = np.zeros(0, dtype=base_peak_dtype), np.zeros((0, 2))
 
 
@@ -54,21 +56,21 @@ def noise(num_channels=32, seconds=2.0, groups=None, pitch_um=20.0, num_probes=1
 )
 def test_the_reason_not_to_follow_is_reported(kwargs, switch, reason):
     prepared = noise(**kwargs)
-    given = follow_motion(prepared, *NOTHING, MotionSettings(motion=switch))
+    given = follow_motion(prepared, *NOTHING, PreparationParameters(motion=switch))
     assert given.recording is prepared.recording
     assert reason in given.steps[-1]
 
 
 def test_what_cannot_be_followed_is_refused_when_asked_for():
     with pytest.raises(ValueError, match="4 channels are fewer than 24.*motion='auto'"):
-        check_motion(noise(num_channels=4), "on")
+        check_motion(noise(num_channels=4), MotionSettings(motion="on"))
 
 
 def test_what_can_be_followed_is_known_before_there_are_spikes():
     long = noise(seconds=21.0)
-    assert can_follow_motion(long, AUTO)
+    assert can_follow_motion(long, AUTO.motion_correction)
     assert not can_follow_motion(long, MotionSettings(motion="off"))
-    assert not can_follow_motion(noise(seconds=2.0), AUTO)
+    assert not can_follow_motion(noise(seconds=2.0), AUTO.motion_correction)
     assert not can_follow_motion(noise(num_channels=4), MotionSettings(motion="on"))
 
 
@@ -85,7 +87,7 @@ def test_segments_are_followed_as_one_recording_is():
     assert followed.recording.get_num_segments() == 4
     whole = prepare(recording)
     peaks_of_whole = detect(whole)
-    reference = estimate_motion(whole, peaks_of_whole, localized(whole, peaks_of_whole))
+    reference = estimate_motion(whole, peaks_of_whole, localized(whole, peaks_of_whole), MotionEstimationSettings())
     found = np.concatenate(followed.motion.displacement)[:, 0]
     # Slices keep the times of the whole.
     times = np.concatenate(followed.motion.temporal_bins_s)
@@ -111,7 +113,7 @@ def test_a_drifting_probe_is_followed():
     assert abs(moved_by["recorded"]) >= 20
     assert moved_by["followed"] == 0
     # Contacts are 20 um apart, so the tissue comes between them on its way; its noise shall not tell.
-    uneven = follow_motion(prepared, peaks, places, MotionSettings(equalise_noise="off"))
+    uneven = follow_motion(prepared, peaks, places, PreparationParameters(equalise_noise="off"))
     assert spread_of_noise(uneven) > 0.03
     assert spread_of_noise(followed) < 0.4 * spread_of_noise(uneven)
 
@@ -133,11 +135,11 @@ def test_shanks_are_corrected_each_by_itself(second_is_higher_by_um):
     recording = two_shanks(second_is_higher_by_um)
     groups = recording.get_channel_groups()
     motion = Motion([np.linspace(0, 30, 4)[:, None]], [np.arange(4) + 0.5], np.array([300.0]))
-    corrected = InterpolatedShanksRecording(recording, motion, groups)
+    corrected = InterpolatedShanksRecording(recording, motion, groups, SIGMA_UM)
     assert list(corrected.channel_ids) == list(recording.channel_ids)
     for shank in (0, 1):
         own = recording.channel_ids[groups == shank]
-        alone = InterpolatedShanksRecording(recording.select_channels(own), motion, np.zeros(32, dtype=int))
+        alone = InterpolatedShanksRecording(recording.select_channels(own), motion, np.zeros(32, dtype=int), SIGMA_UM)
         np.testing.assert_array_equal(corrected.get_traces(channel_ids=own), alone.get_traces())
     assert not np.allclose(corrected.get_traces(), recording.get_traces(), atol=0.5)
 
@@ -152,12 +154,14 @@ def test_traces_are_corrected_by_the_displacement_of_their_bin_in_each_segment()
         [100.0 + np.arange(num) + 0.5 for num in num_seconds],
         np.array([300.0]),
     )
-    corrected = InterpolatedShanksRecording(recording, motion, np.zeros(32, dtype=int))
+    corrected = InterpolatedShanksRecording(recording, motion, np.zeros(32, dtype=int), SIGMA_UM)
     locations = recording.get_channel_locations()
     for segment, of_bins in enumerate(displacements):
         for second, displacement in enumerate(of_bins):
             inside = {"segment_index": segment, "start_frame": 3000 * second, "end_frame": 3000 * (second + 1)}
-            kernel = get_spatial_interpolation_kernel(locations, locations + [0.0, displacement], **KERNEL)
+            kernel = get_spatial_interpolation_kernel(
+                locations, locations + [0.0, displacement], sigma_um=SIGMA_UM, **KERNEL
+            )
             expected = recording.get_traces(**inside) @ kernel
             np.testing.assert_allclose(corrected.get_traces(**inside), expected, atol=1e-3)
 
@@ -168,7 +172,7 @@ def test_traces_are_corrected_by_the_displacement_of_their_bin_in_each_segment()
 )
 def test_shanks_are_followed_where_none_moves_otherwise(second_moves_by, is_hash, follows):
     rng, seconds, num_spikes = np.random.default_rng(1), 60, 3000
-    prepared = prepare(two_shanks(seconds=seconds), PreprocessingSettings(freq_max_hz=1300.0))
+    prepared = prepare(two_shanks(seconds=seconds), PreparationParameters(freq_max_hz=1300.0))
     peaks = np.zeros(num_spikes, dtype=base_peak_dtype)
     peaks["sample_index"] = np.sort(rng.integers(0, 3000 * seconds, num_spikes))
     neurons = rng.integers(0, 20, num_spikes)
@@ -211,7 +215,9 @@ def test_few_spikes_whose_places_lean_towards_contacts_show_no_jumps():
 
     depths = rng.uniform(0, 620, num_neurons)[neurons] + displacement(peaks["sample_index"] / rate_hz)
     places = depths - 6.0 * np.sin(2 * np.pi * depths / 20.0) + rng.normal(0.0, 10.0, num_spikes)
-    motion = estimate_motion(prepare(recording), peaks, np.stack([0 * places, places], axis=1))
+    motion = estimate_motion(
+        prepare(recording), peaks, np.stack([0 * places, places], axis=1), MotionEstimationSettings()
+    )
     errors = motion.displacement[0][:, 0] - displacement(motion.temporal_bins_s[0])
     assert np.abs(errors - np.median(errors)).max() < 8.0
 
@@ -226,7 +232,7 @@ def test_spikes_that_tell_of_no_motion_move_nothing():
     given = follow_motion(prepared, peaks, locations, AUTO)
     assert "two halves of the spikes show different ones" in given.steps[-1]
     assert given.recording is prepared.recording and given.motion is None
-    assert follow_motion(prepared, peaks, locations, MotionSettings(motion="on")).motion is not None
+    assert follow_motion(prepared, peaks, locations, PreparationParameters(motion="on")).motion is not None
 
 
 def test_agreement_of_parts():

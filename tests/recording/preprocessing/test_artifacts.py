@@ -5,9 +5,9 @@ import pytest
 from spikeinterface.core import NumpyRecording
 
 from huidurep_hf.recording.blocks import split_into_blocks
+from huidurep_hf.recording.parameters import PreparationParameters
 from huidurep_hf.recording.preprocessing.artifacts import choose_blanking, find_artifact_samples
 from huidurep_hf.recording.scan import prepare, scan
-from huidurep_hf.recording.settings import DetectionSettings, PreprocessingSettings
 
 RATE = 30000
 ONES = np.ones(4, dtype="float32")
@@ -19,12 +19,13 @@ def noise(num_samples=2 * RATE, num_channels=4, seed=0):
 
 def find(recording, noise_levels, threshold):
     """Periods and step, from the samples of each block."""
+    parameters = PreparationParameters(artifact_threshold=threshold)
     samples = [[] for _ in range(recording.get_num_segments())]
     for block in split_into_blocks(recording):
         traces = recording.get_traces(block.segment, block.start, block.stop)
-        samples[block.segment].append(block.start + find_artifact_samples(traces, noise_levels, threshold))
+        samples[block.segment].append(block.start + find_artifact_samples(traces, noise_levels, parameters.artifacts))
     none = [[] for _ in samples]
-    blanking = choose_blanking(recording, samples, none, [], PreprocessingSettings(artifact_threshold=threshold))
+    blanking = choose_blanking(recording, samples, none, [], parameters)
     return blanking.periods, next(iter(blanking.steps), None)
 
 
@@ -89,10 +90,9 @@ def test_peaks_of_an_artifact_are_none(make_recording):
     for sample in (10200, 40000):
         traces[sample : sample + 15, 1] -= 30
     recording = make_recording(traces=[traces])
-    detection = DetectionSettings(detect_threshold=8)
-    _, peaks = scan(recording, PreprocessingSettings(), detection)
+    _, peaks = scan(recording, PreparationParameters(detect_threshold=8))
     assert np.abs(peaks["sample_index"] - 40007).max() < 15 and len(peaks) >= 1
-    _, peaks = scan(recording, PreprocessingSettings(artifact_threshold=0), detection)
+    _, peaks = scan(recording, PreparationParameters(detect_threshold=8, artifact_threshold=0))
     assert np.abs(peaks["sample_index"] - 10007).min() < 15
 
 
@@ -136,7 +136,7 @@ def test_steps_on_all_wires_are_blanked_and_spikes_are_not(step_uv, decay_s):
     places = np.arange(1, 19) * RATE
     shape = np.exp(-np.arange(15_000) / RATE / decay_s)
     traces, spikes = with_steps(step_uv, places, shape)
-    prepared, peaks = scan(as_tetrode(traces), PreprocessingSettings(), DetectionSettings())
+    prepared, peaks = scan(as_tetrode(traces), PreparationParameters())
     blanked = np.array([(start, stop) for _, start, stop, _ in prepared.blanked])
     assert {reason for *_, reason in prepared.blanked} <= {"baseline step", "artifact"}
     edges = np.r_[places, places + 15_000] if np.isinf(decay_s) else places
@@ -153,10 +153,10 @@ def test_steps_on_all_wires_are_blanked_and_spikes_are_not(step_uv, decay_s):
 
 def test_without_steps_nothing_is_blanked():
     traces, spikes = with_steps(0, [], np.zeros(15_000))
-    prepared, peaks = scan(as_tetrode(traces), PreprocessingSettings(), DetectionSettings())
+    prepared, peaks = scan(as_tetrode(traces), PreparationParameters())
     assert prepared.blanked == [] and len(peaks) > 0.9 * len(spikes)
     traces, _ = with_steps(1500, [5 * RATE], np.ones(15_000))
-    prepared = prepare(as_tetrode(traces), PreprocessingSettings(blank_steps="off"))
+    prepared = prepare(as_tetrode(traces), PreparationParameters(blank_steps="off"))
     assert prepared.blanked == []
 
 
@@ -170,7 +170,7 @@ def test_a_large_spike_beside_a_small_one_is_no_step(lag_ms):
             start = max(sample + round(lag * RATE / 1000), 0)
             part = traces[start : start + len(large)]
             part += large[: len(part), None]
-    prepared, _ = scan(as_tetrode(traces), PreprocessingSettings(), DetectionSettings())
+    prepared, _ = scan(as_tetrode(traces), PreparationParameters())
     assert [reason for *_, reason in prepared.blanked] == []
 
 
@@ -179,8 +179,8 @@ def test_periods_and_times_that_are_given_are_blanked(make_recording, tmp_path):
     np.save(tmp_path / "times.npy", [0.5, 1.25])
     recording = make_recording(traces=[noise(), noise()])
     for name in ("times.txt", "times.npy"):
-        settings = PreprocessingSettings(exclude="0.1-0.2, 1:1.5-9", artifact_times=str(tmp_path / name))
-        prepared, peaks = scan(recording, settings, DetectionSettings(detect_threshold=3.0))
+        given = {"exclude": "0.1-0.2, 1:1.5-9", "artifact_times": str(tmp_path / name)}
+        prepared, peaks = scan(recording, PreparationParameters(detect_threshold=3.0, **given))
         assert [(segment, start, stop, reason) for segment, start, stop, reason in prepared.blanked] == [
             (0, 3000, 6000, "excluded"),
             (0, 14_970, 15_150, "artifact time"),
@@ -207,4 +207,4 @@ def test_periods_and_times_that_are_given_are_blanked(make_recording, tmp_path):
 )
 def test_periods_that_cannot_be_are_refused(make_recording, settings, message):
     with pytest.raises(ValueError, match=message):
-        prepare(make_recording(traces=[noise()]), PreprocessingSettings(**settings))
+        prepare(make_recording(traces=[noise()]), PreparationParameters(**settings))

@@ -2,11 +2,13 @@ import numpy as np
 import pytest
 from spikeinterface.core import NumpyRecording
 
+from huidurep_hf.recording.parameters import PreparationParameters
 from huidurep_hf.recording.preprocessing.lines import LinesRemovedRecording, find_lines
 from huidurep_hf.recording.scan import prepare
-from huidurep_hf.recording.settings import PreprocessingSettings
+from huidurep_hf.recording.settings import LineSettings
 
 RATE = 30000.0
+ANY_POWER = LineSettings(min_line_power=0.0)
 
 
 def recording_of(signal, seconds=30, num_channels=4):
@@ -37,13 +39,13 @@ def fading(times):
 
 def test_noise_and_spikes_have_no_lines():
     recording = recording_of(nothing)
-    assert len(find_lines(recording, 0.0)[0]) == 0
+    assert len(find_lines(recording, ANY_POWER)[0]) == 0
     traces = recording.get_traces().copy()
     spike = -200 * np.hanning(30)[:, None]
     for start in np.random.default_rng(1).integers(0, len(traces) - 40, 600):
         traces[start : start + 30] += spike
     spiking = NumpyRecording([traces], RATE)
-    assert len(find_lines(spiking, 0.0)[0]) == 0
+    assert len(find_lines(spiking, ANY_POWER)[0]) == 0
     # Nor has a neuron that fires like a clock.
     traces = recording.get_traces().copy()
     for start in range(100, len(traces) - 40, 1000):
@@ -52,11 +54,11 @@ def test_noise_and_spikes_have_no_lines():
     regular.set_probe(recording.get_probe())
     assert not any(step.startswith("subtracted") for step in prepare(regular).steps)
     # Nor is a recording that is too short for a spectrum refused.
-    assert len(find_lines(recording_of(tone, seconds=2), 0.0)[0]) == 0
+    assert len(find_lines(recording_of(tone, seconds=2), ANY_POWER)[0]) == 0
 
 
 def test_frequencies_are_exact():
-    frequencies, powers = find_lines(recording_of(tone), 0.01)
+    frequencies, powers = find_lines(recording_of(tone), LineSettings(min_line_power=0.01))
     np.testing.assert_allclose(frequencies, [1500.3], atol=0.02)
     # 450 µV² beside the 100 of the noise; a little less, as the largest samples are clipped.
     np.testing.assert_allclose(powers, [4.5], rtol=0.3)
@@ -69,14 +71,14 @@ def test_traces_without_lines_are_those_that_never_had_any(signal, most_left):
     np.testing.assert_allclose(prepared.noise_levels, clean.noise_levels, rtol=0.05)
     difference = (prepared.recording.get_traces() - clean.recording.get_traces()) / clean.noise_levels
     assert np.sqrt(np.square(difference[3000:-3000]).mean()) < most_left
-    kept = prepare(recording_of(signal), PreprocessingSettings(remove_lines="off"))
+    kept = prepare(recording_of(signal), PreparationParameters(remove_lines="off"))
     assert (kept.noise_levels > 1.5 * clean.noise_levels).all()
 
 
 def test_a_spike_is_left_as_it_is():
     traces = np.zeros((30000, 2), dtype="float32")
     traces[15000:15030] = -100 * np.hanning(30)[:, None]
-    cleaned = LinesRemovedRecording(NumpyRecording([traces], RATE), [1500.0, 3000.0])
+    cleaned = LinesRemovedRecording(NumpyRecording([traces], RATE), [1500.0, 3000.0], min_fit_s=0.5)
     np.testing.assert_allclose(cleaned.get_traces(), traces, atol=1.0)
     # A short stretch is cut out of one that is long enough for a fit.
     np.testing.assert_allclose(cleaned.get_traces(0, 14_990, 15_040), traces[14_990:15_040], atol=1.0)

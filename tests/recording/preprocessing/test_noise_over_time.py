@@ -2,10 +2,10 @@ import numpy as np
 import pytest
 from spikeinterface.core import NumpyRecording
 
+from huidurep_hf.recording.parameters import PreparationParameters
 from huidurep_hf.recording.preprocessing.noise_over_time import NoiseOverTime
 from huidurep_hf.recording.preprocessing.whitening import whiten
 from huidurep_hf.recording.scan import prepare, scan
-from huidurep_hf.recording.settings import DetectionSettings, PreprocessingSettings
 
 RATE = 30000
 LOUD = slice(8 * RATE + 4000, 12 * RATE - 5000)
@@ -21,8 +21,8 @@ def recording_of(factor, channels=slice(None), seconds=20, num_channels=6):
 
 @pytest.mark.parametrize("factor, channels", [(2.0, slice(None)), (8.0, slice(None)), (3.0, [2])])
 def test_noise_that_rises_is_measured_and_gives_no_more_peaks(factor, channels):
-    quiet, few = scan(recording_of(1.0), PreprocessingSettings(), DetectionSettings())
-    loud, peaks = scan(recording_of(factor, channels), PreprocessingSettings(), DetectionSettings())
+    quiet, few = scan(recording_of(1.0), PreparationParameters())
+    loud, peaks = scan(recording_of(factor, channels), PreparationParameters())
     assert quiet.noise_over_time.is_steady and not loud.noise_over_time.is_steady
     np.testing.assert_allclose(loud.noise_levels, quiet.noise_levels, rtol=0.02)
     middle = loud.noise_over_time.at(0, np.arange(9 * RATE, 11 * RATE, 1000))
@@ -50,7 +50,7 @@ def test_a_bursting_neuron_is_not_noise():
         traces[start : start + 20] += spike
     bursting = NumpyRecording([traces], float(RATE))
     bursting.set_probe(recording.get_probe(), in_place=True)
-    prepared, peaks = scan(bursting, PreprocessingSettings(), DetectionSettings())
+    prepared, peaks = scan(bursting, PreparationParameters())
     assert len(peaks) > 200
     assert prepared.noise_over_time.is_steady
 
@@ -58,7 +58,7 @@ def test_a_bursting_neuron_is_not_noise():
 def test_windows_and_events():
     factors = np.ones((9, 2), dtype="float32")
     factors[3, 1] = 4
-    noise = NoiseOverTime(1000, [factors, np.ones((1, 2), dtype="float32")])
+    noise = NoiseOverTime(1000, 4, [factors, np.ones((1, 2), dtype="float32")])
     assert noise.windows_of(np.array([0, 249, 250, 999, 1000, 2100])).tolist() == [0, 0, 1, 3, 4, 8]
     segments, samples, channels = np.array([0, 0, 0, 1]), np.array([760, 760, 700, 50]), np.array([0, 1, 1, 1])
     assert noise.of_events(segments, samples, channels).tolist() == [1, 4, 1, 1]

@@ -9,9 +9,11 @@ from huidurep_hf.recording.preprocessing.noise_sample import (
 )
 from huidurep_hf.recording.preprocessing.whitening import whiten
 from huidurep_hf.recording.scan import prepare
+from huidurep_hf.recording.settings import NoiseSettings
 from huidurep_hf.workers import Workers
 
 RATE = 30000
+SETTINGS = NoiseSettings()
 
 
 def traces_of(seconds, seed=0):
@@ -38,7 +40,7 @@ def test_silent_stretches_are_no_noise(make_recording, part):
 
 
 def test_a_recording_without_silence_is_measured_as_it_is(make_recording):
-    sample = NoiseSample.draw(prepare(make_recording(traces=[traces_of(2)])).recording, 0)
+    sample = NoiseSample.draw(prepare(make_recording(traces=[traces_of(2)])).recording, SETTINGS, 0)
     assert not sample.is_gated
     assert [len(stretch) for stretch in sample.stretches] == [RATE // 2] * 20
 
@@ -47,7 +49,7 @@ def test_short_and_single_channel_stillness_is_no_silence(make_recording):
     traces = traces_of(2)
     traces[20000:20150] = 0
     traces[:, 3] = 0
-    sample = NoiseSample.draw(make_recording(traces=[traces]), 0)
+    sample = NoiseSample.draw(make_recording(traces=[traces]), SETTINGS, 0)
     assert not sample.is_gated
     assert [len(stretch) for stretch in sample.stretches] == [RATE // 2] * 20
 
@@ -55,12 +57,12 @@ def test_short_and_single_channel_stillness_is_no_silence(make_recording):
 def test_a_recording_of_nearly_nothing_is_measured_as_it_is(make_recording):
     traces = np.zeros((2 * RATE, 4), dtype="float32")
     traces[1000:1100] = 5.0
-    assert (estimate_noise_levels(make_recording(traces=[traces]), 0) == 0).all()
+    assert (estimate_noise_levels(make_recording(traces=[traces]), SETTINGS, 0) == 0).all()
 
 
 def test_stretches_lie_anywhere_in_any_segment(make_recording):
     recording = make_recording(traces=[np.zeros((seconds * RATE, 4), dtype="float32") for seconds in (10, 30)])
-    stretches = [stretch for seed in range(50) for stretch in random_stretches(recording, seed)]
+    stretches = [stretch for seed in range(50) for stretch in random_stretches(recording, SETTINGS, seed)]
     assert len(stretches) == 1000
     assert {stretch.stop - stretch.start for stretch in stretches} == {RATE // 2}
     of_first = [stretch.start for stretch in stretches if stretch.segment == 0]
@@ -69,13 +71,14 @@ def test_stretches_lie_anywhere_in_any_segment(make_recording):
     assert len(of_first) / 1000 == pytest.approx(9.5 / 39, abs=0.05)
     for starts, seconds in ((of_first, 10), (of_second, 30)):
         assert 0 <= min(starts) < RATE and (seconds - 1.5) * RATE < max(starts) <= (seconds - 0.5) * RATE
-    assert random_stretches(recording, 3) == random_stretches(recording, 3) != random_stretches(recording, 4)
-    assert random_stretches(recording, 3) == sorted(random_stretches(recording, 3))
+    first, again, other = (random_stretches(recording, SETTINGS, seed) for seed in (3, 3, 4))
+    assert first == again != other
+    assert first == sorted(first)
 
 
 def test_short_segments_are_stretches_of_their_own(make_recording):
     recording = make_recording(traces=[np.zeros((num_samples, 4), dtype="float32") for num_samples in (900, 15_000)])
-    assert random_stretches(recording, 0) == [(0, 0, 900), (1, 0, 15_000)]
+    assert random_stretches(recording, SETTINGS, 0) == [(0, 0, 900), (1, 0, 15_000)]
 
 
 def test_levels_are_those_of_the_noise(make_recording):
@@ -83,12 +86,12 @@ def test_levels_are_those_of_the_noise(make_recording):
     # Spikes count next to nothing.
     traces[::3000] -= 50
     recording = make_recording(traces=[traces])
-    sample = NoiseSample.draw(recording, 0)
+    sample = NoiseSample.draw(recording, SETTINGS, 0)
     truth = np.array([1, 2 * np.sqrt(1.25), 3, 4])
     np.testing.assert_allclose(sample.levels, truth, rtol=0.02)
-    np.testing.assert_array_equal(estimate_noise_levels(recording, 0), sample.levels)
+    np.testing.assert_array_equal(estimate_noise_levels(recording, SETTINGS, 0), sample.levels)
     np.testing.assert_array_equal(sample.of_channels(np.array([2, 0])).levels, sample.levels[[2, 0]])
-    drawn = NoiseSample.draw(recording, 0, Workers(3))
+    drawn = NoiseSample.draw(recording, SETTINGS, 0, Workers(3))
     np.testing.assert_array_equal(drawn.concatenated, sample.concatenated)
 
 
@@ -100,5 +103,5 @@ def test_the_median_is_that_of_each_shank():
         np.testing.assert_array_equal(
             referenced[:, channels], traces[:, channels] - np.median(traces[:, channels], axis=1)[:, None]
         )
-    sample = NoiseSample([traces], RATE).referenced(shanks)
+    sample = NoiseSample([traces], RATE, SETTINGS).referenced(shanks)
     np.testing.assert_array_equal(sample.concatenated, referenced)

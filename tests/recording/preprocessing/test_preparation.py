@@ -2,8 +2,8 @@ import numpy as np
 import pytest
 from spikeinterface.core import NumpyRecording
 
+from huidurep_hf.recording.parameters import PreparationParameters
 from huidurep_hf.recording.scan import prepare
-from huidurep_hf.recording.settings import PreprocessingSettings
 
 
 def noise(num_samples, num_channels, seed=0):
@@ -158,10 +158,10 @@ def test_wrong_kinds_and_shapes_are_refused(make_recording):
     with pytest.raises(ValueError, match="swapped"):
         prepare(make_recording(num_samples=4, num_channels=300))
     with pytest.raises(ValueError, match="freq_min_hz"):
-        prepare(make_recording(), PreprocessingSettings(freq_min_hz=5000, freq_max_hz=400))
+        prepare(make_recording(), PreparationParameters(freq_min_hz=5000, freq_max_hz=400))
     # Of a band that is possible at other rates.
     with pytest.raises(ValueError, match="500-450 Hz at a sampling rate of 1000 Hz; freq_min_hz must"):
-        prepare(make_recording(rate=1000.0), PreprocessingSettings(freq_min_hz=500))
+        prepare(make_recording(rate=1000.0), PreparationParameters(freq_min_hz=500))
 
 
 def test_same_seed_same_noise(make_recording):

@@ -6,8 +6,8 @@ from scipy.linalg import toeplitz
 from scipy.signal import firwin, lfilter, welch
 from spikeinterface.core import NumpyRecording
 
+from huidurep_hf.recording.parameters import PreparationParameters
 from huidurep_hf.recording.preprocessing.whitening import (
-    RELATIVE_FLOOR,
     prediction_error_filter,
     samples_per_independent_one,
     whiten,
@@ -16,6 +16,7 @@ from huidurep_hf.recording.scan import prepare
 from huidurep_hf.recording.settings import WhiteningSettings
 
 RATE = 30000.0
+SETTINGS = WhiteningSettings()
 
 
 def correlated_noise(num_samples=60000, num_channels=4):
@@ -63,7 +64,7 @@ def test_noise_becomes_white_in_space_and_time():
 
 
 def test_in_space_alone():
-    whitened = whiten(prepare(as_recording(correlated_noise())), WhiteningSettings(whiten_in_time="off"))
+    whitened = whiten(prepare(as_recording(correlated_noise())), PreparationParameters(whiten_in_time="off"))
     traces = whitened.recording.get_traces()
     assert correlation_between_channels(traces) < 0.05
     assert slope_of_spectrum(traces) > 2.5
@@ -131,19 +132,19 @@ def test_the_recording_as_recorded_is_whitened_by_its_own_noise():
 def test_prediction_of_a_known_process():
     rng = np.random.default_rng(1)
     noise = lfilter([1.0], [1.0, -0.6], rng.normal(size=(200000, 1)), axis=0)
-    found = prediction_error_filter([noise], sampling_rate=15000.0)
+    found = prediction_error_filter([noise], 15000.0, SETTINGS)
     # Without the floor it would be (1, -0.6, 0, 0).
-    covariance = toeplitz(0.6 ** np.arange(3)) + RELATIVE_FLOOR * np.eye(3)
+    covariance = toeplitz(0.6 ** np.arange(3)) + SETTINGS.relative_noise_floor * np.eye(3)
     assert found == pytest.approx([1.0, *-np.linalg.solve(covariance, 0.6 ** np.arange(1, 4))], abs=0.02)
     with_spikes = noise.copy()
     with_spikes[1000:1030] = np.nan
-    assert prediction_error_filter([with_spikes], 15000.0) == pytest.approx(found, abs=1e-3)
-    assert prediction_error_filter([np.zeros((100, 2))], 15000.0).tolist() == [1.0, 0.0, 0.0, 0.0]
+    assert prediction_error_filter([with_spikes], 15000.0, SETTINGS) == pytest.approx(found, abs=1e-3)
+    assert prediction_error_filter([np.zeros((100, 2))], 15000.0, SETTINGS).tolist() == [1.0, 0.0, 0.0, 0.0]
 
 
 def test_noise_in_half_the_band_is_worth_half_its_samples():
     white = np.random.default_rng(2).normal(size=(200000, 2))
-    assert samples_per_independent_one([white], RATE) == pytest.approx(1.0, abs=0.01)
+    assert samples_per_independent_one([white], RATE, SETTINGS) == pytest.approx(1.0, abs=0.01)
     half = lfilter(firwin(201, RATE / 4, fs=RATE), 1.0, white, axis=0)
-    assert samples_per_independent_one([half], RATE) == pytest.approx(2.0, abs=0.1)
-    assert samples_per_independent_one([np.zeros((100, 2))], RATE) == 1.0
+    assert samples_per_independent_one([half], RATE, SETTINGS) == pytest.approx(2.0, abs=0.1)
+    assert samples_per_independent_one([np.zeros((100, 2))], RATE, SETTINGS) == 1.0
