@@ -27,7 +27,7 @@ class PreprocessingSettings(Settings):
     )
     freq_min_hz: float = setting(300.0, "lower end of the band-pass filter", unit="Hz", low=1.0)
     freq_max_hz: float = setting(
-        6000.0, "upper end of the band-pass filter, at most max_freq_to_sampling_rate", unit="Hz", low=1.0
+        6000.0, "upper end of the band-pass filter, at most 0.45 of the sampling rate", unit="Hz", low=1.0
     )
     max_freq_to_sampling_rate: float = setting(
         0.45,

@@ -120,15 +120,8 @@ def sort_recording(
         fit = check_fit(fit_reference, spikes["embedding"], of_noise, prepared, len(peaks), parameters.fit)
         logger.log(logging.WARNING if fit.is_familiar is False else logging.INFO, "%s", fit.sentence)
     with run.timed("motion"):
-        embedded, rows_of_embedded, motion_spikes = spikes, learned_from, spikes
-        if len(spikes) < len(peaks) and can_follow_motion(prepared, parameters.motion_correction):
-            # Of the whole recording, and not of some blocks.
-            drawn = draw_over_time(peaks, prepared, parameters)
-            others = np.setdiff1d(drawn, learned_from)
-            more = run.embed("embed for motion", prepared, peaks[others])
-            rows_of_embedded, order = np.unique(np.concatenate([learned_from, others]), return_index=True)
-            embedded = Spikes.concatenate([spikes, more])[order]
-            motion_spikes = embedded[np.searchsorted(rows_of_embedded, drawn)]
+        embedded, rows_of_embedded, drawn = run.embed_over_time(prepared, peaks, spikes, learned_from)
+        motion_spikes = embedded[drawn]
         corrected = follow_motion(
             prepared,
             motion_spikes.to_peaks(),
@@ -196,6 +189,28 @@ class _Run:
             name=name,
             progress=self.progress,
         )
+
+    def embed_over_time(
+        self, prepared: PreparedRecording, peaks: Spikes, spikes: Spikes, rows: np.ndarray
+    ) -> tuple[Spikes, np.ndarray, np.ndarray]:
+        """Embed peaks of the whole recording, as its motion needs them, beside those of some blocks.
+
+        Args:
+            prepared: the recording.
+            peaks: all of them.
+            spikes: those that are embedded already, the rows `rows` of `peaks`.
+
+        Returns:
+            `(embedded, rows, drawn)`: all that are embedded, their rows of `peaks`, and which of them were drawn
+            evenly from the whole recording. Where every peak is embedded or no motion can be followed, nothing more is.
+        """
+        if len(spikes) == len(peaks) or not can_follow_motion(prepared, self.parameters.motion_correction):
+            return spikes, rows, np.arange(len(spikes))
+        drawn = draw_over_time(peaks, prepared, self.parameters)
+        others = np.setdiff1d(drawn, rows)
+        more = self.embed("embed for motion", prepared, peaks[others])
+        rows, order = np.unique(np.concatenate([rows, others]), return_index=True)
+        return Spikes.concatenate([spikes, more])[order], rows, np.searchsorted(rows, drawn)
 
     def embed_events(
         self, events: Spikes, embedded: Spikes, rows_of_embedded: np.ndarray, corrected: PreparedRecording
