@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
+from ...workers import num_available_cores
+
 # Contacts as on a Neuropixels 1.0: four columns, staggered.
 PROBE = {
     "num_columns": 4,
@@ -129,7 +131,8 @@ def save_generated(parameters: GeneratedParameters, folder: Path, is_lazy: bool 
     recording, sorting, unit_snr = generate(parameters, folder)
     num_bytes = 2 * parameters.num_channels * parameters.duration_s * parameters.sampling_rate
     if not is_lazy and 2 * num_bytes <= MAX_SHARE_OF_DISK * shutil.disk_usage(folder).free:
-        recording.save(folder=folder / "recording", format="binary", progress_bar=False, verbose=False)
+        shared = {"n_jobs": num_available_cores(), "chunk_duration": "1s", "progress_bar": False}
+        recording.save(folder=folder / "recording", format="binary", verbose=False, **shared)
         return SavedRecording(folder / "recording", sorting, unit_snr)
     recording.dump_to_pickle(folder / "recording.pkl")
     return SavedRecording(folder / "recording.pkl", sorting, unit_snr, traces="lazy")
