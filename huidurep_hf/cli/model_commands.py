@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..recording.sources.arguments import add_layout, open_recording
-from ..spike_dataset.folder import DESCRIPTION_FILE
+from ..spike_dataset.folder import is_dataset_folder
 
 
 def add_model_commands(commands, common, default_model):
@@ -58,11 +58,8 @@ def _embed(options):
     if not options.output.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {options.output.parent} for {options.output.name}; make it first.")
     source = Path(options.source)
-    is_dataset = (
-        (source / DESCRIPTION_FILE).is_file()
-        or source.suffix == ".parquet"
-        or (not source.parent.exists() and options.source.count("/") == 1)
-    )
+    is_hub_name = not source.parent.exists() and options.source.count("/") == 1
+    is_dataset = source.suffix == ".parquet" or is_dataset_folder(source) or is_hub_name
     name = resolve_checkpoint(options.model, revision=options.revision)
     model = HuiduRepModel.from_pretrained(name, revision=options.revision, dtype=torch.float32).to(device)
     feature_extractor = HuiduRepFeatureExtractor.from_pretrained(name, revision=options.revision)

@@ -46,22 +46,16 @@ def load_sorting(path: str) -> BaseSorting:
     """Sorting of a result folder, or of whatever else SpikeInterface loads.
 
     Raises:
-        FileNotFoundError, ValueError: nothing there, or nothing that can be loaded.
+        FileNotFoundError, ValueError: nothing there, nothing that can be loaded, or a file that could have code run.
     """
-    from spikeinterface.core import load
-
+    from ..recording.sources.reading import read_sorting
     from ..sorting.output.result import PROVENANCE_FILE, SortingResult
 
     if not Path(path).exists():
         raise FileNotFoundError(f"{path} does not exist; give a result folder or a sorting that SpikeInterface loads.")
     if (Path(path) / PROVENANCE_FILE).is_file():
         return SortingResult.load(path).sorting
-    try:
-        loaded = load(path)
-        loaded.count_num_spikes_per_unit()
-    except Exception as error:
-        raise ValueError(f"{path} holds no sorting that SpikeInterface loads ({error}).") from None
-    return loaded
+    return read_sorting(path)
 
 
 def _report(options: argparse.Namespace) -> None:

@@ -37,6 +37,9 @@ class SpikeSortingPipeline(Pipeline):
             ValueError: unknown parameter, an unreadable recording, or several recordings for one `output_folder`.
             ImportError: the sorter is not installed.
         """
+        datasets = sys.modules.get("datasets")
+        if datasets is not None and isinstance(recordings, (datasets.DatasetDict, datasets.IterableDatasetDict)):
+            return {split: self(part, batch_size=batch_size, **kwargs) for split, part in recordings.items()}
         if batch_size is not None:
             kwargs["spike_batch_size"] = batch_size
         several = isinstance(recordings, (list, tuple))
@@ -44,7 +47,6 @@ class SpikeSortingPipeline(Pipeline):
             raise ValueError(
                 f"Got {len(recordings)} recordings and one output_folder; sort them one by one, each to its own folder."
             )
-        datasets = sys.modules.get("datasets")
         if datasets is not None and isinstance(recordings, (datasets.Dataset, datasets.IterableDataset)):
             recordings = (row for row in recordings)
         elif several:

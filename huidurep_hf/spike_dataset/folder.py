@@ -9,6 +9,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 DESCRIPTION_FILE = "dataset_infos.json"
+# Of `Dataset.save_to_disk` and `DatasetDict.save_to_disk`.
+SAVED_FILES = ("state.json", "dataset_dict.json")
 
 
 def check_dataset_folder(folder: str | Path, overwrite: bool) -> None:
@@ -43,3 +45,13 @@ def new_dataset_folder(folder: str | Path, overwrite: bool) -> Iterator[Path]:
         unfinished.rename(folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
+
+
+def is_saved_to_disk(folder: Path) -> bool:
+    """Say whether `save_to_disk` wrote this folder."""
+    return any((folder / name).is_file() for name in SAVED_FILES)
+
+
+def is_dataset_folder(folder: Path) -> bool:
+    """Say whether a folder holds a dataset: ours, one of `save_to_disk`, or one as `push_to_hub` lays it out."""
+    return (folder / DESCRIPTION_FILE).is_file() or is_saved_to_disk(folder) or any(folder.glob("data/*.parquet"))

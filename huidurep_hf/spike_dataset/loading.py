@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .folder import is_saved_to_disk
+
 if TYPE_CHECKING:
     from datasets import Dataset
 
@@ -13,15 +15,16 @@ def open_spikes(source: str | Path, split: str = "train") -> Dataset:
     """Return a split of a dataset.
 
     Args:
-        source: folder as `scripts/build_dataset.py` writes it, a Parquet file, or a hub name.
-        split: of a folder or hub name; a Parquet file has none.
+        source: folder as `scripts/build_dataset.py`, `save_to_disk` or `push_to_hub` write it, a Parquet file, or a hub
+            name.
+        split: of a folder or hub name; a Parquet file has none, nor has a single dataset that was saved to disk.
 
     Raises:
         ImportError: `datasets` is not installed.
         ValueError: there is no such dataset or split, or its files cannot be read; the message says why.
     """
     try:
-        from datasets import load_dataset
+        from datasets import Dataset, load_dataset, load_from_disk
         from datasets.exceptions import DatasetsError
     except ImportError as error:
         raise ImportError(
@@ -30,8 +33,11 @@ def open_spikes(source: str | Path, split: str = "train") -> Dataset:
     try:
         if Path(source).is_file():
             return load_dataset("parquet", data_files=str(source), split="train")
+        if is_saved_to_disk(Path(source)):
+            saved = load_from_disk(str(source))
+            return saved if isinstance(saved, Dataset) else saved[split]
         return load_dataset(str(source), split=split)
-    except (OSError, ValueError, DatasetsError) as error:
+    except (OSError, ValueError, KeyError, DatasetsError) as error:
         raise ValueError(
             f"No spike dataset with a split {split!r} can be read from {str(source)!r} ({_reason(error)}). Make one"
             " with: python scripts/build_dataset.py --output data/spikes"

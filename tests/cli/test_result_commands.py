@@ -43,7 +43,7 @@ def test_plot(folder, tmp_path, capsys):
     [
         (["report", "absent"], "no sorting result"),
         (["compare", "absent", "absent"], "absent does not exist"),
-        (["compare", ".", "."], "no sorting that SpikeInterface loads"),
+        (["compare", ".", "."], "folder of a sorting that SpikeInterface saved"),
         (["report", "FOLDER", "--truth", "a", "--compare", "b"], "not both"),
     ],
 )

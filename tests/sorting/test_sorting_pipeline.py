@@ -1,7 +1,9 @@
+from collections import UserDict
+
 import numpy as np
 import pytest
 import torch
-from datasets import Dataset
+from datasets import Dataset, DatasetDict
 from transformers import AutoFeatureExtractor, AutoModel, pipeline
 from transformers.pipelines.pt_utils import KeyDataset
 
@@ -78,6 +80,9 @@ def test_a_table_of_recordings(sort, arrays, tetrode, tmp_path):
     tetrode[0].frame_slice(0, 90000).save(folder=tmp_path / "recording", progress_bar=False)
     stream = Dataset.from_list([{"path": str(tmp_path / "recording")}]).to_iterable_dataset()
     assert [spikes_of(sorting) for sorting in sort(stream)] == [expected]
+    assert spikes_of(sort(UserDict(short))) == expected
+    splits = sort(DatasetDict({"train": table.select([0]).with_format("numpy")}))
+    assert {split: [spikes_of(one) for one in sortings] for split, sortings in splits.items()} == {"train": [expected]}
 
 
 @pytest.mark.parametrize(

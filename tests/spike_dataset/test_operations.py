@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 from datasets import (
     Dataset,
+    DatasetDict,
     concatenate_datasets,
     interleave_datasets,
     load_dataset,
@@ -196,3 +197,16 @@ def test_the_command_reads_a_parquet_file(spikes, tiny_checkpoint, tmp_path):
     arguments = ["--model", str(tiny_checkpoint), "--noise-level", "10", "--quiet"]
     assert main(["embed", str(tmp_path / "spikes.parquet"), str(tmp_path / "out.parquet"), *arguments]) == 0
     assert load_dataset("parquet", data_files=str(tmp_path / "out.parquet"), split="train").num_rows == 20
+
+
+def test_the_command_reads_what_datasets_writes(spikes, tiny_checkpoint, tmp_path):
+    spikes.save_to_disk(tmp_path / "saved")
+    DatasetDict({"train": spikes, "test": spikes}).save_to_disk(tmp_path / "splits")
+    (tmp_path / "pushed" / "data").mkdir(parents=True)
+    spikes.to_parquet(tmp_path / "pushed" / "data" / "train-00000-of-00001.parquet")
+    arguments = ["--model", str(tiny_checkpoint), "--noise-level", "10", "--quiet", "--overwrite"]
+    for source in ("saved", "splits", "pushed"):
+        assert main(["embed", str(tmp_path / source), str(tmp_path / "out.parquet"), *arguments]) == 0
+        assert load_dataset("parquet", data_files=str(tmp_path / "out.parquet"), split="train").num_rows == 20
+    with pytest.raises(ValueError, match="split 'absent'"):
+        open_spikes(tmp_path / "splits", "absent")

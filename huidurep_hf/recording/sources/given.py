@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,13 +21,13 @@ ARRAY_KEYS = {"traces", "sampling_rate", "probe", "channels", "gain_uv", "offset
 PATH_KEYS = {"path", "probe", "channels", "stream", "format"}
 
 
-def as_recording(given: BaseRecording | str | Path | dict) -> BaseRecording:
+def as_recording(given: BaseRecording | str | Path | Mapping) -> BaseRecording:
     """Return a SpikeInterface recording of what was given.
 
     Args:
         given: a SpikeInterface recording, which is returned as it is; a path as in
-            [`~huidurep_hf.recording.sources.reading.read_recording`]; a `dict` of `path` and, if need be, `probe`,
-            `channels`, `stream` and `format`; or a `dict` of `traces` `(num_samples, num_channels)`, `sampling_rate` in
+            [`~huidurep_hf.recording.sources.reading.read_recording`]; a mapping of `path` and, if need be, `probe`,
+            `channels`, `stream` and `format`; or one of `traces` `(num_samples, num_channels)`, `sampling_rate` in
             Hz and, for more than one channel, `probe`: contact positions `(num_channels, 2)` in µm, a name or file as
             in [`~huidurep_hf.recording.sources.probe.set_named_probe`], or a probeinterface `Probe`, `ProbeGroup` or
             its `dict`. `channels` selects some; `gain_uv` and `offset_uv` give µV per count and at count 0. Other keys
@@ -38,7 +39,7 @@ def as_recording(given: BaseRecording | str | Path | dict) -> BaseRecording:
     """
     if isinstance(given, (str, Path)):
         return read_recording(given)
-    if not isinstance(given, dict):
+    if not isinstance(given, Mapping):
         # The sorter refuses objects that are no recordings.
         return given
     given = {name: value for name, value in given.items() if value is not None}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
 
@@ -10,8 +12,9 @@ import numpy as np
 
 PICKLE_SUFFIXES = (".pkl", ".pickle")
 PICKLE_PROTOCOLS = (2, 3, 4, 5)
-# SpikeInterface writes it beside what it saves, and does not open it.
-PROVENANCE = "provenance"
+# SpikeInterface writes them beside what it saves, and does not open them.
+PROVENANCE_FILES = ("provenance.json", "provenance.pkl")
+ZARR_FILES = (".zarray", ".zmetadata", "zarr.json")
 # Its readers that run Python files, evaluate text or load models of other libraries.
 RUNNING_MODULES = (
     "spikeinterface.extractors.phykilosortextractors",
@@ -53,18 +56,30 @@ def _pickle_error(path: Path) -> ValueError:
 
 
 def _check(path: Path, seen: set[Path]) -> None:
-    path = path.resolve()
-    if path in seen or not path.exists():
-        return
-    seen.add(path)
     if path.is_file():
-        _check_file(path, seen)
+        # By the name that leads to it: a link may give a pickle another suffix than its own.
+        if path.absolute() not in seen:
+            seen.add(path.absolute())
+            _check_file(path, seen)
+        return
+    if path.resolve() in seen or not path.is_dir():
         return
     if (path / "sorter_output").is_dir():
         raise ValueError(f"{path} is the folder of a sorter, which that sorter's code would read; {REMEDY}.")
-    for file in sorted(path.rglob("*")):
-        if file.is_file() and file.stem != PROVENANCE:
+    for file in _files_below(path, seen):
+        if file.name not in PROVENANCE_FILES:
             _check(file, seen)
+
+
+def _files_below(folder: Path, seen: set[Path]) -> Iterator[Path]:
+    """Files in a folder and in those below it, also where links lead to them; no folder twice."""
+    for place, folders, names in os.walk(folder, followlinks=True):
+        if Path(place).resolve() in seen:
+            folders.clear()
+            continue
+        seen.add(Path(place).resolve())
+        folders.sort()
+        yield from (Path(place, name) for name in sorted(names))
 
 
 def _check_file(path: Path, seen: set[Path]) -> None:
@@ -72,8 +87,8 @@ def _check_file(path: Path, seen: set[Path]) -> None:
         raise _pickle_error(path)
     if path.suffix == ".npy":
         _check_array(path)
-    elif path.name in (".zarray", ".zmetadata", "zarr.json"):
-        if '"pickle"' in path.read_text(errors="replace").replace("'", '"'):
+    elif path.name in ZARR_FILES:
+        if "pickle" in _find_texts(_read_json(path)):
             raise ValueError(f"{path} names an array stored as pickles, which can run any code; {REMEDY}.")
     elif path.suffix == ".json":
         _check_json(path, seen)
@@ -94,20 +109,28 @@ def _check_array(path: Path) -> None:
         ) from error
 
 
-def _check_json(path: Path, seen: set[Path]) -> None:
+def _read_json(path: Path) -> object:
+    """Content of a JSON file; None if it is no JSON, as whoever opens it says."""
     try:
-        content = json.loads(path.read_text())
-    except (ValueError, RecursionError):
-        # Whoever opens it says that it is no JSON.
-        return
-    for described in _find_extractors(content):
+        return json.loads(path.read_text())
+    except RecursionError as error:
+        raise ValueError(f"{path} is nested too deeply to be a description of data; {REMEDY}.") from error
+    except ValueError:
+        return None
+
+
+def _check_json(path: Path, seen: set[Path]) -> None:
+    for described in _find_extractors(_read_json(path)):
         _check_class(path, described["class"])
         for value in _find_texts(described.get("kwargs", {})):
+            if "://" in value:
+                raise ValueError(f"{path} leads to {value!r}, which cannot be checked before it is opened; {REMEDY}.")
             if value.lower().endswith(PICKLE_SUFFIXES):
                 raise ValueError(f"{path} leads to the pickle {value!r}, which can run any code; {REMEDY}.")
             # SpikeInterface takes relative paths from the folder of the file, or from where the process is.
             if len(value) < 1000 and "\0" not in value:
-                _check(path.parent / value, seen)
+                for place in {path.parent, path.resolve().parent}:
+                    _check(place / value, seen)
                 # The folder that the process is in is no part of the file, and may hold anything.
                 if Path(value).resolve() not in (Path.cwd(), *Path.cwd().parents):
                     _check(Path(value), seen)

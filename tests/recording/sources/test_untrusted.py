@@ -67,6 +67,16 @@ def test_at_the_command_line(evil, ran, tmp_path, capsys):
     assert not ran.exists()
 
 
+def test_a_sorting_to_compare_with(evil, ran, tmp_path, capsys):
+    (tmp_path / "sorting.pkl").write_bytes(evil)
+    code = extractor("builtins.open", file=str(ran), mode="w")
+    (tmp_path / "sorting.json").write_text(json.dumps(code))
+    for name, message in (("sorting.pkl", "is a pickle"), ("sorting.json", "names the class")):
+        assert main(["compare", str(tmp_path / name), str(tmp_path / name)]) == 2
+        assert message in capsys.readouterr().err
+    assert not ran.exists()
+
+
 @pytest.mark.parametrize("name", ["cached.pkl", "deeper/recording.pickle"])
 def test_a_pickle_nested_in_a_folder(evil, ran, folder, name):
     (folder / "si_folder.json").unlink()
@@ -82,6 +92,39 @@ def test_numpy_files_of_objects_and_pickles_named_as_such(evil, ran, folder):
     refuse(folder, ran, "note.npy holds Python objects")
 
 
+def test_numpy_files_named_as_provenance(ran, folder):
+    np.save(folder / "properties" / "provenance.npy", np.array([Evil(ran)] * 4, dtype=object), allow_pickle=True)
+    refuse(folder, ran, "provenance.npy holds Python objects")
+
+
+@pytest.mark.parametrize("linked", ["file", "folder"])
+def test_links_that_hide_a_pickle(evil, ran, folder, tmp_path, linked):
+    hidden = tmp_path / "hidden"
+    hidden.mkdir()
+    if linked == "file":
+        (hidden / "blob").write_bytes(evil)
+        (folder / "properties" / "note.npy").symlink_to(hidden / "blob")
+    else:
+        shutil.rmtree(folder / "properties")
+        (hidden / "note.npy").write_bytes(evil)
+        (folder / "properties").symlink_to(hidden)
+    refuse(folder, ran, "note.npy holds Python objects")
+
+
+def test_links_in_a_circle_end(folder):
+    (folder / "again").symlink_to(folder)
+    refuse_code(folder)
+
+
+def test_json_that_leads_to_another_machine_or_has_no_bottom(ran, tmp_path):
+    path = tmp_path / "recording.json"
+    zarr = "spikeinterface.core.zarrextractors.ZarrRecordingExtractor"
+    path.write_text(json.dumps(extractor(zarr, folder_path="s3://stranger/recording.zarr")))
+    refuse(path, ran, "cannot be checked")
+    path.write_text("[" * 100_000 + "]" * 100_000)
+    refuse(path, ran, "nested too deeply")
+
+
 def test_zarr_arrays_stored_as_pickles(make_recording, ran, tmp_path):
     import numcodecs
     import zarr
@@ -93,6 +136,9 @@ def test_zarr_arrays_stored_as_pickles(make_recording, ran, tmp_path):
         "note", data=np.array([Evil(ran)] * 4, dtype=object), object_codec=numcodecs.Pickle()
     )
     ran.unlink(missing_ok=True)
+    refuse(path, ran, "array stored as pickles")
+    for described in [*path.rglob(".zarray"), *path.glob(".zmetadata")]:
+        described.write_text(described.read_text().replace('"pickle"', '"p\\u0069ckle"'))
     refuse(path, ran, "array stored as pickles")
 
 
