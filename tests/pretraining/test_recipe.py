@@ -7,6 +7,7 @@ from huggingface_hub import ModelCard
 from transformers import TrainingArguments
 
 from huidurep_hf import HuiduRepForPreTraining, HuiduRepModel
+from huidurep_hf.model import pretraining_huidurep
 from huidurep_hf.pretraining.recipe import MomentumCallback, PairCollator, SpikeTrainer
 
 
@@ -65,6 +66,17 @@ def test_the_momentum_branch_follows(build_tiny, spikes, tmp_path):
     pairs = [(trained, copy) for trained, copy in model._momentum_pairs() if copy.is_floating_point()]
     assert any(not torch.equal(old, copy) for old, (_, copy) in zip(before, model._momentum_pairs()))
     assert any(not torch.equal(trained, copy) for trained, copy in pairs)
+
+
+@pytest.mark.parametrize(
+    ("objective", "callbacks", "is_told"),
+    [("momentum_contrast", [], True), ("momentum_contrast", [MomentumCallback()], False), ("prototypes", [], False)],
+)
+def test_a_momentum_branch_that_stays_is_told(build_tiny, spikes, tmp_path, monkeypatch, objective, callbacks, is_told):
+    told = []
+    monkeypatch.setattr(pretraining_huidurep.logger, "warning_once", told.append)
+    train(build_tiny(HuiduRepForPreTraining, objective=objective), spikes, tmp_path, callbacks, max_steps=4)
+    assert bool(told) == is_told and all("MomentumCallback" in message for message in told)
 
 
 def test_the_same_units_give_the_same_batch(build_tiny, spikes):
