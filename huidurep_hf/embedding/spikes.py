@@ -1,6 +1,8 @@
 """A spike dataset gets a column of embeddings."""
 
-from ..model.embedding_pipeline_huidurep import SpikeEmbeddingPipeline
+import math
+
+from ..model.embedding_pipeline_huidurep import SpikeEmbeddingPipeline, as_rows
 from ..spike_dataset.geometry import read_geometry
 
 COLUMN = "embedding"
@@ -11,7 +13,7 @@ def embed_dataset(spikes, model, feature_extractor, *, noise_level_uv=None, batc
 
     Args:
         spikes: `datasets.Dataset` or `datasets.IterableDataset` with the columns that docs/architecture.md states, or a
-            dict of its splits. Other columns stay as they are.
+            dict of its splits. Other columns stay as they are; a format of pandas, polars or Arrow is left.
         model: HuiduRep model, on the device and in the precision it is to run with.
         feature_extractor: its feature extractor.
         noise_level_uv: noise SD in µV by which clean spikes are divided; datasets of recorded spikes need none.
@@ -19,8 +21,8 @@ def embed_dataset(spikes, model, feature_extractor, *, noise_level_uv=None, batc
         column: name of the new column, a list of `embedding_size` float32.
 
     Raises:
-        ValueError: not a spike dataset, or one without rows; clean spikes without a noise level; or the column is there
-            already.
+        ValueError: not a spike dataset, or one without rows; clean spikes without a noise level, or with one that is
+            not above 0; or the column is there already.
     """
     from datasets import DatasetDict, Features, IterableDatasetDict, List, Value
 
@@ -29,6 +31,9 @@ def embed_dataset(spikes, model, feature_extractor, *, noise_level_uv=None, batc
         return type(spikes)(
             {split: embed_dataset(part, model, feature_extractor, **options) for split, part in spikes.items()}
         )
+    if noise_level_uv is not None and not 0 < noise_level_uv < math.inf:
+        raise ValueError(f"noise_level_uv is {noise_level_uv}; give the noise SD in µV, above 0, such as 10.")
+    spikes = as_rows(spikes)
     geometry = read_geometry(spikes)
     if "uV" in geometry.unit and noise_level_uv is None:
         raise ValueError(

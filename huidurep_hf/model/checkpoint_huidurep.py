@@ -44,6 +44,10 @@ class CheckpointMixin(CheckpointResolvingMixin):
             check_report(report, name, allow_mismatched)
         check_finite(model, name)
         check_download(model.config.name_or_path or "", kwargs.get("revision"), kwargs.get("cache_dir"))
+        given = str(pretrained_model_name_or_path or "")
+        if given and Path(model.config.name_or_path or given).is_dir() and not Path(given).exists():
+            # A checkpoint that ships: results need its folder, adapters and cards the name that others know.
+            model.name_or_path = model.config.hub_name = given
         return (model, report) if wants_report else model
 
     def save_pretrained(self, save_directory, push_to_hub=False, **kwargs):

@@ -25,8 +25,8 @@ MAX_CHANNELS = 4096
 MAX_WINDOW_S = 0.2
 # Of the model with its pretraining heads and momentum branch: 4 GB in float32. The published model has 1.2 million.
 MAX_PARAMETERS = 1_000_000_000
-# What only a user may choose: these name code or files to load.
-USER_KEYS = ("attn_implementation", "experts_implementation", "transformers_weights")
+# What only a user may choose: these name code or files to load, and `hub_name` the weights that were loaded.
+USER_KEYS = ("attn_implementation", "experts_implementation", "transformers_weights", "hub_name")
 
 
 @strict
@@ -156,6 +156,12 @@ class HuiduRepConfig(CheckpointResolvingMixin, PreTrainedConfig):
         name_code(Path(save_directory) / "config.json", MODEL_CODE, PIPELINE_CODE)
         if push_to_hub:
             self.push_to_hub(kwargs.pop("repo_id", Path(save_directory).name), **kwargs)
+
+    def to_dict(self):
+        """As in `transformers`; a checkpoint that ships goes by its hub name, not by its folder on this machine."""
+        values = super().to_dict()
+        hub_name = values.pop("hub_name", None)
+        return values if hub_name is None else {**values, "_name_or_path": hub_name}
 
     @classmethod
     def paper(cls, **overrides) -> "HuiduRepConfig":

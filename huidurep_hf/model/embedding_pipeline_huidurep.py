@@ -10,11 +10,13 @@ from transformers import Pipeline
 from transformers.pipelines.pt_utils import KeyDataset
 from transformers.utils import logging
 
-from .spike_rows_huidurep import SPIKE_ARGUMENTS, check_unit, read_spikes
+from .spike_rows_huidurep import SPIKE_ARGUMENTS, check_unit, is_empty, read_spikes
 
 logger = logging.get_logger(__name__)
 
 SPIKES_PER_PASS = 512
+# Formats of `datasets` that give tables for rows.
+TABLE_FORMATS = ("arrow", "pandas", "polars")
 
 
 class SpikeEmbeddingPipeline(Pipeline):
@@ -24,7 +26,8 @@ class SpikeEmbeddingPipeline(Pipeline):
     spike dataset, or a batch of its columns) of such a `"waveform"` and any of `sampling_rate` (Hz),
     `channel_positions` (µm, relative to the peak channel), `channel_mask`, `peak_sample`, `num_channels`, `unit`
     ("uV", or "noise_sd" for SDs of noise) and `noise_levels` (of spikes in another unit; without either, spikes count
-    as being in SDs of noise, except those of a dataset, which are refused). What a row does not say may be given to the
+    as being in SDs of noise, except those of a dataset, which are refused; a row is known as one of a dataset by its
+    other columns). What a row does not say may be given to the
     call, for all spikes. A `peak_sample` that nobody says is guessed from all the spikes of an array together, and from
     each spike of a list by itself, which is worse.
 
@@ -60,6 +63,8 @@ class SpikeEmbeddingPipeline(Pipeline):
         """
         if _is_split(spikes):
             return {split: self(part, batch_size=batch_size, **kwargs) for split, part in spikes.items()}
+        if is_empty(spikes):
+            return np.zeros((0, self.model.config.embedding_size), dtype=np.float32)
         if isinstance(spikes, KeyDataset):
             spikes = _rows_of_key(spikes)
         elif _is_table(spikes):
@@ -67,7 +72,7 @@ class SpikeEmbeddingPipeline(Pipeline):
                 # At once, and not when the first row is read.
                 check_unit({*spikes.column_names, *(name for name, value in kwargs.items() if value is not None)})
             kwargs["needs_unit"] = True
-            spikes = (row for row in spikes)
+            spikes = (row for row in as_rows(spikes))
         if isinstance(spikes, (list, tuple)):
             if len(spikes) == 0:
                 return []
@@ -136,9 +141,18 @@ def _is_table(spikes) -> bool:
     return datasets is not None and isinstance(spikes, (datasets.Dataset, datasets.IterableDataset))
 
 
+def as_rows(spikes):
+    """Return a table or stream of `datasets` that gives rows, and no tables of pandas, polars or Arrow."""
+    if not hasattr(spikes, "format"):
+        return spikes.with_format(None)
+    is_of_tables = spikes.format["type"] in TABLE_FORMATS
+    return spikes.with_format(None, columns=spikes.format["columns"]) if is_of_tables else spikes
+
+
 def _rows_of_key(spikes):
     """Return the rows of a `KeyDataset`, which says with its waveforms what stands beside them."""
-    return ({**row, "waveform": row[spikes.key]} for row in spikes.dataset)
+    rows = as_rows(spikes.dataset) if _is_table(spikes.dataset) else spikes.dataset
+    return ({**row, "waveform": row[spikes.key]} for row in rows)
 
 
 __all__ = ["SpikeEmbeddingPipeline"]

@@ -13,7 +13,7 @@ from transformers.utils import logging
 
 from .repository_huidurep import CODE_KEYS, EXTRACTOR_CODE, IS_INSTALLED, name_code, write_code
 from .resolving_huidurep import CheckpointResolvingMixin
-from .spike_rows_huidurep import as_tensor, is_ragged, read_spikes
+from .spike_rows_huidurep import as_tensor, is_empty, is_ragged, read_spikes
 
 logger = logging.get_logger(__name__)
 
@@ -175,6 +175,10 @@ class HuiduRepFeatureExtractor(CheckpointResolvingMixin, FeatureExtractionMixin)
         """
         if padding not in PADDINGS:
             raise ValueError(f"padding is {padding!r}; it must be one of {', '.join(map(repr, PADDINGS))}.")
+        if is_empty(waveforms):
+            waveforms = np.zeros((0, self.window_size, self.num_channels), dtype=np.float32)
+            stated = {"sampling_rate": self.sampling_rate, "padding": padding, "return_tensors": return_tensors}
+            return self(waveforms, **stated)
         given_tensor = isinstance(waveforms, torch.Tensor)
         if isinstance(waveforms, Mapping) or is_ragged(waveforms):
             spikes = read_spikes(

@@ -222,12 +222,12 @@ class HuiduRepPreTrainedModel(CheckpointMixin, PreTrainedModel):
 
         Raises:
             TypeError: an unknown argument, which would otherwise be passed over.
-            ValueError: an attention mask beside a channel mask, or where tokens are no channels.
+            ValueError: an attention mask beside a channel mask.
         """
         given = {name: value for name, value in kwargs.items() if value is not None}
         attention_mask = given.pop("attention_mask", None)
         if attention_mask is not None:
-            if channel_mask is not None or self.config.encoder_type != "channel":
+            if channel_mask is not None:
                 raise ValueError("Got attention_mask, which is channel_mask by another name; give channel_mask alone.")
             channel_mask = attention_mask
         options = {name: value for name, value in given.items() if name in FORWARD_OPTIONS}
@@ -301,8 +301,8 @@ class HuiduRepModel(HuiduRepPreTrainedModel):
                 contacts count as being in one place.
             channel_mask: `(num_spikes, num_channels)`, 1 for a channel that is there. Left out, all are. A spike
                 without any has an embedding of NaN.
-            kwargs: `output_hidden_states`, `output_attentions`, `return_dict`, as in any `transformers` model; where
-                tokens are channels, `attention_mask` is another name of `channel_mask`.
+            kwargs: `output_hidden_states`, `output_attentions`, `return_dict`, as in any `transformers` model;
+                `attention_mask` is another name of `channel_mask`, also where tokens are samples.
 
         Raises:
             ValueError: if a shape does not fit the configuration or the waveforms.

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 from transformers.processing_utils import Unpack
-from transformers.utils import ModelOutput, TransformersKwargs
+from transformers.utils import ModelOutput, TransformersKwargs, logging
 from transformers.utils.generic import can_return_tuple
 
 from .configuration_huidurep import HuiduRepConfig
@@ -21,6 +21,8 @@ from .losses_huidurep import (
     prototype_loss,
 )
 from .modeling_huidurep import HuiduRepBackbone, HuiduRepModel, HuiduRepPreTrainedModel
+
+logger = logging.get_logger(__name__)
 
 
 @dataclass
@@ -86,6 +88,9 @@ class HuiduRepForPreTraining(HuiduRepPreTrainedModel):
         self.has_momentum = config.objective == "momentum_contrast"
         if self.has_momentum:
             self._build_momentum_contrast(config)
+        # Until somebody moves the momentum branch, training looks whether weights change without it.
+        self._is_branch_watched = self.has_momentum
+        self._first_sum = None
         self.post_init()
 
     def _build_momentum_contrast(self, config: HuiduRepConfig):
@@ -140,6 +145,7 @@ class HuiduRepForPreTraining(HuiduRepPreTrainedModel):
     @torch.no_grad()
     def update_momentum(self, momentum: float):
         """Move the momentum branch towards the trained one: `copy = momentum * copy + (1 - momentum) * trained`."""
+        self._is_branch_watched = False
         for trained, copy in self._momentum_pairs():
             if copy.is_floating_point():
                 copy.lerp_(trained, 1.0 - momentum)
@@ -226,7 +232,23 @@ class HuiduRepForPreTraining(HuiduRepPreTrainedModel):
             "location_loss": localizing,
         }
 
+    def _warn_of_a_branch_that_stays(self):
+        """Say that weights are trained and nobody moves the momentum branch, which would be silent otherwise."""
+        if not self.training or not self._is_branch_watched or torch.compiler.is_compiling():
+            return
+        trained = self.projector[-1].weight.detach().double().sum().item()
+        if self._first_sum is None:
+            self._first_sum = trained
+        elif trained != self._first_sum:
+            self._is_branch_watched = False
+            logger.warning_once(
+                "The momentum branch stays where it began, so momentum contrast learns little; give Trainer"
+                " callbacks=[MomentumCallback()] of huidurep_hf.pretraining.recipe, or call update_momentum after each"
+                " step."
+            )
+
     def _contrast_with_momentum(self, embeddings, waveforms, positions, mask, num_views, unit_ids) -> torch.Tensor:
+        self._warn_of_a_branch_that_stays()
         queries = self.predictor(self.projector(embeddings)).chunk(num_views)
         with torch.no_grad():
             copied = self.momentum_backbone(waveforms.to(self.dtype), positions.to(self.dtype), mask, denoise=False)

@@ -1,6 +1,7 @@
 # Copyright 2026 The huidurep-hf authors. Licensed under the Apache License, Version 2.0.
 """Spikes as users have them: arrays, rows of a dataset or batches of its columns, in the extractor's words."""
 
+import difflib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -18,6 +19,20 @@ SPIKE_ARGUMENTS = (
     "unit",
 )
 UNITS = ("uV", "noise_sd")
+# What rows of a spike dataset have beside these, by which they are known.
+DATASET_COLUMNS = (
+    "unit_id",
+    "location",
+    "displacement_um",
+    "cell_type",
+    "probe",
+    "layout",
+    "group",
+    "labelled",
+    "peak_position",
+)
+# How like a known name a misspelt one is: "sampling_rate_hz" and "noise_level" are, "waveform_id" is not.
+LIKENESS = 0.85
 
 
 @dataclass(frozen=True)
@@ -42,18 +57,21 @@ def read_spikes(spikes, needs_unit: bool = False, padding: bool = True, **stated
         spikes: `(num_spikes, num_samples, num_channels)` or `(num_samples, num_channels)`, or flat with
             `num_channels`; a ragged list of spikes; or a mapping (a row, or a batch of columns) of
             such a `"waveform"` and any of `SPIKE_ARGUMENTS`.
-        needs_unit: the unit must be stated, or the noise by which to divide; a row of `datasets` always needs that.
+        needs_unit: the unit must be stated, or the noise by which to divide; rows of a spike dataset always need that,
+            and are known by their other columns.
         padding: spikes of several shapes are padded to the largest.
         stated: of all spikes: `SPIKE_ARGUMENTS`.
 
     Raises:
-        ValueError: a mapping without a waveform, shapes that do not fit, spikes of several rates, a unit that is not
-            known, or clean spikes without noise levels.
+        ValueError: a mapping without a waveform or with a misspelt name, shapes that do not fit, spikes of several
+            rates, a unit that is not known, or clean spikes without noise levels.
     """
     row = spikes if isinstance(spikes, Mapping) else {"waveform": spikes}
     if "waveform" not in row and "waveforms" not in row:
         raise ValueError(f"Got a row of {sorted(row)}; a spike needs 'waveform'.")
-    needs_unit = needs_unit or type(spikes).__module__.split(".")[0] == "datasets"
+    check_names(row)
+    is_of_datasets = type(spikes).__module__.split(".")[0] == "datasets"
+    needs_unit = needs_unit or is_of_datasets or any(name in row for name in DATASET_COLUMNS)
     given = row["waveform"] if "waveform" in row else row["waveforms"]
     stated = {name: value for name, value in stated.items() if value is not None}
     stated |= {name: row[name] for name in SPIKE_ARGUMENTS if name in row and row[name] is not None}
@@ -88,6 +106,21 @@ def read_spikes(spikes, needs_unit: bool = False, padding: bool = True, **stated
     return GivenSpikes(waveforms, stated, is_single)
 
 
+def check_names(names):
+    """Refuse a name that is like a known one which is not there; columns of other names are let be.
+
+    Raises:
+        ValueError: saying which name is likely meant.
+    """
+    known = ("waveform", "waveforms", *SPIKE_ARGUMENTS)
+    for name in names:
+        if name in known or name in DATASET_COLUMNS:
+            continue
+        alike = difflib.get_close_matches(str(name), known, n=1, cutoff=LIKENESS)
+        if alike and alike[0] not in names:
+            raise ValueError(f"Got a row with {name!r}; did you mean {alike[0]!r}? Rename it, or leave it out.")
+
+
 def check_unit(names):
     """Refuse spikes of a dataset where neither their unit nor the noise by which to divide is among the names.
 
@@ -97,8 +130,16 @@ def check_unit(names):
     if "unit" not in names and "noise_levels" not in names:
         raise ValueError(
             "The dataset does not say the unit of its waveforms; give noise_levels=... in their unit, or"
-            " unit='noise_sd' if they are in SDs of noise."
+            " unit='noise_sd' if they are in SDs of noise (the feature extractor takes 'unit' in the rows)."
         )
+
+
+def is_empty(spikes) -> bool:
+    """Say whether this is a batch of columns of no rows, which do not say the shape of a waveform."""
+    if not isinstance(spikes, Mapping):
+        return False
+    given = spikes.get("waveform", spikes.get("waveforms"))
+    return (isinstance(given, Sequence) or getattr(given, "ndim", 0) > 0) and len(given) == 0
 
 
 def is_ragged(values) -> bool:
@@ -184,20 +225,20 @@ def _the_one(name: str, values):
     """Return the value that all spikes share; a batch of columns brings one for each."""
     if np.ndim(values) == 0:
         return values.item() if isinstance(values, (np.generic, np.ndarray, torch.Tensor)) else values
-    found = np.unique(np.asarray(values))
+    found = torch.unique(values) if isinstance(values, torch.Tensor) else np.unique(np.asarray(values))
     if len(found) > 1:
         raise ValueError(
-            f"The spikes of one batch have several values of {name}: {', '.join(map(str, found[:3]))}; give those of"
-            " one value together."
+            f"The spikes of one batch have several values of {name}: {', '.join(map(str, found[:3].tolist()))}; give"
+            " those of one value together."
         )
     return found[0].item() if len(found) else None
 
 
 def _count_channels(waveforms: torch.Tensor, row: Mapping) -> int | None:
     """Return how many channels mask or positions of a row, or of a batch of columns, speak of."""
-    if "channel_mask" in row:
+    if row.get("channel_mask") is not None:
         return np.shape(row["channel_mask"])[-1]
-    shape = np.shape(row["channel_positions"]) if "channel_positions" in row else ()
+    shape = np.shape(row["channel_positions"]) if row.get("channel_positions") is not None else ()
     if len(shape) == 3:
         return shape[1]
     if len(shape) == 2:

@@ -1,4 +1,4 @@
-"""Pretraining with `transformers.Trainer`: a collator that makes pairs of views, and what momentum contrast needs.
+"""Pretraining with `transformers.Trainer`: pairs of views, momentum contrast, and the card of the weights.
 
 `scripts/pretrain.py` trains the published weights; this is for those whose training loop is `Trainer` already.
 """
@@ -6,12 +6,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import torch
 from datasets import Dataset
-from transformers import TrainerCallback, TrainerControl, TrainerState, TrainingArguments
+from huggingface_hub import ModelCard
+from transformers import Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
+from ..model.card_huidurep import write_first_card
 from ..model.configuration_huidurep import HuiduRepConfig
 from ..spike_dataset.geometry import read_geometry
 from .dataset import SpikePairs
@@ -39,12 +42,12 @@ class PairCollator:
 
     ```python
     >>> from datasets import load_dataset
-    >>> from transformers import Trainer, TrainingArguments
+    >>> from transformers import TrainingArguments
 
     >>> model = HuiduRepForPreTraining(HuiduRepConfig())  # doctest: +SKIP
     >>> collator = PairCollator(load_dataset("data/spikes", split="train"), model.config)  # doctest: +SKIP
     >>> units = list(range(len(collator)))  # doctest: +SKIP
-    >>> trainer = Trainer(  # doctest: +SKIP
+    >>> trainer = SpikeTrainer(  # doctest: +SKIP
     ...     model, TrainingArguments("runs/mine"), data_collator=collator, train_dataset=units[100:],
     ...     eval_dataset=units[:100], callbacks=[MomentumCallback()],
     ... )
@@ -113,3 +116,38 @@ class MomentumCallback(TrainerCallback):
     def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model=None, **kwargs):
         """Follow the trained branch."""
         model.update_momentum(cosine_ramp(state.global_step, state.max_steps, self.momentum, self.final_momentum))
+
+
+class SpikeTrainer(Trainer):
+    """`Trainer` that keeps the card which the saved weights have: licence, base model, datasets and tags stay."""
+
+    def create_model_card(
+        self,
+        language: str | None = None,
+        license: str | None = None,
+        tags: str | list[str] | None = None,
+        finetuned_from: str | None = None,
+        dataset: str | list[str] | None = None,
+        **kwargs: object,
+    ) -> None:
+        """Write the card where there is none yet, and what is stated into it.
+
+        Args:
+            language, license, dataset: replace what the card says.
+            finetuned_from: replaces the card's base model.
+            tags: are added to the card's.
+            kwargs: other arguments of `Trainer.create_model_card`, for which this card has no place.
+        """
+        if not self.is_world_process_zero():
+            return
+        path = Path(self.args.output_dir) / "README.md"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_first_card(path.parent, self.accelerator.unwrap_model(self.model).config.name_or_path)
+        card = ModelCard.load(path)
+        stated = {"language": language, "license": license, "base_model": finetuned_from, "datasets": dataset}
+        for name, value in stated.items():
+            if value is not None:
+                card.data[name] = value
+        more = [tags] if isinstance(tags, str) else tags or []
+        card.data.tags = list(dict.fromkeys([*(card.data.tags or []), *more]))
+        card.save(path)

@@ -63,3 +63,16 @@ def test_splits_stay_splits_and_a_unit_must_be_stated(embedded, spike_dataset, e
     for spikes in (silent, silent.to_iterable_dataset()):
         with pytest.raises(ValueError, match="no column unit, so it is no spike dataset"):
             embed_dataset(spikes, *encoder, noise_level_uv=10.0)
+
+
+@pytest.mark.parametrize("form", ["pandas", "arrow"])
+def test_a_format_of_tables(embedded, spike_dataset, encoder, form):
+    spikes = load_dataset(str(spike_dataset), split="train").with_format(form)
+    found = embed_dataset(spikes, *encoder, noise_level_uv=10.0)
+    np.testing.assert_allclose(found[0]["embedding"], embedded[0]["embedding"], atol=1e-4)
+
+
+@pytest.mark.parametrize("noise", [0, -1.0, float("nan"), float("inf")])
+def test_a_noise_level_that_is_none(embedded, encoder, noise):
+    with pytest.raises(ValueError, match="above 0"):
+        embed_dataset(embedded.remove_columns("embedding"), *encoder, noise_level_uv=noise)

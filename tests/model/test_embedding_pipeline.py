@@ -5,6 +5,9 @@ from datasets import Dataset, DatasetDict, Features, List, Value, concatenate_da
 from transformers import pipeline
 from transformers.pipelines.pt_utils import KeyDataset
 
+from huidurep_hf.model.spike_rows_huidurep import DATASET_COLUMNS, SPIKE_ARGUMENTS, read_spikes
+from huidurep_hf.spike_dataset.geometry import SpikeGeometry, spike_features
+
 TETRODE = np.array([[0, 0], [25, 0], [0, 25], [25, 25]], dtype="float32")
 STATED = {"sampling_rate": 30000, "channel_positions": TETRODE, "peak_sample": 24}
 
@@ -81,6 +84,22 @@ def test_a_spike_dataset_says_its_geometry_itself(embed, folder, expected):
     assert close(list(embed(KeyDataset(table, "waveform"), batch_size=4)), expected)
 
 
+@pytest.mark.parametrize("form", ["pandas", "arrow"])
+def test_formats_of_tables_are_read_as_rows(embed, folder, expected, form):
+    table = load_dataset(str(folder), split="train")
+    for spikes in (table, table.to_iterable_dataset()):
+        assert close(list(embed(spikes.with_format(form), batch_size=4)), expected)
+    assert close(list(embed(KeyDataset(table.with_format(form), "waveform"))), expected)
+
+
+def test_no_rows_give_no_embeddings(embed, folder):
+    table = load_dataset(str(folder), split="train")
+    for rows in (table[:0], table.with_format("torch")[:0]):
+        found = embed(rows)
+        assert found.shape == (0, 32) and found.dtype == np.float32
+        assert embed.feature_extractor(rows)["waveforms"].shape == (0, 72, embed.feature_extractor.num_channels)
+
+
 def test_a_stream_is_read_as_it_goes(embed, folder, expected):
     stream = load_dataset(str(folder), split="train", streaming=True)
     found = embed(stream, batch_size=2)
@@ -122,6 +141,43 @@ def test_a_dataset_that_states_no_unit_is_refused(embed, folder, expected):
         embed({**table[0], "unit": "mV"})
 
 
+def test_rows_are_known_as_those_of_a_spike_dataset(embed, folder, waveforms, expected):
+    """Where the dataset itself is out of sight, its other columns tell."""
+    silent = load_dataset(str(folder), split="train").remove_columns("unit").add_column("unit_id", list(range(7)))
+    forms = (
+        KeyDataset(silent, "waveform"),
+        silent[0],
+        silent[:3],
+        list(silent),
+        (row for row in silent),
+        torch.utils.data.Subset(silent, [0, 2]),
+    )
+    for spikes in forms:
+        with pytest.raises(ValueError, match="does not say the unit"):
+            list(embed(spikes))
+    with pytest.raises(ValueError, match="does not say the unit"):
+        embed.feature_extractor(silent[:3])
+    assert close(embed(silent[:], unit="noise_sd"), expected)
+    assert close(embed.feature_extractor({**silent[:3], "unit": "noise_sd"})["waveforms"], waveforms[:3])
+    # A mapping of one's own is taken at its word.
+    assert close(embed({"waveform": waveforms, **STATED}), expected)
+
+
+def test_a_misspelt_name_in_a_row_is_refused(embed, waveforms, expected):
+    names = {
+        "channel_position": "channel_positions",
+        "noise_level": "noise_levels",
+        "sampling_rate_hz": "sampling_rate",
+    }
+    for wrong, right in names.items():
+        with pytest.raises(ValueError, match=f"'{wrong}'; did you mean '{right}'"):
+            embed({"waveform": waveforms, wrong: 1.0})
+    # Columns that spike datasets have, and others of one's own.
+    row = dict.fromkeys(spike_features(SpikeGeometry(unit="noise_sd")))
+    row |= {"waveform": waveforms[0], **STATED, "unit": "noise_sd", "embedding": 0, "waveform_id": 3, "units": "noise"}
+    assert close(embed(row), expected[0])
+
+
 def test_rows_of_two_units_are_divided_by_the_noise_where_they_are_clean(embed, folder, expected):
     table = load_dataset(str(folder), split="train")
     clean = table.map(lambda row: {"waveform": 10 * np.array(row["waveform"]), "unit": "uV"})
@@ -139,6 +195,18 @@ def test_rows_of_several_numbers_of_channels_and_rates(embed, folder, expected, 
     assert close(embed(columns), [expected[0], embed(fewer)])
     with pytest.raises(ValueError, match="several values of sampling_rate: 24000.0, 30000.0"):
         embed({**columns, "sampling_rate": [24000.0, 30000.0]})
+
+
+def test_what_a_batch_of_tensors_shares():
+    columns = {"waveform": torch.zeros(3, 72, 4), "sampling_rate": torch.tensor([30000.0] * 3)}
+    assert read_spikes(columns).stated["sampling_rate"] == 30000
+    with pytest.raises(ValueError, match="several values of sampling_rate: 24000.0, 30000.0"):
+        read_spikes({**columns, "sampling_rate": torch.tensor([24000.0, 30000.0, 30000.0])})
+
+
+def test_the_columns_of_a_spike_dataset_are_known():
+    columns = set(spike_features(SpikeGeometry(unit="noise_sd")))
+    assert columns == {"waveform", *DATASET_COLUMNS, *SPIKE_ARGUMENTS} - {"noise_levels", "num_channels"}
 
 
 def test_mistakes_are_named(embed, waveforms):

@@ -1,12 +1,14 @@
 """What a user of transformers expects of any model, on both encoders and both classes."""
 
 import copy
+import json
 
 import pytest
 import torch
+from huggingface_hub import ModelCard
 from transformers import AutoConfig, AutoModel, AutoModelForPreTraining
 
-from huidurep_hf import HuiduRepConfig, HuiduRepForPreTraining, HuiduRepModel
+from huidurep_hf import HuiduRepConfig, HuiduRepForPreTraining, HuiduRepModel, checkpoint_path
 
 CLASSES = [HuiduRepModel, HuiduRepForPreTraining]
 ENCODERS = {"channel": {}, "time": {"encoder_type": "time", "num_channels": 6, "norm_first": False}}
@@ -142,13 +144,11 @@ def test_an_unknown_argument_is_refused(model, inputs):
 def test_an_attention_mask_is_a_channel_mask(model, inputs):
     mask = torch.ones(4, 6)
     mask[:, 4:] = 0
-    if model.config.encoder_type != "channel":
-        with pytest.raises(ValueError, match="give channel_mask"):
-            model(**inputs, attention_mask=mask)
-        return
     with torch.no_grad():
+        everywhere, plain = model(**inputs, attention_mask=torch.ones(4, 6)), model(**inputs)
         given, expected = model(**inputs, attention_mask=mask), model(**inputs, channel_mask=mask)
-    assert torch.equal(given.embeddings, expected.embeddings)
+    assert torch.equal(everywhere.embeddings, plain.embeddings)
+    assert torch.equal(given.embeddings, expected.embeddings) and not torch.equal(given.embeddings, plain.embeddings)
     with pytest.raises(ValueError, match="give channel_mask alone"):
         model(**inputs, attention_mask=mask, channel_mask=mask)
 
@@ -170,6 +170,22 @@ def test_adapters_of_peft(build_tiny, inputs, tmp_path):
         again = peft.PeftModel.from_pretrained(plain, tmp_path).eval()(**inputs).embeddings
     assert (trained - before).abs().max() > 1e-4
     torch.testing.assert_close(again, trained)
+
+
+def test_an_adapter_names_its_base_model_as_the_hub_does(tmp_path):
+    """The folder on this machine is nobody else's business; results still find the files there."""
+    peft = pytest.importorskip("peft")
+    base = HuiduRepModel.from_pretrained("huidurep/base")
+    config = peft.LoraConfig(task_type="FEATURE_EXTRACTION", r=2, target_modules=["q_proj", "v_proj"])
+    peft.get_peft_model(base, config).save_pretrained(tmp_path / "adapter")
+    saved = json.loads((tmp_path / "adapter/adapter_config.json").read_text())
+    assert saved["base_model_name_or_path"] == "huidurep/base"
+    card = ModelCard.load(tmp_path / "adapter/README.md")
+    assert card.data.base_model == "huidurep/base" and "base_model:adapter:huidurep/base" in card.data.tags
+    assert "site-packages" not in card.content and str(checkpoint_path("base")) not in card.content
+    assert base.config.name_or_path == str(checkpoint_path("base"))
+    base.save_pretrained(tmp_path / "saved")
+    assert "hub_name" not in (tmp_path / "saved/config.json").read_text()
 
 
 def test_a_tuple_equals_the_dictionary(model, inputs):

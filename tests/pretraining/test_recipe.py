@@ -3,10 +3,12 @@
 import pytest
 import torch
 from datasets import load_dataset
-from transformers import Trainer, TrainingArguments
+from huggingface_hub import ModelCard
+from transformers import TrainingArguments
 
 from huidurep_hf import HuiduRepForPreTraining, HuiduRepModel
-from huidurep_hf.pretraining.recipe import MomentumCallback, PairCollator
+from huidurep_hf.model import pretraining_huidurep
+from huidurep_hf.pretraining.recipe import MomentumCallback, PairCollator, SpikeTrainer
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +35,7 @@ def train(model, spikes, folder, callbacks=(), **arguments):
         "disable_tqdm": True,
         "seed": 0,
     }
-    trainer = Trainer(
+    trainer = SpikeTrainer(
         model,
         TrainingArguments(str(folder), **{**settings, **arguments}),
         data_collator=collator,
@@ -66,6 +68,17 @@ def test_the_momentum_branch_follows(build_tiny, spikes, tmp_path):
     assert any(not torch.equal(trained, copy) for trained, copy in pairs)
 
 
+@pytest.mark.parametrize(
+    ("objective", "callbacks", "is_told"),
+    [("momentum_contrast", [], True), ("momentum_contrast", [MomentumCallback()], False), ("prototypes", [], False)],
+)
+def test_a_momentum_branch_that_stays_is_told(build_tiny, spikes, tmp_path, monkeypatch, objective, callbacks, is_told):
+    told = []
+    monkeypatch.setattr(pretraining_huidurep.logger, "warning_once", told.append)
+    train(build_tiny(HuiduRepForPreTraining, objective=objective), spikes, tmp_path, callbacks, max_steps=4)
+    assert bool(told) == is_told and all("MomentumCallback" in message for message in told)
+
+
 def test_the_same_units_give_the_same_batch(build_tiny, spikes):
     model = build_tiny(HuiduRepForPreTraining)
     collator = PairCollator(spikes, model.config)
@@ -88,3 +101,19 @@ def test_no_loss_where_none_is_asked_for(build_tiny, spikes):
         without, with_loss = model(**inputs, return_loss=False), model(**inputs)
     assert without.loss is None and without.contrastive_loss is None
     assert torch.equal(without.embeddings, with_loss.embeddings)
+
+
+def test_the_card_stays(tmp_path):
+    """`Trainer` would write one that knows neither licence nor base model."""
+    model = HuiduRepForPreTraining.from_pretrained("huidurep/base")
+    trainer = SpikeTrainer(model, TrainingArguments(str(tmp_path), report_to="none", use_cpu=True))
+    trainer.save_model()
+    saved = ModelCard.load(tmp_path / "README.md")
+    trainer.create_model_card(model_name="mine", tags="mouse")
+    card = ModelCard.load(tmp_path / "README.md")
+    assert (card.data.license, card.data.base_model) == ("apache-2.0", "huidurep/base")
+    assert card.data.tags == [*saved.data.tags, "mouse"] and card.data.pipeline_tag == "spike-embedding"
+    assert card.text == saved.text and card.data.datasets == saved.data.datasets
+    trainer.create_model_card(license="mit", dataset="lab/spikes")
+    stated = ModelCard.load(tmp_path / "README.md").data
+    assert (stated.license, stated.datasets, stated.base_model) == ("mit", "lab/spikes", "huidurep/base")
