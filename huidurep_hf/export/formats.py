@@ -25,7 +25,6 @@ ANALYZER_EXTENSIONS = (
     *("random_spikes", "waveforms", "templates", "noise_levels", "unit_locations", "spike_amplitudes"),
     *("correlograms", "template_similarity"),
 )
-PHY = "phy"
 
 
 @dataclass(frozen=True)
@@ -70,8 +69,15 @@ def export_result(result: SortingResult, path: str | Path, to: str, source: Sour
 
 
 def export_analyzer(result: SortingResult, path: Path, source: Source) -> None:
-    """Write a folder of SpikeInterface's `SortingAnalyzer`, which spikeinterface-gui opens, too."""
-    _analyze(result, source, "analyzer", format="binary_folder", folder=path)
+    """Write a folder of SpikeInterface's `SortingAnalyzer`."""
+    _analyze(result, source, format="binary_folder", folder=path)
+
+
+def export_gui(result: SortingResult, path: Path, source: Source) -> None:
+    """Write an analyzer for spikeinterface-gui, which opens none without a unit."""
+    if len(result.templates) == 0:
+        raise ValueError("The result has no unit, and spikeinterface-gui opens none without; export an analyzer.")
+    export_analyzer(result, path, source)
 
 
 def export_phy(result: SortingResult, path: Path, source: Source) -> None:
@@ -81,7 +87,7 @@ def export_phy(result: SortingResult, path: Path, source: Source) -> None:
     if len(result.templates) == 0:
         raise ValueError("The result has no unit, and phy opens none without; there is nothing to export.")
     properties = ["snr", "contamination", "mean_probability", "presence"]
-    analyzer = _analyze(result, source, PHY, format="memory")
+    analyzer = _analyze(result, source, one_segment=True, format="memory")
     without = {"add_quality_metrics": False, "add_template_metrics": False}
     export_to_phy(analyzer, path, additional_properties=properties, verbose=False, **without)
     if len(result.templates) == 1:
@@ -200,7 +206,8 @@ def export_matlab(result: SortingResult, path: Path, source: Source) -> None:
 
 FORMATS: dict[str, Callable[[SortingResult, Path, Source], None]] = {
     "analyzer": export_analyzer,
-    PHY: export_phy,
+    "spikeinterface-gui": export_gui,
+    "phy": export_phy,
     "nwb": export_nwb,
     "pynapple": export_pynapple,
     "parquet": export_parquet,
@@ -208,12 +215,12 @@ FORMATS: dict[str, Callable[[SortingResult, Path, Source], None]] = {
 }
 
 
-def _analyze(result: SortingResult, source: Source, to: str, **kwargs: object) -> SortingAnalyzer:
+def _analyze(result: SortingResult, source: Source, *, one_segment: bool = False, **kwargs: object) -> SortingAnalyzer:
     from spikeinterface.core import concatenate_recordings, create_sorting_analyzer
     from spikeinterface.preprocessing import bandpass_filter
 
     if source.recording is None:
-        raise ValueError(f"The format {to} needs the traces; give the recording that was sorted with --recording.")
+        raise ValueError("The format needs the traces; give the recording that was sorted with --recording.")
     described, recording = result.provenance["recording"], source.recording
     num_samples = [recording.get_num_samples(segment) for segment in range(recording.get_num_segments())]
     if num_samples != described["num_samples"] or recording.get_num_channels() != described["num_channels"]:
@@ -222,7 +229,7 @@ def _analyze(result: SortingResult, source: Source, to: str, **kwargs: object) -
     filtered = bandpass_filter(recording, parameters["freq_min_hz"], parameters["freq_max_hz"], dtype="float32")
     sorting = result.sorting
     sparse = len(result.templates) > 0
-    if to == PHY and len(num_samples) > 1:
+    if one_segment and len(num_samples) > 1:
         filtered, sorting = concatenate_recordings([filtered]), _concatenate(sorting, num_samples)
     analyzer = create_sorting_analyzer(sorting, filtered, sparse=sparse, **kwargs)
     if len(result.templates):

@@ -1,4 +1,5 @@
 import re
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -144,6 +145,23 @@ def test_analyzer(with_traces, tmp_path):
         assert recording.channel_ids[peak] == channel and recording.get_channel_groups()[peak] == group
 
 
+def test_spikeinterface_gui_by_the_command(tmp_path, capsys):
+    made = make_result(**SHORT_CASES["segments"])
+    folder, out = made.save(tmp_path / "result"), tmp_path / "gui"
+    make_recording(made).save(folder=tmp_path / "recording", format="binary", progress_bar=False, verbose=False)
+    arguments = ["export", str(folder), str(out), "--to", "spikeinterface-gui"]
+    assert main([*arguments, "--recording", str(tmp_path / "recording")]) == 0
+    assert f"sigui {out}" in capsys.readouterr().out
+    analyzer = load_sorting_analyzer(out)
+    # The first are what the window does not open without, or computes first; the others are its views.
+    needed = ("random_spikes", "templates", "unit_locations", "noise_levels")
+    views = ("waveforms", "spike_amplitudes", "correlograms", "template_similarity")
+    assert all(analyzer.has_extension(name) for name in needed + views)
+    assert analyzer.has_recording()
+    with pytest.raises(ValueError, match="no unit, and spikeinterface-gui opens none without"):
+        export_result(make_result(0, 50), tmp_path / "none", "spikeinterface-gui")
+
+
 def test_phy_of_a_sort(sorted_recording, tmp_path):
     model_of = pytest.importorskip("phylib.io.model")
     result, recording = sorted_recording
@@ -186,6 +204,22 @@ def test_phy(with_traces, tmp_path):
     for unit in sorting.unit_ids:
         expected = samples[spikes["unit_index"] == unit]
         np.testing.assert_array_equal(np.sort(sorting.get_unit_spike_train(unit, segment_index=0)), expected)
+
+
+@pytest.mark.parametrize(("to", "name", "module"), [("nwb", "a.nwb", "pynwb"), ("pynapple", "a.npz", "pynapple")])
+def test_the_extra_of_a_format_is_named(tmp_path, monkeypatch, capsys, to, name, module):
+    folder = make_result(2, 200).save(tmp_path / "result")
+    monkeypatch.setitem(sys.modules, module, None)
+    assert main(["export", str(folder), str(tmp_path / name), "--to", to]) == 2
+    error = capsys.readouterr().err.strip()
+    assert f'install the extra: pip install "huidurep-hf[{to}]".' in error and len(error.splitlines()) == 1
+    assert not (tmp_path / name).exists()
+
+
+def test_a_result_is_not_taken_for_a_model(tmp_path, capsys):
+    folder = make_result(2, 200).save(tmp_path / "result")
+    assert main(["export", str(folder), str(tmp_path / "out")]) == 2
+    assert "is a result; say with --to which of analyzer, spikeinterface-gui, phy" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
