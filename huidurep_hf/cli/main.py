@@ -11,7 +11,6 @@ from pathlib import Path
 from .. import __version__
 from ..device import choose_device
 from ..recording.sources.arguments import add_layout, open_recording
-from .command_parser import CommandParser
 from .curate_command import add_curate_command
 from .doctor import run_doctor
 from .export_command import add_export_command
@@ -84,7 +83,7 @@ def build_parser():
 
     parser = argparse.ArgumentParser(prog="huidurep", description="Spike sorting with HuiduRep representations.")
     parser.add_argument("--version", action="version", version=f"huidurep {__version__}")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND", parser_class=CommandParser)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     sort = commands.add_parser("sort", parents=[common], help="sort a recording")
     sort.add_argument("recording", metavar="RECORDING", help="file or folder that SpikeInterface reads, or raw binary")

@@ -95,7 +95,7 @@ def test_out_may_be_left_out_or_come_after_the_flags(result, tmp_path, capsys):
     flags = ["--merge", "3,4", "--remove", "0,2", "--label", "5=mua", "--no-report"]
     assert main(["curate", str(folder), *flags]) == 0
     assert str(tmp_path / "result_curated") in capsys.readouterr().out
-    assert main(["curate", str(folder), *flags, str(tmp_path / "out")]) == 0
+    assert main(["curate", str(folder), str(tmp_path / "out"), *flags]) == 0
     assert main(["curate", *flags, str(folder), str(tmp_path / "other"), "--merge", "1,5"]) == 0
     for name, units_before in (("result_curated", [[1], [3, 4], [5]]), ("out", [[1], [3, 4], [5]]), ("other", None)):
         curated = SortingResult.load(tmp_path / name)
