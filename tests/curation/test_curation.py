@@ -90,7 +90,7 @@ def test_the_command(result, tmp_path, capsys):
     assert "exists already" in capsys.readouterr().err
 
 
-def test_out_may_be_left_out_or_come_after_the_flags(result, tmp_path, capsys):
+def test_out_may_be_left_out_and_flags_come_before_or_after(result, tmp_path, capsys):
     folder = result.save(tmp_path / "result")
     flags = ["--merge", "3,4", "--remove", "0,2", "--label", "5=mua", "--no-report"]
     assert main(["curate", str(folder), *flags]) == 0
