@@ -2,11 +2,15 @@
 
 import numpy as np
 import pandas as pd
+from probeinterface import Probe
+from spikeinterface.core import NumpyRecording
 
 from huidurep_hf.sorting.output.result import SortingResult
 from huidurep_hf.sorting.spikes import OUTCOMES
 
 RATE = 30000.0
+# Samples of a template before its peak.
+BEFORE = 30
 
 
 def make_result(
@@ -14,6 +18,7 @@ def make_result(
     num_spikes,
     *,
     num_channels=16,
+    num_shanks=1,
     seconds=(60.0,),
     num_embedded=3000,
     motion=None,
@@ -24,6 +29,7 @@ def make_result(
 
     Args:
         num_units, num_spikes, num_channels: counts; units fire in turn.
+        num_shanks: that share the channels, 250 um apart.
         seconds: length of each segment, s.
         num_embedded: at most so many spikes have an embedding.
         motion: SpikeInterface `Motion`.
@@ -31,9 +37,10 @@ def make_result(
         seed: of all that is random.
     """
     rng = np.random.default_rng(seed)
-    positions = np.stack([30.0 * (np.arange(num_channels) % 2), 20.0 * (np.arange(num_channels) // 2)], axis=1)
+    shanks, along = np.divmod(np.arange(num_channels), num_channels // num_shanks)
+    positions = np.stack([250.0 * shanks + 30.0 * (along % 2), 20.0 * (along // 2)], axis=1)
     peaks = (np.arange(num_units) * num_channels // max(num_units, 1)).astype(int)
-    time = np.arange(90) - 30
+    time = np.arange(90) - BEFORE
     widths = 3.0 + rng.random(num_units)
     shapes = -np.exp(-0.5 * (time / widths[:, None]) ** 2) + 0.4 * np.exp(-0.5 * ((time - 10) / 7) ** 2)
     distances = np.linalg.norm(positions[None] - positions[peaks][:, None], axis=2)
@@ -70,7 +77,7 @@ def make_result(
     )
     centers = rng.normal(size=(num_units + 1, 32))
     embeddings = centers[units[:num_embedded]] + 0.2 * rng.normal(size=(min(num_spikes, num_embedded), 32))
-    table = {"x_um": positions[:, 0], "y_um": positions[:, 1], "shank": 0, "noise_level": noise}
+    table = {"x_um": positions[:, 0], "y_um": positions[:, 1], "shank": shanks, "noise_level": noise}
     times = np.linspace(0.5, seconds[0], 20)
     noise_rows = {"segment": 0, "time_s": times, **{str(index): np.full(20, noise) for index in range(num_channels)}}
     return SortingResult.from_tables(
@@ -99,3 +106,32 @@ def make_result(
             "counts": {"units": num_units, "events": num_spikes, "unit": int((units >= 0).sum())},
         },
     )
+
+
+def make_recording(result, seed=0):
+    """A recording that such a result could be of: noise, and the template of each spike.
+
+    Args:
+        result: of `make_result`.
+        seed: of the noise.
+    """
+    rng = np.random.default_rng(seed)
+    described, channels = result.provenance["recording"], result.channels
+    traces = []
+    for segment, num_samples in enumerate(described["num_samples"]):
+        padded = rng.normal(size=(num_samples + 2 * 90, len(channels)))
+        spikes = result.events[(result.events["segment"] == segment) & (result.events["unit"] >= 0)]
+        for sample, unit in zip(spikes["sample"], spikes["unit"]):
+            first = 90 + sample - BEFORE
+            padded[first : first + 90] += result.templates[unit]
+        traces.append((padded[90:-90] * channels["noise_level"].to_numpy()).astype("float32"))
+    recording = NumpyRecording(traces, RATE, channel_ids=described["channel_ids"])
+    probe = Probe(ndim=2)
+    probe.set_contacts(channels[["x_um", "y_um"]].to_numpy(), shank_ids=channels["shank"].astype(str))
+    probe.set_device_channel_indices(np.arange(len(channels)))
+    recording.set_probe(probe, group_mode="by_shank")
+    recording.set_channel_gains(1.0)
+    recording.set_channel_offsets(0.0)
+    for segment, start in enumerate(described["start_times_s"]):
+        recording.segments[segment].t_start = float(start)
+    return recording

@@ -10,7 +10,8 @@ from ..recording.sources.arguments import add_layout, open_recording
 
 ONNX = "onnx"
 SUBJECT_FIELDS = ("subject_id", "species", "sex", "age", "strain", "genotype", "description")
-RESULT_FORMATS = ("analyzer", "phy", "nwb", "pynapple", "parquet", "matlab")
+GUI = "spikeinterface-gui"
+RESULT_FORMATS = ("analyzer", GUI, "phy", "nwb", "pynapple", "parquet", "matlab")
 
 
 def add_export_command(commands: argparse._SubParsersAction, common: argparse.ArgumentParser) -> None:
@@ -23,9 +24,11 @@ def add_export_command(commands: argparse._SubParsersAction, common: argparse.Ar
     export = commands.add_parser("export", parents=[common], help="write a model as ONNX, or a result for another tool")
     export.add_argument("source", metavar="SOURCE", help="onnx: hub name or folder of a model; else a result folder")
     export.add_argument("output", metavar="OUT", type=Path, help="file or folder, made by this command")
-    export.add_argument("--to", choices=(ONNX, *RESULT_FORMATS), default=ONNX, help="format (default: %(default)s)")
+    export.add_argument("--to", choices=(ONNX, *RESULT_FORMATS), help="format (default, of a model: onnx)")
     export.add_argument("--revision", help="onnx: revision of the model on the hub")
-    export.add_argument("--recording", metavar="RECORDING", help="analyzer, phy: the recording that was sorted")
+    export.add_argument(
+        "--recording", metavar="RECORDING", help="analyzer, spikeinterface-gui, phy: the recording that was sorted"
+    )
     export.add_argument(
         "--session-start", type=datetime.fromisoformat, metavar="TIME", help="nwb: when it was recorded, ISO 8601"
     )
@@ -37,16 +40,21 @@ def add_export_command(commands: argparse._SubParsersAction, common: argparse.Ar
 
 
 def _export(options: argparse.Namespace) -> None:
-    if options.to == ONNX:
+    from ..export.formats import Source, export_result
+    from ..sorting.output.result import PROVENANCE_FILE, SortingResult
+
+    if options.to is None and (Path(options.source) / PROVENANCE_FILE).is_file():
+        raise ValueError(f"{options.source} is a result; say with --to which of {', '.join(RESULT_FORMATS)} is made.")
+    if options.to in (None, ONNX):
         _export_model(options)
         return
-    from ..export.formats import Source, export_result
-    from ..sorting.output.result import SortingResult
 
     result = SortingResult.load(options.source)
     recording = open_recording(options.recording, options) if options.recording else None
     source = Source(recording=recording, session_start=options.session_start, subject=_subject(options.subject))
     print(f"{options.to}  {export_result(result, options.output, options.to, source)}")
+    if options.to == GUI:
+        print(f"open it with: sigui {options.output}")
 
 
 def _subject(given: list[str]) -> dict[str, str]:

@@ -1,13 +1,11 @@
 """The command `huidurep`: argument parsing and calls, nothing else."""
 
 import argparse
-import io
 import logging
 import os
 import sys
 import time
 import warnings
-from contextlib import contextmanager
 from pathlib import Path
 
 from .. import __version__
@@ -19,6 +17,7 @@ from .export_command import add_export_command
 from .model_commands import add_model_commands
 from .rerun_command import add_rerun_command
 from .result_commands import add_result_commands
+from .saved_result import how_far, kept_log, note_start, write_log, write_page
 from .stop import Stop
 from .track_command import add_track_command
 
@@ -28,7 +27,6 @@ USER_ERRORS = (ValueError, TypeError, OSError, ImportError)
 DEFAULT_MODEL = "huidurep/base"
 EXAMPLE_DURATION_S = 60.0
 LOG_LEVELS = ("debug", "info", "warning", "error")
-LOG_FILE = "log.txt"
 TRUTH_FOLDER, RECORDING_FOLDER = "truth", "recording"
 
 
@@ -60,18 +58,19 @@ def _run(arguments, stop):
     except USER_ERRORS as error:
         if stop.is_asked:
             # A library turned the interruption into an error.
-            return _interrupted(stop)
+            return _interrupted(stop, options)
         if options is None or options.debug:
             raise
         print(f"huidurep: {' '.join(str(error).split()) or type(error).__name__}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
-        return _interrupted(stop)
+        return _interrupted(stop, options)
     return 0
 
 
-def _interrupted(stop):
-    print("huidurep: interrupted; no result was written. The same command goes on from here.", file=sys.stderr)
+def _interrupted(stop, options):
+    left = how_far(options)
+    print(f"huidurep: interrupted; {left}" if left else "huidurep: interrupted", file=sys.stderr)
     return stop.exit_code
 
 
@@ -261,7 +260,8 @@ def _value(parameter, text):
 def _run_sorter(recording, parameters, options, truth=None):
     from ..sorting.sorter import SpikeSorter
 
-    with _kept_log() as log:
+    note_start(options)
+    with kept_log() as log:
         start = time.perf_counter()
         sorter = SpikeSorter.from_pretrained(options.model, revision=options.revision, device=options.device)
         result = sorter.sort(
@@ -276,39 +276,17 @@ def _run_sorter(recording, parameters, options, truth=None):
             dask_scheduler=options.dask_scheduler,
         )
         seconds = time.perf_counter() - start
+        # Before the page, which may fail or be interrupted.
+        write_log(log, options.output)
         if truth is not None:
             # So that compare, export and rerun can be tried at once.
             truth.save(folder=options.output / TRUTH_FOLDER)
             to_folder = {"folder": options.output / RECORDING_FOLDER, "format": "binary"}
             recording.save(**to_folder, progress_bar=False, verbose=False)
         if not options.no_report:
-            _write_report(result, options.output, truth)
-        (options.output / LOG_FILE).write_text(log.getvalue(), encoding="utf-8")
+            write_page(result, options.output, truth)
+        write_log(log, options.output)
     return result, seconds
-
-
-def _write_report(result, folder, truth):
-    from ..report.agreement import compare
-    from ..report.page import REPORT_FILE, write_report
-
-    start, agreement = time.perf_counter(), None
-    if truth is not None:
-        agreement = compare(result.sorting, truth, is_truth=True, names=("the sorting", "the truth"))
-    write_report(result, folder / REPORT_FILE, agreement=agreement)
-    logger.info("report: %.1f s", time.perf_counter() - start)
-
-
-@contextmanager
-def _kept_log():
-    """Text of all that is logged meanwhile, whatever is shown."""
-    text = io.StringIO()
-    handler = logging.StreamHandler(text)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
-    logger.addHandler(handler)
-    try:
-        yield text
-    finally:
-        logger.removeHandler(handler)
 
 
 def _print_summary(result, seconds, output):

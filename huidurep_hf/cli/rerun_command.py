@@ -6,6 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..recording.sources.arguments import add_layout, open_recording
+from .saved_result import kept_log, note_start, write_log, write_page
 
 
 def add_rerun_command(commands: argparse._SubParsersAction, common: argparse.ArgumentParser) -> None:
@@ -19,6 +20,7 @@ def add_rerun_command(commands: argparse._SubParsersAction, common: argparse.Arg
     rerun.add_argument("result", metavar="RESULT", type=Path, help="result folder; it stays as it is")
     rerun.add_argument("output", metavar="OUT", type=Path, nargs="?", help="folder for the result of the repetition")
     rerun.add_argument("--overwrite", action="store_true", help="replace an earlier result there")
+    rerun.add_argument("--no-report", action="store_true", help="write no report.html into OUT")
     rerun.add_argument("--recording", metavar="RECORDING", help="the same recording, if it has moved")
     rerun.add_argument("--model", help="the same model, if it has moved")
     rerun.add_argument("--device", help="cpu, cuda, ... (default: as then)")
@@ -30,16 +32,24 @@ def add_rerun_command(commands: argparse._SubParsersAction, common: argparse.Arg
 def _rerun(options: argparse.Namespace) -> None:
     from ..sorting.rerun import rerun
 
-    repeated = rerun(
-        options.result,
-        recording=open_recording(options.recording, options) if options.recording else None,
-        model=options.model,
-        device=options.device,
-        output_folder=options.output,
-        overwrite=options.overwrite,
-        num_workers=options.num_workers,
-        progress=not options.quiet,
-    )
+    if options.output:
+        note_start(options)
+    with kept_log() as log:
+        repeated = rerun(
+            options.result,
+            recording=open_recording(options.recording, options) if options.recording else None,
+            model=options.model,
+            device=options.device,
+            output_folder=options.output,
+            overwrite=options.overwrite,
+            num_workers=options.num_workers,
+            progress=not options.quiet,
+        )
+        if options.output:
+            write_log(log, options.output)
+            if not options.no_report:
+                write_page(repeated.result, options.output)
+            write_log(log, options.output)
     if repeated.changed_versions:
         named = ", ".join(f"{package} {then}, now {now}" for package, (then, now) in repeated.changed_versions.items())
         print(f"versions  {named}")

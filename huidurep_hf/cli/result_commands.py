@@ -81,7 +81,8 @@ def _compare(options: argparse.Namespace) -> None:
     # Results of two folders of one name are told apart.
     names = names if names[0] != names[1] else ("A", "B")
     agreement = compare(load_sorting(options.first), load_sorting(options.second), is_truth=options.truth, names=names)
-    print(agreement.units.to_string(index=False, max_rows=MAX_PRINTED_UNITS))
+    if len(agreement.units):
+        print(agreement.units.to_string(index=False, max_rows=MAX_PRINTED_UNITS))
     print("\n".join(agreement.sentences()))
     if options.output:
         print(f"page      {write_comparison(agreement, options.output)}")

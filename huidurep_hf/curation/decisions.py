@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pandas as pd
 
 if TYPE_CHECKING:
@@ -17,6 +18,8 @@ LABELS = ("good", "mua", "noise")
 QUALITY = "quality"
 # What phy calls a cluster that nobody looked at.
 UNDECIDED = "unsorted"
+# Of each spike in phy's folder: its cluster now, and that of the export, which is the unit.
+CLUSTERS_FILE, TEMPLATES_FILE = "spike_clusters.npy", "spike_templates.npy"
 
 
 def make_curation(
@@ -37,6 +40,7 @@ def make_curation(
     Raises:
         ValueError: units that are not there, a unit in two groups or both merged and removed, an unknown label.
     """
+    _refuse_none(num_units)
     labels = labels or {}
     for unit in [*removed, *labels, *(unit for group in merges for unit in group)]:
         if not 0 <= unit < num_units:
@@ -60,28 +64,92 @@ def make_curation(
 def read_curation(path: str | Path, num_units: int) -> Curation:
     """Read a curation file of SpikeInterface (`.json`) or phy's `cluster_group.tsv`.
 
+    Merges that were made in phy are read from `spike_clusters.npy` and `spike_templates.npy`, if they lie beside.
+
     Args:
         path: of the file.
         num_units: of the result.
 
     Raises:
-        ValueError: the file is of another format, or about other units.
+        ValueError: the file is of another format, about other units, or splits units.
     """
     path = Path(path)
+    _refuse_none(num_units)
     if path.suffix == ".tsv":
-        table = pd.read_csv(path, sep="\t")
-        if not {"cluster_id", "group"} <= set(table.columns):
-            raise ValueError(f"{path} has no columns cluster_id and group; give phy's cluster_group.tsv.")
-        groups = dict(zip(table["cluster_id"].tolist(), table["group"].tolist()))
-        return make_curation(num_units, labels={unit: label for unit, label in groups.items() if label != UNDECIDED})
-    curation = _checked(json.loads(path.read_text(encoding="utf-8")))
-    if sorted(curation.unit_ids) != list(range(num_units)):
+        return _read_phy(path, num_units)
+    try:
+        given = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError:
+        given = None
+    if not isinstance(given, dict) or "unit_ids" not in given:
+        raise ValueError(
+            f"{path} is no curation; give a .json that spikeinterface-gui has saved, or phy's cluster_group.tsv."
+        )
+    curation = _checked(given, f"The curation {path}")
+    if len(curation.unit_ids) != num_units or set(curation.unit_ids) != set(range(num_units)):
         raise ValueError(
             f"{path} is about {len(curation.unit_ids)} units of another sorting; the result has {num_units}."
         )
     if curation.splits:
         raise ValueError(f"{path} splits units, which needs the traces; sort again with a lower min_valley instead.")
     return curation
+
+
+def _read_phy(path: Path, num_units: int) -> Curation:
+    try:
+        table = pd.read_csv(path, sep="\t", dtype={"group": str})
+    except ValueError:
+        table = pd.DataFrame()
+    if not {"cluster_id", "group"} <= set(table.columns) or table["cluster_id"].dtype.kind != "i":
+        raise ValueError(f"{path} has no columns cluster_id (numbers) and group; give phy's cluster_group.tsv.")
+    groups = {
+        cluster: group
+        for cluster, group in zip(table["cluster_id"].tolist(), table["group"].fillna("").tolist())
+        if group not in ("", UNDECIDED)
+    }
+    units_of = _units_of_clusters(path.parent, num_units)
+    if units_of is None:
+        absent = sorted(set(table["cluster_id"]) - set(range(num_units)))
+        if absent:
+            raise ValueError(
+                f"{path} names cluster {absent[0]}, but the result has units 0 to {num_units - 1}; give the file in"
+                f" phy's folder, where {CLUSTERS_FILE} and {TEMPLATES_FILE} say what was merged."
+            )
+        return make_curation(num_units, labels=groups)
+    # The table also has clusters that are gone. The label of a merged unit is that of any one of its parts.
+    labels = {units_of[cluster][0]: group for cluster, group in groups.items() if cluster in units_of}
+    return make_curation(num_units, merges=[units for units in units_of.values() if len(units) > 1], labels=labels)
+
+
+def _units_of_clusters(folder: Path, num_units: int) -> dict[int, list[int]] | None:
+    """Units that each cluster of phy consists of; `None` where phy's folder does not say."""
+    paths = [folder / name for name in (TEMPLATES_FILE, CLUSTERS_FILE)]
+    if not all(path.is_file() for path in paths):
+        return None
+    units, clusters = (_read_numbers(path) for path in paths)
+    if len(units) != len(clusters) or (units >= num_units).any():
+        raise ValueError(f"{folder} is the phy folder of another result; give that of this one.")
+    units_of = {}
+    for unit, cluster in np.unique(np.stack([units, clusters]), axis=1).T.tolist():
+        units_of.setdefault(cluster, []).append(unit)
+    in_clusters = sorted(unit for units in units_of.values() for unit in units)
+    split = [unit for unit, following in zip(in_clusters[:-1], in_clusters[1:]) if unit == following]
+    if split:
+        raise ValueError(
+            f"{folder} splits unit {split[0]}, which needs the traces; undo that in phy, or sort again with a lower"
+            " min_valley instead."
+        )
+    return units_of
+
+
+def _read_numbers(path: Path) -> np.ndarray:
+    try:
+        values = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError):
+        values = None
+    if not isinstance(values, np.ndarray) or values.dtype.kind not in "iu":
+        raise ValueError(f"{path} holds no whole numbers; export the result to phy again.")
+    return values.ravel().astype("int64")
 
 
 def labels_of(curation: Curation) -> dict[int, str]:
@@ -95,11 +163,24 @@ def labels_of(curation: Curation) -> dict[int, str]:
     return labels
 
 
-def _checked(given: dict) -> Curation:
+def _refuse_none(num_units: int) -> None:
+    if num_units == 0:
+        raise ValueError("The result has no units; there is nothing to curate.")
+
+
+def _checked(given: dict, name: str = "The curation") -> Curation:
     from pydantic import ValidationError
     from spikeinterface.curation.curation_model import Curation
 
     try:
-        return Curation(**given)
+        curation = Curation(**given)
     except ValidationError as error:
-        raise ValueError(f"The curation is not valid: {error.errors()[0]['msg']}.") from None
+        raise ValueError(f"{name} is not valid: {error.errors()[0]['msg']}.") from None
+    except KeyError as error:
+        # SpikeInterface looks for what the format of another version has.
+        raise ValueError(f"{name} is not valid: it lacks {error}.") from None
+    for merge in curation.merges or ():
+        repeated = [unit for unit in merge.unit_ids if merge.unit_ids.count(unit) > 1]
+        if repeated:
+            raise ValueError(f"{name} merges unit {repeated[0]} with itself; name each unit of a merge once.")
+    return curation

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,7 +17,7 @@ from ..sorting.output.unit_table import template_peak
 from .spike_times import times_of_recording_s
 
 if TYPE_CHECKING:
-    from spikeinterface.core import BaseRecording, SortingAnalyzer
+    from spikeinterface.core import BaseRecording, BaseSorting, SortingAnalyzer
 
     from ..sorting.output.result import SortingResult
 
@@ -69,20 +69,43 @@ def export_result(result: SortingResult, path: str | Path, to: str, source: Sour
 
 
 def export_analyzer(result: SortingResult, path: Path, source: Source) -> None:
-    """Write a folder of SpikeInterface's `SortingAnalyzer`, which spikeinterface-gui opens, too."""
-    _analyze(result, source, "analyzer", format="binary_folder", folder=path)
+    """Write a folder of SpikeInterface's `SortingAnalyzer`."""
+    _analyze(result, source, format="binary_folder", folder=path)
+
+
+def export_gui(result: SortingResult, path: Path, source: Source) -> None:
+    """Write an analyzer for spikeinterface-gui, which opens none without a unit."""
+    if len(result.templates) == 0:
+        raise ValueError("The result has no unit, and spikeinterface-gui opens none without; export an analyzer.")
+    export_analyzer(result, path, source)
 
 
 def export_phy(result: SortingResult, path: Path, source: Source) -> None:
-    """Write a folder for phy, with labels as `cluster_group.tsv`."""
+    """Write a folder for phy, with labels as `cluster_group.tsv`; segments follow one another, as phy knows none."""
     from spikeinterface.exporters import export_to_phy
 
     if len(result.templates) == 0:
         raise ValueError("The result has no unit, and phy opens none without; there is nothing to export.")
     properties = ["snr", "contamination", "mean_probability", "presence"]
-    analyzer = _analyze(result, source, "phy", format="memory")
+    analyzer = _analyze(result, source, one_segment=True, format="memory")
     without = {"add_quality_metrics": False, "add_template_metrics": False}
     export_to_phy(analyzer, path, additional_properties=properties, verbose=False, **without)
+    if len(result.templates) == 1:
+        # phylib drops an axis of length 1, and fails; a second template that is 0 and has no spike keeps it.
+        for name in ("templates", "template_ind", "similar_templates", "pc_feature_ind"):
+            array = np.load(path / f"{name}.npy")
+            num_axes = 2 if name == "similar_templates" else 1
+            np.save(path / f"{name}.npy", np.pad(array, [(0, int(axis < num_axes)) for axis in range(array.ndim)]))
+    is_sorted = (result.events["unit"] >= 0).to_numpy()
+    # phy shows what is called spike_*.npy beside its own features.
+    np.save(path / "spike_probability.npy", result.events.loc[is_sorted, "probability"].to_numpy())
+    np.save(path / "spike_positions.npy", result.events.loc[is_sorted, ["x_um", "y_um"]].to_numpy())
+    if len(result.embeddings):
+        embeddings = np.full((len(is_sorted), result.embeddings.shape[1]), np.nan, dtype="float32")
+        embeddings[result.events["embedded"]] = result.embeddings
+        np.save(path / "embeddings.npy", embeddings[is_sorted])
+    shanks = np.unique(source.recording.get_channel_groups(), return_inverse=True)[1]
+    np.save(path / "channel_shanks.npy", shanks.astype("int32"))
     groups = pd.DataFrame({"cluster_id": np.arange(len(result.units)), "group": result.units["label"]})
     groups.to_csv(path / "cluster_group.tsv", sep="\t", index=False)
 
@@ -183,6 +206,7 @@ def export_matlab(result: SortingResult, path: Path, source: Source) -> None:
 
 FORMATS: dict[str, Callable[[SortingResult, Path, Source], None]] = {
     "analyzer": export_analyzer,
+    "spikeinterface-gui": export_gui,
     "phy": export_phy,
     "nwb": export_nwb,
     "pynapple": export_pynapple,
@@ -191,23 +215,38 @@ FORMATS: dict[str, Callable[[SortingResult, Path, Source], None]] = {
 }
 
 
-def _analyze(result: SortingResult, source: Source, to: str, **kwargs) -> SortingAnalyzer:
-    from spikeinterface.core import create_sorting_analyzer
+def _analyze(result: SortingResult, source: Source, *, one_segment: bool = False, **kwargs: object) -> SortingAnalyzer:
+    from spikeinterface.core import concatenate_recordings, create_sorting_analyzer
     from spikeinterface.preprocessing import bandpass_filter
 
     if source.recording is None:
-        raise ValueError(f"The format {to} needs the traces; give the recording that was sorted with --recording.")
+        raise ValueError("The format needs the traces; give the recording that was sorted with --recording.")
     described, recording = result.provenance["recording"], source.recording
     num_samples = [recording.get_num_samples(segment) for segment in range(recording.get_num_segments())]
     if num_samples != described["num_samples"] or recording.get_num_channels() != described["num_channels"]:
         raise ValueError("The recording has other segments or channels than the one that was sorted; give that one.")
     parameters = result.provenance["parameters"]
     filtered = bandpass_filter(recording, parameters["freq_min_hz"], parameters["freq_max_hz"], dtype="float32")
+    sorting = result.sorting
     sparse = len(result.templates) > 0
-    analyzer = create_sorting_analyzer(result.sorting, filtered, sparse=sparse, **kwargs)
+    if one_segment and len(num_samples) > 1:
+        filtered, sorting = concatenate_recordings([filtered]), _concatenate(sorting, num_samples)
+    analyzer = create_sorting_analyzer(sorting, filtered, sparse=sparse, **kwargs)
     if len(result.templates):
         analyzer.compute(list(ANALYZER_EXTENSIONS), progress_bar=False)
     return analyzer
+
+
+def _concatenate(sorting: BaseSorting, num_samples: Sequence[int]) -> BaseSorting:
+    """The segments one after the other; spikes stay in their order, which that of SpikeInterface would not keep."""
+    from spikeinterface.core import NumpySorting
+
+    spikes = sorting.to_spike_vector().copy()
+    spikes["sample_index"] += np.concatenate([[0], np.cumsum(num_samples)])[spikes["segment_index"]]
+    spikes["segment_index"] = 0
+    concatenated = NumpySorting(spikes, sorting.sampling_frequency, sorting.unit_ids)
+    sorting.copy_metadata(concatenated)
+    return concatenated
 
 
 def _add_nwb_units(file, result: SortingResult) -> None:

@@ -41,6 +41,11 @@ class Agreement:
     def sentences(self) -> list[str]:
         """What the comparison says, in plain sentences."""
         first, second = self.names
+        empty = [name for name, number in ((first, self.matrix.shape[1]), (second, len(self.units))) if number == 0]
+        if empty:
+            return [
+                f"{' and '.join(empty)} {'has' if len(empty) == 1 else 'have'} no units; there is nothing to compare."
+            ]
         found = int(self.units["matched_unit"].notna().sum())
         good = int((self.units["agreement"] >= 0.8).sum())
         measure = "accuracy" if self.is_truth else "agreement"

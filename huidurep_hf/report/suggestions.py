@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ..sorting.clustering.settings import DensitySettings
+from ..sorting.merging.valley import valley_depth
 from ..sorting.output.unit_table import MAX_CONTAMINATION_OF_GOOD, REFRACTORY_MS
 from .unit_measures import correlogram_bins_ms
 
@@ -22,7 +24,11 @@ MIN_SIMILARITY = 0.9
 CHANCE_LAGS_MS, MIN_EXPECTED = (20.0, 50.0), 5.0
 # Amplitudes with two modes count as much as a contamination of 1.
 WEIGHT_OF_MODES = 1.0
-COLUMNS = ["kind", "unit", "other", "score", "similarity", "refractory_ratio", "overlap", "contamination", "why"]
+# Of fewer spikes, 32 dimensions always have one in which two units are apart; more make it no surer.
+MIN_VALLEY_SPIKES, MAX_VALLEY_SPIKES = 100, 2000
+COLUMNS = [
+    *("kind", "unit", "other", "score", "similarity", "refractory_ratio", "overlap", "valley", "contamination", "why"),
+]
 
 
 def suggest(result: SortingResult, measures: Sequence[UnitMeasures]) -> pd.DataFrame:
@@ -37,19 +43,22 @@ def suggest(result: SortingResult, measures: Sequence[UnitMeasures]) -> pd.DataF
         split), `score` (0 to 1), `similarity` (cosine of the templates), `refractory_ratio` (coincidences within 2 ms
         over those at lags of 20 to 50 ms, which are chance; near 0 for one neuron; NaN where these are too few),
         `overlap` (of the firing rates over time: 1 where both fire at the same times, near 0 where one takes over from
-        the other, as under drift), `contamination`, and `why` in words.
+        the other, as under drift), `valley` (between the embeddings of both, on the line that separates them best: near
+        0 where they are one cloud, 1 where nothing lies between; NaN where fewer than 100 spikes of either are
+        embedded; it does not change the score), `contamination`, and `why` in words.
     """
-    rows = sorted(_merges(measures), key=lambda row: -row["score"])
+    rows = sorted(_merges(result, measures), key=lambda row: -row["score"])
     rows += sorted(_splits(result, measures), key=lambda row: -row["score"])
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
-def _merges(measures: Sequence[UnitMeasures]) -> list[dict]:
+def _merges(result: SortingResult, measures: Sequence[UnitMeasures]) -> list[dict]:
     pairs = {}
     for unit, measured in enumerate(measures):
         for other, similarity, counts in zip(measured.nearest, measured.similarity, measured.crosscorrelograms):
             if similarity >= MIN_SIMILARITY:
                 pairs[min(unit, other), max(unit, other)] = similarity, counts
+    unit_of_embedding = result.events["unit"].to_numpy()[result.events["embedded"].to_numpy()]
     rows = []
     for (unit, other), (similarity, counts) in pairs.items():
         ratio, overlap = refractory_ratio(counts), _overlap(measures[unit].rate_hz, measures[other].rate_hz)
@@ -60,6 +69,9 @@ def _merges(measures: Sequence[UnitMeasures]) -> list[dict]:
             why += f", {ratio:.0%} of the coincidences within {REFRACTORY_MS:g} ms that chance would give"
         if overlap < 0.5:
             why += f", one takes over from the other (overlap in time {overlap:.0%})"
+        valley = _valley(*(result.embeddings[unit_of_embedding == one] for one in (unit, other)))
+        if not np.isnan(valley):
+            why += f", valley between the embeddings {valley:.2f} deep"
         rows.append(
             {
                 "kind": "merge",
@@ -69,6 +81,7 @@ def _merges(measures: Sequence[UnitMeasures]) -> list[dict]:
                 "similarity": round(float(similarity), 3),
                 "refractory_ratio": round(ratio, 3),
                 "overlap": round(overlap, 3),
+                "valley": round(valley, 3),
                 "why": why,
             }
         )
@@ -116,3 +129,11 @@ def _overlap(first: np.ndarray, second: np.ndarray) -> float:
     if first.sum() == 0 or second.sum() == 0:
         return 0.0
     return float(np.minimum(first / first.sum(), second / second.sum()).sum())
+
+
+def _valley(first: np.ndarray, second: np.ndarray) -> float:
+    if min(len(first), len(second)) < MIN_VALLEY_SPIKES:
+        return float("nan")
+    # Evenly over the recording.
+    few = (one[:: -(-len(one) // MAX_VALLEY_SPIKES)] for one in (first, second))
+    return valley_depth(*few, DensitySettings().discriminant_ridge)

@@ -98,6 +98,43 @@ def test_silent_recording_is_an_empty_result(tiny_checkpoint, tmp_path, capsys):
     assert "units     0" in capsys.readouterr().out
 
 
+def fail(error):
+    """A function that raises an error, in place of any other."""
+
+    def raise_error(*arguments, **kwargs):
+        raise error
+
+    return raise_error
+
+
+@pytest.mark.parametrize(
+    ("error", "code", "said"),
+    [(KeyboardInterrupt(), 130, "interrupted; the result"), (RuntimeError("no"), 2, "The page failed (no), but the")],
+)
+def test_what_fails_after_the_sort_says_that_it_is_saved(
+    raw_file, tiny_checkpoint, tmp_path, monkeypatch, capsys, error, code, said
+):
+    out = tmp_path / "result"
+    arguments = ["sort", str(raw_file), str(out), "--model", str(tiny_checkpoint), *RAW_FLAGS, "--quiet"]
+    with monkeypatch.context() as patched:
+        patched.setattr("huidurep_hf.report.page.write_report", fail(error))
+        assert main(arguments) == code
+        printed = capsys.readouterr().err.strip()
+    assert said in printed and f"result is saved in {out}. `huidurep report {out}` writes its page." in printed
+    assert "used: " in (out / "log.txt").read_text() and not (out / "report.html").exists()
+    assert main(["report", str(out)]) == 0 and (out / "report.html").is_file()
+    # An earlier result is not that of this run.
+    monkeypatch.setattr("huidurep_hf.sorting.sorter.sort_recording", fail(KeyboardInterrupt()))
+    assert main([*arguments, "--overwrite"]) == 130
+    assert "interrupted; no result was written. The same command goes on from here." in capsys.readouterr().err
+
+
+def test_other_commands_are_only_interrupted(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr("huidurep_hf.sorting.output.result.SortingResult.load", fail(KeyboardInterrupt()))
+    assert main(["report", str(tmp_path)]) == 130
+    assert capsys.readouterr().err == "huidurep: interrupted\n"
+
+
 def test_debug_shows_the_traceback(tmp_path):
     with pytest.raises(ValueError, match="does not exist"):
         main(["sort", str(tmp_path / "absent"), str(tmp_path / "out"), "--debug"])

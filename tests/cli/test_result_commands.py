@@ -30,6 +30,18 @@ def test_compare(folder, tmp_path, capsys):
     assert "matched_unit" in printed and page.stat().st_size > 1e6
 
 
+def test_nothing_is_compared_in_a_sentence(folder, tmp_path, capsys):
+    none, page = str(make_result(0, 50, seconds=(30.0,)).save(tmp_path / "none")), tmp_path / "page.html"
+    assert main(["compare", none, none, "--output", str(page)]) == 0
+    printed = capsys.readouterr().out
+    assert printed.startswith("A and B have no units; there is nothing to compare.\n") and "Empty" not in printed
+    assert "there is nothing to compare" in page.read_text()
+    assert main(["compare", str(folder), none]) == 0
+    assert capsys.readouterr().out == "none has no units; there is nothing to compare.\n"
+    assert main(["compare", none, str(folder)]) == 0
+    assert "none has no units" in capsys.readouterr().out
+
+
 def test_plot(folder, tmp_path, capsys):
     picture = tmp_path / "unit.svg"
     assert main(["plot", str(folder), "--unit", "1", "--what", "correlogram", "--output", str(picture)]) == 0

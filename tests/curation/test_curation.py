@@ -90,6 +90,107 @@ def test_the_command(result, tmp_path, capsys):
     assert "exists already" in capsys.readouterr().err
 
 
+def test_out_may_be_left_out_and_flags_come_before_or_after(result, tmp_path, capsys):
+    folder = result.save(tmp_path / "result")
+    flags = ["--merge", "3,4", "--remove", "0,2", "--label", "5=mua", "--no-report"]
+    assert main(["curate", str(folder), *flags]) == 0
+    assert str(tmp_path / "result_curated") in capsys.readouterr().out
+    assert main(["curate", str(folder), str(tmp_path / "out"), *flags]) == 0
+    assert main(["curate", *flags, str(folder), str(tmp_path / "other"), "--merge", "1,5"]) == 0
+    for name, units_before in (("result_curated", [[1], [3, 4], [5]]), ("out", [[1], [3, 4], [5]]), ("other", None)):
+        curated = SortingResult.load(tmp_path / name)
+        assert curated.provenance["curations"][0]["units_before"] == (units_before or [[1, 5], [3, 4]])
+
+
+def test_the_result_itself_is_not_replaced(result, tmp_path, monkeypatch, capsys):
+    folder = result.save(tmp_path / "result")
+    (tmp_path / "link").symlink_to(folder)
+    monkeypatch.chdir(tmp_path)
+    for output in ("result", "link", "./result/../result"):
+        assert main(["curate", str(folder), output, "--remove", "1", "--overwrite"]) == 2
+        assert "give another OUT than RESULT" in capsys.readouterr().err
+    assert len(SortingResult.load(folder).units) == 6
+
+
+def phy_folder(result, path, clusters_of=None, groups=()):
+    """What `huidurep curate` reads of a phy folder, after a person has merged `clusters_of` (unit -> cluster)."""
+    path.mkdir()
+    units = result.sorting.to_spike_vector()["unit_index"]
+    np.save(path / "spike_templates.npy", units[:, None])
+    np.save(path / "spike_clusters.npy", np.array([(clusters_of or {}).get(unit, unit) for unit in units.tolist()]))
+    pd.DataFrame(groups, columns=["cluster_id", "group"]).to_csv(path / "cluster_group.tsv", sep="\t", index=False)
+    return path
+
+
+def test_merges_of_phy_are_read_from_its_folder(result, tmp_path):
+    # phy numbers a merged cluster anew, and may leave the rows of its parts.
+    groups = [(0, "good"), (1, "mua"), (2, None), (3, "unsorted"), (4, "noise"), (6, "mua")]
+    folder = phy_folder(result, tmp_path / "phy", {1: 6, 3: 6}, groups)
+    curation = read_curation(folder / "cluster_group.tsv", 6)
+    assert [merge.unit_ids for merge in curation.merges] == [[1, 3]]
+    curated = apply_curation(result, curation)
+    assert curated.provenance["curations"][0]["units_before"] == [[0], [1, 3], [2], [5]]
+    assert curated.units["label"].tolist() == ["good", "mua", "good", "good"]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda phy: np.save(phy / "spike_clusters.npy", np.arange(3000)), "splits unit 0, which needs the traces"),
+        (lambda phy: np.save(phy / "spike_clusters.npy", np.arange(3)), "is the phy folder of another result"),
+        (lambda phy: np.save(phy / "spike_templates.npy", np.full(3000, 6)), "is the phy folder of another result"),
+        (
+            lambda phy: np.save(phy / "spike_templates.npy", np.array([{}])),
+            "spike_templates.npy holds no whole numbers",
+        ),
+        (lambda phy: (phy / "spike_clusters.npy").write_text("no"), "spike_clusters.npy holds no whole numbers"),
+        (lambda phy: (phy / "spike_clusters.npy").unlink(), "names cluster 6, but the result has units 0 to 5; give"),
+        (lambda phy: (phy / "cluster_group.tsv").write_text("cluster_id\tgroup\n2\tgreat\n"), "Got label 'great' for"),
+        (lambda phy: (phy / "cluster_group.tsv").write_text("cluster_id\tgroup\nx\tgood\n"), "has no columns"),
+        (lambda phy: (phy / "cluster_group.tsv").write_text(""), "has no columns cluster_id (numbers) and group"),
+    ],
+)
+def test_what_phy_cannot_tell_is_one_line(result, tmp_path, capsys, change, message):
+    folder = result.save(tmp_path / "result")
+    phy = phy_folder(result, tmp_path / "phy", {1: 6, 3: 6}, [(6, "good")])
+    change(phy)
+    assert main(["curate", str(folder), "--file", str(phy / "cluster_group.tsv")]) == 2
+    error = capsys.readouterr().err.strip()
+    assert message in error and len(error.splitlines()) == 1
+    assert not (tmp_path / "result_curated").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("{}", "curation.json is no curation; give a .json that spikeinterface-gui has saved"),
+        ("text", "curation.json is no curation; give a .json"),
+        ("[1]", "curation.json is no curation; give a .json"),
+        ('{"unit_ids": "some", "format_version": "2"}', "curation.json is not valid: "),
+        ('{"unit_ids": [0]}', "curation.json is not valid: it lacks "),
+        ('{"unit_ids": [0, "1"], "format_version": "2"}', "curation.json is about 2 units of another sorting"),
+        (
+            '{"unit_ids": [0, 1, 2, 3, 4, 5], "format_version": "2", "merges": [{"unit_ids": [2, 2]}]}',
+            "curation.json merges unit 2 with itself; name each unit of a merge once.",
+        ),
+    ],
+)
+def test_a_file_that_is_no_curation_is_named(result, tmp_path, capsys, text, message):
+    folder = result.save(tmp_path / "result")
+    (tmp_path / "curation.json").write_text(text)
+    assert main(["curate", str(folder), "--file", str(tmp_path / "curation.json")]) == 2
+    error = capsys.readouterr().err.strip()
+    assert message in error and len(error.splitlines()) == 1
+
+
+def test_an_empty_result_has_nothing_to_curate(tmp_path, capsys):
+    folder = make_result(0, 50).save(tmp_path / "result")
+    (tmp_path / "curation.json").write_text("{}")
+    for flags in (["--remove", "0"], ["--file", str(tmp_path / "curation.json")]):
+        assert main(["curate", str(folder), *flags]) == 2
+        assert "The result has no units; there is nothing to curate." in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [
@@ -97,7 +198,10 @@ def test_the_command(result, tmp_path, capsys):
         (["--remove", "9"], "Got unit 9 to curate, but the result has units 0 to 5."),
         (["--label", "5=great"], "Got label 'great' for unit 5; give one of good, mua, noise."),
         (["--merge", "3+4"], "Got '3+4' for units"),
-        (["--merge", "3,4", "4,5"], "not valid"),
+        (["--merge", "3,4", "--merge", "4,5"], "not valid"),
+        (["--merge", "2,2"], "merges unit 2 with itself; name each unit of a merge once."),
+        (["--remove", "x"], "Got 'x' for units"),
+        (["--label", "5=good", "--label", "5=mua"], "Got the labels 'good' and 'mua' for unit 5; give one."),
         (["--merge", "3,4", "--remove", "4"], "not valid"),
     ],
 )

@@ -1,4 +1,5 @@
 import re
+import sys
 from datetime import datetime
 from pathlib import Path
 
@@ -7,20 +8,37 @@ import pandas as pd
 import pytest
 from scipy.io import loadmat
 from spikeinterface.core import load_sorting_analyzer
+from spikeinterface.extractors import read_phy
 
 from huidurep_hf.cli.main import main
 from huidurep_hf.export.formats import Source, export_result
 from huidurep_hf.export.spike_times import times_of_recording_s
 from huidurep_hf.sorting.output.result import SortingResult
 
-from ..made_results import make_result
+from ..made_results import make_recording, make_result
 
 CASES = {
     "plain": {"num_units": 4, "num_spikes": 800},
     "no units": {"num_units": 0, "num_spikes": 50},
     "one unit": {"num_units": 1, "num_spikes": 300},
     "300 units": {"num_units": 300, "num_spikes": 6000},
+    "shanks": {"num_units": 6, "num_spikes": 600, "num_shanks": 2},
     "segments": {"num_units": 3, "num_spikes": 900, "seconds": (20.0, 10.0), "start_times_s": (100.0, 300.0)},
+}
+
+# For the formats that need traces.
+SHORT_CASES = {
+    "no units": {"num_units": 0, "num_spikes": 50, "seconds": (4.0,)},
+    "one unit": {"num_units": 1, "num_spikes": 60, "seconds": (4.0,)},
+    "shanks": {"num_units": 4, "num_spikes": 300, "num_shanks": 2, "seconds": (4.0,)},
+    "segments": {"num_units": 3, "num_spikes": 300, "seconds": (3.0, 2.0), "start_times_s": (100.0, 300.0)},
+    "trials of shanks": {
+        "num_units": 4,
+        "num_spikes": 300,
+        "num_shanks": 2,
+        "seconds": (2.0, 2.0, 1.0),
+        "num_embedded": 200,
+    },
 }
 
 
@@ -35,6 +53,13 @@ def sorted_recording(generated, tiny_checkpoint):
     from huidurep_hf import SpikeSorter
 
     return SpikeSorter.from_pretrained(tiny_checkpoint, device="cpu").sort(generated[0]), generated[0]
+
+
+@pytest.fixture(scope="module", params=list(SHORT_CASES))
+def with_traces(request):
+    """A made result, and a recording that it could be of."""
+    made = make_result(**SHORT_CASES[request.param])
+    return made, make_recording(made)
 
 
 def times_of(result, unit):
@@ -98,7 +123,7 @@ def test_nwb(result, tmp_path):
             assert units["label"][unit] == result.units["label"][unit]
 
 
-def test_analyzer(sorted_recording, tmp_path):
+def test_analyzer_of_a_sort(sorted_recording, tmp_path):
     result, recording = sorted_recording
     folder = export_result(result, tmp_path / "analyzer", "analyzer", Source(recording))
     analyzer = load_sorting_analyzer(folder)
@@ -107,7 +132,37 @@ def test_analyzer(sorted_recording, tmp_path):
     assert analyzer.has_extension("templates") and analyzer.has_extension("correlograms")
 
 
-def test_phy(sorted_recording, tmp_path):
+def test_analyzer(with_traces, tmp_path):
+    result, recording = with_traces
+    analyzer = load_sorting_analyzer(export_result(result, tmp_path / "analyzer", "analyzer", Source(recording)))
+    assert analyzer.sorting.get_property("label").tolist() == result.units["label"].tolist()
+    assert analyzer.get_num_segments() == recording.get_num_segments()
+    for name in ("segment_index", "sample_index", "unit_index"):
+        expected = result.sorting.to_spike_vector()[name]
+        np.testing.assert_array_equal(analyzer.sorting.to_spike_vector()[name], expected)
+    for unit, (channel, group) in enumerate(zip(result.units["channel"], result.units["group"])):
+        peak = np.abs(analyzer.get_extension("templates").get_unit_template(unit)).max(axis=0).argmax()
+        assert recording.channel_ids[peak] == channel and recording.get_channel_groups()[peak] == group
+
+
+def test_spikeinterface_gui_by_the_command(tmp_path, capsys):
+    made = make_result(**SHORT_CASES["segments"])
+    folder, out = made.save(tmp_path / "result"), tmp_path / "gui"
+    make_recording(made).save(folder=tmp_path / "recording", format="binary", progress_bar=False, verbose=False)
+    arguments = ["export", str(folder), str(out), "--to", "spikeinterface-gui"]
+    assert main([*arguments, "--recording", str(tmp_path / "recording")]) == 0
+    assert f"sigui {out}" in capsys.readouterr().out
+    analyzer = load_sorting_analyzer(out)
+    # The first are what the window does not open without, or computes first; the others are its views.
+    needed = ("random_spikes", "templates", "unit_locations", "noise_levels")
+    views = ("waveforms", "spike_amplitudes", "correlograms", "template_similarity")
+    assert all(analyzer.has_extension(name) for name in needed + views)
+    assert analyzer.has_recording()
+    with pytest.raises(ValueError, match="no unit, and spikeinterface-gui opens none without"):
+        export_result(make_result(0, 50), tmp_path / "none", "spikeinterface-gui")
+
+
+def test_phy_of_a_sort(sorted_recording, tmp_path):
     model_of = pytest.importorskip("phylib.io.model")
     result, recording = sorted_recording
     folder = export_result(result, tmp_path / "phy", "phy", Source(recording))
@@ -115,6 +170,56 @@ def test_phy(sorted_recording, tmp_path):
     assert model.n_spikes == (result.events["unit"] >= 0).sum()
     assert model.metadata["group"] == dict(enumerate(result.units["label"]))
     np.testing.assert_array_equal(model.spike_clusters, result.sorting.to_spike_vector()["unit_index"])
+
+
+def test_phy(with_traces, tmp_path):
+    model_of = pytest.importorskip("phylib.io.model")
+    result, recording = with_traces
+    if len(result.units) == 0:
+        with pytest.raises(ValueError, match="The result has no unit, and phy opens none without"):
+            export_result(result, tmp_path / "phy", "phy", Source(recording))
+        return
+    folder = export_result(result, tmp_path / "phy", "phy", Source(recording))
+    spikes = result.sorting.to_spike_vector()
+    # Segments follow one another, sample by sample.
+    lengths = result.provenance["recording"]["num_samples"]
+    samples = spikes["sample_index"] + np.concatenate([[0], np.cumsum(lengths)])[spikes["segment_index"]]
+    model = model_of.load_model(folder / "params.py")
+    np.testing.assert_array_equal(model.spike_samples, samples)
+    np.testing.assert_array_equal(model.spike_clusters, spikes["unit_index"])
+    assert model.metadata["group"] == dict(enumerate(result.units["label"]))
+    assert model.traces.shape == (sum(lengths), len(result.channels))
+    np.testing.assert_array_equal(model.channel_shanks, result.channels["shank"])
+    for unit, channel in enumerate(result.units["channel"]):
+        assert result.channels["channel"][model.get_template(unit).best_channel] == channel
+    events = result.events[result.events["unit"] >= 0]
+    np.testing.assert_array_equal(model.spike_attributes["probability"], events["probability"])
+    np.testing.assert_array_equal(model.spike_attributes["positions"], events[["x_um", "y_um"]])
+    embeddings = np.load(folder / "embeddings.npy")
+    np.testing.assert_array_equal(embeddings[events["embedded"]], result.embeddings)
+    assert np.isnan(embeddings[~events["embedded"]]).all() and len(embeddings) == len(events)
+    sorting = read_phy(folder)
+    assert sorting.get_property("quality").tolist() == result.units["label"].tolist()
+    assert sorting.get_property("group").tolist() == result.units["group"].tolist()
+    for unit in sorting.unit_ids:
+        expected = samples[spikes["unit_index"] == unit]
+        np.testing.assert_array_equal(np.sort(sorting.get_unit_spike_train(unit, segment_index=0)), expected)
+
+
+@pytest.mark.parametrize(("to", "name", "module"), [("nwb", "a.nwb", "pynwb"), ("pynapple", "a.npz", "pynapple")])
+def test_the_extra_of_a_format_is_named(tmp_path, monkeypatch, capsys, to, name, module):
+    folder = make_result(2, 200).save(tmp_path / "result")
+    monkeypatch.setitem(sys.modules, module, None)
+    assert main(["export", str(folder), str(tmp_path / name), "--to", to]) == 2
+    error = capsys.readouterr().err.strip()
+    assert f'install the extra: pip install "huidurep-hf[{to}]".' in error and len(error.splitlines()) == 1
+    assert not (tmp_path / name).exists()
+
+
+def test_a_result_is_not_taken_for_a_model(tmp_path, capsys):
+    folder = make_result(2, 200).save(tmp_path / "result")
+    assert main(["export", str(folder), str(tmp_path / "out")]) == 2
+    assert "is a result; say with --to which of analyzer, spikeinterface-gui, phy" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

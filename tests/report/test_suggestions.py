@@ -30,9 +30,25 @@ def test_pairs_and_units_are_ranked_with_evidence(doubtful, tmp_path):
     assert merge[["unit", "other"]].iloc[0].tolist() == [2, 3] and merge["similarity"].iloc[0] == 1
     assert merge["refractory_ratio"].iloc[0] < 0.3 and merge["score"].iloc[0] > 0.7
     assert split["unit"].tolist() == [0] and "two modes" in split["why"].iloc[0]
+    # Units 2 and 3 have clouds of their own.
+    assert merge["valley"].iloc[0] > 0.9 and "valley between the embeddings" in merge["why"].iloc[0]
     page = write_report(doubtful, tmp_path / "report.html").read_text()
     assert "<h2>Suggestions</h2>" in page and "<td>2 and 3</td>" in page
     pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "suggestions.csv"), suggested, check_dtype=False)
+
+
+def test_the_valley_tells_one_cloud_from_two(doubtful):
+    rng, is_embedded = np.random.default_rng(0), doubtful.events["embedded"].to_numpy()
+    names = [field.name for field in dataclasses.fields(doubtful) if field.name != "sorting"]
+    tables = {name: getattr(doubtful, name) for name in names}
+
+    def valley_of(**changed):
+        suggested = suggest(type(doubtful).from_tables(**{**tables, **changed}), measure_units(doubtful))
+        return suggested.loc[suggested["kind"] == "merge", "valley"].iloc[0]
+
+    assert valley_of(embeddings=rng.normal(size=(is_embedded.sum(), 32)).astype("float32")) < 0.3
+    few = doubtful.events.assign(embedded=np.arange(len(is_embedded)) < 200)
+    assert np.isnan(valley_of(events=few, embeddings=doubtful.embeddings[:200]))
 
 
 def test_the_refractory_ratio_is_of_chance():

@@ -28,6 +28,7 @@ def test_a_rerun_gives_the_same_spikes(saved, capsys):
     assert first.events.equals(again.events) and first.provenance["counts"]["units"] >= 1
     assert again.provenance["parameters"] == first.provenance["parameters"]
     assert again.provenance["recording"] == first.provenance["recording"]
+    assert "used: " in (saved / "again" / "log.txt").read_text() and (saved / "again" / "report.html").is_file()
 
 
 def test_provenance_names_files_with_their_hashes(saved):
