@@ -6,7 +6,7 @@ from .aims import aims_table
 from .embedding_tables import embedding_table, matrix_table
 from .paper_estimate import PRICE_PER_CORE_HOUR, paper_table
 from .sorting_tables import generated_table, memory_table, peers_table, stage_table
-from .summary import name_machines
+from .summary import name_machines, of_compared_machines
 
 NAMED_PACKAGES = ("python", "huidurep-hf", "torch", "spikeinterface", "numpy", "numba", "scipy")
 
@@ -18,7 +18,7 @@ def speed_tables(content: dict, price_per_core_hour: float = PRICE_PER_CORE_HOUR
         content: `runs` and `rows`, as [`~huidurep_hf.evaluation.speed.works.measure_speed`] returns them.
         price_per_core_hour: for the estimate on paper.
     """
-    rows = content["rows"]
+    rows = of_compared_machines(content["rows"])
     return {
         "aims": aims_table(rows),
         "peers": peers_table(rows),
@@ -27,16 +27,16 @@ def speed_tables(content: dict, price_per_core_hour: float = PRICE_PER_CORE_HOUR
         "memory": memory_table(rows),
         "embedding": "\n\n".join(dict.fromkeys([embedding_table(rows), matrix_table(rows)])),
         "paper": paper_table(rows, price_per_core_hour),
-        "machines": describe_machines(content),
+        "machines": describe_machines(rows, content["runs"]),
     }
 
 
-def describe_machines(content: dict) -> str:
+def describe_machines(rows: list[dict], runs: list[dict]) -> str:
     """Letter, machine, versions, seeds and how busy it was, for each machine."""
     lines = []
-    for machine, letter in name_machines(content["rows"]).items():
-        own = [row for row in content["rows"] if row["machine"] == machine]
-        versions = content["runs"][own[-1]["run"]]["versions"]
+    for machine, letter in name_machines(rows).items():
+        own = [row for row in rows if row["machine"] == machine]
+        versions = runs[own[-1]["run"]]["versions"]
         named = ", ".join(f"{name} {versions[name]}" for name in NAMED_PACKAGES if versions.get(name))
         seeds = sorted({row["recording_seed"] for row in own if "recording_seed" in row})
         peers = sorted({f"{row['sorter']} {row['version']}" for row in own if row.get("version")})

@@ -20,7 +20,7 @@ def peers_table(rows: list[dict]) -> str:
 
 def generated_table(rows: list[dict]) -> str:
     """Sorts of generated recordings: speed against real time, memory, disk, accuracy; median (min to max)."""
-    named = [{**row, "minutes": _minutes(row)} for row in rows if row["work"] == GENERATED_WORK]
+    named = [{**row, "minutes": _minutes(row)} if row["work"] == GENERATED_WORK else row for row in rows]
     fields = ("size", "num_channels", "minutes")
     return _sorts_table(named, GENERATED_WORK, fields, ("size", "channels", "minutes"), _generated_cells)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable
 
+from ..sorters.sorting_process import OUR_SORTER
 from .sorting_speed import WARM_UP_TURN
 
 GIB_IN_MIB = 1024
@@ -43,6 +44,13 @@ def median_and_range(values: Iterable[float | None], digits: int = 1, divisor: f
         return "–"
     middle = f"{statistics.median(known):,.{digits}f}"
     return middle if len(known) == 1 else f"{middle} ({min(known):,.{digits}f} to {max(known):,.{digits}f})"
+
+
+def of_compared_machines(rows: Iterable[dict]) -> list[dict]:
+    """Rows of the machines that ours was measured on: elsewhere peers' rows have nothing to stand beside."""
+    rows = list(rows)
+    compared = {row["machine"] for row in rows if row.get("sorter", OUR_SORTER) == OUR_SORTER}
+    return [row for row in rows if row["machine"] in compared]
 
 
 def name_machines(rows: Iterable[dict]) -> dict[str, str]:

@@ -37,6 +37,23 @@ def test_aims_are_judged():
     assert "near 20.0 s" in lines[1] and "worse" not in lines[1] and "10 to 60 min" in lines[4]
 
 
+def test_a_machine_has_one_letter_in_all_tables_and_peers_alone_are_left_out():
+    names = [f"CPU {name}, 2 cores, 8 GiB" for name in ("one", "two", "three")]
+    first, second, third = ({"machine": name, "load_average": 1.0, "run": 0} for name in names)
+    more = {"recording": {"duration_s": 600.0}, "peak_memory_mib": 5000.0, "peak_disk_mib": 10.0, "num_scored_units": 1}
+    more["scores"] = {"accuracy": 0.9, "num_well_detected_units": 1, "num_true_units": 1}
+    rows = [
+        sort_row("silicon32", "silicon32", "mountainsort5", **first, **more),
+        sort_row("silicon32", "silicon32", **second, **more),
+        sort_row("generated", "dense", **third, **more),
+    ]
+    tables = speed_tables({"rows": rows, "runs": [{"versions": {"torch": "2"}}]})
+    assert "CPU one" not in tables["machines"] and "mountainsort5" not in tables["peers"]
+    assert "- A: CPU two" in tables["machines"] and "- B: CPU three" in tables["machines"]
+    assert "| silicon32 | A | huidurep |" in tables["peers"]
+    assert "| dense | 384 | 10.0 | B | huidurep |" in tables["generated"]
+
+
 def test_aims_on_a_gpu():
     gpu = {"machine": "Some CPU, 16 cores, 128 GiB, NVIDIA H100"}
     table = aims_table([sort_row(**gpu, realtime_factor=30.0, seconds=20.0), sort_row(sorter="kilosort4", **gpu)])
