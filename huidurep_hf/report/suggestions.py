@@ -26,9 +26,8 @@ CHANCE_LAGS_MS, MIN_EXPECTED = (20.0, 50.0), 5.0
 WEIGHT_OF_MODES = 1.0
 # Of fewer spikes, 32 dimensions always have one in which two units are apart; more make it no surer.
 MIN_VALLEY_SPIKES, MAX_VALLEY_SPIKES = 100, 2000
-COLUMNS = [
-    *("kind", "unit", "other", "score", "similarity", "refractory_ratio", "overlap", "valley", "contamination", "why"),
-]
+MEASURES = ["similarity", "refractory_ratio", "overlap", "valley", "contamination"]
+COLUMNS = ["kind", "unit", "other", "score", *MEASURES, "why"]
 
 
 def suggest(result: SortingResult, measures: Sequence[UnitMeasures]) -> pd.DataFrame:
