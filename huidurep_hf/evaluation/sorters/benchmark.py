@@ -7,6 +7,7 @@ from pathlib import Path
 from tqdm import tqdm
 
 from ..records.run_record import ResultFile, describe_environment, has_key, hash_sources, hash_weights
+from ..records.saved_recording import save_recording
 from ..records.tables import markdown_table, mean_and_sd
 from .ground_truth import SCORES, score_sorting
 from .peers import NOT_INSTALLED, SORTERS, run_in_process
@@ -15,7 +16,6 @@ from .sorting_process import OUR_SORTER
 logger = logging.getLogger("huidurep_hf")
 
 BENCHMARK_PACKAGES = ("mountainsort5", "kilosort", "herdingspikes", "spikesift", "dartsort", "numba")
-CHUNK_DURATION = "60s"
 OUR_SOURCES = ("recording", "model", "sorting")
 
 
@@ -118,10 +118,7 @@ def _run_case(case, keys, model, timeout_s):
     truth = case.generate()
     with tempfile.TemporaryDirectory(prefix="benchmark_recording_") as folder:
         recording_folder = Path(folder) / "recording"
-        # In few chunks: SpikeInterface collects garbage after each, which takes most of the time.
-        truth.recording.save(
-            folder=recording_folder, format="binary", chunk_duration=CHUNK_DURATION, progress_bar=False, verbose=False
-        )
+        save_recording(truth.recording, recording_folder)
         for key in keys:
             run = run_in_process(key["sorter"], recording_folder, model=model, timeout_s=timeout_s)
             scores = units = None

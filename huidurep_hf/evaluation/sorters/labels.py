@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ..records.saved_recording import save_recording
 from ..records.tables import markdown_table
 from .ground_truth import DELTA_TIME_MS
 from .peers import OUR_SORTER, run_in_process
@@ -129,7 +130,7 @@ def _sort_with_peers(peers, truth):
         return
     with tempfile.TemporaryDirectory(prefix="labels_") as folder:
         recording_folder = Path(folder) / "recording"
-        truth.recording.save(folder=recording_folder, format="binary", progress_bar=False, verbose=False)
+        save_recording(truth.recording, recording_folder)
         for peer in peers:
             run = run_in_process(peer, recording_folder, model="")
             if run.error is not None:

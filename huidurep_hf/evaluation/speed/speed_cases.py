@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ..records.run_record import plain
+from ..records.saved_recording import save_recording
 from ..sorters.benchmark_cases import condition_cases
 from .generated_recordings import SIZES, SavedRecording, save_generated, with_changes
 
@@ -83,5 +84,5 @@ def generated_case(size: str, *, is_lazy: bool = False, **changes: float | None)
 
 
 def _save_truth(truth, folder: Path) -> SavedRecording:
-    truth.recording.save(folder=folder / "recording", format="binary", progress_bar=False, verbose=False)
+    save_recording(truth.recording, folder / "recording")
     return SavedRecording(folder / "recording", truth.sorting, truth.unit_snr)

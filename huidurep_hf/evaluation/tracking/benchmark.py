@@ -9,6 +9,7 @@ from spikeinterface.core import NumpySorting
 from tqdm import tqdm
 
 from ..records.run_record import ResultFile, describe_environment, has_key, hash_sources, hash_weights, plain
+from ..records.saved_recording import save_recording
 from ..sorters.peers import run_in_process as sort_in_process
 from ..sorters.sorting_process import OUR_SORTER
 from .conditions import condition_settings
@@ -114,9 +115,7 @@ def _write_sessions(settings, folder) -> list[dict]:
     for day, session in enumerate(generate_sessions(settings)):
         truth = session.truth
         place = folder / f"day{day:03d}"
-        # In one piece: SpikeInterface collects garbage after every piece, which takes longer than all else.
-        whole = {"chunk_size": truth.recording.get_num_samples(), "progress_bar": False, "verbose": False}
-        truth.recording.save(folder=place / RECORDING_FOLDER, format="binary", **whole)
+        save_recording(truth.recording, place / RECORDING_FOLDER)
         # Of the trains alone.
         NumpySorting.from_sorting(truth.sorting).save(folder=place / TRUE)
         neurons.append({int(unit): int(neuron) for unit, neuron in truth.units[["unit_id", "neuron"]].to_numpy()})

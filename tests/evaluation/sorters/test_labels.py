@@ -3,7 +3,11 @@ import pandas as pd
 import pytest
 from spikeinterface.core import NumpySorting
 
+from huidurep_hf import SpikeSorter
+from huidurep_hf.evaluation.sorters import labels
 from huidurep_hf.evaluation.sorters.labels import judge_sorters, judge_units, label_table
+from huidurep_hf.evaluation.sorters.peers import is_installed
+from huidurep_hf.simulation.recordings.recordings import example_recording
 
 TIMES = {unit: np.arange(100) * 3000 + 700 * unit for unit in range(3)}
 
@@ -44,6 +48,19 @@ def test_the_table_counts_units_of_each_sorter_and_label():
         ["huidurep", "noise", "0", "0", "0", "0", "–"],
         ["mountainsort5", "no labels", "2", "1", "0", "1", "50 %"],
     ]
+
+
+@pytest.mark.skipif(not is_installed("spikesift"), reason="SpikeSift is not installed")
+def test_ours_and_a_peer_are_judged_on_the_same_recording(monkeypatch):
+    def generate(condition, seed):
+        return example_recording(condition, duration_s=20.0, seed=seed)
+
+    monkeypatch.setattr(labels, "_generate", generate)
+    judged = judge_sorters(SpikeSorter.from_pretrained("huidurep/base"), ["spikesift"], ["tetrode"], [0])
+    ours, peers = (judged[judged["sorter"] == sorter] for sorter in ("huidurep", "spikesift"))
+    assert len(ours) + len(peers) == len(judged) and len(ours) and len(peers)
+    assert set(ours["label"]) <= {"good", "mua", "noise"} and set(peers["label"]) == {"none"}
+    assert (ours["agreement"] >= 0.8).sum() >= 3 and (peers["agreement"] >= 0.8).any()
 
 
 def test_an_unknown_condition_is_one_sentence():
