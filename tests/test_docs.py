@@ -1,5 +1,6 @@
-"""docs/hub.md names tests; they are there. Tables of other pages are what their rows, or the settings, give."""
+"""Tests that docs/hub.md names are there and fast. Tables of other pages are what their rows, or the settings, give."""
 
+import ast
 import json
 import re
 import runpy
@@ -15,14 +16,17 @@ from huidurep_hf.sorting.parameters import SortingParameters
 ROOT = Path(__file__).parents[1]
 
 
-def test_every_test_that_the_table_names_exists():
+def test_every_test_that_the_table_names_exists_and_is_in_the_fast_tier():
     named, path = [], None
     for file, test in re.findall(r"`(tests/[\w/]+\.py)?::(test_\w+)`", (ROOT / "docs" / "hub.md").read_text()):
         path = file or path
         named.append((path, test))
     assert len(named) > 60
     for path, test in named:
-        assert f"def {test}(" in (ROOT / path).read_text(), f"{path}::{test}"
+        tests = {node.name: node for node in ast.parse((ROOT / path).read_text()).body if hasattr(node, "name")}
+        assert test in tests, f"{path}::{test}"
+        marks = [ast.unparse(mark) for mark in tests[test].decorator_list]
+        assert "pytest.mark.slow" not in marks, f"{path}::{test}"
 
 
 def test_tables_are_what_their_rows_give():

@@ -36,7 +36,6 @@ def test_a_program_of_any_number_of_spikes_and_channels(model, tmp_path):
         assert compare(model, run) < 1e-5
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("model", ["channel", "time"], indirect=True)
 def test_an_onnx_file_of_any_number_of_spikes_and_channels(model, tmp_path):
     pytest.importorskip("onnxscript")

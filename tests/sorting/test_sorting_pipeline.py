@@ -60,18 +60,24 @@ def test_by_name_of_a_folder_on_a_device_in_a_precision(tiny_checkpoint, tetrode
     assert len(sort(tetrode[0]).unit_ids) > 0
 
 
-@pytest.mark.slow
-def test_a_dict_of_traces_and_a_path(sort, arrays, tetrode, tetrode_result, tmp_path):
-    tetrode[0].save(folder=tmp_path / "recording", progress_bar=False)
-    expected = spikes_of(tetrode_result.sorting)
-    assert spikes_of(sort(str(tmp_path / "recording"))) == expected
-    assert [spikes_of(s) for s in sort([{"path": str(tmp_path / "recording")}, arrays])] == [expected, expected]
-
-
-def test_a_table_of_recordings(sort, arrays, tetrode, tmp_path):
+@pytest.fixture(scope="module")
+def short(sort, arrays):
+    """Three seconds of it, and their spikes."""
     short = {**arrays, "traces": arrays["traces"][:90000]}
     expected = spikes_of(sort(short))
     assert len(expected) > 0
+    return short, expected
+
+
+def test_a_dict_of_traces_and_a_path(sort, short, tetrode, tmp_path):
+    short, expected = short
+    tetrode[0].frame_slice(0, 90000).save(folder=tmp_path / "recording", progress_bar=False)
+    assert spikes_of(sort(str(tmp_path / "recording"))) == expected
+    assert [spikes_of(s) for s in sort([{"path": str(tmp_path / "recording")}, short])] == [expected, expected]
+
+
+def test_a_table_of_recordings(sort, short, tetrode, tmp_path):
+    short, expected = short
     row = {name: np.asarray(value).tolist() for name, value in short.items()}
     table = Dataset.from_list([row, row])
     assert [spikes_of(sorting) for sorting in sort(table.with_format("numpy"))] == [expected, expected]
