@@ -62,7 +62,7 @@ def _curate(options: argparse.Namespace) -> None:
     curated = apply_curation(result, curation, source=str(options.file or "command line"))
     curated.save(output, overwrite=options.overwrite)
     if not options.no_report:
-        write_report(curated, output / REPORT_FILE)
+        write_report(curated, output / REPORT_FILE, progress=not options.quiet)
     print(f"units     {len(curated.templates)}, before {num_units}")
     for unit, before in enumerate(curated.provenance["curations"][-1]["units_before"]):
         if before != [unit]:

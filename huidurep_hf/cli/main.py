@@ -17,7 +17,7 @@ from .export_command import add_export_command
 from .model_commands import add_model_commands
 from .rerun_command import add_rerun_command
 from .result_commands import add_result_commands
-from .saved_result import how_far, kept_log, note_start, write_log, write_page
+from .saved_result import how_far, kept_log, note_start, write_log_and_page
 from .stop import Stop
 from .track_command import add_track_command
 
@@ -225,6 +225,10 @@ def _example(options):
     check_output_folder(options.output, options.overwrite)
     example = example_recording(options.name, duration_s=options.duration, seed=parameters.seed)
     result, seconds = _run_sorter(example.recording, parameters, options, truth=example.sorting)
+    # So that compare, export and rerun can be tried at once.
+    example.sorting.save(folder=options.output / TRUTH_FOLDER)
+    to_folder = {"folder": options.output / RECORDING_FOLDER, "format": "binary"}
+    example.recording.save(**to_folder, progress_bar=False, verbose=False)
     _, scores = score_sorting(result.sorting, example.sorting, unit_snr=example.unit_snr)
     _print_summary(result, seconds, options.output)
     print(
@@ -276,16 +280,7 @@ def _run_sorter(recording, parameters, options, truth=None):
             dask_scheduler=options.dask_scheduler,
         )
         seconds = time.perf_counter() - start
-        # Before the page, which may fail or be interrupted.
-        write_log(log, options.output)
-        if truth is not None:
-            # So that compare, export and rerun can be tried at once.
-            truth.save(folder=options.output / TRUTH_FOLDER)
-            to_folder = {"folder": options.output / RECORDING_FOLDER, "format": "binary"}
-            recording.save(**to_folder, progress_bar=False, verbose=False)
-        if not options.no_report:
-            write_page(result, options.output, truth)
-        write_log(log, options.output)
+        write_log_and_page(log, result, options, truth)
     return result, seconds
 
 

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from ..recording.sources.arguments import add_layout, open_recording
-from .saved_result import kept_log, note_start, write_log, write_page
+from .saved_result import kept_log, note_start, write_log_and_page
 
 
 def add_rerun_command(commands: argparse._SubParsersAction, common: argparse.ArgumentParser) -> None:
@@ -46,10 +46,7 @@ def _rerun(options: argparse.Namespace) -> None:
             progress=not options.quiet,
         )
         if options.output:
-            write_log(log, options.output)
-            if not options.no_report:
-                write_page(repeated.result, options.output)
-            write_log(log, options.output)
+            write_log_and_page(log, repeated.result, options)
     if repeated.changed_versions:
         named = ", ".join(f"{package} {then}, now {now}" for package, (then, now) in repeated.changed_versions.items())
         print(f"versions  {named}")

@@ -70,7 +70,8 @@ def _report(options: argparse.Namespace) -> None:
         names = ("the sorting", "the truth" if options.truth else Path(options.compare).name)
         other = load_sorting(options.truth or options.compare)
         agreement = compare(result.sorting, other, is_truth=bool(options.truth), names=names)
-    print(f"report    {write_report(result, options.output or options.result / REPORT_FILE, agreement=agreement)}")
+    path = options.output or options.result / REPORT_FILE
+    print(f"report    {write_report(result, path, agreement=agreement, progress=not options.quiet)}")
 
 
 def _compare(options: argparse.Namespace) -> None:

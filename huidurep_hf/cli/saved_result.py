@@ -37,18 +37,29 @@ def kept_log() -> Iterator[io.StringIO]:
         logger.removeHandler(handler)
 
 
-def write_log(log: io.StringIO, folder: Path) -> None:
-    """Write `log.txt`, in place of what was written before."""
-    (folder / LOG_FILE).write_text(log.getvalue(), encoding="utf-8")
-
-
-def write_page(result: SortingResult, folder: Path, truth: BaseSorting | None = None) -> None:
-    """Write a saved result's page.
+def write_log_and_page(
+    log: io.StringIO, result: SortingResult, options: argparse.Namespace, truth: BaseSorting | None = None
+) -> None:
+    """Write the log of a saved result, then its page unless `options` ask for none.
 
     Args:
-        result: that was saved.
-        folder: where.
+        log: of the run, which goes on.
+        result: that was saved in `options.output`.
+        options: `output`, `no_report` and `quiet` of the command line.
         truth: true spikes to compare with.
+
+    Raises:
+        OSError: the page cannot be made; the message says that the result is there.
+    """
+    # Before the page, which may fail or be interrupted.
+    _write_log(log, options.output)
+    if not options.no_report:
+        _write_page(result, options.output, truth, progress=not options.quiet)
+        _write_log(log, options.output)
+
+
+def _write_page(result: SortingResult, folder: Path, truth: BaseSorting | None, *, progress: bool) -> None:
+    """Write a saved result's page; if it fails, say that the result is there.
 
     Raises:
         OSError: the page cannot be made; the message says that the result is there.
@@ -60,11 +71,15 @@ def write_page(result: SortingResult, folder: Path, truth: BaseSorting | None = 
     try:
         if truth is not None:
             agreement = compare(result.sorting, truth, is_truth=True, names=("the sorting", "the truth"))
-        write_report(result, folder / REPORT_FILE, agreement=agreement)
+        write_report(result, folder / REPORT_FILE, agreement=agreement, progress=progress)
     except Exception as error:
         reason = str(error) or type(error).__name__
         raise OSError(f"The page failed ({reason}), but {saved_sentence(folder)}") from error
     logger.info("report: %.1f s", time.perf_counter() - start)
+
+
+def _write_log(log: io.StringIO, folder: Path) -> None:
+    (folder / LOG_FILE).write_text(log.getvalue(), encoding="utf-8")
 
 
 def note_start(options: argparse.Namespace) -> None:

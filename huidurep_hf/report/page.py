@@ -41,18 +41,21 @@ MAX_SUGGESTIONS = 40
 BOKEH_PARTS = ["bokeh", "bokeh-widgets", "bokeh-tables"]
 
 
-def write_report(result: SortingResult, path: str | Path, *, agreement: Agreement | None = None) -> Path:
+def write_report(
+    result: SortingResult, path: str | Path, *, agreement: Agreement | None = None, progress: bool = False
+) -> Path:
     """Write the page of a result, and its suggestions as `suggestions.csv` beside it.
 
     Args:
         result: [`~huidurep_hf.sorting.output.result.SortingResult`].
         path: of the HTML file; replaced if it is there.
         agreement: of the result with the truth or another sorting, shown in the page.
+        progress: show a progress bar.
 
     Returns:
         `Path` of the file.
     """
-    measures = measure_units(result)
+    measures = measure_units(result, progress=progress)
     suggestions = suggest(result, measures)
     suggestions.to_csv(Path(path).with_name(SUGGESTIONS_FILE), index=False)
     source = unit_source(result, measures)

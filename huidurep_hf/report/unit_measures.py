@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ..progress import ProgressBar
 from ..sorting.output.unit_table import events_by_unit, template_peak, unit_intervals_ms
 from .timeline import segment_starts_s
 
@@ -121,11 +122,12 @@ def shown_channels(result: SortingResult, unit: int) -> np.ndarray:
     return order[shanks[order] == shanks[peak]][:MAX_TEMPLATE_CHANNELS]
 
 
-def measure_units(result: SortingResult) -> list[UnitMeasures]:
+def measure_units(result: SortingResult, *, progress: bool = False) -> list[UnitMeasures]:
     """Measure all units.
 
     Args:
         result: [`~huidurep_hf.sorting.output.result.SortingResult`].
+        progress: show a progress bar.
     """
     if len(result.templates) == 0:
         return []
@@ -136,7 +138,7 @@ def measure_units(result: SortingResult) -> list[UnitMeasures]:
     positions = result.channels[["x_um", "y_um"]].to_numpy()[[channel for channel, _ in peaks]]
     trains = list(events_by_unit(result))
     measured = []
-    for unit, events in enumerate(trains):
+    for unit, events in enumerate(ProgressBar(trains, desc="page", unit="unit", disable=not progress)):
         distances = np.linalg.norm(positions - positions[unit], axis=1)
         order = [int(other) for other in np.argsort(-similarity[unit], kind="stable") if other != unit]
         nearest = [other for other in order if distances[other] <= MAX_NEIGHBOR_UM][:NUM_NEAREST]

@@ -22,6 +22,12 @@ def test_report(folder, tmp_path, capsys):
     assert str(folder / "report.html") in capsys.readouterr().out
 
 
+def test_the_page_shows_how_far_it_is(folder, tmp_path, capsys):
+    arguments = ["report", str(folder), "--output", str(tmp_path / "page.html")]
+    assert main(arguments) == 0 and "page: 100%" in capsys.readouterr().err
+    assert main([*arguments, "--quiet"]) == 0 and "page" not in capsys.readouterr().err
+
+
 def test_compare(folder, tmp_path, capsys):
     page = tmp_path / "page.html"
     assert main(["compare", str(folder), str(folder / "sorting"), "--truth", "--output", str(page)]) == 0
