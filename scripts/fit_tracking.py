@@ -10,8 +10,8 @@ import argparse
 import sys
 from pathlib import Path
 
+from huidurep_hf.sorting.output.fingerprint_table import UnitFingerprints
 from huidurep_hf.tracking.fingerprint import unit_fingerprints
-from huidurep_hf.tracking.fingerprint_table import UnitFingerprints
 from huidurep_hf.tracking.fitting import calibration, describe_model, fit_pair_model, known_pairs, log_loss
 from huidurep_hf.tracking.settings import TrackingSettings
 

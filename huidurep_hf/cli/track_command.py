@@ -42,7 +42,7 @@ def add_track_command(commands: argparse._SubParsersAction, common: argparse.Arg
 def _track(options: argparse.Namespace) -> None:
     from ..report.page import REPORT_FILE
     from ..report.tracking import write_tracking_report
-    from ..tracking.fingerprint_table import UnitFingerprints
+    from ..sorting.output.fingerprint_table import UnitFingerprints
     from ..tracking.track import names_of, track_units
     from ..tracking.tracked import check_tracked_folder
 

@@ -57,18 +57,20 @@ def checkpoint_path(name: str) -> Path:
     return shipped[full_name]
 
 
-def find_again(name_or_path: str, weights_sha256: str | None) -> str:
+def find_again(described: dict) -> tuple[str, str | None]:
     """Where the model of a result is: the place that the result names, or the shipped checkpoint of the same weights.
 
     Args:
-        name_or_path: hub name or folder at the time of the sort, which may have been on another machine.
-        weights_sha256: of its `model.safetensors`, None where it is not known.
+        described: `provenance["model"]` of the result, which may have been made on another machine.
+
+    Returns:
+        `(name_or_path, revision)`; a folder has no revision.
     """
-    if weights_sha256 is not None and not Path(name_or_path).is_dir():
-        for folder in list_checkpoints().values():
-            if hash_weights_file(folder) == weights_sha256:
-                return str(folder)
-    return name_or_path
+    place, weights = described["name_or_path"], described.get("files_sha256", {}).get("model.safetensors")
+    if weights is not None and not Path(place).is_dir():
+        same = [folder for folder in list_checkpoints().values() if hash_weights_file(folder) == weights]
+        place = str(same[0]) if same else place
+    return place, None if Path(place).is_dir() else described["commit"]
 
 
 def resolve_checkpoint(

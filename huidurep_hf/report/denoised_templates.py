@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -69,8 +68,8 @@ def _load_model(described: dict) -> tuple[HuiduRepModel, HuiduRepFeatureExtracto
     """The model of `provenance["model"]` and its feature extractor, if they are still there with the same weights."""
     if "weights_sha256" not in described:
         return None
-    place = find_again(described["name_or_path"], described.get("files_sha256", {}).get("model.safetensors"))
-    kept = {"revision": None if Path(place).is_dir() else described["commit"], "local_files_only": True}
+    place, revision = find_again(described)
+    kept = {"revision": revision, "local_files_only": True}
     try:
         source = resolve_checkpoint(place, **kept)
         model = HuiduRepModel.from_pretrained(source, dtype=described["dtype"], **kept).eval()

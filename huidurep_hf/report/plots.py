@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..sorting.output.trace_samples import BEFORE_MS
-from ..sorting.output.unit_table import REFRACTORY_MS
 from .colors import BLUE, GREY, RED
 from .template_layout import lay_out
 from .timeline import amplitude_unit, segment_starts_s, times_s
@@ -65,7 +64,8 @@ def plot_correlogram(result: SortingResult, unit: int, ax: Axes | None = None, *
     trains = [result.events[result.events["unit"] == number] for number in chosen]
     counts = correlate(trains, result.provenance["recording"]["sampling_rate"])[0, -1]
     edges = correlogram_bins_ms()
-    ax.axvspan(-REFRACTORY_MS, REFRACTORY_MS, color=RED, alpha=0.15, linewidth=0)
+    refractory_ms = result.label_settings.isi_threshold_ms
+    ax.axvspan(-refractory_ms, refractory_ms, color=RED, alpha=0.15, linewidth=0)
     ax.stairs(counts, edges, fill=True, color=BLUE)
     title = f"unit {unit}" if other is None else f"units {unit} and {other}"
     ax.set(xlabel="lag (ms)", ylabel="spikes", title=title, xlim=(edges[0], edges[-1]), ylim=(0, None))

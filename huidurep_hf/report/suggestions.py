@@ -10,7 +10,6 @@ import pandas as pd
 
 from ..sorting.clustering.settings import DensitySettings
 from ..sorting.merging.valley import valley_depth
-from ..sorting.output.unit_table import MAX_CONTAMINATION_OF_GOOD, REFRACTORY_MS
 from .unit_measures import correlogram_bins_ms
 
 if TYPE_CHECKING:
@@ -39,12 +38,12 @@ def suggest(result: SortingResult, measures: Sequence[UnitMeasures]) -> pd.DataF
 
     Returns:
         `pandas.DataFrame`, likeliest first, merges before splits: `kind` ("merge", "split"), `unit`, `other` (-1 for a
-        split), `score` (0 to 1), `similarity` (cosine of the templates), `refractory_ratio` (coincidences within 2 ms
-        over those at lags of 20 to 50 ms, which are chance; near 0 for one neuron; NaN where these are too few),
-        `overlap` (of the firing rates over time: 1 where both fire at the same times, near 0 where one takes over from
-        the other, as under drift), `valley` (between the embeddings of both, on the line that separates them best: near
-        0 where they are one cloud, 1 where nothing lies between; NaN where fewer than 100 spikes of either are
-        embedded; it does not change the score), `contamination`, and `why` in words.
+        split), `score` (0 to 1), `similarity` (cosine of the templates), `refractory_ratio` (coincidences within the
+        refractory period over those at lags of 20 to 50 ms, which are chance; near 0 for one neuron; NaN where these
+        are too few), `overlap` (of the firing rates over time: 1 where both fire at the same times, near 0 where one
+        takes over from the other, as under drift), `valley` (between the embeddings of both, on the line that separates
+        them best: near 0 where they are one cloud, 1 where nothing lies between; NaN where fewer than 100 spikes of
+        either are embedded; it does not change the score), `contamination`, and `why` in words.
     """
     rows = sorted(_merges(result, measures), key=lambda row: -row["score"])
     rows += sorted(_splits(result, measures), key=lambda row: -row["score"])
@@ -58,14 +57,15 @@ def _merges(result: SortingResult, measures: Sequence[UnitMeasures]) -> list[dic
             if similarity >= MIN_SIMILARITY:
                 pairs[min(unit, other), max(unit, other)] = similarity, counts
     unit_of_embedding = result.events["unit"].to_numpy()[result.events["embedded"].to_numpy()]
-    rows = []
+    rows, refractory_ms = [], result.label_settings.isi_threshold_ms
     for (unit, other), (similarity, counts) in pairs.items():
-        ratio, overlap = refractory_ratio(counts), _overlap(measures[unit].rate_hz, measures[other].rate_hz)
+        ratio = refractory_ratio(counts, refractory_ms)
+        overlap = _overlap(measures[unit].rate_hz, measures[other].rate_hz)
         # Two that never fire at the same time say nothing by their coincidences; what is not known counts half.
         exclusive = 0.5 if np.isnan(ratio) else max(1 - ratio, 0.0)
         why = f"templates {similarity:.2f} alike"
         if not np.isnan(ratio):
-            why += f", {ratio:.0%} of the coincidences within {REFRACTORY_MS:g} ms that chance would give"
+            why += f", {ratio:.0%} of the coincidences within {refractory_ms:g} ms that chance would give"
         if overlap < 0.5:
             why += f", one takes over from the other (overlap in time {overlap:.0%})"
         valley = _valley(*(result.embeddings[unit_of_embedding == one] for one in (unit, other)))
@@ -88,9 +88,9 @@ def _merges(result: SortingResult, measures: Sequence[UnitMeasures]) -> list[dic
 
 
 def _splits(result: SortingResult, measures: Sequence[UnitMeasures]) -> list[dict]:
-    rows = []
+    rows, most = [], result.label_settings.max_contamination_of_good
     for unit, (measured, contamination) in enumerate(zip(measures, result.units["contamination"])):
-        is_contaminated = contamination > MAX_CONTAMINATION_OF_GOOD
+        is_contaminated = contamination > most
         if not (measured.bimodal or is_contaminated):
             continue
         reasons = ["amplitudes with two modes"] * measured.bimodal
@@ -109,16 +109,17 @@ def _splits(result: SortingResult, measures: Sequence[UnitMeasures]) -> list[dic
     return rows
 
 
-def refractory_ratio(crosscorrelogram: np.ndarray) -> float:
+def refractory_ratio(crosscorrelogram: np.ndarray, refractory_ms: float) -> float:
     """Coincidences within the refractory period over those that chance gives; NaN where these are too few.
 
     Args:
         crosscorrelogram: `(num_bins,)` counts by the lags of
             [`~huidurep_hf.report.unit_measures.correlogram_bins_ms`].
+        refractory_ms: the refractory period, ms.
     """
     edges = correlogram_bins_ms()
     lags = np.abs((edges[:-1] + edges[1:]) / 2)
-    is_near = lags < REFRACTORY_MS
+    is_near = lags < refractory_ms
     is_far = (lags >= CHANCE_LAGS_MS[0]) & (lags <= CHANCE_LAGS_MS[1])
     expected = crosscorrelogram[is_far].mean() * is_near.sum()
     return float(crosscorrelogram[is_near].sum() / expected) if expected >= MIN_EXPECTED else float("nan")

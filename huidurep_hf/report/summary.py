@@ -7,17 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..sorting.output.unit_table import (
-    MAX_CONTAMINATION_OF_GOOD,
-    MIN_PROBABILITY,
-    MIN_PROBABILITY_OF_GOOD,
-    MIN_SNR_OF_GOOD,
-)
-
 if TYPE_CHECKING:
     import pandas as pd
 
     from ..sorting.output.result import SortingResult
+    from ..sorting.output.settings import LabelSettings
     from .unit_measures import UnitMeasures
 
 LABEL_NAMES = {"good": "good", "mua": "multi-unit", "noise": "noise"}
@@ -53,6 +47,7 @@ def summarise(result: SortingResult, measures: Sequence[UnitMeasures]) -> list[s
     sentences += _noise_sentence(result.noise)
     if len(units) == 0:
         return sentences
+    most_foreign = result.label_settings.max_contamination_of_good
     for sentence, is_meant in (
         ("Amplitudes with two modes, which may be two neurons", [m.bimodal for m in measures]),
         (
@@ -61,8 +56,8 @@ def summarise(result: SortingResult, measures: Sequence[UnitMeasures]) -> list[s
         ),
         ("Silent in more than half of the recording", units["presence"] < MIN_PRESENCE),
         (
-            f"More than {MAX_CONTAMINATION_OF_GOOD:.0%} foreign spikes, by the refractory period",
-            units["contamination"] > MAX_CONTAMINATION_OF_GOOD,
+            f"More than {most_foreign:.0%} foreign spikes, by the refractory period",
+            units["contamination"] > most_foreign,
         ),
     ):
         named = units["unit"][np.asarray(is_meant, dtype=bool)]
@@ -85,21 +80,22 @@ def similar_pairs(measures: Sequence[UnitMeasures]) -> list[tuple[int, int, floa
     return sorted(((*pair, value) for pair, value in pairs.items()), key=lambda pair: -pair[2])
 
 
-def why_label(unit: pd.Series) -> str:
+def why_label(unit: pd.Series, limits: LabelSettings) -> str:
     """Why a unit has its label, by the limits of [`~huidurep_hf.sorting.output.unit_table.label_unit`].
 
     Args:
         unit: row of the table of units.
+        limits: those that the label was given by.
     """
-    if unit["mean_probability"] < MIN_PROBABILITY:
+    if unit["mean_probability"] < limits.max_probability_of_noise:
         return f"its spikes are more likely something else (mean probability {unit['mean_probability']:.2f})"
-    reasons = []
-    if unit["snr"] < MIN_SNR_OF_GOOD:
-        reasons.append(f"its SNR {unit['snr']:.1f} is below {MIN_SNR_OF_GOOD:g}")
-    if unit["contamination"] > MAX_CONTAMINATION_OF_GOOD:
-        reasons.append(f"its contamination {unit['contamination']:.2f} is above {MAX_CONTAMINATION_OF_GOOD:g}")
-    if unit["mean_probability"] < MIN_PROBABILITY_OF_GOOD:
-        reasons.append(f"its mean probability {unit['mean_probability']:.2f} is below {MIN_PROBABILITY_OF_GOOD:g}")
+    reasons, probability = [], unit["mean_probability"]
+    if unit["snr"] < limits.min_snr_of_good:
+        reasons.append(f"its SNR {unit['snr']:.1f} is below {limits.min_snr_of_good:g}")
+    if unit["contamination"] > limits.max_contamination_of_good:
+        reasons.append(f"its contamination {unit['contamination']:.2f} is above {limits.max_contamination_of_good:g}")
+    if probability < limits.min_probability_of_good:
+        reasons.append(f"its mean probability {probability:.2f} is below {limits.min_probability_of_good:g}")
     return " and ".join(reasons) or "SNR, contamination and probability are within the limits of a good unit"
 
 

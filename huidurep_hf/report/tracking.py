@@ -15,7 +15,7 @@ from .style import hover, new_figure, read_asset
 from .template_layout import lay_out
 
 if TYPE_CHECKING:
-    from ..tracking.fingerprint_table import UnitFingerprints
+    from ..sorting.output.fingerprint_table import UnitFingerprints
     from ..tracking.tracked import TrackedUnits
 
 # Of each neuron so much is drawn, so that the page of 50 sessions stays small.

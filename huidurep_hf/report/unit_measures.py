@@ -136,7 +136,7 @@ def measure_units(result: SortingResult, *, progress: bool = False) -> list[Unit
     rate, end = result.provenance["recording"]["sampling_rate"], starts[-1]
     peaks = [template_peak(template) for template in result.templates]
     positions = result.channels[["x_um", "y_um"]].to_numpy()[[channel for channel, _ in peaks]]
-    trains = list(events_by_unit(result))
+    trains = list(events_by_unit(result.events, len(result.templates)))
     measured = []
     for unit, events in enumerate(ProgressBar(trains, desc="page", unit="unit", disable=not progress)):
         distances = np.linalg.norm(positions - positions[unit], axis=1)

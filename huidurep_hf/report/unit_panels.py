@@ -10,7 +10,6 @@ import numpy as np
 from bokeh.models import BoxAnnotation, ColumnDataSource, Div, Legend, Span
 
 from ..sorting.output.trace_samples import BEFORE_MS
-from ..sorting.output.unit_table import REFRACTORY_MS
 from .colors import BLUE, GREY, ORANGE, RED
 from .style import density_mapper, hover, new_figure
 from .summary import LABEL_NAMES, why_label
@@ -75,23 +74,24 @@ def build_unit_panels(
     panels = UnitPanels()
     _add_facts(panels, result)
     _add_templates(panels, result, measures, denoised)
-    _add_correlograms(panels, measures)
+    _add_correlograms(panels, measures, result.label_settings.isi_threshold_ms)
     _add_histograms(panels, result, measures)
     _add_densities(panels, result, measures)
     return panels
 
 
 def _add_facts(panels: UnitPanels, result: SortingResult) -> None:
-    unit_of_amplitude = amplitude_unit(result)
+    unit_of_amplitude, limits = amplitude_unit(result), result.label_settings
     texts = []
     for _, unit in result.units.iterrows():
         label = LABEL_NAMES[unit["label"]]
         is_manual = str(unit["unit"]) in result.provenance.get("manual_labels", {})
+        why = "by curation" if is_manual else why_label(unit, limits)
         texts.append(
-            f"<h3>Unit {unit['unit']}</h3><p><b>{label}</b>: {'by curation' if is_manual else why_label(unit)}.</p>"
+            f"<h3>Unit {unit['unit']}</h3><p><b>{label}</b>: {why}.</p>"
             f"<p>{unit['num_spikes']:,} spikes, {unit['rate_hz']:.2f} Hz; channel {unit['channel']},"
             f" {unit['amplitude']:.0f} {unit_of_amplitude}, SNR {unit['snr']:.1f};"
-            f" {unit['isi_violations_percent']:.2f} % of intervals below {REFRACTORY_MS:g} ms;"
+            f" {unit['isi_violations_percent']:.2f} % of intervals below {limits.isi_threshold_ms:g} ms;"
             f" present in {unit['presence']:.0%} of the recording.</p>"
         )
     facts = Div(text=texts[0], name="unit_facts", sizing_mode="stretch_width", styles={"font-size": "15px"})
@@ -187,7 +187,7 @@ def _add_templates(
     panels.roots.update(template=drawn, contrast=contrast)
 
 
-def _add_correlograms(panels: UnitPanels, measures: Sequence[UnitMeasures]) -> None:
+def _add_correlograms(panels: UnitPanels, measures: Sequence[UnitMeasures], refractory_ms: float) -> None:
     edges = correlogram_bins_ms()
 
     def add(name: str, titles: list[str], counts: list[np.ndarray], color: str) -> None:
@@ -195,7 +195,7 @@ def _add_correlograms(panels: UnitPanels, measures: Sequence[UnitMeasures]) -> N
         drawn = new_figure(name, titles[0], "lag (ms)", "spikes", x_range=(edges[0], edges[-1]))
         drawn.y_range.start = 0
         drawn.add_layout(
-            BoxAnnotation(left=-REFRACTORY_MS, right=REFRACTORY_MS, fill_color=RED, fill_alpha=0.15, line_color=None)
+            BoxAnnotation(left=-refractory_ms, right=refractory_ms, fill_color=RED, fill_alpha=0.15, line_color=None)
         )
         source = panels.add_source(name, data, left=edges[:-1], right=edges[1:])
         bars = drawn.quad("left", "right", "top", 0, source=source, color=color, line_color=None)
@@ -204,7 +204,7 @@ def _add_correlograms(panels: UnitPanels, measures: Sequence[UnitMeasures]) -> N
         panels.roots[name] = drawn
 
     bins = len(edges) - 1
-    titles = [f"Autocorrelogram of unit {unit} (red: {REFRACTORY_MS:g} ms)" for unit in range(len(measures))]
+    titles = [f"Autocorrelogram of unit {unit} (red: {refractory_ms:g} ms)" for unit in range(len(measures))]
     add("autocorrelogram", titles, [measured.autocorrelogram for measured in measures], BLUE)
     for rank in range(NUM_NEAREST):
         titles, counts = [], []
@@ -236,7 +236,8 @@ def _add_histograms(panels: UnitPanels, result: SortingResult, measures: Sequenc
         bars = drawn.quad("left", "right", "top", 0, source=source, color=BLUE, line_color=None)
         drawn.add_tools(hover(("", "@left to @right: @top"), renderers=[bars]))
         if name == "intervals":
-            drawn.add_layout(Span(location=REFRACTORY_MS, dimension="height", line_color=RED, line_width=1))
+            refractory_ms = result.label_settings.isi_threshold_ms
+            drawn.add_layout(Span(location=refractory_ms, dimension="height", line_color=RED, line_width=1))
         panels.roots[name] = drawn
 
 

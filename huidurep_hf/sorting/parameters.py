@@ -16,6 +16,7 @@ from .merging.settings import (
     ScatterSettings,
     UnitMergingSettings,
 )
+from .output.settings import LabelSettings
 from .rejection.settings import CollisionSettings, RejectionSettings, SideLobeSettings
 from .templates.settings import DriftingTemplateSettings, TemplateSettings, WaveformSettings
 
@@ -111,6 +112,7 @@ STAGES: dict[str, type[Settings]] = {
     "bursts": BurstSettings,
     "unit_merging": UnitMergingSettings,
     "drift_merging": DriftMergingSettings,
+    "labels": LabelSettings,
     "run": RunSettings,
 }
 

@@ -72,12 +72,11 @@ def rerun(
         recording = _recording_of(Path(folder), described)
     check_same_recording(recording, described)
     then = provenance["model"]
-    given = model or find_again(then["name_or_path"], then.get("files_sha256", {}).get("model.safetensors"))
-    commit = then["commit"] if not Path(given).is_dir() else None
-    dtype = then["dtype"]
-    sorter = SpikeSorter.from_pretrained(given, revision=commit, device=device or then["device"], dtype=dtype)
+    place, revision = (model, None if Path(model).is_dir() else then["commit"]) if model else find_again(then)
+    device = device or then["device"]
+    sorter = SpikeSorter.from_pretrained(place, revision=revision, device=device, dtype=then["dtype"])
     if hash_weights(sorter.model) != then["weights_sha256"]:
-        raise ValueError(f"The weights of {given} are not those of the result; give the model of then (--model).")
+        raise ValueError(f"The weights of {place} are not those of the result; give the model of then (--model).")
     result = sorter.sort(
         recording,
         parameters=SortingParameters.from_dict(provenance["parameters"]),

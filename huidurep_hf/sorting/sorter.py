@@ -158,7 +158,7 @@ class SpikeSorter:
             if output is not None:
                 check_output_folder(output, overwrite)
             replaced = None if output is None else identity(output)
-            description = describe_run(recording, self, parameters)
+            description = describe_run(recording, self.model, parameters)
             forecast = forecast_run(recording, parameters, num_workers or num_available_cores())
             start, failure = time.perf_counter(), None
             with (
@@ -200,5 +200,5 @@ class SpikeSorter:
                         failure = error
             if failure is not None:
                 # Scratch files are gone, and there is more room.
-                keep_elsewhere(result, output, failure, (output.parent, scratch_folder))
+                keep_elsewhere(result.save, failure, (output.parent, scratch_folder))
         return result

@@ -4,10 +4,10 @@ from importlib import import_module
 
 # Loaded on first use: the command line reads the settings, and needs nothing else until it tracks.
 _LAZY = {
-    "FingerprintSettings": ".settings",
+    "FingerprintSettings": "..sorting.output.settings",
     "TrackedUnits": ".tracked",
     "TrackingSettings": ".settings",
-    "UnitFingerprints": ".fingerprint_table",
+    "UnitFingerprints": "..sorting.output.fingerprint_table",
     "track_units": ".track",
     "unit_fingerprints": ".fingerprint",
 }

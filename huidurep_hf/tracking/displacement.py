@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .fingerprint_table import UnitFingerprints, mean_of_halves
+from ..sorting.output.fingerprint_table import UnitFingerprints, mean_of_halves
 from .settings import TrackingSettings
 
 

@@ -1,15 +1,14 @@
-"""Fingerprints of the units of a session: computed for a sort while its traces are there, or for any sorting."""
+"""Fingerprints of the units of any sorting; a sort of ours keeps them itself."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..embedding.peaks import embed_peaks
-from ..recording.blocks import split_into_blocks
 from ..recording.motion.following import follow_motion
 from ..recording.motion.states import displacements_of
 from ..recording.parameters import PreparationParameters
@@ -18,25 +17,25 @@ from ..recording.spikes.alignment import align_spikes, find_main_channels
 from ..recording.spikes.neighborhood import find_neighborhoods
 from ..recording.spikes.waveforms import iterate_waveforms
 from ..sorting.clustering.features import centers_of_mass
+from ..sorting.output.fingerprint_table import UnitFingerprints
+from ..sorting.output.fingerprints import (
+    EmbeddedSpikes,
+    choose_spikes,
+    halves_of_units,
+    tabulate_fingerprints,
+)
 from ..sorting.output.provenance import hash_weights
+from ..sorting.output.settings import FingerprintSettings
 from ..sorting.spikes import Spikes
-from .fingerprint_table import UnitFingerprints
-from .settings import FingerprintSettings
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording, BaseSorting
 
     from ..recording.preprocessing.preparation import PreparedRecording
-    from ..recording.spikes.neighborhood import Neighborhoods
     from ..sorting.encoder import SpikeEncoder
-    from ..sorting.pipeline import SortedSpikes
 
-# The trough of an average is looked for so near to the spikes' times; spikes of other sorters are not aligned to it.
-MAX_REALIGNMENT_MS = 0.5
 # Channels around a spike's own in which its trough is looked for before it is embedded.
 NUM_ALIGNMENT_CHANNELS = 7
-# With fewer spikes a covariance says nothing.
-MIN_SPIKES_FOR_SPREAD = 3
 
 
 def unit_fingerprints(
@@ -55,11 +54,11 @@ def unit_fingerprints(
         recording: SpikeInterface recording with a probe.
         sorting: SpikeInterface sorting of it.
         model: hub name or folder of a HuiduRep model, or a [`~huidurep_hf.sorting.encoder.SpikeEncoder`].
-        settings: [`~huidurep_hf.tracking.settings.FingerprintSettings`].
+        settings: [`~huidurep_hf.sorting.output.settings.FingerprintSettings`].
         seed: of the stretches in which noise is measured.
 
     Returns:
-        [`~huidurep_hf.tracking.fingerprint_table.UnitFingerprints`].
+        [`~huidurep_hf.sorting.output.fingerprint_table.UnitFingerprints`].
 
     Raises:
         TypeError, ValueError: a recording that cannot be used; the message says what to do.
@@ -79,51 +78,16 @@ def unit_fingerprints(
         unit_index=vector["unit_index"].astype("int64"),
     )
     spikes = spikes[np.lexsort((spikes["sample_index"], spikes["segment_index"]))]
-    unit_ids, half = np.asarray(sorting.unit_ids), _half_of(spikes["unit_index"], len(sorting.unit_ids))
+    unit_ids, half = np.asarray(sorting.unit_ids), halves_of_units(spikes["unit_index"], len(sorting.unit_ids))
     main_channels = np.zeros(len(unit_ids), dtype="int64")
-    sample = _Sample(np.zeros(0, "int64"), np.zeros((0, encoder.embedding_size), "float32"), np.zeros((0, 2)))
+    sample = EmbeddedSpikes(np.zeros(0, "int64"), np.zeros((0, encoder.embedding_size), "float32"), np.zeros((0, 2)))
     if prepared.recording is not None and len(spikes):
         main_channels = find_main_channels(prepared.recording, _vector(spikes), len(unit_ids), prepared.noise_levels)
-        chosen = _choose(prepared, spikes, half, len(unit_ids), settings)
+        chosen = choose_spikes(prepared, spikes, half, len(unit_ids), settings)
         sample, peaks = _embed(prepared, spikes, chosen, main_channels, encoder)
         prepared, sample = _without_motion(prepared, sample, peaks, seed)
     model_name = hash_weights(encoder.model)
-    return _table(prepared, spikes, half, main_channels, unit_ids, sample, settings, model_name)
-
-
-def fingerprints_of_sort(
-    found: SortedSpikes, weights_sha256: str, settings: FingerprintSettings | None = None
-) -> UnitFingerprints:
-    """Fingerprints of what a sort has found; its embeddings are taken as they are.
-
-    Args:
-        found: [`~huidurep_hf.sorting.pipeline.SortedSpikes`], while its traces are there.
-        weights_sha256: of the model that embedded the spikes.
-        settings: [`~huidurep_hf.tracking.settings.FingerprintSettings`].
-    """
-    settings, events, num_units = settings or FingerprintSettings(), found.events, len(found.waveforms)
-    is_own = events["unit_index"] >= 0
-    own = events[is_own]
-    spikes = Spikes(**own.chosen(["segment_index", "sample_index", "unit_index"]))
-    half = _half_of(spikes["unit_index"], num_units)
-    embedded = np.flatnonzero(own["is_embedded"])
-    embedded = embedded[_first_of_each(2 * own["unit_index"][embedded] + half[embedded], settings.max_spikes_per_half)]
-    row = np.cumsum(events["is_embedded"])[is_own] - 1
-    sample = _Sample(embedded, found.embeddings[row[embedded]], own["location_um"][embedded])
-    main_channels = np.zeros(num_units, dtype="int64")
-    if found.waveforms.size:
-        main_channels = found.waveforms.min(axis=1).argmin(axis=1)
-    unit_ids = np.arange(num_units)
-    return _table(found.prepared, spikes, half, main_channels, unit_ids, sample, settings, weights_sha256)
-
-
-@dataclass(frozen=True)
-class _Sample:
-    """Spikes that are embedded: their rows in the table, embeddings `(num_embedded, size)`, places in µm."""
-
-    rows: np.ndarray
-    embeddings: np.ndarray
-    places: np.ndarray
+    return tabulate_fingerprints(prepared, spikes, half, main_channels, unit_ids, sample, settings, model_name)
 
 
 def _load_encoder(model: str | Path) -> SpikeEncoder:
@@ -143,8 +107,8 @@ def _vector(spikes: Spikes) -> np.ndarray:
 
 
 def _without_motion(
-    prepared: PreparedRecording, sample: _Sample, peaks: np.ndarray, seed: int
-) -> tuple[PreparedRecording, _Sample]:
+    prepared: PreparedRecording, sample: EmbeddedSpikes, peaks: np.ndarray, seed: int
+) -> tuple[PreparedRecording, EmbeddedSpikes]:
     """Traces and places corrected for the motion within the session, as a sort does, if the spikes show any."""
     corrected = follow_motion(prepared, peaks, sample.places, PreparationParameters(), seed=seed)
     if corrected.motion is None:
@@ -156,160 +120,9 @@ def _without_motion(
     return corrected, replace(sample, places=places.astype("float32"))
 
 
-def _table(
-    prepared: PreparedRecording,
-    spikes: Spikes,
-    half: np.ndarray,
-    main_channels: np.ndarray,
-    unit_ids: np.ndarray,
-    sample: _Sample,
-    settings: FingerprintSettings,
-    model_name: str,
-) -> UnitFingerprints:
-    num_units = len(unit_ids)
-    recording = prepared.recording
-    groups = np.asarray(prepared.shanks if recording is None else recording.get_channel_groups()).astype(str)
-    num_spikes = np.bincount(2 * spikes["unit_index"] + half, minlength=2 * num_units).reshape(num_units, 2)
-    neighborhoods = find_neighborhoods(prepared.positions, prepared.shanks, settings.num_fingerprint_channels)
-    if recording is None:
-        neighborhoods = find_neighborhoods(np.zeros((1, 2)), np.zeros(1), settings.num_fingerprint_channels)
-    here = neighborhoods.channel_indices[main_channels]
-    positions = np.zeros((num_units, here.shape[1], 2), dtype="float32")
-    noise_levels = np.zeros(here.shape, dtype="float32")
-    if recording is not None:
-        positions = (prepared.positions[here] * (here >= 0)[:, :, None]).astype("float32")
-        noise_levels = np.where(here >= 0, prepared.noise_levels[here], 0).astype("float32")
-
-    chosen = _choose(prepared, spikes, half, num_units, settings)
-    averages = _average(prepared, spikes, half, chosen, main_channels, neighborhoods, num_units, settings)
-    means = _summarise(sample, spikes["unit_index"][sample.rows], half[sample.rows], num_units)
-    rate = 1.0 if recording is None else recording.get_sampling_frequency()
-    duration_s = 0.0 if recording is None else recording.get_total_samples() / rate
-    return UnitFingerprints(
-        unit_ids=unit_ids,
-        shank=groups[main_channels] if len(groups) else np.zeros(num_units, dtype="U1"),
-        num_spikes=num_spikes,
-        rate_hz=num_spikes.sum(axis=1) / max(duration_s, 1e-9),
-        **means,
-        **averages,
-        positions=positions,
-        noise_levels=noise_levels,
-        correlogram=_correlograms(spikes, half, num_units, rate, settings),
-        contacts=np.asarray(prepared.positions, dtype="float64"),
-        contact_shanks=groups,
-        description={
-            "template_rate_hz": settings.template_rate_hz,
-            "peak_sample": round(settings.ms_before * settings.template_rate_hz / 1000),
-            "lag_ms": settings.lag_ms,
-            "duration_s": duration_s,
-            "unit": prepared.unit,
-            "model": model_name,
-        },
-    )
-
-
-def _half_of(units: np.ndarray, num_units: int) -> np.ndarray:
-    """Half of its unit that each spike is in, `(num_spikes,)` 0 or 1; spikes are in the order of time."""
-    order = np.argsort(units, kind="stable")
-    counts = np.bincount(units, minlength=num_units)
-    starts = np.cumsum(counts) - counts
-    rank = np.arange(len(units)) - starts[units[order]]
-    half = np.zeros(len(units), dtype="int64")
-    half[order] = rank >= (counts[units[order]] + 1) // 2
-    return half
-
-
-def _choose(
-    prepared: PreparedRecording, spikes: Spikes, half: np.ndarray, num_units: int, settings: FingerprintSettings
-) -> np.ndarray:
-    """Rows of the spikes to be read, in order: from few seconds, and from elsewhere for units that are rare there."""
-    if prepared.recording is None or len(spikes) == 0:
-        return np.zeros(0, dtype="int64")
-    blocks = split_into_blocks(prepared.recording)
-    read = np.unique(np.linspace(0, len(blocks) - 1, min(settings.num_read_blocks, len(blocks))).round().astype(int))
-    first_block = np.searchsorted([block.segment for block in blocks], np.arange(len(prepared.segment_indices)))
-    size = blocks[0].stop - blocks[0].start
-    block = first_block[spikes["segment_index"]] + spikes["sample_index"] // max(size, 1)
-    # In any order but that of time, so that a part of a unit's spikes is from everywhere.
-    shuffled = np.random.default_rng(0).permutation(len(spikes))
-    is_read = np.isin(block, read)
-    target = 2 * spikes["unit_index"] + half
-    order = shuffled[np.lexsort((~is_read[shuffled], target[shuffled]))]
-    rank = np.arange(len(order)) - np.searchsorted(target[order], np.arange(2 * num_units))[target[order]]
-    limit = np.where(is_read[order], settings.max_spikes_per_half, settings.min_spikes_per_half)
-    return np.sort(order[rank < limit])
-
-
-def _first_of_each(targets: np.ndarray, most: int) -> np.ndarray:
-    """Rows of at most so many of each target, taken evenly."""
-    order = np.argsort(targets, kind="stable")
-    counts = np.bincount(targets)
-    rank = np.arange(len(order)) - (np.cumsum(counts) - counts)[targets[order]]
-    step = np.maximum(counts[targets[order]] / most, 1)
-    # Whole numbers of steps: the first rank at or after each.
-    return np.sort(order[(rank % step) < 1])
-
-
-def _average(
-    prepared: PreparedRecording,
-    spikes: Spikes,
-    half: np.ndarray,
-    chosen: np.ndarray,
-    main_channels: np.ndarray,
-    neighborhoods: Neighborhoods,
-    num_units: int,
-    settings: FingerprintSettings,
-) -> dict[str, np.ndarray]:
-    """Templates of both halves at the rate of fingerprints, and their standard errors."""
-    from scipy.interpolate import CubicSpline
-
-    before, after = settings.ms_before, settings.ms_after
-    num_kept = round((before + after) * settings.template_rate_hz / 1000)
-    num_channels = neighborhoods.channel_indices.shape[1]
-    template = np.full((num_units, 2, num_kept, num_channels), np.nan, dtype="float32")
-    error = np.full((num_units, 2, num_channels), np.nan, dtype="float32")
-    counts = np.zeros((num_units, 2), dtype="int64")
-    found = {"template": template, "template_error": error, "num_averaged": counts}
-    if len(chosen) == 0:
-        return found
-    rate = prepared.recording.get_sampling_frequency()
-    reach = MAX_REALIGNMENT_MS + 0.1
-    num_before, num_after = (int(np.ceil((ms + reach) * rate / 1000)) for ms in (before, after))
-    sums = np.zeros((num_units, 2, num_before + num_after, num_channels))
-    squares = np.zeros((num_units, 2, num_channels))
-    units, halves = spikes["unit_index"][chosen], half[chosen]
-    peaks = spikes[chosen].with_columns(channel_index=main_channels[units])
-    for batch in iterate_waveforms(
-        prepared.recording, peaks, neighborhoods, prepared.noise_levels, num_before=num_before, num_after=num_after
-    ):
-        target = 2 * units[batch.first :][: len(batch.waveforms)] + halves[batch.first :][: len(batch.waveforms)]
-        order = np.argsort(target, kind="stable")
-        unit, half_of_unit = np.divmod(target[order], 2)
-        starts = np.flatnonzero(np.diff(target[order], prepend=-1))
-        waveforms = (batch.waveforms / batch.noise_levels[:, None, :])[order]
-        rows = unit[starts], half_of_unit[starts]
-        sums[rows] += np.add.reduceat(waveforms, starts, axis=0)
-        squares[rows] += np.add.reduceat(np.square(waveforms).mean(axis=1), starts, axis=0)
-        counts[rows] += np.diff(starts, append=len(order))
-    times = np.arange(-num_before, num_after) / rate * 1000
-    kept_times = np.arange(num_kept) / settings.template_rate_hz * 1000 - before
-    fine = np.arange(-MAX_REALIGNMENT_MS, MAX_REALIGNMENT_MS, 0.005)
-    for unit in np.flatnonzero(counts.any(axis=1)):
-        whole = sums[unit].sum(axis=0) / counts[unit].sum()
-        # The main channel is its own first neighbour.
-        trough = fine[CubicSpline(times, whole[:, 0])(fine).argmin()]
-        for part in np.flatnonzero(counts[unit]):
-            mean, count = sums[unit, part] / counts[unit, part], counts[unit, part]
-            template[unit, part] = CubicSpline(times, mean)(kept_times + trough)
-            variance = np.maximum(squares[unit, part] / count - np.square(mean).mean(axis=0), 0)
-            # Few spikes tell little of their scatter; noise alone has a variance of 1.
-            error[unit, part] = np.sqrt((count * variance + 10) / (count + 10) / count)
-    return found
-
-
 def _embed(
     prepared: PreparedRecording, spikes: Spikes, chosen: np.ndarray, main_channels: np.ndarray, encoder: SpikeEncoder
-) -> tuple[_Sample, np.ndarray]:
+) -> tuple[EmbeddedSpikes, np.ndarray]:
     """The spikes chosen, embedded, in the order of their troughs; and SpikeInterface's array of these peaks."""
     from spikeinterface.core.base import base_peak_dtype
 
@@ -332,59 +145,4 @@ def _embed(
             relative = centers_of_mass(batch.peak_to_peak, batch.positions, batch.mask)
         embeddings.append(batch.embeddings)
         places.append(prepared.positions[peaks["channel_index"][batch.rows]] + relative)
-    return _Sample(chosen[order], np.concatenate(embeddings), np.concatenate(places).astype("float32")), peaks
-
-
-def _summarise(sample: _Sample, units: np.ndarray, halves: np.ndarray, num_units: int) -> dict[str, np.ndarray]:
-    """Means of embeddings and places of both halves, and their scatter."""
-    values, places = sample.embeddings, sample.places
-    size = values.shape[1]
-    embedding = np.full((num_units, 2, size), np.nan, dtype="float32")
-    covariance = np.full((num_units, size, size), np.nan, dtype="float32")
-    location = np.full((num_units, 2, 2), np.nan, dtype="float32")
-    spread = np.full((num_units, 2), np.nan, dtype="float32")
-    counts = np.bincount(2 * units + halves, minlength=2 * num_units).reshape(num_units, 2)
-    order = np.argsort(units, kind="stable")
-    starts = np.searchsorted(units[order], np.arange(num_units + 1))
-    for unit, (first, last) in enumerate(zip(starts[:-1], starts[1:])):
-        own = order[first:last]
-        deviations = []
-        for part in range(2):
-            inside = own[halves[own] == part]
-            if len(inside) == 0:
-                continue
-            vectors = values[inside]
-            embedding[unit, part], location[unit, part] = vectors.mean(axis=0), np.median(places[inside], axis=0)
-            deviations.append(vectors - embedding[unit, part])
-        if len(own) >= MIN_SPIKES_FOR_SPREAD:
-            deviations = np.concatenate(deviations)
-            covariance[unit] = deviations.T @ deviations / (len(own) - 1)
-            spread[unit] = places[own].std(axis=0)
-    return {
-        "embedding": embedding,
-        "embedding_covariance": covariance,
-        "location": location,
-        "location_spread": spread,
-        "num_embedded": counts,
-    }
-
-
-def _correlograms(
-    spikes: Spikes, half: np.ndarray, num_units: int, rate: float, settings: FingerprintSettings
-) -> np.ndarray:
-    """Share of spikes that are followed by another at each lag, `(num_units, 2, num_lags)`."""
-    shares = np.zeros((num_units, 2, settings.num_lags), dtype="float32")
-    lag = settings.lag_ms * rate / 1000
-    times = spikes["sample_index"] + spikes["segment_index"].astype("int64") * (1 << 44)
-    target = 2 * spikes["unit_index"] + half
-    order = np.argsort(target, kind="stable")
-    starts = np.searchsorted(target[order], np.arange(2 * num_units + 1))
-    for index, (first, last) in enumerate(zip(starts[:-1], starts[1:])):
-        train = times[order[first:last][: settings.max_correlated_spikes]]
-        for step in range(1, len(train)):
-            bins = ((train[step:] - train[:-step]) / lag).astype("int64")
-            bins = bins[bins < settings.num_lags]
-            if len(bins) == 0:
-                break
-            shares[index // 2, index % 2] += np.bincount(bins, minlength=settings.num_lags) / len(train)
-    return shares
+    return EmbeddedSpikes(chosen[order], np.concatenate(embeddings), np.concatenate(places).astype("float32")), peaks

@@ -6,8 +6,8 @@ from dataclasses import astuple, dataclass
 
 import numpy as np
 
+from ..sorting.output.fingerprint_table import UnitFingerprints
 from .displacement import find_displacement, place_sessions
-from .fingerprint_table import UnitFingerprints
 from .probability import PairModel, find_probabilities, transformed
 from .settings import TrackingSettings
 from .similarity import common_shapes, compare, near_pairs, see

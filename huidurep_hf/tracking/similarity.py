@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..sorting.output.fingerprint_table import UnitFingerprints, mean_of_halves
 from ..sorting.templates.drifting import SCALES_UM, Field
-from .fingerprint_table import UnitFingerprints, mean_of_halves
 
 NUM_SHAPES = 12
 # SD of a neuron's own step from session to session: tissue is not rigid.

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ..sorting.output.fingerprint_table import UnitFingerprints
 from .assignment import link_sessions, match_one_to_one
 from .displacement import Displacement, find_displacement, place_sessions, refine_displacement
-from .fingerprint_table import UnitFingerprints
 from .probability import PAIR_MODEL, find_gain, find_probabilities
 from .settings import TrackingSettings
 from .similarity import FEATURES, Seen, common_shapes, compare, near_pairs, see

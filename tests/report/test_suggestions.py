@@ -53,10 +53,10 @@ def test_the_valley_tells_one_cloud_from_two(doubtful):
 
 def test_the_refractory_ratio_is_of_chance():
     flat = np.full(100, 20)
-    assert refractory_ratio(flat) == pytest.approx(1)
+    assert refractory_ratio(flat, 2.0) == pytest.approx(1)
     flat[48:52] = 0
-    assert refractory_ratio(flat) == 0
-    assert np.isnan(refractory_ratio(np.zeros(100)))
+    assert refractory_ratio(flat, 2.0) == 0
+    assert np.isnan(refractory_ratio(np.zeros(100), 2.0))
 
 
 def test_nothing_to_suggest(tmp_path):

@@ -35,7 +35,7 @@ def test_what_deserves_attention_is_said():
     assert "which may be one neuron: 2 and 3 (1.00)." in said
     assert "The noise rises by 50% from the start to the end." in said
     assert similar_pairs(measure_units(result))[0][:2] == (2, 3)
-    assert "contamination" in why_label(result.units.iloc[2])
+    assert "contamination" in why_label(result.units.iloc[2], result.label_settings)
 
 
 def test_a_correlogram_is_of_the_unit_and_its_neighbors(made_result):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from spikeinterface.generation import generate_templates
 
-from huidurep_hf.tracking.fingerprint_table import UnitFingerprints
+from huidurep_hf.sorting.output.fingerprint_table import UnitFingerprints
 
 RATE, NUM_CHANNELS, EMBEDDING_SIZE = 15000.0, 12, 8
 

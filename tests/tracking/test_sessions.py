@@ -12,8 +12,8 @@ from huidurep_hf.cli.main import main
 from huidurep_hf.curation.applying import apply_curation
 from huidurep_hf.curation.decisions import make_curation
 from huidurep_hf.sorting.encoder import SpikeEncoder
+from huidurep_hf.sorting.output.fingerprint_table import FINGERPRINTS_FILE, UnitFingerprints
 from huidurep_hf.sorting.output.result import SortingResult
-from huidurep_hf.tracking.fingerprint_table import FINGERPRINTS_FILE, UnitFingerprints
 
 RATE, SECONDS = 20000.0, 8.0
 

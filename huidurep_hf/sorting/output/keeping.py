@@ -4,22 +4,17 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from .result import SortingResult
 
 RESULT_FOLDER = "result"
 
 
-def keep_elsewhere(result: SortingResult, output: Path, error: Exception, places: Sequence[Path | None]) -> None:
+def keep_elsewhere(save: Callable[[Path], Path], error: Exception, places: Sequence[Path | None]) -> None:
     """Save a result in the first place that takes it, and say where it is.
 
     Args:
-        result: that could not be saved.
-        output: where it was meant to be.
+        save: saves the result in a folder that is not there yet, and returns that.
         error: why it is not there.
         places: folders to try, the best first; the system's folder for temporary files is the last.
 
@@ -32,7 +27,7 @@ def keep_elsewhere(result: SortingResult, output: Path, error: Exception, places
         folder = None
         try:
             folder = Path(tempfile.mkdtemp(prefix="huidurep-kept-", dir=place))
-            kept = result.save(folder / RESULT_FOLDER)
+            kept = save(folder / RESULT_FOLDER)
         except Exception:
             if folder is not None:
                 os.rmdir(folder)

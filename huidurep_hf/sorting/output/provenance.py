@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     import torch
     from spikeinterface.core import BaseRecording
 
+    from ...model.modeling_huidurep import HuiduRepModel
     from ..parameters import SortingParameters
     from ..pipeline import SortedSpikes
-    from ..sorter import SpikeSorter
 
 NUM_HASHED_SAMPLES = 1000
 MODEL_SUFFIXES = (".json", ".safetensors")
@@ -29,18 +29,18 @@ MODEL_FILES = ("config.json", "model.safetensors", "preprocessor_config.json")
 PACKAGES = ("huidurep-hf", "spikeinterface", "torch", "transformers", "numpy", "scikit-learn", "hdbscan")
 
 
-def describe_run(recording: BaseRecording, sorter: SpikeSorter, parameters: SortingParameters) -> dict:
+def describe_run(recording: BaseRecording, model: HuiduRepModel, parameters: SortingParameters) -> dict:
     """Describe a run before it begins, so that it can be repeated or resumed.
 
     Args:
         recording: SpikeInterface recording, as given.
-        sorter: [`~huidurep_hf.sorting.sorter.SpikeSorter`].
+        model: that embeds the spikes.
         parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
 
     Returns:
         `dict` of time, versions, parameters, model and recording.
     """
-    config = sorter.model.config
+    config = model.config
     return {
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "versions": {package: version_of(package) for package in PACKAGES},
@@ -49,11 +49,11 @@ def describe_run(recording: BaseRecording, sorter: SpikeSorter, parameters: Sort
             "name_or_path": str(getattr(config, "name_or_path", "")),
             "commit": getattr(config, "_commit_hash", None),
             "encoder_type": config.encoder_type,
-            "num_parameters": sorter.model.num_parameters(),
-            "weights_sha256": hash_weights(sorter.model),
+            "num_parameters": model.num_parameters(),
+            "weights_sha256": hash_weights(model),
             "files_sha256": _hash_model_files(config),
-            "device": str(sorter.model.device),
-            "dtype": str(sorter.model.dtype).removeprefix("torch."),
+            "device": str(model.device),
+            "dtype": str(model.dtype).removeprefix("torch."),
         },
         "recording": describe_recording(recording),
     }

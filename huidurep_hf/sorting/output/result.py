@@ -15,10 +15,11 @@ import pandas as pd
 
 from ...output_path import PARTIAL, beside, check_writable, claim, identity, put_in_place
 from ...recording.times import times_of_samples
-from ...tracking.fingerprint import fingerprints_of_sort
-from ...tracking.fingerprint_table import FINGERPRINTS_FILE, UnitFingerprints
 from ..spikes import OUTCOMES
 from .blanked import BESIDE_BLANKED_MS, blanked_periods, is_beside_blanked
+from .fingerprint_table import FINGERPRINTS_FILE, UnitFingerprints
+from .fingerprints import fingerprints_of_sort
+from .settings import LabelSettings
 from .trace_samples import sample_traces
 from .unit_table import UNIT_COLUMNS, tabulate_units
 
@@ -84,7 +85,7 @@ class SortingResult:
             `channels`, by its number as text: SD of the noise in the unit of the traces.
         motion: SpikeInterface `Motion` that was followed, or `None`.
         provenance: `dict` of plain JSON values.
-        fingerprints: [`~huidurep_hf.tracking.fingerprint_table.UnitFingerprints`], by which
+        fingerprints: [`~huidurep_hf.sorting.output.fingerprint_table.UnitFingerprints`], by which
             [`~huidurep_hf.tracking.track.track_units`] follows the units across sessions; `None` in results of earlier
             versions.
     """
@@ -208,7 +209,8 @@ class SortingResult:
 
     def _with_properties(self) -> SortingResult:
         """The same, its table of units as properties of the sorting."""
-        for name, column in tabulate_units(self).items():
+        table = tabulate_units(self.events, self.templates, self.channels, self.provenance, self.label_settings)
+        for name, column in table.items():
             if name != "unit":
                 values = column.to_numpy()
                 # Text as text: an array of Python objects would be saved as a pickle.
@@ -220,6 +222,12 @@ class SortingResult:
         """The table of units, a row each; see [`~huidurep_hf.sorting.output.unit_table.tabulate_units`]."""
         columns = {name: self.sorting.get_property(name) for name in UNIT_COLUMNS if name != "unit"}
         return pd.DataFrame({"unit": np.asarray(self.sorting.unit_ids), **columns})[UNIT_COLUMNS]
+
+    @property
+    def label_settings(self) -> LabelSettings:
+        """Limits of the labels; the defaults in results of versions that did not say them."""
+        given, names = self.provenance.get("parameters", {}), LabelSettings.__dataclass_fields__
+        return LabelSettings(**{name: given[name] for name in names if name in given})
 
     @property
     def blanked(self) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ..output_path import check_writable
+from ...output_path import check_writable
 
 FINGERPRINTS_FILE = "fingerprints.parquet"
 _METADATA_KEY = b"huidurep_fingerprints"
