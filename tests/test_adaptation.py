@@ -21,6 +21,7 @@ SCRIPT = Path(__file__).parents[1] / "scripts" / "adapt.py"
 FEW = AdaptationParameters(max_spikes=400, num_steps=3, num_pairs=16)
 
 
+@pytest.mark.slow
 def test_an_adapted_checkpoint_follows_from_the_seed(generated, tiny_checkpoint, tmp_path):
     recording, sorting = generated
     cached = set(Path(HF_DATASETS_CACHE).glob("spikes/**/*.arrow"))
@@ -84,6 +85,7 @@ def test_units_lie_tighter_after(tmp_path):
     assert share_within(adapted) < 0.95 * share_within(start)
 
 
+@pytest.mark.slow
 def test_one_unit_is_too_few(generated, tiny_checkpoint, tmp_path):
     recording, sorting = generated
     one = sorting.select_units(sorting.unit_ids[:1])

@@ -20,6 +20,7 @@ def cluster():
         yield local
 
 
+@pytest.mark.slow
 def test_results_come_in_order(cluster):
     def double(number):
         return 2 * number
@@ -36,6 +37,7 @@ def test_an_exception_is_raised_here(cluster):
         list(processes.map(fails, range(3)))
 
 
+@pytest.mark.slow
 def test_a_cluster_without_processes_is_refused():
     with (
         distributed.LocalCluster(n_workers=0, processes=True, dashboard_address=None) as empty,

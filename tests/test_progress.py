@@ -5,6 +5,7 @@ import logging
 import re
 
 import numpy as np
+import pytest
 
 from huidurep_hf import SpikeSorter
 from huidurep_hf.progress import ProgressBar
@@ -34,6 +35,7 @@ def test_stages_show_their_passes_and_quiet_runs_nothing(tmp_path, capfd):
         assert capfd.readouterr().err == ""
 
 
+@pytest.mark.slow
 def test_a_sort_names_its_stages_with_seconds_and_memory(tiny_checkpoint, generated, caplog, capfd):
     with caplog.at_level(logging.INFO, "huidurep_hf"):
         SpikeSorter.from_pretrained(tiny_checkpoint, device="cpu").sort(

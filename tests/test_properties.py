@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from spikeinterface.core import NumpyRecording
@@ -27,6 +28,7 @@ few = settings(max_examples=12, deadline=None, derandomize=True, suppress_health
 seeds = st.integers(0, 2**32 - 1)
 
 
+@pytest.mark.slow
 @few
 @given(st.integers(1, 5), st.integers(20, 90), st.integers(1, 11), st.floats(8000, 50000), st.floats(0.01, 1e6), seeds)
 def test_the_extractor_gives_its_window_whatever_the_unit(num_spikes, num_samples, num_channels, rate, gain, seed):

@@ -25,6 +25,7 @@ except SystemExit:
     assert run(code).splitlines()[-1] == "[]"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "first",
     [

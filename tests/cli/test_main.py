@@ -40,6 +40,7 @@ def test_sort_a_raw_file(raw_file, tiny_checkpoint, tmp_path, capsys):
     assert "gain is unknown" not in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_any_setting_is_set_by_its_name(raw_file, tiny_checkpoint, tmp_path):
     out = tmp_path / "result"
     arguments = ["sort", str(raw_file), str(out), "--model", str(tiny_checkpoint), *RAW_FLAGS, "--quiet"]
@@ -107,6 +108,7 @@ def fail(error):
     return raise_error
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("error", "code", "said"),
     [(KeyboardInterrupt(), 130, "interrupted; the result"), (RuntimeError("no"), 2, "The page failed (no), but the")],

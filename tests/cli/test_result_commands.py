@@ -13,6 +13,7 @@ def folder(tmp_path_factory):
     return make_result(3, 1500, seconds=(30.0,)).save(tmp_path_factory.mktemp("results") / "mine")
 
 
+@pytest.mark.slow
 def test_report(folder, tmp_path, capsys):
     assert main(["report", str(folder), "--output", str(tmp_path / "page.html"), "--compare", str(folder)]) == 0
     assert "3 of 3 units of mine are in the sorting" in (tmp_path / "page.html").read_text()
@@ -22,6 +23,7 @@ def test_report(folder, tmp_path, capsys):
     assert str(folder / "report.html") in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_the_page_shows_how_far_it_is(folder, tmp_path, capsys):
     arguments = ["report", str(folder), "--output", str(tmp_path / "page.html")]
     assert main(arguments) == 0 and "page: 100%" in capsys.readouterr().err
@@ -48,6 +50,7 @@ def test_nothing_is_compared_in_a_sentence(folder, tmp_path, capsys):
     assert "none has no units" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_plot(folder, tmp_path, capsys):
     picture = tmp_path / "unit.svg"
     assert main(["plot", str(folder), "--unit", "1", "--what", "correlogram", "--output", str(picture)]) == 0

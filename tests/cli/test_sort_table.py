@@ -32,6 +32,7 @@ def table_of(folder, names):
     return str(folder / "table.parquet")
 
 
+@pytest.mark.slow
 def test_a_recording_that_fails_does_not_end_the_run(raw_files, tiny_checkpoint, capsys):
     table = table_of(raw_files, ["first", "absent", "second"])
     arguments = ["sort-table", table, str(raw_files / "out"), "--model", str(tiny_checkpoint), "--quiet"]

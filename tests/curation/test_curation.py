@@ -77,6 +77,7 @@ def test_files_of_spikeinterface_and_phy(result, tmp_path):
     assert curated.units["label"].tolist() == ["good", "mua", "good", "good", "good"]
 
 
+@pytest.mark.slow
 def test_the_command(result, tmp_path, capsys):
     folder = result.save(tmp_path / "result")
     out = tmp_path / "curated"

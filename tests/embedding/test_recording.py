@@ -81,6 +81,7 @@ def test_silence_gives_no_rows(encoder, tmp_path):
     assert pq.read_table(tmp_path / "silent.parquet").column_names[-1] == "embedding"
 
 
+@pytest.mark.slow
 def test_the_command(recording, tiny_checkpoint, tmp_path, capsys):
     recording.save(folder=tmp_path / "session", progress_bar=False)
     out = tmp_path / "spikes.parquet"

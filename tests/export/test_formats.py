@@ -93,6 +93,7 @@ def test_parquet(result, tmp_path):
     pd.testing.assert_frame_equal(pd.read_parquet(folder / "units.parquet"), result.units)
 
 
+@pytest.mark.slow
 def test_pynapple(result, tmp_path):
     pynapple = pytest.importorskip("pynapple")
     group = pynapple.load_file(str(export_result(result, tmp_path / "units.npz", "pynapple")))
@@ -102,6 +103,7 @@ def test_pynapple(result, tmp_path):
         assert group["label"][unit] == result.units["label"][unit]
 
 
+@pytest.mark.slow
 def test_nwb(result, tmp_path):
     pytest.importorskip("pynwb")
     from nwbinspector import Importance, inspect_nwbfile
@@ -123,6 +125,7 @@ def test_nwb(result, tmp_path):
             assert units["label"][unit] == result.units["label"][unit]
 
 
+@pytest.mark.slow
 def test_analyzer_of_a_sort(sorted_recording, tmp_path):
     result, recording = sorted_recording
     folder = export_result(result, tmp_path / "analyzer", "analyzer", Source(recording))
@@ -132,6 +135,7 @@ def test_analyzer_of_a_sort(sorted_recording, tmp_path):
     assert analyzer.has_extension("templates") and analyzer.has_extension("correlograms")
 
 
+@pytest.mark.slow
 def test_analyzer(with_traces, tmp_path):
     result, recording = with_traces
     analyzer = load_sorting_analyzer(export_result(result, tmp_path / "analyzer", "analyzer", Source(recording)))
@@ -145,6 +149,7 @@ def test_analyzer(with_traces, tmp_path):
         assert recording.channel_ids[peak] == channel and recording.get_channel_groups()[peak] == group
 
 
+@pytest.mark.slow
 def test_spikeinterface_gui_by_the_command(tmp_path, capsys):
     made = make_result(**SHORT_CASES["segments"])
     folder, out = made.save(tmp_path / "result"), tmp_path / "gui"
@@ -162,6 +167,7 @@ def test_spikeinterface_gui_by_the_command(tmp_path, capsys):
         export_result(make_result(0, 50), tmp_path / "none", "spikeinterface-gui")
 
 
+@pytest.mark.slow
 def test_phy_of_a_sort(sorted_recording, tmp_path):
     model_of = pytest.importorskip("phylib.io.model")
     result, recording = sorted_recording
@@ -172,6 +178,7 @@ def test_phy_of_a_sort(sorted_recording, tmp_path):
     np.testing.assert_array_equal(model.spike_clusters, result.sorting.to_spike_vector()["unit_index"])
 
 
+@pytest.mark.slow
 def test_phy(with_traces, tmp_path):
     model_of = pytest.importorskip("phylib.io.model")
     result, recording = with_traces
@@ -252,6 +259,7 @@ def test_nwb_by_the_command(tmp_path, capsys):
         assert file.read().subject.species == "Mus musculus"
 
 
+@pytest.mark.slow
 def test_another_recording_is_refused(sorted_recording, generated, tmp_path):
     result, recording = sorted_recording
     with pytest.raises(ValueError, match="other segments or channels"):
@@ -265,6 +273,7 @@ def test_the_command_exports_a_result(tmp_path, capsys):
     assert SortingResult.load(folder).units["unit"].tolist() == [0, 1]
 
 
+@pytest.mark.slow
 def test_the_five_lines_of_each_tool_work(sorted_recording, tmp_path, monkeypatch):
     result, recording = sorted_recording
     page = (Path(__file__).parents[2] / "docs" / "results.md").read_text()

@@ -54,6 +54,7 @@ def test_paper_is_the_published_architecture():
     assert differing <= of_saving
 
 
+@pytest.mark.slow
 def test_automodel_by_name_once_installed(tmp_path):
     code = (
         "import huidurep_hf, numpy as np\n"
@@ -95,6 +96,7 @@ def test_installing_twice_and_in_place_of_older_weights(tmp_path, caplog):
     assert f"in place of revision {'a' * 40}" in caplog.text
 
 
+@pytest.mark.slow
 def test_installed_once_no_network_is_needed(tmp_path):
     """Neither where the Hub is not reached, nor where it has no such repository."""
     code = (

@@ -7,6 +7,8 @@ import pytest
 from ..hub_server import HubServer
 from .hub_process import run_with_hub
 
+pytestmark = pytest.mark.slow
+
 ERRORS = """
 import json, os
 from pathlib import Path

@@ -44,6 +44,7 @@ def base(tmp_path):
     return shutil.copytree(checkpoint_path("base"), tmp_path / "base")
 
 
+@pytest.mark.slow
 def test_a_dry_run_says_exactly_what_a_push_uploads(tmp_path):
     with HubServer() as hub:
         dry, pushed = run_with_hub(hub.url, tmp_path / "pusher", PUSH.format(script=str(SCRIPT)))

@@ -10,6 +10,8 @@ from ..hub_server import HubServer
 from ..hub_store import Repository
 from .hub_process import run_with_hub
 
+pytestmark = pytest.mark.slow
+
 PUSH = """
 import json, torch
 from datasets import load_dataset

@@ -18,6 +18,7 @@ def model(request, build_tiny):
     return build_tiny(HuiduRepModel, num_hidden_layers=1, **KINDS[request.param])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", KINDS, indirect=True)
 def test_a_program_of_any_number_of_spikes_and_channels(model, tmp_path):
     attention = model.config._attn_implementation
@@ -36,6 +37,7 @@ def test_a_program_of_any_number_of_spikes_and_channels(model, tmp_path):
         assert compare(model, run) < 1e-5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", ["channel", "time"], indirect=True)
 def test_an_onnx_file_of_any_number_of_spikes_and_channels(model, tmp_path):
     pytest.importorskip("onnxscript")
@@ -55,6 +57,7 @@ def test_an_onnx_file_of_any_number_of_spikes_and_channels(model, tmp_path):
     assert compare(model, run, num_spikes=5) < 1e-5
 
 
+@pytest.mark.slow
 def test_a_file_that_deviates_is_not_left(build_tiny, tmp_path, monkeypatch):
     pytest.importorskip("onnxscript")
     model = build_tiny(HuiduRepModel, num_hidden_layers=1, num_decoder_layers=0)

@@ -56,6 +56,7 @@ def test_parameters_come_from_the_typed_source():
     assert set(described) == set(parameters) and all(described.values())
 
 
+@pytest.mark.slow
 def test_run_sorter_gives_what_the_sorter_gives(two_segments, tiny_checkpoint, tmp_path):
     recording, _ = two_segments
     folder = tmp_path / "run"
@@ -71,6 +72,7 @@ def test_run_sorter_gives_what_the_sorter_gives(two_segments, tiny_checkpoint, t
         assert sorting.get_property(name).tolist() == expected.get_property(name).tolist()
 
 
+@pytest.mark.slow
 def test_wrong_values_are_told_before_anything_runs(two_segments, tiny_checkpoint, tmp_path):
     with pytest.raises(ValueError, match="must be at least 1"):
         run_sorter("huidurep", two_segments[0], folder=tmp_path / "a", model=str(tiny_checkpoint), detect_threshold=0)

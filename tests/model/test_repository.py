@@ -101,6 +101,7 @@ def test_the_folder_is_complete(published):
     assert load_file(published / "published" / "model.safetensors")
 
 
+@pytest.mark.slow
 def test_it_works_without_our_package(published, tmp_path):
     waveforms = np.random.default_rng(0).normal(0, 3, size=(5, 72, 4))
     np.save(published / "waveforms.npy", waveforms)

@@ -237,6 +237,7 @@ def test_gradient_checkpointing_in_training(build_tiny, inputs, use_reentrant):
         torch.testing.assert_close(gradients[0][name], gradients[1][name], atol=1e-4, rtol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fuse_denoised", [False, True])
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_compiled_equals_plain(build_tiny, inputs, encoder, fuse_denoised):

@@ -33,6 +33,7 @@ def computed(tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("objective", OBJECTIVES)
 def test_two_halves_give_the_loss_and_gradients_of_the_whole(objective, computed):
     """Keys, means of units, unit ids and batch norm reach across processes, so only rounding may differ."""

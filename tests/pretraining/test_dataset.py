@@ -62,6 +62,7 @@ def test_several_pairs_of_a_unit_are_of_its_rows_and_near_its_first(pairs):
     assert differ > 0
 
 
+@pytest.mark.slow
 def test_recorded_spikes_of_a_pair_are_partners_where_they_are_on_the_same_channels(labelled_spikes, tmp_path):
     pairs = SpikePairs(*load_spikes(write_spikes(labelled_spikes, tmp_path / "mine")))
     first, second, unit_ids = pairs.read(np.arange(len(pairs)), np.random.default_rng(0), pairs_per_unit=50)

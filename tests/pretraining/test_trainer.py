@@ -94,6 +94,7 @@ def whole(spike_dataset, tmp_path_factory):
     return config, folder / "run"
 
 
+@pytest.mark.slow
 def test_a_run_ends_with_a_folder_for_the_hub(whole):
     config, output = whole
     folder = output / "model"
@@ -114,6 +115,7 @@ def test_a_run_ends_with_a_folder_for_the_hub(whole):
     assert "Traceback" not in again.stderr
 
 
+@pytest.mark.slow
 def test_training_lowers_the_loss(config, tmp_path, run_here):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -134,6 +136,7 @@ class Evil:
         return print, ("a pickle was opened",)
 
 
+@pytest.mark.slow
 def test_a_killed_run_resumes_to_the_same_bits(config, tmp_path, whole, run_here, capfd):
     killed = tmp_path / "killed"
     process = subprocess.Popen(
@@ -164,6 +167,7 @@ def test_a_killed_run_resumes_to_the_same_bits(config, tmp_path, whole, run_here
     assert all(torch.equal(expected[name], weights[name]) for name in expected)
 
 
+@pytest.mark.slow
 def test_two_processes(config, tmp_path):
     launcher = (
         *(sys.executable, "-m", "accelerate.commands.launch"),
@@ -177,6 +181,7 @@ def test_two_processes(config, tmp_path):
     assert all(torch.isfinite(weight).all() for weight in load_file(tmp_path / "run/model/model.safetensors").values())
 
 
+@pytest.mark.slow
 def test_prototypes_are_trained_on_several_pairs_of_a_unit(config, tmp_path):
     values = yaml.safe_load(config.read_text())
     values["model"] |= {"objective": "prototypes", "origin": "center_of_mass"}
@@ -286,6 +291,7 @@ def test_real_noise_comes_into_the_views_or_is_refused(config, tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_training_goes_on_from_a_checkpoint_and_from_what_it_was_trained_on(config, generated, tmp_path):
     values = {**yaml.safe_load(config.read_text()), "num_validation_units": 0}
     first = Pretrainer(PretrainingArguments.from_dict(values), tmp_path / "first", cpu=True)
@@ -327,6 +333,7 @@ def test_a_start_settles_the_architecture(changes, message):
         arguments.build_config()
 
 
+@pytest.mark.slow
 def test_a_sorted_recording_teaches_the_denoiser(config, labelled_spikes, tmp_path):
     folder = write_spikes(labelled_spikes, tmp_path / "mine")
     changes = {
@@ -362,6 +369,7 @@ def test_a_sorted_recording_teaches_the_denoiser(config, labelled_spikes, tmp_pa
     assert np.mean(kept) < 0.22
 
 
+@pytest.mark.slow
 def test_a_recording_alone_trains_the_encoder(config, generated, tmp_path):
     folder = write_spikes(spikes_from_recording(generated[0], progress=False), tmp_path / "mine")
     values = {**yaml.safe_load(config.read_text()), "dataset": str(folder), "num_steps": 2, "num_validation_units": 0}

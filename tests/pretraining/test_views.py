@@ -133,6 +133,7 @@ def test_shift_is_a_delay_with_fractions():
         torch.testing.assert_close(shifted, spike(42.0 + shift), atol=1e-4, rtol=0)
 
 
+@pytest.mark.slow
 def test_jitter_is_symmetric_and_sub_sample():
     parameters = dataclasses.replace(QUIET, jitter_samples=2.0)
     views = SpikeViews(parameters, HuiduRepConfig(), source_peak_sample=42, source_num_samples=121)
@@ -146,6 +147,7 @@ def test_jitter_is_symmetric_and_sub_sample():
     assert len(torch.unique(centers.round(decimals=3))) > 1000
 
 
+@pytest.mark.slow
 def test_amplitude_and_signal_to_noise_lie_in_their_ranges():
     parameters = dataclasses.replace(QUIET, snr=(4.0, 16.0), amplitude=(0.8, 1.2))
     views = SpikeViews(parameters, HuiduRepConfig(), source_peak_sample=42, source_num_samples=121)
@@ -160,6 +162,7 @@ def test_amplitude_and_signal_to_noise_lie_in_their_ranges():
     assert ratio.max() <= 1.2 / 0.8 + 1e-3
 
 
+@pytest.mark.slow
 def test_noise_units_are_unit_variance_around_the_clean_spike():
     views = SpikeViews(QUIET, HuiduRepConfig(), source_peak_sample=42, source_num_samples=121)
     spikes = make_spikes(4000)
@@ -218,6 +221,7 @@ def test_channel_gains_differ_between_channels_and_views():
     assert not torch.allclose(first.clean, second.clean)
 
 
+@pytest.mark.slow
 def test_collisions_come_as_often_as_asked_and_leave_the_target_clean():
     parameters = dataclasses.replace(QUIET, num_collisions=1, collision_probability=0.4, snr=(10.0, 10.0))
     spikes = make_spikes(4000, num_channels=11)

@@ -22,6 +22,7 @@ def recording(make_recording):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_workers", [1, 3])
 def test_one_reading_gives_what_lazy_preprocessing_and_detection_give(recording, num_workers):
     prepared, peaks = scan(recording, LOW, workers=Workers(num_workers))
@@ -46,6 +47,7 @@ def test_one_reading_gives_what_lazy_preprocessing_and_detection_give(recording,
     np.testing.assert_array_equal(peaks["channel_index"], expected["channel_index"][is_outside])
 
 
+@pytest.mark.slow
 def test_the_number_of_workers_changes_nothing(recording):
     (first, peaks), (second, same_peaks) = (
         scan(recording, LOW, workers=Workers(num_workers)) for num_workers in (1, 3)
@@ -54,6 +56,7 @@ def test_the_number_of_workers_changes_nothing(recording):
     np.testing.assert_array_equal(first.recording.get_traces(0), second.recording.get_traces(0))
 
 
+@pytest.mark.slow
 def test_traces_in_the_scratch_folder_are_those_in_memory(recording, tmp_path, monkeypatch):
     in_memory, peaks = scan(recording, LOW)
     monkeypatch.setattr(trace_copy, "MAX_BYTES_IN_MEMORY", 0)
@@ -70,6 +73,7 @@ def test_traces_in_the_scratch_folder_are_those_in_memory(recording, tmp_path, m
     np.testing.assert_allclose(nowhere.recording.get_traces(1), in_memory.recording.get_traces(1), atol=2e-3)
 
 
+@pytest.mark.slow
 def test_without_detection_there_are_no_peaks(recording):
     prepared, peaks = scan(recording, LOW, with_peaks=False)
     assert len(peaks) == 0

@@ -53,6 +53,7 @@ def test_at_half_the_rate_it_is_the_same(described_model):
     assert np.std((at_30_khz - at_15_khz)[is_seen]) < 0.1 * np.std(at_30_khz[is_seen])
 
 
+@pytest.mark.slow
 def test_the_page_draws_it_with_a_legend(described_model, open_page, tmp_path):
     result = with_model(make_result(3, 600), described_model)
     page = open_page(write_report(result, tmp_path / "report.html"), "dark")

@@ -81,7 +81,6 @@ def test_a_comparison_is_a_page_of_its_own(made_result, truth, open_page, tmp_pa
     assert "Units of A that match none of B: 5." in page.locator("ul").inner_text()
 
 
-@pytest.mark.slow
 def test_three_hundred_units_and_five_million_spikes(open_page, tmp_path):
     result = make_result(300, 5_000_000, num_channels=384, seconds=(1800.0,), num_embedded=50_000)
     start = time.perf_counter()

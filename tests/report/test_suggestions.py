@@ -24,6 +24,7 @@ def doubtful():
     return type(result).from_tables(**{**tables, "events": events, "templates": templates})
 
 
+@pytest.mark.slow
 def test_pairs_and_units_are_ranked_with_evidence(doubtful, tmp_path):
     suggested = suggest(doubtful, measure_units(doubtful))
     merge, split = suggested[suggested["kind"] == "merge"], suggested[suggested["kind"] == "split"]

@@ -35,6 +35,7 @@ def test_more_units_than_spikes_are_refused(sorter, tetrode):
         sorter.sort(tetrode[0], num_units=100_000)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("parameters", "message"),
     [

@@ -44,6 +44,7 @@ def example():
     return recording, recording.get_traces().astype("float32")
 
 
+@pytest.mark.slow
 def test_an_example_is_familiar_and_altered_ones_are_not(measure_fit, example):
     recording, traces = example
     usual = measure_fit(recording, traces)
@@ -57,6 +58,7 @@ def test_an_example_is_familiar_and_altered_ones_are_not(measure_fit, example):
         assert "peak_sign" in fit.sentence
 
 
+@pytest.mark.slow
 def test_eeg_and_noise_are_unlike_a_recording_of_neurons(measure_fit, example):
     recording, traces = example
     rng = np.random.default_rng(0)
@@ -67,6 +69,7 @@ def test_eeg_and_noise_are_unlike_a_recording_of_neurons(measure_fit, example):
         assert fit.is_familiar is False and fit.rate_hz < 0.3 and fit.sentence.startswith("Fit: unlike")
 
 
+@pytest.mark.slow
 def test_a_model_without_reference_and_few_peaks_say_so(example):
     recording, _ = example
     parameters = SortingParameters()

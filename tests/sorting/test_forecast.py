@@ -39,6 +39,7 @@ def test_a_disk_without_room_is_said_before_the_run(tmp_path, caplog):
     assert "--scratch-folder" in caplog.text
 
 
+@pytest.mark.slow
 def test_a_run_states_what_it_took_beside_the_forecast(sorter, tetrode, tetrode_result, tmp_path, monkeypatch):
     provenance = tetrode_result.provenance
     assert set(provenance["forecast"]) == set(provenance["used"]) == {"seconds", "memory_gb", "disk_gb"}

@@ -27,6 +27,7 @@ def two_shanks(make_ground_truth):
     return recording
 
 
+@pytest.mark.slow
 def test_any_number_of_workers_gives_the_same(sorter, two_shanks):
     first, second = (sorter.sort(two_shanks, num_workers=num_workers) for num_workers in (1, 3))
     assert len(first.sorting.unit_ids) >= 2
@@ -36,6 +37,7 @@ def test_any_number_of_workers_gives_the_same(sorter, two_shanks):
     np.testing.assert_array_equal(first.templates, second.templates)
 
 
+@pytest.mark.slow
 def test_traces_in_the_scratch_folder_give_the_same(sorter, tetrode, tetrode_result, tmp_path, monkeypatch):
     monkeypatch.setattr(trace_copy, "MAX_BYTES_IN_MEMORY", 0)
     on_disk = sorter.sort(tetrode[0], scratch_folder=tmp_path)
@@ -45,6 +47,7 @@ def test_traces_in_the_scratch_folder_give_the_same(sorter, tetrode, tetrode_res
     assert comparison.agreement_scores.max(axis=1).min() > 0.99
 
 
+@pytest.mark.slow
 def test_without_a_copy_traces_are_filtered_again_and_give_the_same(sorter, tetrode, tetrode_result, monkeypatch):
     monkeypatch.setattr(trace_copy, "make_copy", lambda *arguments, **kwargs: None)
     monkeypatch.setattr(scan, "make_copy", lambda *arguments, **kwargs: None)
@@ -76,6 +79,7 @@ def seen_in_scratch(monkeypatch):
     return seen
 
 
+@pytest.mark.slow
 def test_nothing_is_left_in_the_scratch_folder(sorter, tetrode, tmp_path, seen_in_scratch):
     scratch = tmp_path / "scratch"
     scratch.mkdir()
@@ -85,12 +89,14 @@ def test_nothing_is_left_in_the_scratch_folder(sorter, tetrode, tmp_path, seen_i
     assert sorted(path.name for path in tmp_path.iterdir()) == ["result", "scratch"]
 
 
+@pytest.mark.slow
 def test_traces_lie_beside_the_result_for_the_time_of_the_run(sorter, tetrode, tmp_path, seen_in_scratch, monkeypatch):
     sorter.sort(tetrode[0], output_folder=tmp_path / "result")
     assert len(seen_in_scratch) == 1
     assert [path.name for path in tmp_path.iterdir()] == ["result"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stage", ["learn_units", "assign_spikes"])
 def test_an_exception_leaves_nothing(sorter, tetrode, tmp_path, seen_in_scratch, monkeypatch, stage):
     def fail(*arguments, **kwargs):
@@ -134,6 +140,7 @@ def learned_from_a_part(sorter, long):
     return sorter.sort(long[0], **PART, max_embedded_events=0)
 
 
+@pytest.mark.slow
 def test_a_part_of_the_recording_is_enough_to_find_its_units(long, learned_from_a_part):
     """The one that fires for 6 s as well."""
     _, truth = long
@@ -153,6 +160,7 @@ def test_a_part_of_the_recording_is_enough_to_find_its_units(long, learned_from_
         assert (per_second > 0).mean() > 0.97
 
 
+@pytest.mark.slow
 def test_events_that_are_not_embedded_have_the_place_of_their_channel(long, learned_from_a_part):
     recording, _ = long
     events = learned_from_a_part.events
@@ -164,6 +172,7 @@ def test_events_that_are_not_embedded_have_the_place_of_their_channel(long, lear
     assert np.isfinite(learned_from_a_part.events[["x_um", "y_um"]].to_numpy()).all()
 
 
+@pytest.mark.slow
 def test_all_events_are_embedded_where_they_are_few_enough(sorter, long, learned_from_a_part):
     result = sorter.sort(long[0], **PART)
     assert np.isfinite(result.embeddings).all() and result.events["embedded"].all()

@@ -21,6 +21,7 @@ def saved(sorter, tetrode, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 def test_a_rerun_gives_the_same_spikes(saved, capsys):
     assert main(["rerun", str(saved / "result"), str(saved / "again"), "--quiet"]) == 0
     first, again = (SortingResult.load(saved / name) for name in ("result", "again"))
@@ -31,6 +32,7 @@ def test_a_rerun_gives_the_same_spikes(saved, capsys):
     assert "used: " in (saved / "again" / "log.txt").read_text() and (saved / "again" / "report.html").is_file()
 
 
+@pytest.mark.slow
 def test_provenance_names_files_with_their_hashes(saved):
     provenance = json.loads((saved / "result" / "provenance.json").read_text())
     (traces,) = [one for one in provenance["recording"]["files"] if one["path"].endswith(".raw")]
@@ -39,6 +41,7 @@ def test_provenance_names_files_with_their_hashes(saved):
     assert provenance["keep_noise"] is False and provenance["used"]["memory_gb"] > 0
 
 
+@pytest.mark.slow
 def test_another_recording_is_refused(saved, tetrode, capsys):
     path = next((saved / "recording").glob("*.raw"))
     original = path.read_bytes()
@@ -58,6 +61,7 @@ def test_another_recording_is_refused(saved, tetrode, capsys):
         rerun(saved / "result", recording=tetrode[0])
 
 
+@pytest.mark.slow
 def test_traces_in_memory_have_to_be_given(tetrode, tetrode_result, tmp_path):
     assert describe_source(tetrode[0]) == {"files": [], "spikeinterface_json": None}
     tetrode_result.save(tmp_path / "result")

@@ -65,6 +65,7 @@ def test_once_is_done_once(tmp_path):
     assert ResumableWorkers(1).once("one", lambda: {"value": np.zeros(1)})["value"].tolist() == [0]
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_goes_on(sorter, tetrode, tetrode_result, tmp_path, monkeypatch):
     assign = pipeline.assign_spikes
 
@@ -86,6 +87,7 @@ def test_an_interrupted_run_goes_on(sorter, tetrode, tetrode_result, tmp_path, m
     assert [path.name for path in tmp_path.iterdir()] == ["result"]
 
 
+@pytest.mark.slow
 def test_another_run_does_not_go_on_with_the_first(sorter, tetrode, tmp_path, monkeypatch):
     def interrupted(*arguments, **kwargs):
         raise KeyboardInterrupt

@@ -23,11 +23,13 @@ def test_loud_units_are_found(tetrode, tetrode_result):
     assert isinstance(tetrode_result.sorting, NumpySorting)
 
 
+@pytest.mark.slow
 def test_call_returns_the_sorting_and_repeats(sorter, tetrode, tetrode_result):
     sorting = sorter(tetrode[0])
     assert sorting.to_spike_vector().tolist() == tetrode_result.sorting.to_spike_vector().tolist()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [7, 64])
 def test_result_does_not_depend_on_the_batch(sorter, tetrode, tetrode_result, batch_size):
     result = sorter.sort(tetrode[0], batch_size=batch_size)
@@ -48,6 +50,7 @@ def test_events_agree_with_the_sorting(tetrode, tetrode_result):
     assert len(tetrode_result.embeddings) == len(events)
 
 
+@pytest.mark.slow
 def test_a_few_artifacts_and_a_silent_stretch_spoil_nothing(sorter, tetrode, tetrode_result):
     recording, truth = tetrode
     _, undisturbed = score_sorting(tetrode_result.sorting, truth)
@@ -67,6 +70,7 @@ def test_a_few_artifacts_and_a_silent_stretch_spoil_nothing(sorter, tetrode, tet
     assert "blanked" not in " ".join(left.provenance["preparation"]["steps"])
 
 
+@pytest.mark.slow
 def test_a_turned_sign_is_warned_of(sorter, tetrode, caplog):
     recording, truth = tetrode
     turned = scale(recording, gain=-1.0)
@@ -81,6 +85,7 @@ def test_a_turned_sign_is_warned_of(sorter, tetrode, caplog):
             assert "Sort with peak_sign='pos'" in caplog.text
 
 
+@pytest.mark.slow
 def test_segments_are_kept(sorter, make_ground_truth):
     recording, truth = make_ground_truth(durations=(5.0, 4.0))
     silent = NumpyRecording([np.zeros((10, 4), dtype="float32")], sampling_frequency=30000.0)
@@ -94,6 +99,7 @@ def test_segments_are_kept(sorter, make_ground_truth):
     assert truth.get_num_segments() == 2
 
 
+@pytest.mark.slow
 def test_shanks_and_another_rate(sorter, make_ground_truth):
     recording, truth = make_ground_truth(num_channels=8, num_units=4, sampling_frequency=20000.0)
     recording.set_property("group", np.repeat([0, 1], 4))
@@ -104,6 +110,7 @@ def test_shanks_and_another_rate(sorter, make_ground_truth):
     assert truth.sampling_frequency == 20000.0
 
 
+@pytest.mark.slow
 def test_several_probes(sorter, tetrode, tetrode_result):
     recording = tetrode[0]
     probes = ProbeGroup()
@@ -129,6 +136,7 @@ def test_one_channel_without_probe(sorter, tetrode):
     assert len(result.events) > 0
 
 
+@pytest.mark.slow
 def test_exact_number_of_units(sorter, tetrode, tetrode_result):
     by_means = sorter.sort(tetrode[0], num_units=3)
     as_published = sorter.sort(tetrode[0], clustering="gmm", num_units=3)
@@ -138,6 +146,7 @@ def test_exact_number_of_units(sorter, tetrode, tetrode_result):
     assert tetrode_result.events.equals(sorter.sort(tetrode[0], clustering="gmm").events)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["silent", "empty", "short", "no spikes", "few spikes"])
 def test_nothing_to_sort_is_a_valid_empty_result(sorter, tetrode, kind, tmp_path):
     recording = noise_recording()
@@ -186,6 +195,7 @@ def test_unknown_checkpoint_is_refused(tmp_path):
         SpikeSorter.from_pretrained(tmp_path / "absent")
 
 
+@pytest.mark.slow
 def test_traces_in_volts_have_amplitudes_and_a_wrong_gain_is_warned_of(sorter, tetrode, tetrode_result, caplog):
     recording, _ = tetrode
     volts = NumpyRecording([recording.get_traces() * np.float32(1e-6)], 30000.0)
@@ -201,6 +211,7 @@ def test_traces_in_volts_have_amplitudes_and_a_wrong_gain_is_warned_of(sorter, t
     assert "the gain of the recording must be wrong" in caplog.text
 
 
+@pytest.mark.slow
 def test_unsigned_samples_read_as_signed_are_warned_of(sorter, tetrode, caplog):
     recording, _ = tetrode
     traces = (recording.get_traces() + 32768).astype("uint16")

@@ -36,6 +36,7 @@ def test_gives_what_the_sorter_gives(sort, tetrode, tetrode_result):
     assert spikes_of(sort(tetrode[0])) == spikes_of(tetrode_result.sorting)
 
 
+@pytest.mark.slow
 def test_list_gives_list_and_batch_size_is_of_spikes(sort, tetrode, tetrode_result):
     sortings = sort([tetrode[0], tetrode[0]], batch_size=100)
     assert [s.to_spike_vector().size for s in sortings] == [tetrode_result.sorting.to_spike_vector().size] * 2
@@ -69,6 +70,7 @@ def short(sort, arrays):
     return short, expected
 
 
+@pytest.mark.slow
 def test_a_dict_of_traces_and_a_path(sort, short, tetrode, tmp_path):
     short, expected = short
     tetrode[0].frame_slice(0, 90000).save(folder=tmp_path / "recording", progress_bar=False)
@@ -76,6 +78,7 @@ def test_a_dict_of_traces_and_a_path(sort, short, tetrode, tmp_path):
     assert [spikes_of(s) for s in sort([{"path": str(tmp_path / "recording")}, short])] == [expected, expected]
 
 
+@pytest.mark.slow
 def test_a_table_of_recordings(sort, short, tetrode, tmp_path):
     short, expected = short
     row = {name: np.asarray(value).tolist() for name, value in short.items()}

@@ -50,6 +50,7 @@ def wait_for(path, process):
         time.sleep(0.01)
 
 
+@pytest.mark.slow
 def test_a_second_run_is_refused_and_a_folder_of_someone_else_stays(start_sort, sorter, tetrode, tmp_path):
     output = tmp_path / "result"
     process = start_sort(output)
@@ -72,6 +73,7 @@ def catches_sigterm(process):
     return int(status["SigCgt"], 16) >> (signal.SIGTERM - 1) & 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("when", ["parser", "imports", "run"])
 def test_sigterm_is_a_clean_stop(start_sort, tmp_path, when):
     process = start_sort(tmp_path / "result")

@@ -22,6 +22,7 @@ def test_a_sorting_gives_labelled_rows_that_stand_together(generated, labelled_s
     assert set(labelled_spikes["cell_type"]) == {"recorded"} and len(set(labelled_spikes["group"])) == 1
 
 
+@pytest.mark.slow
 def test_waveforms_are_those_that_are_cut_for_evaluation(generated, labelled_spikes):
     """Two ways to the same true spikes: one resamples (here by one), orders by unit and stores half precision."""
     expected = true_spikes(*generated, unit_snr=np.ones(4), max_spikes_per_unit=10_000)
@@ -56,6 +57,7 @@ def test_location_points_towards_the_neuron(generated, labelled_spikes):
         assert np.linalg.norm(np.median(locations[mine], axis=0) - clean) < 8
 
 
+@pytest.mark.slow
 def test_peaks_alone_are_units_of_their_own(generated):
     recording, _ = generated
     parameters = RecordedSpikesParameters(max_spikes=50, name="session 1")
@@ -68,6 +70,7 @@ def test_peaks_alone_are_units_of_their_own(generated):
     np.testing.assert_array_equal(waveforms, column(again, "waveform", 121, 21))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rate", [20000.0, 32000.0])
 def test_another_rate_gives_the_same_spikes_at_30_khz(generated, labelled_spikes, rate):
     recording, sorting = generated

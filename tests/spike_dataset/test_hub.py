@@ -48,6 +48,7 @@ def run(hub, home, code):
     return done.stdout.strip()
 
 
+@pytest.mark.slow
 def test_pushed_and_read_back(tmp_path, labelled_spikes):
     folder = write_spikes(labelled_spikes, tmp_path / "spikes")
     with HubServer() as hub:

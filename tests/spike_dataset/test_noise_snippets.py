@@ -44,6 +44,7 @@ def test_snippets_hold_no_spike(snippets):
     assert (np.diff(snippets.places) >= 0).all()
 
 
+@pytest.mark.slow
 def test_whitened_stretches_are_independent_in_space_and_keep_their_course_in_time(correlated):
     snippets = noise_from_recording(correlated, NoiseParameters(num_snippets=600, num_channels=6))
     white = snippets.whitened()
@@ -67,6 +68,7 @@ def test_variance_and_correlation_are_as_they_were_made(correlated):
         np.testing.assert_allclose(np.cov(samples.T), np.exp(-distance / 40.0), atol=0.06)
 
 
+@pytest.mark.slow
 def test_another_rate_is_brought_to_30_khz(correlated):
     from spikeinterface.preprocessing import resample
 

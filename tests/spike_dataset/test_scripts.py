@@ -89,6 +89,7 @@ def test_raw_file_and_the_result_of_a_sort(generated, saved, refuse, tmp_path):
     assert "holds a " in wrong and "not a sorting" in wrong
 
 
+@pytest.mark.slow
 def test_a_recording_without_spikes_makes_no_dataset(saved, refuse, tmp_path):
     options = ["--recording", saved / "recording", "--output", tmp_path / "none", "--detect-threshold", "1000"]
     assert "lower --detect-threshold (now 1000)" in refuse("spikes_from_recording.py", *options, "--quiet")

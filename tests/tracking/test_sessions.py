@@ -48,6 +48,7 @@ def folders(sorter, days, tmp_path_factory):
     return [root / "day0", root / "day1"]
 
 
+@pytest.mark.slow
 def test_command_follows_the_units_of_two_sorts(folders, days, tmp_path, capsys):
     from spikeinterface.comparison import compare_sorter_to_ground_truth
 
@@ -66,6 +67,7 @@ def test_command_follows_the_units_of_two_sorts(folders, days, tmp_path, capsys)
     assert neurons[0] == neurons[1]
 
 
+@pytest.mark.slow
 def test_mistakes_are_one_line(folders, tmp_path, capsys):
     output = ["--output", str(tmp_path / "tracked")]
     assert main(["track", str(folders[0]), *output]) == 2
@@ -77,6 +79,7 @@ def test_mistakes_are_one_line(folders, tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_fingerprints_of_a_result(folders):
     result = SortingResult.load(folders[0])
     table, num_units = result.fingerprints, len(result.templates)
@@ -98,6 +101,7 @@ def test_fingerprints_of_a_result(folders):
     assert curated.fingerprints.unit_ids.tolist() == list(range(num_units - 1))
 
 
+@pytest.mark.slow
 def test_fingerprints_of_true_spikes(sorter, days, folders, tmp_path):
     encoder = SpikeEncoder(sorter.model, sorter.feature_extractor)
     tables = [unit_fingerprints(recording, truth, encoder) for recording, truth in days]
@@ -112,6 +116,7 @@ def test_fingerprints_of_true_spikes(sorter, days, folders, tmp_path):
     assert track_units([SortingResult.load(folders[0]), tables[1]]).pairs["is_match"].sum() >= 3
 
 
+@pytest.mark.slow
 def test_sorting_without_spikes(sorter, days):
     recording, truth = days[0]
     silent = truth.select_units([])

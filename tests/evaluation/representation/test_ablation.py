@@ -39,6 +39,7 @@ def measured(spikes, monkeypatch):
     monkeypatch.setattr(ablation, "measured_spikes", lambda recordings, seeds: {"tetrode": [one]})
 
 
+@pytest.mark.slow
 def test_arms_differ_in_what_they_say_and_a_second_call_adds_only_what_is_missing(config, measured, tmp_path):
     parameters = AblationParameters.from_yaml(config, num_mixture_seeds=1)
     output = tmp_path / "rows.json"
@@ -64,6 +65,7 @@ def test_arms_differ_in_what_they_say_and_a_second_call_adds_only_what_is_missin
         ablate(dataclasses.replace(parameters, recordings="held_out"), output, progress=False)
 
 
+@pytest.mark.slow
 def test_what_a_stopped_run_of_other_arguments_left_is_not_gone_on_with(config, measured, tmp_path):
     parameters = AblationParameters.from_yaml(config, num_mixture_seeds=1)
     stopped = tmp_path / "rows" / "base-0"
@@ -95,6 +97,7 @@ def test_mistakes_are_named(config, tmp_path):
         AblationParameters.from_yaml(config, recordings="mine")
 
 
+@pytest.mark.slow
 def test_arms_are_measured_on_spikes_and_added_spikes_of_each_recording(small_conditions, monkeypatch):
     # Two of the four: each recording takes seconds.
     two = {name: RECORDING_CONDITIONS[name] for name in ("tetrode", "silicon32")}

@@ -18,6 +18,7 @@ FEW = AdaptationParameters(max_spikes=300, num_steps=2, num_pairs=16)
 CONDITIONS = {"tetrode": RECORDING_CONDITIONS["tetrode"]}
 
 
+@pytest.mark.slow
 def test_rows_hold_what_was_before_and_after(small_conditions, tiny_checkpoint, tmp_path):
     output = tmp_path / "figures.json"
     content = evaluate_adaptation(str(tiny_checkpoint), output, CONDITIONS, [1], FEW, progress=False)

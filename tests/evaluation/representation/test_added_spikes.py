@@ -19,6 +19,7 @@ def added(generated):
     return add_spikes(recording, templates, spikes_per_unit=30, seed=1), waveforms
 
 
+@pytest.mark.slow
 def test_clean_waveforms_are_the_templates(added):
     (spikes, clean), waveforms = added
     assert clean.shape == spikes.waveforms.shape == (120, 121, 8)

@@ -8,6 +8,7 @@ from huidurep_hf.evaluation.representation.report import EvaluationParameters, e
 from huidurep_hf.evaluation.representation.robustness import compare_variants
 
 
+@pytest.mark.slow
 def test_figures_are_complete_and_a_second_run_adds_only_what_is_missing(small_conditions, tiny_checkpoint, tmp_path):
     output = tmp_path / "figures.json"
     parameters = EvaluationParameters(("tetrode",), recording_seeds=(1,), num_mixture_seeds=2, max_spikes_per_unit=30)
@@ -34,6 +35,7 @@ def test_figures_are_complete_and_a_second_run_adds_only_what_is_missing(small_c
     assert "| nearest true template |" in text
 
 
+@pytest.mark.slow
 def test_spikes_as_recorded_score_the_same_as_any_variant(spikes, tiny_model):
     """So the robustness table takes their figures from the methods and does not measure them again."""
     extractor = HuiduRepFeatureExtractor.from_config(tiny_model.config)
@@ -55,6 +57,7 @@ def test_wrong_condition_and_wrong_file_are_named(tiny_checkpoint, tmp_path):
         )
 
 
+@pytest.mark.slow
 def test_without_variants_and_with_another_configuration(small_conditions, tiny_checkpoint, tmp_path):
     def run(name, seeds=(1,), with_variants=False, **config_changes):
         parameters = EvaluationParameters(("tetrode",), seeds, 2, max_spikes_per_unit=30, with_variants=with_variants)

@@ -26,6 +26,7 @@ def test_the_same_spikes_in_whitened_traces(spikes):
     assert 0.5 < 1.4826 * np.median(np.abs(before)) < 1.6
 
 
+@pytest.mark.slow
 def test_peak_channel_is_read_from_the_data(generated):
     recording, sorting = generated
     late = NumpySorting.from_unit_dict(
@@ -37,11 +38,13 @@ def test_peak_channel_is_read_from_the_data(generated):
     assert same > 0.9  # a truth that is off by 0.17 ms does not matter
 
 
+@pytest.mark.slow
 def test_same_seed_same_spikes(generated, spikes):
     again = true_spikes(*generated, unit_snr=spikes.unit_snr, max_spikes_per_unit=80)
     assert (again.waveforms == spikes.waveforms).all() and (again.labels == spikes.labels).all()
 
 
+@pytest.mark.slow
 def test_the_same_recording_gives_the_same_waveforms_again(generated, spikes):
     recording, _ = generated
     assert (waveforms_at(recording, spikes) == spikes.waveforms).all()
@@ -49,6 +52,7 @@ def test_the_same_recording_gives_the_same_waveforms_again(generated, spikes):
         waveforms_at(recording.select_channels(recording.channel_ids[:4]), spikes)
 
 
+@pytest.mark.slow
 def test_no_spikes_and_no_recording(generated):
     recording, _ = generated
     silent = NumpySorting.from_unit_dict({0: np.array([], dtype="int64")}, 30000.0)

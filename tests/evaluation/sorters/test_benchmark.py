@@ -48,6 +48,7 @@ def fake_sorters(monkeypatch, generated):
     return called
 
 
+@pytest.mark.slow
 def test_rows_scores_and_failures(case, fake_sorters, tmp_path):
     output = tmp_path / "benchmark.json"
     rows = benchmark([case], ["perfect", "half", "broken"], output, model="unused", progress=False)
@@ -63,6 +64,7 @@ def test_rows_scores_and_failures(case, fake_sorters, tmp_path):
     assert json.loads(output.read_text())["rows"][1]["scores"] == rows[1]["scores"]
 
 
+@pytest.mark.slow
 def test_a_failure_on_several_recordings_is_told_once(case, fake_sorters, tmp_path):
     cases = [case, dataclasses.replace(case, seed=8)]
     rows = benchmark(cases, ["broken"], tmp_path / "rows.json", model="unused", progress=False)
@@ -102,6 +104,7 @@ def test_dartsort_has_our_setting():
     assert get_default_sorter_params("dartsort")["already_preprocessed"] == "assume_yes_if_float"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not is_installed("spikesift"), reason="SpikeSift is not installed")
 def test_spikesift_finds_the_units_in_its_own_process(generated, tmp_path):
     recording, truth = generated
@@ -113,6 +116,7 @@ def test_spikesift_finds_the_units_in_its_own_process(generated, tmp_path):
     assert scores["num_well_detected_units"] == 4
 
 
+@pytest.mark.slow
 def test_a_second_run_does_only_what_is_missing(case, fake_sorters, tmp_path):
     output = tmp_path / "benchmark.json"
     benchmark([case], ["perfect"], output, model="unused", progress=False)
@@ -120,6 +124,7 @@ def test_a_second_run_does_only_what_is_missing(case, fake_sorters, tmp_path):
     assert fake_sorters == ["perfect", "half"] and len(rows) == 2
 
 
+@pytest.mark.slow
 def test_our_sorter_runs_in_its_own_process(generated, tiny_checkpoint, tmp_path):
     recording, _ = generated
     recording.frame_slice(0, 60000).save(folder=tmp_path / "recording", progress_bar=False)
@@ -139,6 +144,7 @@ def test_failures_are_results(tmp_path, monkeypatch):
         is_installed("no such sorter")
 
 
+@pytest.mark.slow
 def test_our_rows_are_made_again_when_our_code_changes(case, generated, monkeypatch, tmp_path):
     called = []
 

@@ -1,8 +1,10 @@
 import numpy as np
+import pytest
 
 from huidurep_hf.evaluation.sorters.faults import FAULTS, _recording, _tetrode, faults_table
 
 
+@pytest.mark.slow
 def test_every_fault_is_in_the_traces_that_are_sorted():
     truth = _tetrode(0)
     clean = truth.recording.get_traces()

@@ -50,6 +50,7 @@ def test_the_table_counts_units_of_each_sorter_and_label():
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not is_installed("spikesift"), reason="SpikeSift is not installed")
 def test_ours_and_a_peer_are_judged_on_the_same_recording(monkeypatch):
     def generate(condition, seed):

@@ -65,6 +65,7 @@ def embedded(encoder, generated):
     return {name: EncoderVariant(encoder, own)(prepared, peaks) for name, own in variants.items()}
 
 
+@pytest.mark.slow
 def test_each_arm_changes_what_it_says(embedded):
     whole, pca, noisy, centers = (embedded[name] for name in ("all", "pca", "noisy", "centers"))
     assert pca["embedding"].shape == whole["embedding"].shape
@@ -83,6 +84,7 @@ def test_each_arm_changes_what_it_says(embedded):
     assert all(one.names == whole.names for one in embedded.values())
 
 
+@pytest.mark.slow
 def test_a_variant_without_replacements_is_the_encoder(encoder, embedded, generated):
     peaks = embedded["all"][np.arange(20)]
     alone = encoder(prepare(generated[0]), peaks)
@@ -90,6 +92,7 @@ def test_a_variant_without_replacements_is_the_encoder(encoder, embedded, genera
     assert all(np.array_equal(alone[name], variant[name]) for name in alone.names)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["the sorter", "PCA-32 in place of the embedding"])
 def test_variants_embed_no_spikes(encoder, generated, name):
     nothing = Spikes.from_peaks(np.zeros(0, dtype=base_peak_dtype))
@@ -97,6 +100,7 @@ def test_variants_embed_no_spikes(encoder, generated, name):
     assert embedded["embedding"].shape == (0, encoder.embedding_size)
 
 
+@pytest.mark.slow
 def test_an_arm_without_whitening_in_time(generated):
     arms = [ARMS[name] for name in ("the sorter", "whitened in space alone")]
     parameters = [SortingParameters(**arm.parameters) for arm in arms]
@@ -114,6 +118,7 @@ class Stopped(Exception):
     pass
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "switch"), [("the sorter", "on"), ("without noise equalisation", "off")])
 def test_an_arm_that_leaves_the_noise_of_corrected_traces(encoder, generated, monkeypatch, name, switch):
     asked = {}
@@ -129,6 +134,7 @@ def test_an_arm_that_leaves_the_noise_of_corrected_traces(encoder, generated, mo
     assert asked == {"equalise_noise": switch, "seed": 4}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "drifts"), [("the sorter", True), ("templates at rest, matched in corrected traces", False)]
 )
@@ -144,6 +150,7 @@ def test_an_arm_that_matches_in_corrected_traces(monkeypatch, name, drifts):
     assert (whiten(followed, parameters).uncorrected is not None) == drifts
 
 
+@pytest.mark.slow
 def test_the_first_arm_is_the_sorter(encoder, generated):
     truth = Truth(*generated, np.ones(4))
     events = sort_arm(ARMS["the sorter"], encoder, truth, Workers(1))
@@ -161,6 +168,7 @@ def test_rows_under_former_names_are_those_of_their_arm():
     assert not any(f"| {name} |" in table for name in FORMER_NAMES)
 
 
+@pytest.mark.slow
 def test_a_file_with_former_names_is_continued(tiny_checkpoint, generated, tmp_path, monkeypatch):
     truth = Truth(*generated, np.ones(4))
     monkeypatch.setattr(recordings, "generate_recording", lambda parameters: truth)
@@ -174,6 +182,7 @@ def test_a_file_with_former_names_is_continued(tiny_checkpoint, generated, tmp_p
     assert [row["arm"] for row in again["rows"]] == ["without motion correction"]
 
 
+@pytest.mark.slow
 def test_rows_are_kept_and_the_table_compares_only_whole_arms(tiny_checkpoint, generated, tmp_path, monkeypatch):
     truth = Truth(*generated, np.array([2.0, 4.0, 8.0, 10.0]))
     made = []

@@ -12,6 +12,7 @@ from huidurep_hf.sorting.sorter import SpikeSorter
 from huidurep_hf.workers import Workers
 
 
+@pytest.mark.slow
 def test_a_picture_of_each_stage(tiny_checkpoint, tmp_path):
     truth = example_recording("tetrode", duration_s=20.0)
     sorter = SpikeSorter.from_pretrained(tiny_checkpoint)

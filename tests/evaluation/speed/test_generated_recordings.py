@@ -12,6 +12,7 @@ def parameters():
     return with_changes(SIZES["smoke"], duration_s=2.0)
 
 
+@pytest.mark.slow
 def test_lazy_traces_are_those_on_disk(parameters, tmp_path):
     folders = [tmp_path / name for name in ("binary", "lazy")]
     for folder in folders:

@@ -56,6 +56,7 @@ def fake_sorts(monkeypatch, generated_smoke):
     return called
 
 
+@pytest.mark.slow
 def test_rows_of_all_works_have_their_fields_and_tables_print(smoke, tmp_path):
     content = measure_speed(smoke, tmp_path / "rows.json", progress=False)
     assert [row["work"] for row in content["rows"]] == ["silicon32", "generated", "embedding"]
@@ -80,6 +81,7 @@ def test_rows_of_all_works_have_their_fields_and_tables_print(smoke, tmp_path):
     assert all(table in page.read_text() for table in tables.values())
 
 
+@pytest.mark.slow
 def test_a_stopped_run_is_continued_in_turn(smoke, fake_sorts, tmp_path):
     output = tmp_path / "rows.json"
     settings = dataclasses.replace(smoke, works=("generated",), sorters=("huidurep", "other", "absent"), repeats=2)
@@ -92,6 +94,7 @@ def test_a_stopped_run_is_continued_in_turn(smoke, fake_sorts, tmp_path):
     assert fake_sorts[4:] == ["other"] and [row["turn"] for row in rows] == [1, 1, 2, 2]
 
 
+@pytest.mark.slow
 def test_our_rows_are_made_again_when_our_code_changes(smoke, fake_sorts, monkeypatch, tmp_path):
     settings = dataclasses.replace(smoke, works=("generated",), sorters=("huidurep", "other"))
     for sources in ("a", "b"):
@@ -101,6 +104,7 @@ def test_our_rows_are_made_again_when_our_code_changes(smoke, fake_sorts, monkey
     assert {row["sources_sha256"] for row in rows} == {None, "b"}
 
 
+@pytest.mark.slow
 def test_a_sorter_that_fails_is_named_and_not_run_again(smoke, fake_sorts, tmp_path):
     settings = dataclasses.replace(smoke, works=("generated",), sorters=("huidurep", "broken"), repeats=3)
     content = measure_speed(settings, tmp_path / "rows.json", progress=False)
@@ -108,6 +112,7 @@ def test_a_sorter_that_fails_is_named_and_not_run_again(smoke, fake_sorts, tmp_p
     assert "- smoke, broken: it broke" in speed_tables(content)["generated"].split("Failures:")[1]
 
 
+@pytest.mark.slow
 def test_a_warm_up_sorts_the_beginning_and_is_not_counted(fake_sorts, monkeypatch, tmp_path):
     monkeypatch.setattr(sorting_speed, "WARM_UP_S", 2.0)
     results = ResultFile(tmp_path / "rows.json", {})
@@ -121,6 +126,7 @@ def test_a_warm_up_sorts_the_beginning_and_is_not_counted(fake_sorts, monkeypatc
     assert "| 1 of 5 | 1 |" in generated_table(results.rows)
 
 
+@pytest.mark.slow
 def test_failures_are_results(tmp_path):
     missing = measure_sort("huidurep", tmp_path / "no recording", model="none")
     assert missing.sorting is None and "exit code" in missing.figures["error"] and missing.figures["log_tail"]

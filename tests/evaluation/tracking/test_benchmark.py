@@ -86,6 +86,7 @@ def test_plot(tmp_path):
     assert draw_tracking([_row("tetrode", "dant", 0, error="no")], tmp_path) is None
 
 
+@pytest.mark.slow
 def test_displacement_is_undone():
     settings = SessionSettings("poly2_32", num_neurons=10, duration_s=5.0, displacement_um=60.0, scatter_um=0.0)
     settings = SessionSettings(**{**vars(settings), "firing_rate_range_hz": (5.0, 8.0), "replaced_share": 0.2})
@@ -107,6 +108,7 @@ def test_methods_have_names():
         load_method("luck")
 
 
+@pytest.mark.slow
 def test_the_script_goes_on_where_it_stopped(tmp_path, monkeypatch, capsys):
     output, document = tmp_path / "tracking.json", tmp_path / "page.md"
     marks = "".join(f"<!-- table {name} begin -->\n<!-- table {name} end -->\n" for name in ("lead", "true", "sorted"))

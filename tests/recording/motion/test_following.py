@@ -42,6 +42,7 @@ def noise(num_channels=32, seconds=2.0, groups=None, pitch_um=20.0, num_probes=1
     return prepare(recording)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("kwargs", "switch", "reason"),
     [
@@ -166,6 +167,7 @@ def test_traces_are_corrected_by_the_displacement_of_their_bin_in_each_segment()
             np.testing.assert_allclose(corrected.get_traces(**inside), expected, atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("second_moves_by", "is_hash", "follows"),
     [(1.0, False, True), (0.0, False, False), (0.3, False, False), (2.0, False, False), (0.0, True, True)],
@@ -197,6 +199,7 @@ def test_shanks_are_followed_where_none_moves_otherwise(second_moves_by, is_hash
         assert followed.recording is prepared.recording
 
 
+@pytest.mark.slow
 def test_few_spikes_whose_places_lean_towards_contacts_show_no_jumps():
     """Thirty spikes a second, and tissue that moves by 50 µm; places lean towards contacts that are 20 µm apart."""
     rng, rate_hz, seconds, num_neurons = np.random.default_rng(4), 1000.0, 120, 15
@@ -222,6 +225,7 @@ def test_few_spikes_whose_places_lean_towards_contacts_show_no_jumps():
     assert np.abs(errors - np.median(errors)).max() < 8.0
 
 
+@pytest.mark.slow
 def test_spikes_that_tell_of_no_motion_move_nothing():
     """DREDge finds a motion of tens of µm in spikes anywhere at any time; another half of them says another thing."""
     prepared, rng = noise(seconds=40.0), np.random.default_rng(1)

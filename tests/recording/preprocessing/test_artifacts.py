@@ -130,6 +130,7 @@ def as_tetrode(traces):
     return recording
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("step_uv", [400, -400, 1500])
 @pytest.mark.parametrize("decay_s", [0.2, np.inf])
 def test_steps_on_all_wires_are_blanked_and_spikes_are_not(step_uv, decay_s):
@@ -151,6 +152,7 @@ def test_steps_on_all_wires_are_blanked_and_spikes_are_not(step_uv, decay_s):
     assert np.sum(own <= 15) > 0.9 * len(spikes)
 
 
+@pytest.mark.slow
 def test_without_steps_nothing_is_blanked():
     traces, spikes = with_steps(0, [], np.zeros(15_000))
     prepared, peaks = scan(as_tetrode(traces), PreparationParameters())
@@ -160,6 +162,7 @@ def test_without_steps_nothing_is_blanked():
     assert prepared.blanked == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("lag_ms", [1.6, 2.0, 2.5, 3.5, 5.0])
 def test_a_large_spike_beside_a_small_one_is_no_step(lag_ms):
     traces, spikes = with_steps(0, [], np.zeros(15_000))
@@ -195,6 +198,7 @@ def test_periods_and_times_that_are_given_are_blanked(make_recording, tmp_path):
         assert len(peaks) > 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings, message",
     [

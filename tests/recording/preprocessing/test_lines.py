@@ -37,6 +37,7 @@ def fading(times):
     return 40 * (0.66 + 0.33 * np.cos(2 * np.pi * times / 15)) * np.sin(2 * np.pi * 777.0 * times)
 
 
+@pytest.mark.slow
 def test_noise_and_spikes_have_no_lines():
     recording = recording_of(nothing)
     assert len(find_lines(recording, ANY_POWER)[0]) == 0
@@ -64,6 +65,7 @@ def test_frequencies_are_exact():
     np.testing.assert_allclose(powers, [4.5], rtol=0.3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("signal, most_left", [(tone, 0.1), (square, 0.8), (fading, 0.3)])
 def test_traces_without_lines_are_those_that_never_had_any(signal, most_left):
     clean, prepared = prepare(recording_of(nothing)), prepare(recording_of(signal))

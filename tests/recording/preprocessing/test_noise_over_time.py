@@ -19,6 +19,7 @@ def recording_of(factor, channels=slice(None), seconds=20, num_channels=6):
     return recording
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("factor, channels", [(2.0, slice(None)), (8.0, slice(None)), (3.0, [2])])
 def test_noise_that_rises_is_measured_and_gives_no_more_peaks(factor, channels):
     quiet, few = scan(recording_of(1.0), PreparationParameters())
@@ -36,6 +37,7 @@ def test_noise_that_rises_is_measured_and_gives_no_more_peaks(factor, channels):
     assert not any("noise is raised" in step for step in quiet.steps)
 
 
+@pytest.mark.slow
 def test_whitening_is_by_the_usual_noise():
     quiet, loud = (whiten(prepare(recording_of(factor))) for factor in (1.0, 8.0))
     first = [each.recording.get_traces(0, 0, 6 * RATE) for each in (quiet, loud)]

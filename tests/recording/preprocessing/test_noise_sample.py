@@ -24,6 +24,7 @@ def traces_of(seconds, seed=0):
     return own.astype("float32")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("part", [(2, 5), (0, 8)])
 def test_silent_stretches_are_no_noise(make_recording, part):
     traces = traces_of(10)

@@ -21,6 +21,7 @@ def sampled_in_turns(make_recording):
     return recording
 
 
+@pytest.mark.slow
 def test_the_reference_takes_away_what_channels_share(sampled_in_turns):
     aligned = prepare(sampled_in_turns)
     assert STEP in aligned.steps

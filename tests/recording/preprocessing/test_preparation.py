@@ -41,6 +41,7 @@ def test_upper_frequency_is_lowered_below_nyquist(make_recording):
     assert "band-pass 300-4500 Hz" in prepared.steps
 
 
+@pytest.mark.slow
 def test_reference_only_where_every_shank_is_large(make_recording):
     shared = 5 * noise(30000, 1, seed=1)
     recording = make_recording(num_channels=32, traces=[noise(30000, 32) + shared])
@@ -64,6 +65,7 @@ def test_unusable_channels_are_left_out_and_named(make_recording):
     assert np.isfinite(prepared.recording.get_traces()).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("gap", [slice(15_000, 15_001), slice(0, 3), slice(14_990, 15_700), slice(29_990, 30_000)])
 @pytest.mark.parametrize("value", [np.nan, np.inf])
 def test_samples_that_are_not_finite_cost_themselves(make_recording, gap, value):
@@ -96,6 +98,7 @@ def test_channels_of_no_gain_are_named_as_that(make_recording):
     assert prepared.unit == "uV" and np.isfinite(prepared.noise_levels).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shared", [0.0, 30.0])
 def test_copies_of_a_channel_are_left_out_and_what_all_share_is_not_a_copy(make_recording, shared):
     traces = noise(60000, 6)
@@ -112,6 +115,7 @@ def test_copies_of_a_channel_are_left_out_and_what_all_share_is_not_a_copy(make_
     assert prepared.excluded_channels == {"copies": ["1", "2", "3"] if shared else ["2", "3"]}
 
 
+@pytest.mark.slow
 def test_a_fragment_among_long_segments_is_left_out(make_recording):
     prepared = prepare(make_recording(num_channels=64, traces=[noise(60000, 64), noise(50, 64), noise(60000, 64)]))
     assert prepared.segment_indices.tolist() == [0, 2]
@@ -119,6 +123,7 @@ def test_a_fragment_among_long_segments_is_left_out(make_recording):
         prepare(make_recording(num_channels=64, traces=[noise(50, 64)]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pitch_um, is_referenced", [(6.0, False), (20.0, False), (60.0, True)])
 def test_the_reference_is_for_probes_wider_than_a_spike(pitch_um, is_referenced):
     recording = NumpyRecording([noise(60000, 16)], 30000.0)

@@ -47,6 +47,7 @@ def slope_of_spectrum(traces):
     return power[low].mean() / power[high].mean()
 
 
+@pytest.mark.slow
 def test_noise_becomes_white_in_space_and_time():
     prepared = prepare(as_recording(correlated_noise()))
     whitened = whiten(prepared)

@@ -70,6 +70,7 @@ FLAT = np.insert(GRID, 2, 7.0, axis=1)
 TILTED = FLAT @ np.linalg.qr(np.random.default_rng(0).normal(size=(3, 3)))[0]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "positions",
     [
@@ -124,6 +125,7 @@ def test_groups_and_probes_stay_when_positions_are_converted():
     assert recording.get_probegroup().probes[1].si_units == "mm"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("si_units", "um"), [("um", 1.0), ("mm", 1e3), ("m", 1e6)])
 def test_probe_files_in_any_unit(tmp_path, si_units, um):
     recording = NumpyRecording([np.random.default_rng(0).normal(0, 10, (20000, 16)).astype("float32")], 30000.0)

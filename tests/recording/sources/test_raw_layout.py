@@ -25,6 +25,7 @@ def warnings_of(path, traces, dtype, num_channels, caplog):
     return caplog.text
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("num_channels", [4, 9])
 @pytest.mark.parametrize("kind", ["plain", "slow", "offsets"])
 def test_wrong_layouts_are_named(tmp_path, caplog, num_channels, kind):

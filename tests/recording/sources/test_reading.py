@@ -31,6 +31,7 @@ def test_raw_binary_in_either_order_of_bytes(tmp_path, dtype):
     assert prepare(recording).noise_levels.min() > 10
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["binary", "recording.zarr", "recording.json"])
 def test_spikeinterface_formats(make_recording, tmp_path, name):
     recording = make_recording(num_samples=1000)

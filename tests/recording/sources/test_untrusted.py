@@ -92,11 +92,13 @@ def test_numpy_files_of_objects_and_pickles_named_as_such(evil, ran, folder):
     refuse(folder, ran, "note.npy holds Python objects")
 
 
+@pytest.mark.slow
 def test_numpy_files_named_as_provenance(ran, folder):
     np.save(folder / "properties" / "provenance.npy", np.array([Evil(ran)] * 4, dtype=object), allow_pickle=True)
     refuse(folder, ran, "provenance.npy holds Python objects")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("linked", ["file", "folder"])
 def test_links_that_hide_a_pickle(evil, ran, folder, tmp_path, linked):
     hidden = tmp_path / "hidden"
@@ -111,6 +113,7 @@ def test_links_that_hide_a_pickle(evil, ran, folder, tmp_path, linked):
     refuse(folder, ran, "note.npy holds Python objects")
 
 
+@pytest.mark.slow
 def test_links_in_a_circle_end(folder):
     (folder / "again").symlink_to(folder)
     refuse_code(folder)
@@ -200,6 +203,7 @@ def test_the_folder_of_a_sorter(ran, tmp_path):
     refuse(folder, ran, "folder of a sorter")
 
 
+@pytest.mark.slow
 def test_what_spikeinterface_saves_is_read(folder, tmp_path):
     filtered = bandpass_filter(load(folder), freq_min=300.0, freq_max=3000.0)
     filtered.set_property("area", np.array(["CA1"] * 4))
@@ -215,6 +219,7 @@ def test_what_spikeinterface_saves_is_read(folder, tmp_path):
     assert read_sorting(tmp_path / "sorting").get_num_units() == 2
 
 
+@pytest.mark.slow
 def test_provenance_that_is_not_opened_is_no_hindrance(evil, ran, folder):
     (folder / "provenance.pkl").write_bytes(evil)
     assert read_recording(folder).get_num_channels() == 4

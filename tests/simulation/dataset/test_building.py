@@ -126,6 +126,7 @@ def test_the_card_says_licence_and_splits(folder):
     assert "L5_STPC" in card.text
 
 
+@pytest.mark.slow
 def test_a_unit_without_a_place_is_left_out(cells_in_cache, tmp_path, monkeypatch, caplog):
     def refuse_one_cell(cell, *arguments):
         if cell.name == TRAINING_CELLS[1]:
@@ -140,6 +141,7 @@ def test_a_unit_without_a_place_is_left_out(cells_in_cache, tmp_path, monkeypatc
     assert "3 rows fewer than asked for" in caplog.text
 
 
+@pytest.mark.slow
 def test_an_existing_folder_is_refused(folder):
     with pytest.raises(FileExistsError, match="exists already; choose another folder or overwrite"):
         build_spike_dataset(folder, PARAMETERS, progress=False)

@@ -24,6 +24,7 @@ def neurons(mechanism):
     return [random_neuron(np.random.default_rng([7, seed])) for seed in range(12)]
 
 
+@pytest.mark.slow
 def test_currents(neurons):
     for neuron in neurons:
         num_spikes, num_segments, num_samples = neuron.currents.shape

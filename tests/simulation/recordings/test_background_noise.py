@@ -39,6 +39,7 @@ def test_power_falls_with_frequency(noise):
     assert band(8000, 10_000) / band(12_000, 14_000) == pytest.approx(1, abs=0.4)
 
 
+@pytest.mark.slow
 def test_stationary_from_the_first_sample():
     starts = [
         generate_noise(20, np.zeros((1, 2)), 30_000, 9.0, np.random.default_rng(seed))[:, 0] for seed in range(400)

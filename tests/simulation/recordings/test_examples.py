@@ -22,6 +22,7 @@ def test_examples(name, num_units, num_channels):
     np.testing.assert_array_equal(truth.recording.get_traces(), again.recording.get_traces())
 
 
+@pytest.mark.slow
 def test_needs_neither_neuron_nor_datasets():
     code = (
         "import sys\n"

@@ -35,6 +35,7 @@ def test_development_recordings_are_of_nothing_that_is_held_out():
         assert parameters.probe not in HELD_OUT_PROBES
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampling_rate", [10_000.0, 48_000.0])
 def test_other_rates_record_the_same_units(cell, sampling_rate):
     # Many units near the limits of the SNR, where a rate could decide who is accepted.
@@ -48,6 +49,7 @@ def test_other_rates_record_the_same_units(cell, sampling_rate):
     assert 0.6 < np.median(depth / usual_depth) < 1.2
 
 
+@pytest.mark.slow
 def test_a_recording(cell):
     from spikeinterface.preprocessing import bandpass_filter
 

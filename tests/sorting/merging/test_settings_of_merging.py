@@ -206,6 +206,7 @@ def parts(moving):
 BY_VALLEY = {"min_exclusive_share": 1.0, "max_unit_distance_by_times": 0.0}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "value", "others"),
     [
@@ -223,6 +224,7 @@ def test_parts_of_a_unit(parts, name, value, others):
     assert numbers == [3, 4]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("name", "value"), [("max_time_share", 1.0), ("num_time_parts", 400)])
 def test_a_neuron_that_is_active_at_times(make_moving_traces, name, value):
     traces = make_moving_traces((120.0, 132.0), (9.0, 9.0))

@@ -56,6 +56,7 @@ def test_a_neuron_in_two_parts_is_one_unit(moving):
     assert (np.abs(gaps) <= 2).mean() > 0.95
 
 
+@pytest.mark.slow
 def test_neighbours_stay_two(neighbours):
     matched, templates = matched_with(neighbours.units, neighbours)
     assert merged_units(matched, templates, neighbours.whitened.uncorrected) == [0, 1, 2]
@@ -72,6 +73,7 @@ def where(matched, moving, is_there):
     return matched[(matched["unit_index"] == 2) | (gaps > 10)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("min_share", "units"), [(0.3, [0, 0, 1]), (0.99, [0, 1, 2])])
 def test_neighbours_that_replace_each_other_are_one(neighbours, min_share, units):
     # One at some displacements, the other at others: a neuron that looks like two on its way past the contacts.
@@ -97,6 +99,7 @@ def test_a_unit_without_spikes_is_merged_with_none(neighbours):
     assert merged_units(kept, templates, neighbours.whitened.uncorrected, min_valley=1.0) == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_two_that_fire_as_two_are_not_merged(make_moving_traces):
     # At any time within each other's refractory period.
     independent = make_moving_traces((120.0, 132.0), (9.0, 9.0), num_spikes=700, delay=30)

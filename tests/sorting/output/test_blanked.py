@@ -16,6 +16,7 @@ def test_events_beside_a_period_are_marked_segment_by_segment():
     assert not is_beside_blanked(segments, samples, [(3, 0, 500, "given")], margin=5).any()
 
 
+@pytest.mark.slow
 def test_blanked_periods_are_in_the_result(sorter, tetrode, tmp_path):
     result = sorter.sort(tetrode[0], exclude="2.0-3.0")
     periods = result.blanked
@@ -30,6 +31,7 @@ def test_blanked_periods_are_in_the_result(sorter, tetrode, tmp_path):
     pd.testing.assert_frame_equal(SortingResult.load(tmp_path / "result").blanked, periods)
 
 
+@pytest.mark.slow
 def test_without_blanking_the_table_is_empty(tetrode_result):
     assert len(tetrode_result.blanked) == 0 and "reason" in tetrode_result.blanked
     assert not tetrode_result.events["beside_blanked"].any()

@@ -147,6 +147,7 @@ def spike_times(sorting):
     ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["t_starts", "set_times"])
 def test_times_of_the_recordings_clock_are_kept(sorter, tetrode, tmp_path, kind):
     recording = timed(tetrode[0], kind)
@@ -175,6 +176,7 @@ def test_a_recording_without_start_times_leaves_a_plain_folder(tetrode_result, t
     assert not (folder / "times.npz").exists() and "huidurep" not in (folder / "si_folder.json").read_text()
 
 
+@pytest.mark.slow
 def test_units_keep_their_properties_and_name_their_group(sorter, tetrode, tmp_path):
     result = sorter.sort(timed(tetrode[0], "t_starts"), output_folder=tmp_path / "result")
     loaded, in_folder = SortingResult.load(tmp_path / "result").sorting, load(tmp_path / "result" / "sorting")

@@ -25,6 +25,7 @@ def test_templates_move_with_the_tissue(moving, templates):
             assert error < 0.05, (unit, state, error)
 
 
+@pytest.mark.slow
 def test_units_stay_on_their_shank(moving, templates):
     """Two shanks with contacts at the same nominal places, channels in turn; the neurons are before the second."""
     uncorrected, num_channels = moving.whitened.uncorrected, moving.NUM_CHANNELS
