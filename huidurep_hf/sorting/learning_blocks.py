@@ -64,7 +64,9 @@ def _quiet_blocks(blocks: list[Block], prepared: PreparedRecording, settings: Le
 
 
 def draw_over_time(peaks: Spikes, prepared: PreparedRecording, parameters: SortingParameters) -> np.ndarray:
-    """Draw peaks for the estimate of motion, uniformly from the whole recording.
+    """Draw peaks for the estimate of motion: of each of its time bins successive ones, the same share of all.
+
+    What lies between the stretches is not read, nor filtered anew where the preprocessed traces are not kept.
 
     Args:
         peaks: all detected peaks, in order.
@@ -74,9 +76,19 @@ def draw_over_time(peaks: Spikes, prepared: PreparedRecording, parameters: Sorti
     Returns:
         Rows of the peaks drawn, ascending.
     """
-    rate = parameters.learning.motion_peaks_per_s * prepared.recording.get_total_duration()
+    recording = prepared.recording
+    num_wanted = parameters.learning.motion_peaks_per_s * recording.get_total_duration()
+    share = min(num_wanted / max(len(peaks), 1), 1.0)
+    bin_samples = parameters.motion_estimation.motion_bin_s * recording.get_sampling_frequency()
+    bins = (peaks["sample_index"] / bin_samples).astype("int64")
+    is_first = (np.diff(bins, prepend=-1) != 0) | (np.diff(peaks["segment_index"], prepend=-1) != 0)
+    starts = np.flatnonzero(is_first)
+    counts = np.diff(starts, append=len(peaks))
+    # Rounded sums: shares of a peak in each of many bins are not lost.
+    num_drawn = np.diff(np.round(share * np.cumsum(counts)), prepend=0).astype(int)
     rng = np.random.default_rng(parameters.seed)
-    return np.sort(rng.permutation(len(peaks))[: round(rate)])
+    firsts = starts + rng.integers(0, counts - num_drawn + 1)
+    return np.repeat(firsts - np.cumsum(num_drawn) + num_drawn, num_drawn) + np.arange(num_drawn.sum())
 
 
 def in_blocks(spikes: Spikes, blocks: list[Block]) -> np.ndarray:

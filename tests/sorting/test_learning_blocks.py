@@ -132,6 +132,7 @@ def test_peaks_for_motion_are_drawn_from_the_whole_recording():
     class Prepared:
         class recording:
             get_total_duration = staticmethod(lambda: 100.0)
+            get_sampling_frequency = staticmethod(lambda: 1000.0)
 
     parameters = SortingParameters(motion_peaks_per_s=20)
     rows = draw_over_time(peaks, Prepared, parameters)
@@ -140,7 +141,11 @@ def test_peaks_for_motion_are_drawn_from_the_whole_recording():
     np.testing.assert_array_equal(drawn["sample_index"], drawn.in_order()["sample_index"])
     assert len(set(zip(drawn["segment_index"], drawn["sample_index"], drawn["amplitude"]))) > 1900
     per_second = [in_blocks(drawn, [block]).sum() for block in BLOCKS]
-    assert min(per_second) > 5 and max(per_second) < 40
+    assert set(per_second) == {20}
+    # Successive ones, from anywhere in the second.
+    firsts = rows.reshape(100, 20)[:, 0]
+    np.testing.assert_array_equal(rows.reshape(100, 20), firsts[:, None] + np.arange(20))
+    assert len(np.unique(firsts % 50)) > 15
     np.testing.assert_array_equal(draw_over_time(peaks, Prepared, parameters), rows)
     assert len(draw_over_time(peaks, Prepared, SortingParameters(motion_peaks_per_s=100))) == len(peaks)
 
