@@ -18,7 +18,8 @@ class EmbeddedBatch:
     Attributes:
         rows: slice of these peaks.
         embeddings: `(num_peaks, embedding_size)` float32.
-        peak_to_peak: `(num_peaks, num_neighbors)` float32 of the denoised waveforms, in SDs of noise; 0 where padded.
+        peak_to_peak: `(num_peaks, num_neighbors)` float32 of the denoised waveforms, in SDs of noise; 0 where padded;
+            None of a pass that does not denoise.
         positions: `(num_peaks, num_neighbors, 2)` contact positions relative to the peak channel, µm.
         mask: `(num_peaks, num_neighbors)` bool, False for padding.
         locations: `(num_peaks, 2)` float32 where the model places the neuron relative to the peak channel, µm; None of
@@ -27,13 +28,22 @@ class EmbeddedBatch:
 
     rows: slice
     embeddings: np.ndarray
-    peak_to_peak: np.ndarray
+    peak_to_peak: np.ndarray | None
     positions: np.ndarray
     mask: np.ndarray
     locations: np.ndarray | None
 
 
-def embed_peaks(model, feature_extractor, prepared, peaks, *, batch_size: int = 512, workers: Workers | None = None):
+def embed_peaks(
+    model,
+    feature_extractor,
+    prepared,
+    peaks,
+    *,
+    batch_size: int = 512,
+    denoise: bool = True,
+    workers: Workers | None = None,
+):
     """Yield [`EmbeddedBatch`] of consecutive peaks; computed on the model's device and in its precision.
 
     Args:
@@ -42,6 +52,7 @@ def embed_peaks(model, feature_extractor, prepared, peaks, *, batch_size: int = 
         prepared: [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
         peaks: table of peaks, sorted by segment and sample.
         batch_size: most spikes in one pass.
+        denoise: False leaves the denoised waveforms out, unless the model gives no locations.
         workers: who share the batches; this thread if left out.
     """
     if len(peaks) == 0:
@@ -72,11 +83,12 @@ def embed_peaks(model, feature_extractor, prepared, peaks, *, batch_size: int = 
             return_tensors="pt",
         )
         inputs = {name: value.to(device=model.device, dtype=model.dtype) for name, value in features.items()}
-        output = model(**inputs)
+        output = model(**inputs, denoise=denoise or model.backbone.localizer is None)
+        denoised = output.denoised_waveforms
         return EmbeddedBatch(
             rows=slice(first, last),
             embeddings=output.embeddings.float().cpu().numpy(),
-            peak_to_peak=np.ptp(output.denoised_waveforms.float().cpu().numpy(), axis=1) * batch.mask,
+            peak_to_peak=None if denoised is None else np.ptp(denoised.float().cpu().numpy(), axis=1) * batch.mask,
             positions=batch.positions,
             mask=batch.mask,
             locations=None if output.locations is None else output.locations.float().cpu().numpy(),

@@ -117,7 +117,8 @@ class SpikeEmbeddingPipeline(Pipeline):
         tensors = (waveforms, inputs["channel_positions"], inputs["channel_mask"][:, :, 0])
         size = spikes_per_pass or max(len(waveforms), 1)
         passes = [
-            self.model(*(part[first : first + size] for part in tensors)) for first in range(0, len(waveforms), size)
+            self.model(*(part[first : first + size] for part in tensors), denoise=False)
+            for first in range(0, len(waveforms), size)
         ]
         embeddings = [output.embeddings.float() for output in passes]
         empty = torch.zeros(0, self.model.config.embedding_size)

@@ -45,8 +45,9 @@ class HuiduRepModelOutput(ModelOutput):
             one, where the config says `fuse_denoised`.
         embeddings (`torch.FloatTensor` of shape `(num_spikes, embedding_size)`):
             The representation that is clustered; NaN for a spike of which every channel is masked.
-        denoised_waveforms (`torch.FloatTensor` of shape `(num_spikes, window_size, num_channels)`):
-            The spike without noise and without its neighbours, in noise units; zero on masked channels.
+        denoised_waveforms (`torch.FloatTensor` of shape `(num_spikes, window_size, num_channels)`, *optional*):
+            The spike without noise and without its neighbours, in noise units; zero on masked channels. None with
+            `denoise=False`, unless the config says `fuse_denoised`.
         locations (`torch.FloatTensor` of shape `(num_spikes, 2)`, *optional*):
             Where the neuron lies in the probe plane, µm, in the coordinates of the channel positions given: relative
             to the peak channel. An encoder of time tokens does not know the contacts and gives none.
@@ -291,6 +292,7 @@ class HuiduRepModel(HuiduRepPreTrainedModel):
         waveforms: torch.Tensor,
         channel_positions: torch.Tensor | None = None,
         channel_mask: torch.Tensor | None = None,
+        denoise: bool = True,
         **kwargs: Unpack[TransformersKwargs],
     ) -> HuiduRepModelOutput:
         """Return embeddings and denoised waveforms of a batch of spikes.
@@ -301,6 +303,7 @@ class HuiduRepModel(HuiduRepPreTrainedModel):
                 contacts count as being in one place.
             channel_mask: `(num_spikes, num_channels)`, 1 for a channel that is there. Left out, all are. A spike
                 without any has an embedding of NaN.
+            denoise: False leaves the denoised waveforms out, which takes less time; all else is the same.
             kwargs: `output_hidden_states`, `output_attentions`, `return_dict`, as in any `transformers` model;
                 `attention_mask` is another name of `channel_mask`, also where tokens are samples.
 
@@ -316,7 +319,7 @@ class HuiduRepModel(HuiduRepPreTrainedModel):
             channel_positions = waveforms.new_zeros(num_spikes, num_channels, 2)
         if channel_mask is None:
             channel_mask = waveforms.new_ones(num_spikes, num_channels)
-        return self.backbone(waveforms, channel_positions.to(self.dtype), channel_mask, **kwargs)
+        return self.backbone(waveforms, channel_positions.to(self.dtype), channel_mask, denoise, **kwargs)
 
 
 def refuse_flash_attention(attn_implementation):

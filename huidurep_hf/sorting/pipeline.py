@@ -116,7 +116,7 @@ def sort_recording(
         learned_from = np.flatnonzero(in_blocks(peaks, blocks))
         spikes = run.embed("embed", prepared, peaks[learned_from])
         windows = noise_windows(prepared, peaks, parameters.fit, parameters.seed)
-        of_noise = run.embed("embed noise", prepared, windows)["embedding"]
+        of_noise = run.embed("embed noise", prepared, windows, with_size=False)["embedding"]
         fit = check_fit(fit_reference, spikes["embedding"], of_noise, prepared, len(peaks), parameters.fit)
         logger.log(logging.WARNING if fit.is_familiar is False else logging.INFO, "%s", fit.sentence)
     with run.timed("motion"):
@@ -180,11 +180,12 @@ class _Run:
     progress: bool
     seconds: dict[str, float]
 
-    def embed(self, name: str, prepared: PreparedRecording, spikes: Spikes) -> Spikes:
+    def embed(self, name: str, prepared: PreparedRecording, spikes: Spikes, *, with_size: bool = True) -> Spikes:
         return self.encoder(
             prepared,
             spikes,
             batch_size=self.parameters.learning.batch_size,
+            with_size=with_size,
             workers=self.workers,
             name=name,
             progress=self.progress,
@@ -208,9 +209,10 @@ class _Run:
             return spikes, rows, np.arange(len(spikes))
         drawn = draw_over_time(peaks, prepared, self.parameters)
         others = np.setdiff1d(drawn, rows)
-        more = self.embed("embed for motion", prepared, peaks[others])
-        rows, order = np.unique(np.concatenate([rows, others]), return_index=True)
-        return Spikes.concatenate([spikes, more])[order], rows, np.searchsorted(rows, drawn)
+        more = self.embed("embed for motion", prepared, peaks[others], with_size=False)
+        rows, order = np.unique(np.concatenate([others, rows]), return_index=True)
+        embedded = Spikes.concatenate([more, Spikes(**spikes.chosen(more.names))])
+        return embedded[order], rows, np.searchsorted(rows, drawn)
 
     def embed_events(
         self, events: Spikes, embedded: Spikes, rows_of_embedded: np.ndarray, corrected: PreparedRecording
@@ -230,7 +232,8 @@ class _Run:
             return events.with_columns(location_um=location, is_embedded=is_embedded), embedded["embedding"][row[known]]
         own = events[missing]
         # In corrected traces a spike is at the channel where it would be without drift.
-        found = self.embed("embed events", corrected, own.with_columns(channel_index=own["rest_channel_index"]))
+        at_rest = own.with_columns(channel_index=own["rest_channel_index"])
+        found = self.embed("embed events", corrected, at_rest, with_size=False)
         embeddings = np.empty((len(events), self.encoder.embedding_size), dtype="float32")
         embeddings[known], embeddings[missing] = embedded["embedding"][row[known]], found["embedding"]
         location[missing], is_embedded[:] = found["location_um"], True

@@ -139,7 +139,7 @@ def _embed(
     ):
         peaks["amplitude"][batch.first : batch.first + len(batch.waveforms)] = batch.waveforms[:, 0, 0]
     embeddings, places = [], []
-    for batch in embed_peaks(encoder.model, encoder.feature_extractor, prepared, peaks):
+    for batch in embed_peaks(encoder.model, encoder.feature_extractor, prepared, peaks, denoise=False):
         relative = batch.locations
         if relative is None:
             relative = centers_of_mass(batch.peak_to_peak, batch.positions, batch.mask)

@@ -200,6 +200,17 @@ def test_the_first_argument_is_the_main_input_and_unknown_ones_are_refused(shipp
         model(**inputs, positions=inputs["channel_positions"])
 
 
+def test_without_the_denoised_waveforms_all_else_is_the_same(shipped):
+    model, inputs = shipped
+    whole = run(model, inputs, output_hidden_states=True)
+    if "loss" in whole:
+        pytest.skip("pretraining denoises")
+    part = run(model, inputs, output_hidden_states=True, denoise=False)
+    assert (part.denoised_waveforms is None) != model.config.fuse_denoised
+    for name in whole.keys() - {"denoised_waveforms"}:
+        torch.testing.assert_close(part[name], whole[name], atol=0, rtol=0, equal_nan=True)
+
+
 def test_a_tuple_equals_the_dictionary(shipped):
     model, inputs = shipped
     named = run(model, inputs, output_hidden_states=True).to_tuple()

@@ -39,13 +39,11 @@ class EncoderVariant:
         prepared: PreparedRecording,
         spikes: Spikes,
         *,
-        batch_size: int = 512,
         workers: Workers | None = None,
-        name: str = "embed",
-        progress: bool = False,
+        **options: object,
     ) -> Spikes:
         """Embed, locate and size spikes; as [`~huidurep_hf.sorting.encoder.SpikeEncoder`] does."""
-        embedded = self.encoder(prepared, spikes, batch_size=batch_size, workers=workers, name=name, progress=progress)
+        embedded = self.encoder(prepared, spikes, workers=workers, **options)
         if len(spikes) == 0:
             return embedded
         for replace in self.replacements:
