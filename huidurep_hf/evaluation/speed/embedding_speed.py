@@ -19,8 +19,9 @@ from .matrix_peak import measure_matrix_peak
 from .repeated import WAYS, measure_rate
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
-# From features in memory to the model's output; or from traces in memory to embeddings and places, as the sorter does.
-MODEL_PATH, PEAKS_PATH = "model", "peaks"
+# From features in memory to the model's output; to embeddings and places alone; or from traces in memory to embeddings,
+# places and sizes, as the sorter does for the peaks that units are learned from.
+MODEL_PATH, ALONE_PATH, PEAKS_PATH = "model", "model, embedding alone", "peaks"
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def measure_embedding(models: list[str], size: EmbeddingSize, device: torch.devi
     """Measure each model in each precision and the matrix peaks, in this process.
 
     Args:
-        models: checkpoints; with their denoiser, whose output is computed with the embedding.
+        models: checkpoints.
         size: how much.
         device: where.
         prepared: [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`], traces in memory.
@@ -70,14 +71,14 @@ def measure_embedding(models: list[str], size: EmbeddingSize, device: torch.devi
 
 
 @torch.no_grad()
-def count_operations(model: str, batch_size: int = 8) -> float:
-    """Multiplications and additions of the model for one spike, 10⁹."""
+def count_operations(model: str, batch_size: int = 8, *, denoise: bool = True) -> float:
+    """Multiplications and additions of the model for one spike, 10⁹; with its denoiser unless that is left out."""
     sorter = SpikeSorter.from_pretrained(model, device="cpu")
     # Fused attention is not counted.
     eager = HuiduRepModel.from_pretrained(sorter.model.config.name_or_path or model, attn_implementation="eager").eval()
     features = _features(sorter, batch_size)
     with FlopCounterMode(display=False) as counter:
-        eager(**features)
+        eager(**features, denoise=denoise)
     return 1e-9 * counter.get_total_flops() / batch_size
 
 
@@ -96,6 +97,15 @@ def _measure_model(
     for way in WAYS if device.type == "cpu" else WAYS[:1]:
         rate = size.batch_size * measure_rate(call, way, device, size.min_seconds)
         yield {"path": MODEL_PATH, "way": way, "spikes_per_s": rate, "gflop_per_spike": operations}
+
+    @torch.no_grad()
+    def call_without_denoiser() -> None:
+        sorter.model(**features, denoise=False)
+
+    way = WAYS[-1] if device.type == "cpu" else WAYS[0]
+    alone = size.batch_size * measure_rate(call_without_denoiser, way, device, size.min_seconds)
+    fewer = count_operations(name, denoise=False)
+    yield {"path": ALONE_PATH, "way": way, "spikes_per_s": alone, "gflop_per_spike": fewer}
     workers = Workers(None if device.type == "cpu" else 1)
     least = size.batch_size * workers.num_workers
     some = peaks[np.arange(min(max(int(rate * size.min_seconds), least), len(peaks)))]

@@ -66,8 +66,8 @@ def test_rows_of_all_works_have_their_fields_and_tables_print(smoke, tmp_path):
         assert row["peak_memory_mib"] >= row["peak_own_memory_mib"] > 50 < row["start_memory_mib"]
         assert row["stages"]["scan"] > 0 and row["num_peaks"] > 0
     embedding = content["rows"][2]
-    # Two precisions, each in two ways; two models of one name, each also from peaks.
-    assert len(embedding["matrix"]) == 4 and len(embedding["rates"]) == 12
+    # Two precisions, each in two ways; two models of one name, each also without the denoiser and from peaks.
+    assert len(embedding["matrix"]) == 4 and len(embedding["rates"]) == 16
     assert all(rate["spikes_per_s"] > 0 and rate["gflop_per_spike"] > 0 for rate in embedding["rates"])
 
     tables = speed_tables(content)
