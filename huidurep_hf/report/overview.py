@@ -66,7 +66,7 @@ def unit_table(source: ColumnDataSource) -> tuple[DataTable, TextInput]:
         ("amplitude", "amplitude", tenth, 75),
         ("snr", "SNR", tenth, 50),
         ("contamination", "contamination", hundredth, 95),
-        ("isi_violations_percent", "ISI < 2 ms (%)", hundredth, 95),
+        ("isi_violations_percent", "ISI violations (%)", hundredth, 95),
         ("missed_percent", "missed (%)", tenth, 75),
         ("presence", "presence", hundredth, 70),
         ("mean_probability", "probability", hundredth, 80),
