@@ -26,6 +26,17 @@ TINY = {
 }
 
 
+# A browser; cells and channels that are compiled and simulated once.
+SLOW_FIXTURES = {"open_page", "cell", "mechanism"}
+
+
+def pytest_collection_modifyitems(items):
+    """Tests with fixtures that take seconds are slow."""
+    for item in items:
+        if SLOW_FIXTURES & {*item.fixturenames}:
+            item.add_marker(pytest.mark.slow)
+
+
 @pytest.fixture(scope="session")
 def build_tiny():
     """Function that builds a tiny model of a class, with weights that follow from a seed."""

@@ -225,10 +225,6 @@ def _example(options):
     check_output_folder(options.output, options.overwrite)
     example = example_recording(options.name, duration_s=options.duration, seed=parameters.seed)
     result, seconds = _run_sorter(example.recording, parameters, options, truth=example.sorting)
-    # So that compare, export and rerun can be tried at once.
-    example.sorting.save(folder=options.output / TRUTH_FOLDER)
-    to_folder = {"folder": options.output / RECORDING_FOLDER, "format": "binary"}
-    example.recording.save(**to_folder, progress_bar=False, verbose=False)
     _, scores = score_sorting(result.sorting, example.sorting, unit_snr=example.unit_snr)
     _print_summary(result, seconds, options.output)
     print(
@@ -280,6 +276,11 @@ def _run_sorter(recording, parameters, options, truth=None):
             dask_scheduler=options.dask_scheduler,
         )
         seconds = time.perf_counter() - start
+        if truth is not None:
+            # So that compare, export and rerun can be tried at once; before the page, which may fail.
+            truth.save(folder=options.output / TRUTH_FOLDER)
+            to_folder = {"folder": options.output / RECORDING_FOLDER, "format": "binary"}
+            recording.save(**to_folder, progress_bar=False, verbose=False)
         write_log_and_page(log, result, options, truth)
     return result, seconds
 

@@ -68,8 +68,8 @@ def find_again(described: dict) -> tuple[str, str | None]:
     """
     place, weights = described["name_or_path"], described.get("files_sha256", {}).get("model.safetensors")
     if weights is not None and not Path(place).is_dir():
-        same = [folder for folder in list_checkpoints().values() if hash_weights_file(folder) == weights]
-        place = str(same[0]) if same else place
+        shipped = list_checkpoints().values()
+        place = next((str(folder) for folder in shipped if hash_weights_file(folder) == weights), place)
     return place, None if Path(place).is_dir() else described["commit"]
 
 

@@ -59,10 +59,3 @@ def open_page(browser):
     for context in contexts:
         context.close()
     assert problems == []
-
-
-def pytest_collection_modifyitems(items):
-    """A browser takes seconds."""
-    for item in items:
-        if "open_page" in item.fixturenames:
-            item.add_marker(pytest.mark.slow)

@@ -60,10 +60,3 @@ def made_templates():
         {"unit_id": [0, 1], "cell_type": "made", "x": 0.0, "y": [20.0, 40.0], "amplitude_uv": [100.0, 60.0]}
     )
     return UnitTemplates(waveforms.astype(np.float32), displacements, 40, units), probe
-
-
-def pytest_collection_modifyitems(items):
-    """Cells and channels are compiled and simulated once: that takes ten seconds."""
-    for item in items:
-        if {"cell", "mechanism"} & {*item.fixturenames}:
-            item.add_marker(pytest.mark.slow)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import torch
@@ -90,20 +91,16 @@ def _measure_model(
     operations = count_operations(name)
 
     @torch.no_grad()
-    def call() -> None:
-        sorter.model(**features)
+    def call(denoise: bool = True) -> None:
+        sorter.model(**features, denoise=denoise)
 
     rate = 0.0
     for way in WAYS if device.type == "cpu" else WAYS[:1]:
         rate = size.batch_size * measure_rate(call, way, device, size.min_seconds)
         yield {"path": MODEL_PATH, "way": way, "spikes_per_s": rate, "gflop_per_spike": operations}
 
-    @torch.no_grad()
-    def call_without_denoiser() -> None:
-        sorter.model(**features, denoise=False)
-
     way = WAYS[-1] if device.type == "cpu" else WAYS[0]
-    alone = size.batch_size * measure_rate(call_without_denoiser, way, device, size.min_seconds)
+    alone = size.batch_size * measure_rate(partial(call, denoise=False), way, device, size.min_seconds)
     fewer = count_operations(name, denoise=False)
     yield {"path": ALONE_PATH, "way": way, "spikes_per_s": alone, "gflop_per_spike": fewer}
     workers = Workers(None if device.type == "cpu" else 1)
