@@ -46,7 +46,7 @@ class SpeedSettings:
     """
 
     works: tuple[str, ...] = WORKS
-    condition: str = "silicon32_bursting"
+    condition: str = "silicon32"
     seed: int = 100
     sorters: tuple[str, ...] | None = None
     sizes: tuple[str, ...] = ("small", "dense")
