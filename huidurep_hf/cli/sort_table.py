@@ -25,9 +25,7 @@ LAYOUT_COLUMNS = (
 )
 
 
-def sort_table(
-    path: Path, output: Path, sort_one: Callable[[Namespace, Path], None], failures: tuple[type[Exception], ...]
-) -> dict[str, str]:
+def sort_table(path: Path, output: Path, sort_one: Callable[[Namespace, Path], None]) -> dict[str, str]:
     """Sort each recording of a table into a folder of its own.
 
     Args:
@@ -35,7 +33,6 @@ def sort_table(
             wanted, `name` (of the result's folder) and the layout (`probe`, `sampling_rate`, `num_channels`, ...).
         output: folder of the results, `output/name` each; those that are there are left as they are.
         sort_one: sorts a row, given as options of the command line, into a folder.
-        failures: exceptions of a recording that do not end the run.
 
     Returns:
         Name -> message of the recordings that failed, also written to `failures.json`.
@@ -58,10 +55,12 @@ def sort_table(
         options = Namespace(recording=str(row["recording"]), **{key: row.get(key) for key in LAYOUT_COLUMNS})
         try:
             sort_one(options, output / name)
-        except failures as error:
+        except Exception as error:
+            # Readers and devices fail in many ways, and the other recordings are to be sorted.
             failed[name] = " ".join(str(error).split()) or type(error).__name__
             logger.warning("%s failed: %s", name, failed[name])
-    (output / FAILURES_FILE).write_text(json.dumps(failed, indent=2))
+            logger.debug("", exc_info=True)
+        (output / FAILURES_FILE).write_text(json.dumps(failed, indent=2))
     return failed
 
 

@@ -57,19 +57,21 @@ def checkpoint_path(name: str) -> Path:
     return shipped[full_name]
 
 
-def find_again(described: dict) -> tuple[str, str | None]:
+def find_again(described: dict, place: str | None = None) -> tuple[str, str | None]:
     """Where the model of a result is: the place that the result names, or the shipped checkpoint of the same weights.
 
     Args:
         described: `provenance["model"]` of the result, which may have been made on another machine.
+        place: name or folder where it is now, if somebody says so.
 
     Returns:
         `(name_or_path, revision)`; a folder has no revision.
     """
-    place, weights = described["name_or_path"], described.get("files_sha256", {}).get("model.safetensors")
-    if weights is not None and not Path(place).is_dir():
-        shipped = list_checkpoints().values()
-        place = next((str(folder) for folder in shipped if hash_weights_file(folder) == weights), place)
+    if place is None:
+        place, weights = described["name_or_path"], described.get("files_sha256", {}).get("model.safetensors")
+        if weights is not None and not Path(place).is_dir():
+            shipped = list_checkpoints().values()
+            place = next((str(folder) for folder in shipped if hash_weights_file(folder) == weights), place)
     return place, None if Path(place).is_dir() else described["commit"]
 
 

@@ -13,8 +13,8 @@ RESULT_FOLDER = "result"
 class HuiduRepSorter(BaseSorter):
     """HuiduRep for SpikeInterface; parameters are those of [`SortingParameters`] and `model`.
 
-    The whole result, with events, embeddings and provenance, lies in `sorter_output/result` of the folder; `huidurep report`
-    writes its page.
+    The whole result, with events, embeddings and provenance, lies in `sorter_output/result` of the folder.
+    `huidurep report` writes its page.
     There is no container image: `run_sorter` with `docker_image=True` fails as it does for any sorter without one.
     """
 

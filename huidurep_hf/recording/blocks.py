@@ -48,7 +48,8 @@ def rows_in_block(segments: np.ndarray, samples: np.ndarray, block: Block, margi
         block: the block.
         margin: samples on both sides.
     """
-    first, last = np.searchsorted(segments, [block.segment, block.segment + 1])
+    # Of the column's own type: numpy would copy the whole column to compare it with another.
+    first, last = np.searchsorted(segments, np.array([block.segment, block.segment + 1], dtype=segments.dtype))
     inside = np.searchsorted(samples[first:last], [block.start - margin, block.stop + margin])
     return slice(int(first + inside[0]), int(first + inside[1]))
 

@@ -298,10 +298,12 @@ class ArtifactSettings(Settings):
         expert=True,
     )
     artifact_times: str = setting(
-        "", "file of times of artifacts to be blanked, s from the start of the segment: text, a line each, or .npy"
+        "",
+        "file of times of artifacts to be blanked, s from the start of the segment: text, a line each, or .npy. In two"
+        " columns segment (0, 1, ...) and time, in one times of the first segment",
     )
     artifact_ms_before: float = setting(1.0, "blanked before each of these times", unit="ms", low=0.0)
-    artifact_ms_after: float = setting(5.0, "and after it", unit="ms", low=0.0)
+    artifact_ms_after: float = setting(5.0, "blanked after each of these times", unit="ms", low=0.0)
     exclude: str = setting(
         "", "periods to be left out, s from the start of the segment: 12.5-13.0,60-75; of another segment 1:12.5-13.0"
     )
@@ -368,10 +370,14 @@ class StepSettings(Settings):
 class DetectionSettings(Settings):
     """Threshold crossings."""
 
-    detect_threshold: float = setting(4.5, "detection threshold", unit="noise SD", low=1.0)
+    detect_threshold: float = setting(
+        4.5, "a peak exceeds this, in SDs of the noise of its channel", unit="noise SD", low=1.0
+    )
     peak_sign: str = setting("neg", "sign of the peaks", choices=PEAK_SIGNS)
-    detect_radius_um: float = setting(75.0, "one peak is kept within this distance", unit="µm", low=0.0)
-    exclude_sweep_ms: float = setting(0.5, "and within this time", unit="ms", low=0.0, high=10.0)
+    detect_radius_um: float = setting(75.0, "the largest peak within this distance is kept", unit="µm", low=0.0)
+    exclude_sweep_ms: float = setting(
+        0.5, "the largest peak within this time and detect_radius_um is kept", unit="ms", low=0.0, high=10.0
+    )
     sign_check_s: float = setting(
         20.0, "the sign of the spikes is checked in this much of the longest segment", unit="s", low=1.0, expert=True
     )
@@ -393,8 +399,8 @@ class MotionSettings(Settings):
     motion: str = setting("auto", "follow the probe's drift: auto where the probe can show it", choices=MOTION_CHOICES)
     min_motion_channels: int = setting(
         24,
-        "motion is estimated where every shank has this many channels; fewer see a moving neuron leave before they can"
-        " follow it",
+        "motion is estimated where every shank has this many channels; on fewer a neuron leaves the probe before its"
+        " motion can be estimated",
         low=2,
         expert=True,
     )
@@ -434,8 +440,8 @@ class MotionSettings(Settings):
     )
     sure_peak_sd: float = setting(
         8.0,
-        "shanks are compared by peaks of this size: where a shank has no neuron, what is found there is hash, which is"
-        " the same wherever the tissue is",
+        "shanks are compared by peaks of this size: smaller ones of a shank without neurons are multi-unit background,"
+        " which does not show motion",
         unit="noise SD",
         low=1.0,
         expert=True,
@@ -480,6 +486,13 @@ class MotionEstimationSettings(Settings):
     )
     motion_bin_s: float = setting(
         1.0, "time bin of the motion; a segment has two at least", unit="s", low=0.1, expert=True
+    )
+    max_motion_bins: int = setting(
+        1800,
+        "bins are made longer where there would be more: an hour has 1,800 of 2 s. The memory of the estimate grows"
+        " with the square of their number (1.2 GB for these, on a Neuropixels)",
+        low=10,
+        expert=True,
     )
     motion_smoothing_s: float = setting(
         2.0,

@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("huidurep_hf")
 
+# Of an empty file that a run leaves where there was no room for a copy.
+NO_COPY_SUFFIX = ".not_copied"
 # float32 traces of up to this size are held in memory: 140 s of 32 channels at 30 kHz.
 MAX_BYTES_IN_MEMORY = 2**29
 # Of the free room of a disk, a copy takes at most this share.
@@ -56,7 +58,7 @@ class MemoryCopy:
         copied = NumpyRecording(
             self.traces,
             self.original.get_sampling_frequency(),
-            t_starts=self.original.get_segment_t_starts(),
+            t_starts=_start_times(self.original),
             channel_ids=self.original.channel_ids,
         )
         return _with_metadata(copied, self.original)
@@ -68,42 +70,33 @@ class DiskCopy:
     def __init__(self, recording: BaseRecording, noise_levels: np.ndarray, folder: Path, name: str):
         self.original = recording
         self.gains = (np.maximum(noise_levels, 1e-12) / STEPS_PER_SD).astype("float32")
-        num_segments, num_channels = recording.get_num_segments(), recording.get_num_channels()
-        self.paths = [folder / f"{name}_{segment}.int16" for segment in range(num_segments)]
-        self.shapes = [(recording.get_num_samples(segment), num_channels) for segment in range(num_segments)]
-        for path, shape in zip(self.paths, self.shapes):
+        num_channels = recording.get_num_channels()
+        self.paths = copy_paths(recording, folder, name)
+        self.bytes_per_sample = 2 * num_channels
+        for segment, path in enumerate(self.paths):
             # Traces that a stopped run has written are kept.
             with open(path, "ab") as file:
-                file.truncate(2 * shape[0] * shape[1])
-        self.traces = self._map()
-
-    def _map(self) -> list[np.memmap]:
-        return [np.memmap(path, "int16", "r+", shape=shape) for path, shape in zip(self.paths, self.shapes)]
-
-    def __getstate__(self) -> dict:
-        # Another process opens the files itself.
-        return {name: value for name, value in vars(self).items() if name != "traces"}
-
-    def __setstate__(self, state: dict) -> None:
-        vars(self).update(state)
-        self.traces = self._map()
+                file.truncate(self.bytes_per_sample * recording.get_num_samples(segment))
 
     def write(self, block: Block, traces: np.ndarray) -> None:
         """Put `(num_samples, num_channels)` traces of a block in their place."""
         rounded = _rounded(np.ascontiguousarray(traces, dtype="float32"), self.gains)
-        self.traces[block.segment][block.start : block.stop] = rounded
+        # Opened anew: a network file system shows other machines what was written when the file is closed.
+        with open(self.paths[block.segment], "r+b", buffering=0) as file:
+            file.seek(self.bytes_per_sample * block.start)
+            rest = memoryview(rounded).cast("B")
+            while rest:
+                rest = rest[file.write(rest) :]
 
     def recording(self) -> BaseRecording:
         """The traces as a lazy float32 SpikeInterface recording with the channels, probe and times of the original."""
         from spikeinterface.core import BinaryRecordingExtractor
 
-        for traces in self.traces:
-            traces.flush()
         rounded = BinaryRecordingExtractor(
             self.paths,
             self.original.get_sampling_frequency(),
             dtype="int16",
-            t_starts=self.original.get_segment_t_starts(),
+            t_starts=_start_times(self.original),
             num_channels=self.original.get_num_channels(),
             channel_ids=self.original.channel_ids,
         )
@@ -151,6 +144,11 @@ def _rounded(traces, gains):
     return rounded
 
 
+def copy_paths(recording: BaseRecording, folder: Path, name: str) -> list[Path]:
+    """Files of a copy in a folder, one a segment."""
+    return [folder / f"{name}_{segment}.int16" for segment in range(recording.get_num_segments())]
+
+
 def bytes_on_disk(recording: BaseRecording) -> int:
     """Bytes of a copy of a SpikeInterface recording in a scratch folder."""
     return 2 * recording.get_num_channels() * recording.get_total_samples()
@@ -174,14 +172,24 @@ def make_copy(
         is_shared: other processes write to it and read from it, so that it cannot be in memory.
 
     Returns:
-        Where to write; None where there is no room: the traces are then filtered again in each pass.
+        Where to write; None where there is no room: the traces are then filtered again in each pass. A run that goes on
+        after it was stopped keeps to what was chosen then, whatever room there is now: parts of its passes follow from
+        these traces.
     """
     if fits_in_memory(recording) and not is_shared:
         return MemoryCopy(recording)
     if folder is None:
         return None
     free, needed = shutil.disk_usage(folder).free, bytes_on_disk(recording)
-    if needed > MAX_SHARE_OF_DISK * free:
+    no_room = folder / f"{name}{NO_COPY_SUFFIX}"
+    is_begun = all(path.is_file() for path in copy_paths(recording, folder, name))
+    if no_room.is_file():
+        logger.warning(
+            "The run began without a copy of the preprocessed traces, and goes on so; to begin anew, remove %s.", folder
+        )
+        return None
+    if not is_begun and needed > MAX_SHARE_OF_DISK * free:
+        no_room.touch()
         logger.warning(
             "A copy of the preprocessed traces takes %.1f GB, and %s has %.1f GB left: they are filtered anew in each "
             "pass, which takes longer.",
@@ -222,6 +230,12 @@ def copy_blocks(
 def _copy_block(block: Block, *, recording: BaseRecording, copy: MemoryCopy | DiskCopy, margin: int) -> None:
     traces, start = read_with_margin(recording, block, margin)
     copy.write(Block(block.segment, start, start + len(traces)), traces)
+
+
+def _start_times(recording: BaseRecording) -> list[float] | None:
+    """Start time of each segment, s; SpikeInterface gives None for those that have none beside others that do."""
+    starts = recording.get_segment_t_starts()
+    return starts and [start or 0.0 for start in starts]
 
 
 def _with_metadata(copied: BaseRecording, original: BaseRecording) -> BaseRecording:

@@ -24,9 +24,15 @@ SCAN_S, ASSIGN_S = 1.2e-3, 1.4e-3
 EMBED_S, LEARN_S = 0.5e-3, 1.7e-3
 # Peaks of a second and channel: 2 to 12 in recordings of cortex and of SpikeInterface's generator.
 PEAKS_PER_CHANNEL_S = 6.0
-# Libraries and model; traces of a second and channel that are worked on, and templates; waveforms of a learned spike;
-# rows of the tables of peaks and events.
-FIXED_BYTES, BYTES_PER_CHANNEL, BYTES_PER_LEARNED, BYTES_PER_EVENT = 0.8e9, 4e6, 8e3, 250.0
+# Libraries and model; traces of a second and channel that are worked on; templates of clusters, about ten a channel, on
+# all channels; waveforms of a learned spike; rows of the tables of peaks and events.
+FIXED_BYTES, BYTES_PER_CHANNEL, BYTES_PER_PAIR_OF_CHANNELS, BYTES_PER_LEARNED, BYTES_PER_EVENT = (
+    0.8e9,
+    1e6,
+    8e3,
+    8e3,
+    250.0,
+)
 
 
 @dataclass(frozen=True)
@@ -69,7 +75,8 @@ def forecast_run(recording: BaseRecording, parameters: SortingParameters, num_wo
     num_embedded = num_learned + min(num_peaks - num_learned, learning.motion_peaks_per_s * duration_s)
     core_seconds = (SCAN_S + ASSIGN_S) * channel_seconds + EMBED_S * num_embedded + LEARN_S * num_learned
     in_memory = fits_in_memory(recording)
-    memory = FIXED_BYTES + BYTES_PER_CHANNEL * num_channels + BYTES_PER_LEARNED * num_learned
+    memory = FIXED_BYTES + BYTES_PER_CHANNEL * num_channels + BYTES_PER_PAIR_OF_CHANNELS * num_channels**2
+    memory += BYTES_PER_LEARNED * num_learned
     memory += BYTES_PER_EVENT * num_peaks + (2 * bytes_on_disk(recording) if in_memory else 0)
     disk = 0 if in_memory else bytes_on_disk(recording)
     return Forecast(START_S + core_seconds / num_workers, 1e-9 * memory, 1e-9 * disk)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..recording.blocks import Block, rows_in_block
+from ..recording.motion.estimation import motion_bin_s
 from ..recording.preprocessing.preparation import PreparedRecording
 from .parameters import LearningSettings, SortingParameters
 from .spikes import Spikes
@@ -79,7 +80,7 @@ def draw_over_time(peaks: Spikes, prepared: PreparedRecording, parameters: Sorti
     recording = prepared.recording
     num_wanted = parameters.learning.motion_peaks_per_s * recording.get_total_duration()
     share = min(num_wanted / max(len(peaks), 1), 1.0)
-    bin_samples = parameters.motion_estimation.motion_bin_s * recording.get_sampling_frequency()
+    bin_samples = motion_bin_s(recording, parameters.motion_estimation) * recording.get_sampling_frequency()
     bins = (peaks["sample_index"] / bin_samples).astype("int64")
     is_first = (np.diff(bins, prepend=-1) != 0) | (np.diff(peaks["segment_index"], prepend=-1) != 0)
     starts = np.flatnonzero(is_first)

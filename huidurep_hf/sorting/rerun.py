@@ -72,7 +72,7 @@ def rerun(
         recording = _recording_of(Path(folder), described)
     check_same_recording(recording, described)
     then = provenance["model"]
-    place, revision = (model, None if Path(model).is_dir() else then["commit"]) if model else find_again(then)
+    place, revision = find_again(then, model)
     device = device or then["device"]
     sorter = SpikeSorter.from_pretrained(place, revision=revision, device=device, dtype=then["dtype"])
     if hash_weights(sorter.model) != then["weights_sha256"]:

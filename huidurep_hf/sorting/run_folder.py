@@ -27,6 +27,8 @@ def run_folder(
 ) -> Iterator[tuple[Path, Path | None]]:
     """Give a run its scratch folder, and one for its finished parts; both are removed when it ends.
 
+    A failure that is not the caller's (no memory, no room, a lost disk) leaves them for the next call.
+
     With an output folder NAME they lie in `.NAME.work` beside it, or in the scratch folder that is given. If a run of
     the same description was stopped there, its files are kept and used; those of any other run are removed. So are
     those of killed runs without an output folder.
@@ -64,8 +66,14 @@ def run_folder(
     (work / DESCRIPTION_FILE).write_text(json.dumps(compared))
     try:
         yield work, parts
-    except Exception:
+    except (TypeError, ValueError):
+        # The same call would fail again.
         shutil.rmtree(work, ignore_errors=True)
+        raise
+    except Exception:
+        logger.error(
+            "What is done is kept in %s (%.1f GB), and the same call goes on from there.", work, _size_gb(work)
+        )
         raise
     shutil.rmtree(work, ignore_errors=True)
 
@@ -75,6 +83,10 @@ def _description_of(work: Path) -> dict | None:
         return json.loads((work / DESCRIPTION_FILE).read_text())
     except (OSError, ValueError):
         return None
+
+
+def _size_gb(folder: Path) -> float:
+    return 1e-9 * sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
 
 
 def _prefix() -> str:

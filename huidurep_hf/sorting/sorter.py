@@ -19,7 +19,7 @@ from ..output_path import check_writable, claim, identity
 from ..progress import peak_memory_gb
 from ..recording.preprocessing.preparation import check_type
 from ..resumable import ResumableWorkers
-from ..workers import num_available_cores
+from ..workers import Workers
 from .encoder import SpikeEncoder
 from .feasibility import check_sampling_rate, why_no_units
 from .fit.reference import FitReference
@@ -159,7 +159,7 @@ class SpikeSorter:
                 check_output_folder(output, overwrite)
             replaced = None if output is None else identity(output)
             description = describe_run(recording, self.model, parameters)
-            forecast = forecast_run(recording, parameters, num_workers or num_available_cores())
+            forecast = forecast_run(recording, parameters, Workers(num_workers).num_workers)
             start, failure = time.perf_counter(), None
             with (
                 nullcontext() if dask_scheduler is None else DaskCluster(dask_scheduler) as cluster,

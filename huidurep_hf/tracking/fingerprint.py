@@ -87,7 +87,10 @@ def unit_fingerprints(
         sample, peaks = _embed(prepared, spikes, chosen, main_channels, encoder)
         prepared, sample = _without_motion(prepared, sample, peaks, seed)
     model_name = hash_weights(encoder.model)
-    return tabulate_fingerprints(prepared, spikes, half, main_channels, unit_ids, sample, settings, model_name)
+    points_up = np.zeros(len(unit_ids), dtype=bool)
+    return tabulate_fingerprints(
+        prepared, spikes, half, main_channels, points_up, unit_ids, sample, settings, model_name
+    )
 
 
 def _load_encoder(model: str | Path) -> SpikeEncoder:

@@ -77,8 +77,21 @@ def test_where_traces_go(recording, tmp_path, monkeypatch, caplog):
     usage = namedtuple("usage", "free")
     monkeypatch.setattr(trace_copy.shutil, "disk_usage", lambda folder: usage(free=600_000))
     with caplog.at_level(logging.WARNING, logger="huidurep_hf"):
-        assert make_copy(recording, LEVELS, tmp_path, "copy") is None
-    assert "are filtered anew in each pass" in caplog.text
+        # A copy that was begun takes the room that is missing now.
+        assert isinstance(make_copy(recording, LEVELS, tmp_path, "copy"), DiskCopy)
+        assert make_copy(recording, LEVELS, tmp_path, "other") is None
+        assert "are filtered anew in each pass" in caplog.text
+        # Finished parts of a run follow from its traces, which a copy would round.
+        monkeypatch.setattr(trace_copy.shutil, "disk_usage", lambda folder: usage(free=1e12))
+        assert make_copy(recording, LEVELS, tmp_path, "other") is None
+    assert "began without a copy" in caplog.text
+
+
+def test_segments_without_a_start_time_beside_others(make_recording, tmp_path):
+    recording = make_recording(traces=[np.zeros((3000, 4), dtype="float32")] * 2)
+    recording.shift_times(100.0, segment_index=1)
+    for copied in (MemoryCopy(recording), DiskCopy(recording, LEVELS, tmp_path, "copy")):
+        assert [copied.recording().get_start_time(segment) for segment in range(2)] == [0.0, 100.0]
 
 
 @pytest.mark.parametrize("max_bytes", [2**29, 0])

@@ -39,8 +39,9 @@ def estimate_motion(
     from spikeinterface.sortingcomponents.motion import estimate_motion as estimate_of_one_segment
 
     recording = prepared.recording
-    whole = recording
-    if recording.get_num_segments() > 1:
+    whole, bin_s = recording, motion_bin_s(recording, settings)
+    # Bins are counted by the clock, which may stand still for hours within a segment, too.
+    if recording.get_num_segments() > 1 or recording.has_time_vector():
         whole = concatenate_recordings([recording])
         peaks = _on_one_segment(peaks, recording)
     locations = np.zeros(len(peaks), dtype=[("x", "float64"), ("y", "float64")])
@@ -53,7 +54,7 @@ def estimate_motion(
         locations,
         method="dredge_ap",
         direction="y",
-        bin_s=settings.motion_bin_s,
+        bin_s=bin_s,
         win_shape="gaussian",
         win_step_um=window_um,
         win_scale_um=window_um,
@@ -63,7 +64,12 @@ def estimate_motion(
         histogram_time_smooth_s=settings.motion_smoothing_s,
         histogram_depth_smooth_um=settings.motion_smoothing_um,
     )
-    return motion if whole is recording else _of_segments(motion, recording, settings.motion_bin_s)
+    return motion if whole is recording else _of_segments(motion, recording, bin_s)
+
+
+def motion_bin_s(recording: BaseRecording, settings: MotionEstimationSettings) -> float:
+    """Time bin of the motion, s: longer in a long recording, as the estimate holds all pairs of bins in memory."""
+    return max(settings.motion_bin_s, recording.get_total_duration() / settings.max_motion_bins)
 
 
 def _on_one_segment(peaks: np.ndarray, recording: BaseRecording) -> np.ndarray:

@@ -195,20 +195,29 @@ def given_periods(
         add(segment, start_s, stop_s, EXCLUDED, f"exclude={text!r}")
     if settings.artifact_times:
         before_s, after_s = 1e-3 * settings.artifact_ms_before, 1e-3 * settings.artifact_ms_after
-        for time_s in _read_times(Path(settings.artifact_times)):
-            given = f"the time {time_s:g} s in {settings.artifact_times}"
-            add(0, max(time_s - before_s, 0.0), time_s + after_s, GIVEN_TIME, given)
+        for segment, time_s in _read_times(Path(settings.artifact_times)):
+            given = f"the time {time_s:g} s of segment {segment} in {settings.artifact_times}"
+            add(segment, max(time_s - before_s, 0.0), time_s + after_s, GIVEN_TIME, given)
     return periods
 
 
-def _read_times(path: Path) -> np.ndarray:
+def _read_times(path: Path) -> list[tuple[int, float]]:
+    """Segment and time, s; of the first segment where the file has one column."""
     try:
         times = (
             np.load(path, allow_pickle=False) if path.suffix == ".npy" else np.loadtxt(path, ndmin=1, delimiter=None)
         )
     except (OSError, ValueError) as error:
         raise ValueError(f"Cannot read artifact_times={str(path)!r} ({error}); give one time in s a line.") from error
-    return np.asarray(times, dtype="float64").ravel()
+    times = np.asarray(times, dtype="float64")
+    if times.ndim < 2 or times.shape[1] == 1:
+        return [(0, time_s) for time_s in times.ravel()]
+    if times.shape[1] != 2 or (times[:, 0] % 1 != 0).any():
+        raise ValueError(
+            f"artifact_times={str(path)!r} has {times.shape[1]} columns, the first of {times[0, 0]:g}, ...; give one"
+            " column of times in s, or two: segment (0, 1, ...) and time."
+        )
+    return [(int(segment), time_s) for segment, time_s in times]
 
 
 def _periods(

@@ -55,9 +55,11 @@ class NoiseSample:
         """
 
         def read(stretch):
-            return recording.get_traces(
+            traces = recording.get_traces(
                 segment_index=stretch.segment, start_frame=stretch.start, end_frame=stretch.stop
             )
+            # Sums of integers, as of two middle values, may overflow.
+            return traces.astype("float32", copy=False)
 
         stretches = random_stretches(recording, settings, seed)
         read_ones = list(map(read, stretches) if workers is None else workers.map(read, stretches))

@@ -145,10 +145,14 @@ def _read_raw(
             f"{path} is a raw binary file, which does not say its own layout; give {RAW_FLAGS}, or the "
             "--format if it is another one."
         )
-    if not (sampling_rate > 0 and np.isfinite(sampling_rate)) or num_channels < 1:
+    # A column of a table with gaps is of floats.
+    is_whole = num_channels == np.floor(num_channels)
+    if not (sampling_rate > 0 and np.isfinite(sampling_rate) and num_channels >= 1 and is_whole):
         raise ValueError(
-            f"Got a sampling rate of {sampling_rate:g} Hz and {num_channels} channels; both must be > 0 and finite."
+            f"Got a sampling rate of {sampling_rate:g} Hz and {num_channels} channels; both must be > 0 and finite, and"
+            " channels are whole."
         )
+    num_channels = int(num_channels)
     try:
         kind = np.dtype(dtype)
     except TypeError:

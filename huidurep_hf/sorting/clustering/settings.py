@@ -18,7 +18,7 @@ class ClusteringSettings(Settings):
         choices=METHODS,
     )
     num_units: int | None = setting(None, "exact number of units; found automatically if left out", low=1)
-    min_spikes_per_unit: int = setting(20, "smallest unit", low=2)
+    min_spikes_per_unit: int = setting(20, "units of fewer spikes are dropped", low=2)
     min_size_before_merging: float = setting(
         0.25,
         "smallest cluster of the first split, as a share of min_spikes_per_unit: a unit may be split into several"

@@ -35,14 +35,29 @@ def pair_with_peaks(
         times, samples = matched["sample_index"][of_matched], peak_samples[of_peaks]
         starts = np.searchsorted(samples, times - max_gap, side="left")
         stops = np.searchsorted(samples, times + max_gap, side="right")
-        spike = np.repeat(np.arange(len(times)), stops - starts)
-        offsets = np.arange(len(spike)) - np.repeat(np.cumsum(stops - starts) - (stops - starts), stops - starts)
-        peak = starts[spike] + offsets
-        close = is_near[matched["channel_index"][of_matched[spike]], peaks["channel_index"][of_peaks[peak]]]
-        spike, peak = spike[close], peak[close]
+        spike, peak = _close_pairs(
+            starts, stops, matched["channel_index"][of_matched], peaks["channel_index"][of_peaks], is_near
+        )
         order = np.argsort(np.abs(times[spike] - samples[peak]), kind="stable")
         _take_nearest(of_matched[spike[order]], of_peaks[peak[order]], found, is_taken)
     return found
+
+
+@numba.njit(cache=True, nogil=True)
+def _close_pairs(starts, stops, spike_channels, peak_channels, is_near):
+    """Each spike with those of its peaks `starts` to `stops` that are near it, `(num_pairs,)` each."""
+    num_pairs = 0
+    for spike in range(len(starts)):
+        for peak in range(starts[spike], stops[spike]):
+            num_pairs += is_near[spike_channels[spike], peak_channels[peak]]
+    spikes, peaks = np.empty(num_pairs, dtype=np.int64), np.empty(num_pairs, dtype=np.int64)
+    pair = 0
+    for spike in range(len(starts)):
+        for peak in range(starts[spike], stops[spike]):
+            if is_near[spike_channels[spike], peak_channels[peak]]:
+                spikes[pair], peaks[pair] = spike, peak
+                pair += 1
+    return spikes, peaks
 
 
 @numba.njit(cache=True, nogil=True)

@@ -11,6 +11,7 @@ from ...recording.blocks import split_into_blocks
 from ...recording.spikes.neighborhood import find_neighborhoods
 from ...recording.spikes.waveforms import iterate_waveforms
 from ..spikes import Spikes
+from ..templates.averages import signed
 from .fingerprint_table import UnitFingerprints
 from .settings import FingerprintSettings
 
@@ -35,17 +36,15 @@ class EmbeddedSpikes:
     places: np.ndarray
 
 
-def fingerprints_of_sort(
-    found: SortedSpikes, weights_sha256: str, settings: FingerprintSettings | None = None
-) -> UnitFingerprints:
+def fingerprints_of_sort(found: SortedSpikes, weights_sha256: str, peak_sign: str) -> UnitFingerprints:
     """Fingerprints of what a sort has found; its embeddings are taken as they are.
 
     Args:
         found: [`~huidurep_hf.sorting.pipeline.SortedSpikes`], while its traces are there.
         weights_sha256: of the model that embedded the spikes.
-        settings: [`~huidurep_hf.sorting.output.settings.FingerprintSettings`].
+        peak_sign: what detection looked for: "neg", "pos" or "both".
     """
-    settings, events, num_units = settings or FingerprintSettings(), found.events, len(found.waveforms)
+    settings, events, num_units = FingerprintSettings(), found.events, len(found.waveforms)
     is_own = events["unit_index"] >= 0
     own = events[is_own]
     spikes = Spikes(**own.chosen(["segment_index", "sample_index", "unit_index"]))
@@ -54,12 +53,14 @@ def fingerprints_of_sort(
     embedded = embedded[_first_of_each(2 * own["unit_index"][embedded] + half[embedded], settings.max_spikes_per_half)]
     row = np.cumsum(events["is_embedded"])[is_own] - 1
     sample = EmbeddedSpikes(embedded, found.embeddings[row[embedded]], own["location_um"][embedded])
-    main_channels = np.zeros(num_units, dtype="int64")
+    main_channels, points_up = np.zeros(num_units, dtype="int64"), np.zeros(num_units, dtype=bool)
     if found.waveforms.size:
-        main_channels = found.waveforms.min(axis=1).argmin(axis=1)
+        main_channels = signed(found.waveforms, peak_sign).max(axis=1).argmax(axis=1)
+        on_main = np.take_along_axis(found.waveforms, main_channels[:, None, None], axis=2)[:, :, 0]
+        points_up = signed(on_main, peak_sign).max(axis=1) == on_main.max(axis=1)
     unit_ids = np.arange(num_units)
     return tabulate_fingerprints(
-        found.prepared, spikes, half, main_channels, unit_ids, sample, settings, weights_sha256
+        found.prepared, spikes, half, main_channels, points_up, unit_ids, sample, settings, weights_sha256
     )
 
 
@@ -68,6 +69,7 @@ def tabulate_fingerprints(
     spikes: Spikes,
     half: np.ndarray,
     main_channels: np.ndarray,
+    points_up: np.ndarray,
     unit_ids: np.ndarray,
     sample: EmbeddedSpikes,
     settings: FingerprintSettings,
@@ -80,6 +82,7 @@ def tabulate_fingerprints(
         spikes: in order, with `unit_index`.
         half: `(num_spikes,)`, see [`halves_of_units`].
         main_channels: `(num_units,)` channel on which each unit is largest.
+        points_up: `(num_units,)` bool, whether its spikes are peaks there, not troughs.
         unit_ids: `(num_units,)` as in the sorting.
         sample: spikes that are embedded.
         settings: [`~huidurep_hf.sorting.output.settings.FingerprintSettings`].
@@ -100,7 +103,7 @@ def tabulate_fingerprints(
         noise_levels = np.where(here >= 0, prepared.noise_levels[here], 0).astype("float32")
 
     chosen = choose_spikes(prepared, spikes, half, num_units, settings)
-    averages = _average(prepared, spikes, half, chosen, main_channels, neighborhoods, num_units, settings)
+    averages = _average(prepared, spikes, half, chosen, main_channels, points_up, neighborhoods, settings)
     rows, min_spikes = sample.rows, settings.min_spikes_of_covariance
     means = _summarise(sample, spikes["unit_index"][rows], half[rows], num_units, min_spikes)
     rate = 1.0 if recording is None else recording.get_sampling_frequency()
@@ -176,8 +179,8 @@ def _average(
     half: np.ndarray,
     chosen: np.ndarray,
     main_channels: np.ndarray,
+    points_up: np.ndarray,
     neighborhoods: Neighborhoods,
-    num_units: int,
     settings: FingerprintSettings,
 ) -> dict[str, np.ndarray]:
     """Templates of both halves at the rate of fingerprints, and their standard errors."""
@@ -185,7 +188,7 @@ def _average(
 
     before, after = settings.ms_before, settings.ms_after
     num_kept = round((before + after) * settings.template_rate_hz / 1000)
-    num_channels = neighborhoods.channel_indices.shape[1]
+    num_units, num_channels = len(main_channels), neighborhoods.channel_indices.shape[1]
     template = np.full((num_units, 2, num_kept, num_channels), np.nan, dtype="float32")
     error = np.full((num_units, 2, num_channels), np.nan, dtype="float32")
     counts = np.zeros((num_units, 2), dtype="int64")
@@ -218,10 +221,11 @@ def _average(
     for unit in np.flatnonzero(counts.any(axis=1)):
         whole = sums[unit].sum(axis=0) / counts[unit].sum()
         # The main channel is its own first neighbour.
-        trough = fine[CubicSpline(times, whole[:, 0])(fine).argmin()]
+        on_main = CubicSpline(times, whole[:, 0])(fine)
+        extremum = fine[on_main.argmax() if points_up[unit] else on_main.argmin()]
         for part in np.flatnonzero(counts[unit]):
             mean, count = sums[unit, part] / counts[unit, part], counts[unit, part]
-            template[unit, part] = CubicSpline(times, mean)(kept_times + trough)
+            template[unit, part] = CubicSpline(times, mean)(kept_times + extremum)
             variance = np.maximum(squares[unit, part] / count - np.square(mean).mean(axis=0), 0)
             # Few spikes tell little of their scatter; noise alone has a variance of 1.
             error[unit, part] = np.sqrt((count * variance + 10) / (count + 10) / count)

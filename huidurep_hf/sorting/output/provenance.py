@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from ..pipeline import SortedSpikes
 
 NUM_HASHED_SAMPLES = 1000
+LAYOUT_PROPERTIES = ("contact_vector", "location", "group", "gain_to_uV", "offset_to_uV", "inter_sample_shift")
 MODEL_SUFFIXES = (".json", ".safetensors")
 MODEL_FILES = ("config.json", "model.safetensors", "preprocessor_config.json")
 PACKAGES = ("huidurep-hf", "spikeinterface", "torch", "transformers", "numpy", "scikit-learn", "hdbscan")
@@ -92,7 +93,7 @@ def describe_sort(found: SortedSpikes) -> dict:
 
 
 def describe_recording(recording: BaseRecording) -> dict:
-    """Describe a SpikeInterface recording: size, rate, start times, type, a hash of its ends, and its files."""
+    """Describe a SpikeInterface recording: size, rate, start times, type, hashes of its ends and layout, and files."""
     num_segments = recording.get_num_segments()
     return {
         "description": " ".join(repr(recording).split()),
@@ -103,6 +104,7 @@ def describe_recording(recording: BaseRecording) -> dict:
         "dtype": str(recording.get_dtype()),
         "channel_ids": [str(channel) for channel in recording.channel_ids],
         "ends_sha256": _hash_ends(recording),
+        "layout_sha256": _hash_layout(recording),
         **describe_source(recording),
     }
 
@@ -120,6 +122,15 @@ def _hash_ends(recording: BaseRecording) -> str:
         for start in sorted({0, max(num_samples - NUM_HASHED_SAMPLES, 0)}):
             stop = min(start + NUM_HASHED_SAMPLES, num_samples)
             digest.update(np.ascontiguousarray(recording.get_traces(segment, start, stop)).tobytes())
+    return digest.hexdigest()
+
+
+def _hash_layout(recording: BaseRecording) -> str:
+    """Hash of what a sort depends on beside the traces: contacts, groups, gains and sampling times of the channels."""
+    digest = hashlib.sha256()
+    for name in LAYOUT_PROPERTIES:
+        values = recording.get_property(name)
+        digest.update(f"{name}: {None if values is None else np.asarray(values).tolist()};".encode())
     return digest.hexdigest()
 
 

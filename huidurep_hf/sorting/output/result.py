@@ -151,7 +151,8 @@ class SortingResult:
         )
         spread, noise = sample_traces(prepared, spikes, found.waveforms)
         start = time.perf_counter()
-        fingerprints = fingerprints_of_sort(found, provenance["model"]["weights_sha256"])
+        peak_sign = provenance["parameters"]["peak_sign"]
+        fingerprints = fingerprints_of_sort(found, provenance["model"]["weights_sha256"], peak_sign)
         logger.info("fingerprints: %.1f s", time.perf_counter() - start)
         result = cls.from_tables(
             events=events,
