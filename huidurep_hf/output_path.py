@@ -106,6 +106,8 @@ def put_in_place(partial: Path, path: Path, earlier: tuple[int, int] | None) -> 
     except BaseException:
         replaced.rename(path)
         raise
+    if replaced.is_symlink():
+        replaced.unlink()
     shutil.rmtree(replaced, ignore_errors=True)
 
 

@@ -54,7 +54,7 @@ def _curate(options: argparse.Namespace) -> None:
     result = SortingResult.load(options.result)
     num_units = len(result.templates)
     if options.file:
-        curation = read_curation(options.file, num_units)
+        curation = read_curation(options.file, result.units["num_spikes"].to_numpy())
     else:
         merges = [_numbers(text) for text in options.merge]
         removed = [unit for text in options.remove for unit in _numbers(text)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import getpass
+import os
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,7 @@ def apply_curation(result: SortingResult, curation: Curation, *, source: str = "
     new_labels = kept | {new: labels[unit] for new, group in enumerate(groups) for unit in group if unit in labels}
     entry = {
         "created": datetime.now(timezone.utc).isoformat(timespec="seconds"),
-        "by": getpass.getuser(),
+        "by": _user(),
         "source": source,
         "decisions": curation.model_dump(mode="json", exclude={"supported_versions"}),
         "units_before": groups,
@@ -87,6 +88,14 @@ def apply_curation(result: SortingResult, curation: Curation, *, source: str = "
         "curations": [*result.provenance.get("curations", []), entry],
     }
     return type(result).from_tables(**tables)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        # A container's user may have a number and no name.
+        return str(os.getuid())
 
 
 def _merge(result: SortingResult, group: list[int], counts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

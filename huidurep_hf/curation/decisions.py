@@ -61,22 +61,22 @@ def make_curation(
     )
 
 
-def read_curation(path: str | Path, num_units: int) -> Curation:
+def read_curation(path: str | Path, num_spikes: np.ndarray) -> Curation:
     """Read a curation file of SpikeInterface (`.json`) or phy's `cluster_group.tsv`.
 
     Merges that were made in phy are read from `spike_clusters.npy` and `spike_templates.npy`, if they lie beside.
 
     Args:
         path: of the file.
-        num_units: of the result.
+        num_spikes: `(num_units,)` of the units of the result.
 
     Raises:
         ValueError: the file is of another format, about other units, or splits units.
     """
-    path = Path(path)
+    path, num_units = Path(path), len(num_spikes)
     _refuse_none(num_units)
     if path.suffix == ".tsv":
-        return _read_phy(path, num_units)
+        return _read_phy(path, num_spikes)
     try:
         given = json.loads(path.read_text(encoding="utf-8"))
     except ValueError:
@@ -95,7 +95,8 @@ def read_curation(path: str | Path, num_units: int) -> Curation:
     return curation
 
 
-def _read_phy(path: Path, num_units: int) -> Curation:
+def _read_phy(path: Path, num_spikes: np.ndarray) -> Curation:
+    num_units = len(num_spikes)
     try:
         table = pd.read_csv(path, sep="\t", dtype={"group": str})
     except ValueError:
@@ -107,7 +108,7 @@ def _read_phy(path: Path, num_units: int) -> Curation:
         for cluster, group in zip(table["cluster_id"].tolist(), table["group"].fillna("").tolist())
         if group not in ("", UNDECIDED)
     }
-    units_of = _units_of_clusters(path.parent, num_units)
+    units_of = _units_of_clusters(path.parent, num_spikes)
     if units_of is None:
         absent = sorted(set(table["cluster_id"]) - set(range(num_units)))
         if absent:
@@ -121,13 +122,15 @@ def _read_phy(path: Path, num_units: int) -> Curation:
     return make_curation(num_units, merges=[units for units in units_of.values() if len(units) > 1], labels=labels)
 
 
-def _units_of_clusters(folder: Path, num_units: int) -> dict[int, list[int]] | None:
+def _units_of_clusters(folder: Path, num_spikes: np.ndarray) -> dict[int, list[int]] | None:
     """Units that each cluster of phy consists of; `None` where phy's folder does not say."""
     paths = [folder / name for name in (TEMPLATES_FILE, CLUSTERS_FILE)]
     if not all(path.is_file() for path in paths):
         return None
     units, clusters = (_read_numbers(path) for path in paths)
-    if len(units) != len(clusters) or (units >= num_units).any():
+    # A sort again has other spikes, also where it has as many units.
+    counts = np.bincount(units, minlength=len(num_spikes))
+    if len(units) != len(clusters) or not np.array_equal(counts, num_spikes):
         raise ValueError(f"{folder} is the phy folder of another result; give that of this one.")
     units_of = {}
     for unit, cluster in np.unique(np.stack([units, clusters]), axis=1).T.tolist():

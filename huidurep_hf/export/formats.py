@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import uuid
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +14,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from ..recording.settings import PreprocessingSettings
+from ..sorting.output.provenance import describe_recording
 from ..sorting.output.unit_table import template_peak
+from ..sorting.rerun import COMPARED
 from .spike_times import times_of_recording_s
 
 if TYPE_CHECKING:
@@ -56,7 +60,7 @@ def export_result(result: SortingResult, path: str | Path, to: str, source: Sour
 
     Raises:
         FileExistsError: the path is there.
-        ValueError: something is missing that the format needs.
+        ValueError: something is missing that the format needs, or the recording is not the one that was sorted.
         ImportError: a package is missing; the message names the extra.
     """
     path = Path(path)
@@ -64,8 +68,21 @@ def export_result(result: SortingResult, path: str | Path, to: str, source: Sour
         raise FileExistsError(f"{path} exists already; choose another name for the export.")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {path.parent} for {path.name}; make it first.")
-    FORMATS[to](result, path, source or Source())
+    # Of the same ending, which some formats need.
+    partial = path.with_name(f".partial-{path.name}")
+    _remove(partial)
+    try:
+        FORMATS[to](result, partial, source or Source())
+        partial.rename(path)
+    finally:
+        _remove(partial)
     return path
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path, ignore_errors=True)
+    path.unlink(missing_ok=True)
 
 
 def export_analyzer(result: SortingResult, path: Path, source: Source) -> None:
@@ -89,7 +106,8 @@ def export_phy(result: SortingResult, path: Path, source: Source) -> None:
     properties = ["snr", "contamination", "mean_probability", "presence"]
     analyzer = _analyze(result, source, one_segment=True, format="memory")
     without = {"add_quality_metrics": False, "add_template_metrics": False}
-    export_to_phy(analyzer, path, additional_properties=properties, verbose=False, **without)
+    # phy's own path to the copied traces is relative, as the folder gets its name at the end.
+    export_to_phy(analyzer, path, additional_properties=properties, use_relative_path=True, verbose=False, **without)
     if len(result.templates) == 1:
         # phylib drops an axis of length 1, and fails; a second template that is 0 and has no spike keeps it.
         for name in ("templates", "template_ind", "similar_templates", "pc_feature_ind"):
@@ -221,12 +239,18 @@ def _analyze(result: SortingResult, source: Source, *, one_segment: bool = False
 
     if source.recording is None:
         raise ValueError("The format needs the traces; give the recording that was sorted with --recording.")
-    described, recording = result.provenance["recording"], source.recording
-    num_samples = [recording.get_num_samples(segment) for segment in range(recording.get_num_segments())]
-    if num_samples != described["num_samples"] or recording.get_num_channels() != described["num_channels"]:
-        raise ValueError("The recording has other segments or channels than the one that was sorted; give that one.")
+    recording = source.recording
+    given, sorted_one = describe_recording(recording), result.provenance["recording"]
+    # Results of earlier versions say less.
+    differing = [name for name in COMPARED if given[name] != sorted_one.get(name, given[name])]
+    if differing:
+        raise ValueError(f"The recording is not the one that was sorted: {', '.join(differing)} differ; give that one.")
+    num_samples, rate = given["num_samples"], given["sampling_rate"]
     parameters = result.provenance["parameters"]
-    filtered = bandpass_filter(recording, parameters["freq_min_hz"], parameters["freq_max_hz"], dtype="float32")
+    # As the sort did at low sampling rates.
+    max_share = parameters.get("max_freq_to_sampling_rate", PreprocessingSettings().max_freq_to_sampling_rate)
+    freq_max_hz = min(parameters["freq_max_hz"], max_share * rate)
+    filtered = bandpass_filter(recording, parameters["freq_min_hz"], freq_max_hz, dtype="float32")
     sorting = result.sorting
     sparse = len(result.templates) > 0
     if one_segment and len(num_samples) > 1:

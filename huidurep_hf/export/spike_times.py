@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 if TYPE_CHECKING:
     from ..sorting.output.result import SortingResult
+
+logger = logging.getLogger("huidurep_hf")
 
 
 def times_of_recording_s(result: SortingResult) -> np.ndarray:
@@ -17,9 +20,13 @@ def times_of_recording_s(result: SortingResult) -> np.ndarray:
     """
     recording = result.provenance["recording"]
     starts = np.asarray(recording["start_times_s"], dtype="float64")
+    times, segments = result.events["time_s"].to_numpy(), result.events["segment"].to_numpy()
+    # By the events: the length in samples says when a segment ends only as well as the nominal rate is the true one.
+    last = np.full(len(starts), -np.inf)
+    np.maximum.at(last, segments, times)
+    if not (np.maximum.accumulate(last)[:-1] > starts[1:]).any():
+        return times
+    logger.warning("Segments overlap in time; in the export they follow one another.")
     lengths = np.asarray(recording["num_samples"]) / recording["sampling_rate"]
-    if not (starts[1:] < starts[:-1] + lengths[:-1]).any():
-        return result.events["time_s"].to_numpy()
     starts = starts[0] + np.concatenate([[0], np.cumsum(lengths)[:-1]])
-    samples = result.events["sample"].to_numpy()
-    return starts[result.events["segment"].to_numpy()] + samples / recording["sampling_rate"]
+    return starts[segments] + result.events["sample"].to_numpy() / recording["sampling_rate"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-MODEL_CARDS_FOLDER = Path(__file__).parents[2] / "model_cards"
+TEMPLATE = Path(__file__).with_name("card_template.md")
 CELL_MODEL_LICENSE = "cc-by-nc-sa-4.0"
 OPEN_LICENSE = "apache-2.0"
 TAGS = ["spike-sorting", "neuroscience", "electrophysiology", "huidurep"]
@@ -23,7 +23,8 @@ def write_model_card(
 
     Args:
         folder: checkpoint folder, with `config.json` and weights.
-        results_json: figures of these very weights, written by `scripts/evaluate.py`.
+        results_json: figures of these very weights, written by `scripts/evaluate.py`. A `description.md` beside it is
+            what the card begins with.
         training_json: record of the training run; `training.json` in the folder if left out.
         benchmark_json: rows written by `scripts/benchmark.py`; the card has no sorting section if left out.
         tracking_json: rows written by `scripts/benchmark_tracking.py`; no section on sessions if left out.
@@ -58,7 +59,7 @@ def write_model_card(
     tracked = _read_rows(tracking_json, "benchmark_tracking", ("method", OUR_METHOD), results) if tracking_json else []
     card = ModelCard.from_template(
         card_metadata(model_id, results, weights_license(training)),
-        template_path=str(MODEL_CARDS_FOLDER / "template.md"),
+        template_path=str(TEMPLATE),
         model_id=model_id,
         results_name=Path(results_json).name,
         benchmark=f"{lead_table(sorts)}\n\n{benchmark_table(sorts)}" if sorts else None,
@@ -67,7 +68,7 @@ def write_model_card(
         tracking=tracking_lead_table(tracked) if tracked else None,
         tracking_seeds=sorted({row["seed"] for row in tracked}),
         plots=draw_card_plots(results["rows"], folder),
-        **_card_values(model_id, folder, results, training),
+        **_card_values(Path(results_json).with_name("description.md"), folder, results, training),
     )
     path = folder / CARD_FILE
     beside = path.with_name(CARD_FILE + ".partial")
@@ -157,13 +158,12 @@ def card_metadata(model_id: str, results: dict, license: str):
     )
 
 
-def _card_values(model_id, folder, results, training) -> dict:
+def _card_values(description, folder, results, training) -> dict:
     from ..evaluation.records.tables import report
     from ..model.configuration_huidurep import HuiduRepConfig
     from ..simulation.electrodes.probes import HELD_OUT_PROBES
     from ..simulation.neurons.cells import HELD_OUT_CELLS
 
-    description = MODEL_CARDS_FOLDER / model_id.split("/")[-1] / "description.md"
     config = HuiduRepConfig.from_pretrained(folder)
     used_runs = sorted({row["run"] for row in results["rows"]})
     return {

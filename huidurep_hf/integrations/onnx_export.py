@@ -62,8 +62,11 @@ def export_onnx(model, path) -> float:
 
     Raises:
         ImportError: the extra `onnx` is not installed.
+        FileExistsError: the path is there.
         ValueError: the file gives other results than the model. It is not left there.
     """
+    if Path(path).exists():
+        raise FileExistsError(f"{path} exists already; choose another name for the export.")
     try:
         import onnxscript  # noqa: F401
         from onnx.reference import ReferenceEvaluator

@@ -52,6 +52,9 @@ class PretrainingArguments:
             the same neurons, in other poses, are trained on: the figure says that training goes on well, no more.
         log_every, evaluate_every, checkpoint_every: in steps.
         seed: of weights, batches and views.
+
+    Raises:
+        ValueError: a number of steps below 1.
     """
 
     dataset: str | list[str] = "data/spikes"
@@ -77,6 +80,11 @@ class PretrainingArguments:
     evaluate_every: int = 250
     checkpoint_every: int = 250
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("num_steps", "log_every", "evaluate_every", "checkpoint_every"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} is {getattr(self, name)}; give 1 or more steps.")
 
     @classmethod
     def from_yaml(cls, path: str | Path, **overrides) -> "PretrainingArguments":

@@ -247,6 +247,10 @@ class Pretrainer:
             raise ValueError(f"{self.output} holds a run already; resume it with --resume, or take another folder.")
         if not resume and (self.output / "model").exists():
             raise ValueError(f"{self.output} holds a finished run; take another folder, or delete this one.")
+        if resume and not checkpoints and (self.output / "model").exists():
+            raise ValueError(
+                f"{self.output} holds a finished run without a checkpoint to go on from; take another one."
+            )
         self.accelerator.init_trackers("tensorboard")
         if checkpoints:
             self.accelerator.load_state(str(checkpoints[-1]))

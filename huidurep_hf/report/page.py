@@ -44,7 +44,7 @@ BOKEH_PARTS = ["bokeh", "bokeh-widgets", "bokeh-tables"]
 def write_report(
     result: SortingResult, path: str | Path, *, agreement: Agreement | None = None, progress: bool = False
 ) -> Path:
-    """Write the page of a result, and its suggestions as `suggestions.csv` beside it.
+    """Write the page of a result, and its suggestions: `suggestions.csv` beside it, or `NAME_suggestions.csv`.
 
     Args:
         result: [`~huidurep_hf.sorting.output.result.SortingResult`].
@@ -57,7 +57,10 @@ def write_report(
     """
     measures = measure_units(result, progress=progress)
     suggestions = suggest(result, measures)
-    suggestions.to_csv(Path(path).with_name(SUGGESTIONS_FILE), index=False)
+    # Pages of several results may lie in one folder.
+    page_name = Path(path).stem
+    suggestions_file = SUGGESTIONS_FILE if page_name == "report" else f"{page_name}_{SUGGESTIONS_FILE}"
+    suggestions.to_csv(Path(path).with_name(suggestions_file), index=False)
     source = unit_source(result, measures)
     overview = {"probe": probe_map(result, source), "drift": drift_map(result), "noise": noise_over_time(result)}
     if result.motion is not None:
@@ -105,6 +108,7 @@ def write_report(
         summary=summarise(result, measures),
         suggestions=suggestions.head(MAX_SUGGESTIONS).to_dict("records"),
         num_suggestions=len(suggestions),
+        suggestions_file=suggestions_file,
         has_motion=result.motion is not None,
         small_figures=small_figures,
         agreement=sections,

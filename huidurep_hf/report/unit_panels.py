@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from html import escape
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -89,7 +90,7 @@ def _add_facts(panels: UnitPanels, result: SortingResult) -> None:
         why = "by curation" if is_manual else why_label(unit, limits)
         texts.append(
             f"<h3>Unit {unit['unit']}</h3><p><b>{label}</b>: {why}.</p>"
-            f"<p>{unit['num_spikes']:,} spikes, {unit['rate_hz']:.2f} Hz; channel {unit['channel']},"
+            f"<p>{unit['num_spikes']:,} spikes, {unit['rate_hz']:.2f} Hz; channel {escape(str(unit['channel']))},"
             f" {unit['amplitude']:.0f} {unit_of_amplitude}, SNR {unit['snr']:.1f};"
             f" {unit['isi_violations_percent']:.2f} % of intervals below {limits.isi_threshold_ms:g} ms;"
             f" present in {unit['presence']:.0%} of the recording.</p>"

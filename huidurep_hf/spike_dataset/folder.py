@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from ..output_path import identity, put_in_place
+
 DESCRIPTION_FILE = "dataset_infos.json"
 # Of `Dataset.save_to_disk` and `DatasetDict.save_to_disk`.
 SAVED_FILES = ("state.json", "dataset_dict.json")
@@ -33,16 +35,16 @@ def new_dataset_folder(folder: str | Path, overwrite: bool) -> Iterator[Path]:
     Raises:
         FileExistsError: as [`check_dataset_folder`].
     """
-    folder = Path(folder)
+    # A link to another disk stays one.
+    folder = Path(folder).resolve()
     check_dataset_folder(folder, overwrite)
+    earlier = identity(folder)
     unfinished = folder.with_name(f".{folder.name}.unfinished-{os.getpid()}")
     shutil.rmtree(unfinished, ignore_errors=True)
     (unfinished / "data").mkdir(parents=True)
     try:
         yield unfinished
-        if folder.exists():
-            shutil.rmtree(folder)
-        unfinished.rename(folder)
+        put_in_place(unfinished, folder, earlier)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 

@@ -26,6 +26,7 @@ from .resampled_waveforms import iterate_resampled
 
 if TYPE_CHECKING:
     from datasets import Dataset
+    from spikeinterface.core import BaseRecording, BaseSorting
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -86,7 +87,8 @@ def spikes_from_recording(
         ValueError: no probe, an impossible pass band, or a sorting that is not of this recording.
     """
     parameters = parameters or RecordedSpikesParameters()
-    _check_sorting(recording, sorting)
+    if sorting is not None:
+        check_sorting(recording, sorting)
     band = PreparationParameters(freq_min_hz=parameters.freq_min_hz, freq_max_hz=parameters.freq_max_hz)
     prepared = prepare(recording, band, seed=parameters.seed)
     peaks, unit_ids = _find_spikes(prepared, sorting, parameters)
@@ -100,9 +102,12 @@ def spikes_from_recording(
     return spikes if sorting is None else spikes.select(np.argsort(unit_ids, kind="stable"))
 
 
-def _check_sorting(recording, sorting):
-    if sorting is None:
-        return
+def check_sorting(recording: BaseRecording, sorting: BaseSorting) -> None:
+    """Refuse a SpikeInterface sorting that cannot be one of a recording.
+
+    Raises:
+        ValueError: it has other segments, another sampling rate, or spikes beyond the recording.
+    """
     given = sorting.get_num_segments(), sorting.get_sampling_frequency()
     needed = recording.get_num_segments(), recording.get_sampling_frequency()
     if given != needed:

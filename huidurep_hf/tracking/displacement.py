@@ -73,7 +73,8 @@ def find_displacement(first: UnitFingerprints, second: UnitFingerprints, setting
         near = weights * np.exp(-0.5 * np.square((differences - best) / kernel))
         if near.sum() == 0:
             return UNSEEN
-        best = float((near * differences).sum() / near.sum())
+        most = settings.max_displacement_um
+        best = float(np.clip((near * differences).sum() / near.sum(), -most, most))
     effective = near.sum() ** 2 / np.square(near).sum()
     scatter = np.sqrt((near * np.square(differences - best)).sum() / near.sum())
     # A vote that is hardly ahead of another one is worth little.
@@ -103,17 +104,21 @@ def refine_displacement(
 
     reach, step = settings.refinement_reach_um, settings.refinement_step_um
     around = np.arange(-reach, reach + 0.5 * step, step)
-    coarse = {float(um): evidence(um) for um in np.unique([found.um + around, found.second_um + around])}
+    most = settings.max_displacement_um
+    tried = np.clip([found.um + around, found.second_um + around], -most, most)
+    coarse = {float(um): evidence(um) for um in np.unique(tried)}
     best = max(coarse, key=coarse.get)
     if coarse[best] == 0:
         return found
     finest = step / 3
-    fine = {float(um): evidence(um) for um in best + finest * np.arange(-2, 3)}
+    fine = {float(um): evidence(um) for um in np.clip(best + finest * np.arange(-2, 3), -most, most)}
     return Displacement(max(fine, key=fine.get), finest, found.second_um)
 
 
 def place_sessions(displacements: dict[tuple[int, int], Displacement], num_sessions: int) -> np.ndarray:
     """Place of each session `(num_sessions,)` µm, the first at 0, by least squares over all pairs that tell.
+
+    Sessions that no pair connects with the first are placed among themselves, the earliest of them at 0.
 
     Args:
         displacements: of pairs of sessions.
@@ -121,6 +126,9 @@ def place_sessions(displacements: dict[tuple[int, int], Displacement], num_sessi
 
     Pairs that do not fit the others lose their weight (iteratively reweighted, Huber 1981).
     """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     offsets = np.zeros(num_sessions)
     known = [(pair, found) for pair, found in displacements.items() if np.isfinite(found.error_um)]
     if not known:
@@ -131,7 +139,7 @@ def place_sessions(displacements: dict[tuple[int, int], Displacement], num_sessi
     design = np.zeros((len(known) + num_sessions, num_sessions))
     rows = np.arange(len(known))
     design[rows, second], design[rows, first] = 1, -1
-    # Sessions that no pair places stay where the first one is.
+    # Each group of connected sessions could be anywhere: weakly, its mean is held.
     design[len(known) :] = 1e-3 * np.eye(num_sessions)
     target = np.append(values, np.zeros(num_sessions))
     factors = np.ones(len(known))
@@ -140,7 +148,9 @@ def place_sessions(displacements: dict[tuple[int, int], Displacement], num_sessi
         offsets = np.linalg.lstsq(design * root[:, None], target * root, rcond=None)[0]
         residuals = np.abs(values - (offsets[second] - offsets[first])) / errors
         factors = 1 / np.maximum(residuals / 2, 1)
-    return offsets - offsets[0]
+    group = connected_components(coo_array((np.ones(len(known)), (first, second)), (num_sessions, num_sessions)))[1]
+    earliest = np.unique(group, return_index=True)[1]
+    return offsets - offsets[earliest][group]
 
 
 def _is_long(table: UnitFingerprints, settings: TrackingSettings) -> bool:

@@ -27,6 +27,7 @@ from ..sorting.output.fingerprints import (
 from ..sorting.output.provenance import hash_weights
 from ..sorting.output.settings import FingerprintSettings
 from ..sorting.spikes import Spikes
+from ..spike_dataset.from_recording import check_sorting
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording, BaseSorting
@@ -61,9 +62,10 @@ def unit_fingerprints(
         [`~huidurep_hf.sorting.output.fingerprint_table.UnitFingerprints`].
 
     Raises:
-        TypeError, ValueError: a recording that cannot be used; the message says what to do.
+        TypeError, ValueError: a recording that cannot be used, or a sorting of another one; the message says why.
         OSError: no such model.
     """
+    check_sorting(recording, sorting)
     settings = settings or FingerprintSettings()
     encoder = _load_encoder(model) if isinstance(model, (str, Path)) else model
     prepared = prepare(recording, seed=seed)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ..sorting.output.fingerprint_table import UnitFingerprints
+from ..sorting.output.fingerprint_table import UnitFingerprints, mean_of_halves
 from .assignment import link_sessions, match_one_to_one
 from .displacement import Displacement, find_displacement, place_sessions, refine_displacement
 from .probability import PAIR_MODEL, find_gain, find_probabilities
@@ -54,6 +54,7 @@ def track_units(
         raise ValueError(f"Got {len(names)} names for {len(sessions)} sessions; give one for each.")
     tables = [_fingerprints_of(session, name) for session, name in zip(sessions, names)]
     _check_models(tables, names)
+    _check_unit_ids(tables, names)
     overlap = _check_probes(tables, names, settings)
     num_sessions = len(tables)
     is_compared = overlap & (_apart(num_sessions) <= settings.max_sessions_apart)
@@ -79,7 +80,7 @@ def track_units(
         [first_rows[pairs["session_a"]] + rows[:, 0], first_rows[pairs["session_b"]] + rows[:, 1]]
     ).astype("int64")
     groups = link_sessions(session_of, ends, pairs["probability"].to_numpy(), is_compared, settings.min_probability)
-    table = _unit_table(tables, groups, ends, pairs["probability"].to_numpy(), offsets)
+    table = _unit_table(tables, groups, ends, pairs["probability"].to_numpy(), offsets, is_compared)
     logger.info("tracked: %d units of %d sessions are %d neurons", len(table), num_sessions, len(np.unique(groups)))
     return TrackedUnits(
         table=table,
@@ -96,7 +97,12 @@ _DISPLACEMENT_COLUMNS = ["session_a", "session_b", "displacement_um", "error_um"
 
 def names_of(sessions: Sequence) -> list[str]:
     """Names of sessions: of their folders or files, or numbers where these have no names or share one."""
-    names = [Path(one).stem if isinstance(one, (str, Path)) else str(index) for index, one in enumerate(sessions)]
+
+    def name_of(path: Path) -> str:
+        # A date with points is a whole name of a folder.
+        return path.name if path.is_dir() else path.stem
+
+    names = [name_of(Path(one)) if isinstance(one, (str, Path)) else str(i) for i, one in enumerate(sessions)]
     return names if len(set(names)) == len(names) else [str(index) for index in range(len(sessions))]
 
 
@@ -120,6 +126,16 @@ def _check_models(tables: list[UnitFingerprints], names: list[str]) -> None:
             raise ValueError(
                 f"Sessions {names[0]} and {name} were embedded by different models ({models[0]} and {model}), whose"
                 " embeddings cannot be compared; sort them with one model."
+            )
+
+
+def _check_unit_ids(tables: list[UnitFingerprints], names: list[str]) -> None:
+    kinds = ["text" if table.unit_ids.dtype.kind in "USO" else "numbers" for table in tables]
+    for name, kind in zip(names, kinds):
+        if kind != kinds[0]:
+            raise ValueError(
+                f"The units of session {names[0]} are named by {kinds[0]} and those of {name} by {kind}; rename those"
+                " of one (SpikeInterface's sorting.rename_units) before you make its fingerprints."
             )
 
 
@@ -205,10 +221,15 @@ def _pair_table(parts: list[tuple], tables: list[UnitFingerprints]) -> tuple[pd.
 
 
 def _unit_table(
-    tables: list[UnitFingerprints], groups: np.ndarray, ends: np.ndarray, probabilities: np.ndarray, offsets: np.ndarray
+    tables: list[UnitFingerprints],
+    groups: np.ndarray,
+    ends: np.ndarray,
+    probabilities: np.ndarray,
+    offsets: np.ndarray,
+    is_compared: np.ndarray,
 ) -> pd.DataFrame:
     sessions = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
-    places = np.concatenate([np.nan_to_num(table.location.mean(axis=1)) for table in tables])
+    places = np.concatenate([np.nan_to_num(mean_of_halves(table.location, table.num_embedded)) for table in tables])
     shanks = np.concatenate([table.shank for table in tables])
     depths = places[:, 1] - offsets[sessions]
     num_groups = groups.max(initial=-1) + 1
@@ -221,7 +242,11 @@ def _unit_table(
     total, pairs = np.zeros(len(groups)), np.zeros(len(groups))
     for side in range(2):
         np.add.at(total, ends[inside, side], probabilities[inside])
-        np.add.at(pairs, ends[inside, side], 1)
+    # Units of compared sessions that are too far apart to be a pair have a probability of 0.
+    by_group = np.split(np.argsort(groups, kind="stable"), np.cumsum(np.bincount(groups, minlength=num_groups))[:-1])
+    for rows in by_group if num_groups else ():
+        own = sessions[rows]
+        pairs[rows] = is_compared[np.ix_(own, own)].sum(axis=1) - is_compared[own, own]
     return pd.DataFrame(
         {
             "session": sessions,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ..output_path import check_writable
+from ..output_path import check_writable, identity, put_in_place
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseSorting
@@ -97,8 +97,10 @@ class TrackedUnits:
             FileExistsError: the folder is there, and `overwrite` is not set or it holds something else.
             OSError: it cannot be made.
         """
-        folder = Path(folder)
+        # A link to another disk stays one.
+        folder = Path(folder).resolve()
         check_tracked_folder(folder, overwrite)
+        earlier = identity(folder)
         beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))
         try:
             for name in _TABLES:
@@ -107,9 +109,7 @@ class TrackedUnits:
             described = {"session_names": self.session_names, "settings": self.settings}
             (beside / DESCRIPTION_FILE).write_text(json.dumps(described, indent=2))
             beside.chmod(0o755)
-            if folder.exists():
-                shutil.rmtree(folder)
-            beside.rename(folder)
+            put_in_place(beside, folder, earlier)
         except BaseException:
             shutil.rmtree(beside, ignore_errors=True)
             raise

@@ -4,6 +4,7 @@ import pandas as pd
 import pytest
 
 from huidurep_hf.cli.main import main
+from huidurep_hf.cli.sort_table import sort_table
 
 
 @pytest.fixture
@@ -46,6 +47,20 @@ def test_a_recording_that_fails_does_not_end_the_run(raw_files, tiny_checkpoint,
     before = (raw_files / "out" / "first" / "provenance.json").read_text()
     assert main(arguments) == 2
     assert (raw_files / "out" / "first" / "provenance.json").read_text() == before
+
+
+def test_whatever_fails_the_others_are_sorted(raw_files):
+    table = table_of(raw_files, ["first", "second", "third"])
+    is_sorted = []
+
+    def sort_one(row, output):
+        if output.name == "second":
+            raise RuntimeError("CUDA out of memory")
+        is_sorted.append(output.name)
+
+    assert sort_table(raw_files / "table.parquet", raw_files / "out", sort_one) == {"second": "CUDA out of memory"}
+    assert is_sorted == ["first", "third"] and table
+    assert json.loads((raw_files / "out" / "failures.json").read_text()) == {"second": "CUDA out of memory"}
 
 
 @pytest.mark.parametrize(

@@ -65,15 +65,19 @@ def test_curation_is_kept_and_goes_on(result, tmp_path):
     assert len(SortingResult.load(nothing.save(tmp_path / "nothing")).units) == 0
 
 
+def counts_of(result):
+    return result.units["num_spikes"].to_numpy()
+
+
 def test_files_of_spikeinterface_and_phy(result, tmp_path):
     curation = make_curation(6, merges=[[1, 3]], labels={5: "mua"})
     (tmp_path / "curation.json").write_text(curation.model_dump_json())
-    assert read_curation(tmp_path / "curation.json", 6).merges[0].unit_ids == [1, 3]
+    assert read_curation(tmp_path / "curation.json", counts_of(result)).merges[0].unit_ids == [1, 3]
     with pytest.raises(ValueError, match="another sorting; the result has 7"):
-        read_curation(tmp_path / "curation.json", 7)
+        read_curation(tmp_path / "curation.json", np.ones(7))
     groups = pd.DataFrame({"cluster_id": range(6), "group": ["good", "mua", "noise", "unsorted", "good", "good"]})
     groups.to_csv(tmp_path / "cluster_group.tsv", sep="\t", index=False)
-    curated = apply_curation(result, read_curation(tmp_path / "cluster_group.tsv", 6))
+    curated = apply_curation(result, read_curation(tmp_path / "cluster_group.tsv", counts_of(result)))
     assert curated.units["label"].tolist() == ["good", "mua", "good", "good", "good"]
 
 
@@ -127,7 +131,7 @@ def test_merges_of_phy_are_read_from_its_folder(result, tmp_path):
     # phy numbers a merged cluster anew, and may leave the rows of its parts.
     groups = [(0, "good"), (1, "mua"), (2, None), (3, "unsorted"), (4, "noise"), (6, "mua")]
     folder = phy_folder(result, tmp_path / "phy", {1: 6, 3: 6}, groups)
-    curation = read_curation(folder / "cluster_group.tsv", 6)
+    curation = read_curation(folder / "cluster_group.tsv", counts_of(result))
     assert [merge.unit_ids for merge in curation.merges] == [[1, 3]]
     curated = apply_curation(result, curation)
     assert curated.provenance["curations"][0]["units_before"] == [[0], [1, 3], [2], [5]]
@@ -140,6 +144,8 @@ def test_merges_of_phy_are_read_from_its_folder(result, tmp_path):
         (lambda phy: np.save(phy / "spike_clusters.npy", np.arange(3000)), "splits unit 0, which needs the traces"),
         (lambda phy: np.save(phy / "spike_clusters.npy", np.arange(3)), "is the phy folder of another result"),
         (lambda phy: np.save(phy / "spike_templates.npy", np.full(3000, 6)), "is the phy folder of another result"),
+        # As many spikes and units, and other spikes of each.
+        (lambda phy: np.save(phy / "spike_templates.npy", np.full(3000, 5)), "is the phy folder of another result"),
         (
             lambda phy: np.save(phy / "spike_templates.npy", np.array([{}])),
             "spike_templates.npy holds no whole numbers",
@@ -212,3 +218,12 @@ def test_mistakes_are_one_line(result, tmp_path, capsys, flags, message):
     error = capsys.readouterr().err.strip()
     assert message in error and len(error.splitlines()) == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_user_without_a_name_can_curate(result, monkeypatch):
+    def nameless():
+        raise KeyError("getpwuid(): uid not found: 1234")
+
+    monkeypatch.setattr("getpass.getuser", nameless)
+    curated = apply_curation(result, make_curation(6, labels={5: "mua"}))
+    assert curated.provenance["curations"][0]["by"].isdigit()

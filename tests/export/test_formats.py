@@ -9,6 +9,7 @@ import pytest
 from scipy.io import loadmat
 from spikeinterface.core import load_sorting_analyzer
 from spikeinterface.extractors import read_phy
+from spikeinterface.preprocessing import scale
 
 from huidurep_hf.cli.main import main
 from huidurep_hf.export.formats import Source, export_result
@@ -74,6 +75,25 @@ def test_times_follow_the_start_of_the_recording():
     # Trials that all start at 0 follow one another.
     trials = make_result(**{**CASES["segments"], "start_times_s": (0.0, 0.0)})
     assert times_of_recording_s(trials)[segments == 1].min() >= 20
+
+
+@pytest.mark.parametrize("second_start_s", [20.0 - 1e-12, 19.99985])
+def test_segments_that_touch_keep_their_clock(second_start_s):
+    # By rounding, or as the true rate is not the nominal one; the last spike is before the second segment.
+    made = make_result(**{**CASES["segments"], "start_times_s": (0.0, second_start_s), "num_spikes": 30})
+    np.testing.assert_array_equal(times_of_recording_s(made), made.events["time_s"])
+
+
+def test_an_export_that_fails_leaves_nothing(tmp_path, monkeypatch):
+    made = make_result(**CASES["plain"])
+
+    def full(self, path, **kwargs):
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(pd.DataFrame, "to_parquet", full)
+    with pytest.raises(OSError, match="No space left"):
+        export_result(made, tmp_path / "tables", "parquet")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_matlab(result, tmp_path):
@@ -262,8 +282,23 @@ def test_nwb_by_the_command(tmp_path, capsys):
 @pytest.mark.slow
 def test_another_recording_is_refused(sorted_recording, generated, tmp_path):
     result, recording = sorted_recording
-    with pytest.raises(ValueError, match="other segments or channels"):
+    with pytest.raises(ValueError, match="num_samples, ends_sha256 differ"):
         export_result(result, tmp_path / "analyzer", "analyzer", Source(recording.frame_slice(0, 30000)))
+    # Another one of the same size.
+    with pytest.raises(ValueError, match="not the one that was sorted: ends_sha256 differ"):
+        export_result(result, tmp_path / "analyzer", "analyzer", Source(scale(recording, gain=2.0)))
+
+
+@pytest.mark.slow
+def test_traces_of_a_low_rate_are_filtered_as_they_were_sorted(tmp_path):
+    made = make_result(**SHORT_CASES["one unit"])
+    recording = make_recording(made)
+    recording._sampling_frequency = made.provenance["recording"]["sampling_rate"] = 10_000.0
+    for segment in recording.segments:
+        segment.sampling_frequency = 10_000.0
+    made = SortingResult.load(made.save(tmp_path / "result"))
+    analyzer = load_sorting_analyzer(export_result(made, tmp_path / "analyzer", "analyzer", Source(recording)))
+    assert analyzer.sampling_frequency == 10_000.0 and analyzer.has_extension("templates")
 
 
 def test_the_command_exports_a_result(tmp_path, capsys):

@@ -247,6 +247,12 @@ def test_values_of_the_wrong_kind_are_named(values, message):
         PretrainingArguments.from_dict(values)
 
 
+@pytest.mark.parametrize("name", ["num_steps", "log_every", "evaluate_every", "checkpoint_every"])
+def test_steps_below_one_are_refused(name):
+    with pytest.raises(ValueError, match=f"{name} is 0; give 1 or more steps"):
+        PretrainingArguments.from_dict({name: 0})
+
+
 @pytest.mark.parametrize(("item", "message"), [("num_steps", "'num_steps'; write NAME=VALUE"), ("model={", "no YAML")])
 def test_overrides_that_cannot_be_read_are_named(item, message):
     with pytest.raises(ValueError, match=message):
@@ -260,6 +266,8 @@ def test_a_finished_run_is_not_overwritten_and_small_datasets_are_told_what_to_s
     with pytest.raises(ValueError, match="holds a finished run"):
         other = PretrainingArguments.from_dict({**values, "seed": 1})
         Pretrainer(other, tmp_path / "run", cpu=True).run(progress_bar=False)
+    with pytest.raises(ValueError, match="finished run without a checkpoint to go on from"):
+        Pretrainer(PretrainingArguments.from_dict(values), tmp_path / "run", cpu=True).run(resume=True)
     assert (folder / "model.safetensors").read_bytes() == before
     with pytest.raises(ValueError, match="num_validation_units=600 are kept .* Set num_validation_units=0"):
         Pretrainer(PretrainingArguments.from_dict({**values, "num_validation_units": 600}), tmp_path / "x", cpu=True)

@@ -1,3 +1,4 @@
+import html
 import re
 import time
 
@@ -30,6 +31,17 @@ def test_the_page_needs_nothing_else(page_of_six):
     # The model that a made result names cannot be told from others.
     assert "of single spikes" in text and "denoised by the encoder" not in text
     assert {path.name for path in page_of_six.parent.iterdir()} == {"report.html", "suggestions.csv"}
+
+
+def test_names_from_a_file_are_text(tmp_path):
+    result = make_result(2, 200)
+    name = "<img src=x onerror=alert(1)>"
+    result.sorting.set_property("channel", np.array([name, name]))
+    page = write_report(result, tmp_path / "mine.html").read_text()
+    # Bokeh keeps its values as escaped JSON; those of the unit's facts are HTML.
+    facts = html.unescape(page)
+    assert "channel &lt;img src=x onerror=alert(1)&gt;," in facts and f"channel {name}" not in facts
+    assert (tmp_path / "mine_suggestions.csv").is_file() and not (tmp_path / "suggestions.csv").exists()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -6,6 +6,7 @@ from spikeinterface.core import load
 
 from huidurep_hf.cli.main import main
 from huidurep_hf.recording.sources.reopening import describe_source, reopen
+from huidurep_hf.sorting.output.provenance import describe_recording
 from huidurep_hf.sorting.output.result import SortingResult
 from huidurep_hf.sorting.rerun import rerun
 
@@ -74,3 +75,12 @@ def test_a_description_that_names_code_is_refused():
     text = json.dumps({"class": "subprocess.Popen", "module": "subprocess", "version": "1", "kwargs": {"args": "ls"}})
     with pytest.raises(ValueError, match="only classes that read recordings"):
         reopen(text)
+
+
+def test_recordings_in_memory_differ_by_their_layout(tetrode):
+    recording = tetrode[0]
+    same, moved, scaled = recording.clone(), recording.clone(), recording.clone()
+    moved.set_dummy_probe_from_locations(2 * recording.get_channel_locations())
+    scaled.set_channel_gains(0.5)
+    hashes = [describe_recording(one)["layout_sha256"] for one in (recording, same, moved, scaled)]
+    assert hashes[0] == hashes[1] and len(set(hashes)) == 3

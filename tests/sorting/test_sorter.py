@@ -81,6 +81,10 @@ def test_a_turned_sign_is_warned_of(sorter, tetrode, caplog):
         assert ("sign of the recording" in caplog.text) != is_right
         if is_right:
             assert score_sorting(result.sorting, truth)[1]["accuracy"] > 0.8
+            # Fingerprints are aligned at what was detected.
+            trace = result.fingerprints.template[:, 0, :, 0] * (-1 if peak_sign == "neg" else 1)
+            assert (trace.argmax(axis=1) == result.fingerprints.description["peak_sample"]).all()
+            assert (trace.max(axis=1) > 3).all()
         else:
             assert "Sort with peak_sign='pos'" in caplog.text
 

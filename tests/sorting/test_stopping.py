@@ -121,3 +121,23 @@ def test_outputs_of_one_name_share_a_scratch_folder(tmp_path):
         run_folder(tmp_path / "b" / "probe0", tmp_path, {}) as (second, _),
     ):
         assert first != second
+
+
+@pytest.mark.parametrize("error", [MemoryError, OSError, ValueError])
+def test_work_is_lost_only_where_the_same_call_would_fail_again(tmp_path, error, caplog):
+    with pytest.raises(error), run_folder(tmp_path / "result", None, {"seed": 1}) as (work, parts):
+        (parts / "0000000.npz").write_bytes(b"hours of work")
+        raise error("too much")
+    assert (parts / "0000000.npz").is_file() == (error is not ValueError)
+    assert (f"is kept in {work}" in caplog.text) == (error is not ValueError)
+    with run_folder(tmp_path / "result", None, {"seed": 1}) as (_, again):
+        assert (again / "0000000.npz").is_file() == (error is not ValueError)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_wrong_number_of_workers_does_not_cost_what_is_done(sorter, tetrode, tmp_path):
+    parameters = {"recording": tetrode[0], "output_folder": tmp_path / "result"}
+    (tmp_path / ".result.work" / "parts").mkdir(parents=True)
+    with pytest.raises(ValueError, match="num_workers=0; at least 1"):
+        sorter.sort(**parameters, num_workers=0)
+    assert (tmp_path / ".result.work" / "parts").is_dir()

@@ -70,6 +70,15 @@ def test_a_folder_written_anew_is_not_read_from_the_cache(tmp_path, labelled_spi
         np.testing.assert_array_equal(read["waveform"][:], part.with_format("numpy")["waveform"][:])
 
 
+def test_a_link_to_another_disk_stays_one(tmp_path, labelled_spikes):
+    (tmp_path / "disk").mkdir()
+    folder = write_spikes(labelled_spikes.select(range(40)), tmp_path / "disk" / "spikes")
+    (tmp_path / "spikes").symlink_to(folder)
+    write_spikes(labelled_spikes.select(range(10)), tmp_path / "spikes", overwrite=True)
+    assert (tmp_path / "spikes").is_symlink() and len(load_spikes(folder)[0]) == 10
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["spikes"]
+
+
 def test_no_spikes_are_no_dataset(tmp_path, labelled_spikes):
     with pytest.raises(ValueError, match="empty: it has no rows"):
         write_spikes(labelled_spikes.select([]), tmp_path / "empty")

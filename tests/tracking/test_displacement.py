@@ -1,8 +1,16 @@
 import numpy as np
 import pytest
 
-from huidurep_hf.tracking.displacement import UNSEEN, Displacement, refine_displacement
+from huidurep_hf.tracking.displacement import (
+    UNSEEN,
+    Displacement,
+    find_displacement,
+    place_sessions,
+    refine_displacement,
+)
 from huidurep_hf.tracking.settings import TrackingSettings
+
+from .made_fingerprints import make_neurons, see_neurons, two_columns
 
 SETTINGS = TrackingSettings()
 
@@ -44,3 +52,23 @@ def test_sure_and_missing_votes_stay_as_they_are():
     assert asked == []
     unsure = Displacement(10.0, 6.0)
     assert refine_displacement(unsure, lambda um: np.zeros(3), SETTINGS) is unsure
+
+
+def test_sessions_that_no_pair_places_stay_at_the_first():
+    seen = {(0, 1): Displacement(100.0, 1.0), (0, 2): UNSEEN, (1, 2): UNSEEN}
+    np.testing.assert_allclose(place_sessions(seen, 3), [0, 100, 0], atol=0.01)
+    # Two groups that nothing connects: each from its own first session.
+    apart = {(0, 1): Displacement(30.0, 1.0), (2, 3): Displacement(-20.0, 1.0)}
+    np.testing.assert_allclose(place_sessions(apart, 4), [0, 30, 0, -20], atol=0.01)
+
+
+def test_displacements_keep_to_their_limit():
+    contacts = two_columns(24)
+    neurons = make_neurons(20, contacts)
+    tables = [see_neurons(neurons, contacts, displacement=displacement) for displacement in (0.0, 15.0)]
+    assert find_displacement(*tables, SETTINGS).um == pytest.approx(15.0, abs=2)
+    assert find_displacement(*tables, TrackingSettings(max_displacement_um=0.0)).um == 0.0
+    probabilities_at, asked = units_found_at(20.0)
+    narrow = TrackingSettings(max_displacement_um=12.0)
+    found = refine_displacement(Displacement(10.0, 6.0), probabilities_at, narrow)
+    assert found.um == 12.0 and max(np.abs(asked)) == 12.0

@@ -7,6 +7,7 @@ import pytest
 
 from huidurep_hf import track_units
 from huidurep_hf.tracking import TrackedUnits, TrackingSettings
+from huidurep_hf.tracking.track import _unit_table, names_of
 
 from .made_fingerprints import make_neurons, see_neurons, two_columns
 
@@ -120,6 +121,10 @@ def test_save_and_load(neurons, tmp_path):
     with pytest.raises(FileExistsError, match="exists already"):
         tracked.save(folder)
     tracked.save(folder, overwrite=True)
+    (tmp_path / "link").symlink_to(folder)
+    tracked.save(tmp_path / "link", overwrite=True)
+    assert (tmp_path / "link").is_symlink() and TrackedUnits.load(folder).table.equals(tracked.table)
+    assert not list(tmp_path.glob(".*"))
     with pytest.raises(FileExistsError, match="holds no tracked units"):
         tracked.save(tmp_path, overwrite=True)
     with pytest.raises(FileNotFoundError, match="no tracked units"):
@@ -157,6 +162,29 @@ def test_what_cannot_be_tracked(neurons, tmp_path):
     other = dataclasses.replace(table, description={**table.description, "model": "another"})
     with pytest.raises(ValueError, match="different models"):
         track_units([table, other])
+    named = table.renumbered(np.array([f"cell {unit}" for unit in table.unit_ids]))
+    with pytest.raises(ValueError, match="session 0 are named by numbers and those of 1 by text"):
+        track_units([table, named])
     (tmp_path / "text.parquet").write_text("no table")
     with pytest.raises(ValueError, match="no file of fingerprints"):
         track_units([table, tmp_path / "text.parquet"])
+
+
+def test_names_of_folders_keep_their_points(tmp_path):
+    folders = [tmp_path / "2024.01.15", tmp_path / "2024.01.16"]
+    for folder in folders:
+        folder.mkdir()
+    assert names_of(folders) == ["2024.01.15", "2024.01.16"]
+    assert names_of([tmp_path / "day1.parquet", tmp_path / "day2.parquet"]) == ["day1", "day2"]
+
+
+def test_probability_of_a_neuron_counts_pairs_that_are_too_far_apart():
+    """One unit in each of three sessions; the first and the last are no pair, as they are too far apart."""
+    table = see_neurons(make_neurons(1, CONTACTS), CONTACTS)
+    ends, groups = np.array([[0, 1], [1, 2]]), np.zeros(3, dtype=int)
+    compared = np.ones((3, 3), dtype=bool)
+    found = _unit_table([table] * 3, groups, ends, np.array([0.9, 0.8]), np.zeros(3), compared)
+    np.testing.assert_allclose(found["probability"], [0.45, 0.85, 0.4])
+    compared[0, 2] = compared[2, 0] = False
+    found = _unit_table([table] * 3, groups, ends, np.array([0.9, 0.8]), np.zeros(3), compared)
+    np.testing.assert_allclose(found["probability"], [0.9, 0.85, 0.8])

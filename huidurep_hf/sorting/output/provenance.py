@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..pipeline import SortedSpikes
 
 NUM_HASHED_SAMPLES = 1000
-LAYOUT_PROPERTIES = ("contact_vector", "location", "group", "gain_to_uV", "offset_to_uV", "inter_sample_shift")
+LAYOUT_PROPERTIES = ("location", "group", "gain_to_uV", "offset_to_uV", "inter_sample_shift")
 MODEL_SUFFIXES = (".json", ".safetensors")
 MODEL_FILES = ("config.json", "model.safetensors", "preprocessor_config.json")
 PACKAGES = ("huidurep-hf", "spikeinterface", "torch", "transformers", "numpy", "scikit-learn", "hdbscan")
@@ -127,11 +127,10 @@ def _hash_ends(recording: BaseRecording) -> str:
 
 def _hash_layout(recording: BaseRecording) -> str:
     """Hash of what a sort depends on beside the traces: contacts, groups, gains and sampling times of the channels."""
-    digest = hashlib.sha256()
-    for name in LAYOUT_PROPERTIES:
-        values = recording.get_property(name)
-        digest.update(f"{name}: {None if values is None else np.asarray(values).tolist()};".encode())
-    return digest.hexdigest()
+    values = {name: recording.get_property(name) for name in LAYOUT_PROPERTIES}
+    values["contacts"] = recording.get_probegroup().to_numpy() if recording.has_probe() else None
+    plain = {name: value if value is None else np.asarray(value).tolist() for name, value in values.items()}
+    return hashlib.sha256(repr(plain).encode()).hexdigest()
 
 
 def hash_weights(model: torch.nn.Module) -> str:

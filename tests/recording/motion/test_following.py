@@ -98,6 +98,24 @@ def test_segments_are_followed_as_one_recording_is():
 
 
 @pytest.mark.slow
+def test_bins_are_of_a_bounded_number_and_of_no_pause():
+    recording, _ = drifting_recording()
+    times = np.arange(recording.get_num_samples()) / 30000
+    # The clock went on for twelve hours in the middle.
+    times[len(times) // 2 :] += 12 * 3600
+    recording.set_times(times)
+    prepared = prepare(recording)
+    peaks = detect(prepared)
+    places = localized(prepared, peaks)
+    motion = estimate_motion(prepared, peaks, places, MotionEstimationSettings())
+    assert motion.displacement[0].shape[0] == 40
+    assert motion.temporal_bins_s[0][0] < 1 and 12 * 3600 + 38 < motion.temporal_bins_s[0][-1] < 12 * 3600 + 40
+    assert np.ptp(motion.displacement[0]) > 12
+    few = estimate_motion(prepared, peaks, places, MotionEstimationSettings(max_motion_bins=10))
+    assert few.displacement[0].shape[0] == 10
+
+
+@pytest.mark.slow
 def test_a_drifting_probe_is_followed():
     prepared = prepare(drifting_recording()[0])
     peaks = detect(prepared)

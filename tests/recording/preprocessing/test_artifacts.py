@@ -198,6 +198,17 @@ def test_periods_and_times_that_are_given_are_blanked(make_recording, tmp_path):
         assert len(peaks) > 100
 
 
+def test_times_of_any_segment_are_blanked(make_recording, tmp_path):
+    (tmp_path / "times.txt").write_text("0 0.5\n1 1.25\n")
+    recording = make_recording(traces=[noise(), noise()])
+    settings = {"artifact_times": str(tmp_path / "times.txt")}
+    prepared, _ = scan(recording, PreparationParameters(**settings))
+    assert [period[:3] for period in prepared.blanked] == [(0, 14_970, 15_150), (1, 37_470, 37_650)]
+    (tmp_path / "times.txt").write_text("0.5 0.7 0.9\n1.25 1.5 1.7\n")
+    with pytest.raises(ValueError, match="has 3 columns.*give one column of times in s, or two"):
+        scan(recording, PreparationParameters(**settings))
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "settings, message",

@@ -106,3 +106,12 @@ def test_the_median_is_that_of_each_shank():
         )
     sample = NoiseSample([traces], RATE, SETTINGS).referenced(shanks)
     np.testing.assert_array_equal(sample.concatenated, referenced)
+
+
+def test_integers_do_not_overflow(make_recording):
+    traces = np.round(20_000 + 100 * traces_of(4)).astype("int16")
+    sample = NoiseSample.draw(make_recording(traces=[traces]), SETTINGS, 0)
+    np.testing.assert_allclose(
+        sample.levels, NoiseSample.draw(make_recording(traces=[traces.astype("float32")]), SETTINGS, 0).levels
+    )
+    assert sample.levels.max() < 1000

@@ -22,6 +22,12 @@ def test_raw_binary(raw_file):
     assert recording.get_num_samples() == 100
 
 
+def test_numbers_of_a_table_with_gaps_are_whole(raw_file):
+    assert read_recording(raw_file, probe="tetrode", raw={**RAW, "num_channels": 4.0}).get_num_channels() == 4
+    with pytest.raises(ValueError, match="4.5 channels.*channels are whole"):
+        read_recording(raw_file, probe="tetrode", raw={**RAW, "num_channels": 4.5})
+
+
 @pytest.mark.parametrize("dtype", [">i2", "<i2", ">u2", ">i4", ">f4", ">f8", "float32"])
 def test_raw_binary_in_either_order_of_bytes(tmp_path, dtype):
     counts = np.abs(np.random.default_rng(0).normal(0, 100, (3000, 4))).astype("int16")
