@@ -13,6 +13,7 @@ import numpy as np
 from ..progress import ProgressBar
 from ..workers import Workers
 from .blocks import Block, block_size_of, read_with_margin, rows_in_block, split_into_blocks
+from .last_read import LastReadRecording
 from .parameters import PreparationParameters
 from .preprocessing.artifacts import (
     Blanking,
@@ -87,8 +88,10 @@ def scan(
         artifacts[block.segment].append(arrays["artifact_samples"])
         steps[block.segment].append(arrays["step_samples"])
         ratios[block.segment].append(arrays["noise_ratios"])
-    if copy is not None:
-        prepared = dataclasses.replace(prepared, recording=copy.recording())
+    traces = prepared.recording if copy is None else copy.recording()
+    if not isinstance(copy, MemoryCopy):
+        traces = LastReadRecording(traces)
+    prepared = dataclasses.replace(prepared, recording=traces)
     peaks = sorted_peaks(np.concatenate(peaks))
     prepared, peaks = _with_noise_over_time(prepared, peaks, ratios, parameters.noise, parameters.detection)
     return _blanked(prepared, peaks, choose_blanking(prepared.recording, artifacts, steps, given, parameters))

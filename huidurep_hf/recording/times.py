@@ -25,3 +25,8 @@ def times_of_samples(recording: BaseRecording, segment_index: np.ndarray, sample
         rows = segment_index == segment
         times[rows] = recording.sample_index_to_time(sample_index[rows], segment_index=int(segment))
     return times
+
+
+def recorded_s(recording: BaseRecording) -> float:
+    """Duration of all samples of a SpikeInterface recording, s; pauses of its clock do not count."""
+    return recording.get_total_samples() / recording.get_sampling_frequency()

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import logging
+from functools import partial
 
 import numpy as np
 
-from ..recording.blocks import rows_in_block, split_into_blocks
 from ..recording.preprocessing.preparation import PreparedRecording
 from ..recording.preprocessing.whitening import WhitenedTraces
 from ..recording.spikes.neighborhood import find_neighborhoods
 from ..workers import Workers
 from .learning import LearnedUnits, align, aligned_averages, mark_duplicates, order_along_probe
 from .matching.bursts import without_isolated
-from .matching.engine import Matcher
+from .matching.engine import Matcher, Span
 from .matching.pairing import pair_with_peaks
 from .parameters import SortingParameters
 from .spikes import DUPLICATE, NOISE, SMALL_UNIT, UNIT, Spikes
@@ -56,7 +56,8 @@ def assign_spikes(
     matcher = Matcher(
         whitened.as_recorded, learned.templates, parameters, unit_of_template=apart, bursting=learned.bursting
     )
-    matched = matcher.match(workers=workers, name="assign", progress=progress)
+    add = partial(_with_amplitudes, learned=learned, prepared=prepared)
+    matched = matcher.match(workers=workers, name="assign", progress=progress, add=add)
     matched = without_isolated(matched, rate, parameters.bursts)
     channels = learned.templates.channels_in_place[learned.templates.states_of(matched), matched["unit_index"]]
     matched = matched.with_columns(rest_channel_index=matched["channel_index"], channel_index=channels)
@@ -71,7 +72,7 @@ def assign_spikes(
     matched = matched.with_columns(
         unit_index=unit, outcome=outcome, probability=np.where(unit >= 0, matched["probability"], 0), peak=peak
     )
-    return _events(peaks, matched, prepared, workers), waveforms
+    return _events(peaks, matched), waveforms
 
 
 def keep_clusters(
@@ -142,7 +143,7 @@ def _without_small(
     return rank[unit], np.where(is_small, SMALL_UNIT, outcome).astype("int8"), waveforms[is_kept]
 
 
-def _events(peaks: Spikes, matched: Spikes, prepared: PreparedRecording, workers: Workers) -> Spikes:
+def _events(peaks: Spikes, matched: Spikes) -> Spikes:
     """Detected peaks with what was matched with them, and the spikes that were found beside them."""
     is_paired = matched["peak"] >= 0
     of_peak = matched["peak"][is_paired]
@@ -172,7 +173,7 @@ def _events(peaks: Spikes, matched: Spikes, prepared: PreparedRecording, workers
         sample_index=alone["sample_index"],
         channel_index=alone["channel_index"].astype("int32"),
         rest_channel_index=alone["rest_channel_index"].astype("int32"),
-        amplitude=read_amplitudes(alone, prepared, workers),
+        amplitude=alone["amplitude"],
         unit_index=alone["unit_index"].astype("int32"),
         probability=alone["probability"].astype("float32"),
         outcome=alone["outcome"],
@@ -182,19 +183,15 @@ def _events(peaks: Spikes, matched: Spikes, prepared: PreparedRecording, workers
     return Spikes.concatenate([detected, added]).in_order()
 
 
-def read_amplitudes(spikes: Spikes, prepared: PreparedRecording, workers: Workers) -> np.ndarray:
-    """Traces at the sample and channel of each spike, `(num_spikes,)` float32, in their unit; read block by block."""
-    amplitudes = np.zeros(len(spikes), dtype="float32")
-    order = np.lexsort((spikes["sample_index"], spikes["segment_index"]))
-    segments, samples = spikes["segment_index"][order], spikes["sample_index"][order]
-
-    def read(block):
-        rows = rows_in_block(segments, samples, block)
-        if rows.stop > rows.start:
-            own = order[rows]
-            traces = prepared.recording.get_traces(block.segment, block.start, block.stop)
-            amplitudes[own] = traces[samples[rows] - block.start, spikes["channel_index"][own]]
-
-    for _ in workers.map(read, split_into_blocks(prepared.recording)):
-        pass
-    return amplitudes
+def _with_amplitudes(spikes: Spikes, span: Span, *, learned: LearnedUnits, prepared: PreparedRecording) -> Spikes:
+    """Matched spikes of a span with `amplitude`: the trace at the time of the aligned spike, on its channel."""
+    templates, template = learned.templates, spikes["unit_index"]
+    if len(spikes) == 0:
+        return spikes.with_columns(amplitude=np.zeros(0, dtype="float32"))
+    segment = span.block.segment
+    last = prepared.recording.get_num_samples(segment) - 1
+    samples = np.clip(spikes["sample_index"] + learned.shift_of_template[template], 0, last)
+    channels = templates.channels_in_place[templates.states_of(spikes), template]
+    first = int(samples.min())
+    traces = prepared.recording.get_traces(segment, first, int(samples.max()) + 1)
+    return spikes.with_columns(amplitude=traces[samples - first, channels].astype("float32"))

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..recording.times import recorded_s
 from ..recording.trace_copy import bytes_on_disk, fits_in_memory
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ def forecast_run(recording: BaseRecording, parameters: SortingParameters, num_wo
         parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
         num_workers: cores that share the work.
     """
-    num_channels, duration_s = recording.get_num_channels(), recording.get_total_duration()
+    num_channels, duration_s = recording.get_num_channels(), recorded_s(recording)
     channel_seconds = num_channels * duration_s
     num_peaks = PEAKS_PER_CHANNEL_S * channel_seconds
     learning = parameters.learning

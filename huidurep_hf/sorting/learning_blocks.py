@@ -7,6 +7,7 @@ import numpy as np
 from ..recording.blocks import Block, rows_in_block
 from ..recording.motion.estimation import motion_bin_s
 from ..recording.preprocessing.preparation import PreparedRecording
+from ..recording.times import recorded_s
 from .parameters import LearningSettings, SortingParameters
 from .spikes import Spikes
 
@@ -78,7 +79,7 @@ def draw_over_time(peaks: Spikes, prepared: PreparedRecording, parameters: Sorti
         Rows of the peaks drawn, ascending.
     """
     recording = prepared.recording
-    num_wanted = parameters.learning.motion_peaks_per_s * recording.get_total_duration()
+    num_wanted = parameters.learning.motion_peaks_per_s * recorded_s(recording)
     share = min(num_wanted / max(len(peaks), 1), 1.0)
     bin_samples = motion_bin_s(recording, parameters.motion_estimation) * recording.get_sampling_frequency()
     bins = (peaks["sample_index"] / bin_samples).astype("int64")

@@ -12,11 +12,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
+
 from ..output_path import beside, short_hash
 
 logger = logging.getLogger("huidurep_hf")
 
 DESCRIPTION_FILE = "run.json"
+# Want of memory or of room, or a disk that is gone: another try may succeed.
+NOT_OF_THE_CALL = (MemoryError, torch.OutOfMemoryError, OSError)
 # Entries that may differ between two runs of the same result.
 NOT_COMPARED = ("created",)
 
@@ -27,11 +31,10 @@ def run_folder(
 ) -> Iterator[tuple[Path, Path | None]]:
     """Give a run its scratch folder, and one for its finished parts; both are removed when it ends.
 
-    A failure that is not the caller's (no memory, no room, a lost disk) leaves them for the next call.
-
     With an output folder NAME they lie in `.NAME.work` beside it, or in the scratch folder that is given. If a run of
     the same description was stopped there, its files are kept and used; those of any other run are removed. So are
-    those of killed runs without an output folder.
+    those of killed runs without an output folder. A failure for want of memory or disk leaves the files for the next
+    call.
 
     Args:
         output_folder: of the run, which has claimed it; None for one that saves nothing and cannot be resumed.
@@ -66,14 +69,13 @@ def run_folder(
     (work / DESCRIPTION_FILE).write_text(json.dumps(compared))
     try:
         yield work, parts
-    except (TypeError, ValueError):
-        # The same call would fail again.
-        shutil.rmtree(work, ignore_errors=True)
+    except NOT_OF_THE_CALL:
+        kept = "What is done is kept in %s (%.1f GB), and the same call goes on from there."
+        logger.error(kept, work, _size_gb(work))
         raise
     except Exception:
-        logger.error(
-            "What is done is kept in %s (%.1f GB), and the same call goes on from there.", work, _size_gb(work)
-        )
+        # The same call would fail again.
+        shutil.rmtree(work, ignore_errors=True)
         raise
     shutil.rmtree(work, ignore_errors=True)
 

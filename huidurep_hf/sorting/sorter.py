@@ -124,7 +124,8 @@ class SpikeSorter:
         Args:
             recording: SpikeInterface recording: 1 to 384 channels or more, any rate, segments and shanks.
             parameters: [`SortingParameters`]; the defaults if left out.
-            output_folder: where the result is saved; nothing is written if left out, or if anything fails.
+            output_folder: where the result is saved; nothing is written if left out, or if anything fails. After a
+                failure for want of memory or disk the same call goes on, too.
             overwrite: replace an earlier result in that folder.
             keep_noise: keep units whose label is "noise"; without it their spikes are events of no unit. Where a number
                 of units is asked for, all are kept.

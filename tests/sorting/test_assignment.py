@@ -1,10 +1,11 @@
 import dataclasses
 
 import numpy as np
-import pytest
+from spikeinterface.preprocessing.basepreprocessor import BasePreprocessor, BasePreprocessorSegment
 
 from huidurep_hf.recording.blocks import split_into_blocks
-from huidurep_hf.sorting.assignment import assign_spikes, keep_clusters, read_amplitudes
+from huidurep_hf.recording.last_read import LastReadRecording
+from huidurep_hf.sorting.assignment import assign_spikes, keep_clusters
 from huidurep_hf.sorting.learning import learn_units
 from huidurep_hf.sorting.parameters import SortingParameters
 from huidurep_hf.sorting.spikes import DUPLICATE, NOISE, SMALL_UNIT, UNIT, Spikes
@@ -159,15 +160,36 @@ def test_spikes_of_a_moving_probe_are_where_they_were_recorded(moving):
         assert np.mean([np.abs(found - sample).min() <= 6 for sample in true]) > 0.97
 
 
-@pytest.mark.parametrize("num_workers", [1, 3])
-def test_amplitudes_are_read_where_spikes_are(two_neurons, num_workers):
-    samples = np.r_[0, 29_999, 30_000, 599_999, two_neurons.samples[:10]]
-    spikes = Spikes(
-        segment_index=np.zeros(len(samples), dtype="int64"),
-        sample_index=samples,
-        channel_index=np.arange(len(samples)) % 4,
-    )
-    found = read_amplitudes(spikes, two_neurons.prepared, Workers(num_workers))
-    traces = two_neurons.prepared.recording.get_traces()
-    np.testing.assert_array_equal(found, traces[samples, spikes["channel_index"]])
-    assert len(read_amplitudes(spikes[:0], two_neurons.prepared, Workers(1))) == 0
+def test_each_sample_is_filtered_once(two_neurons):
+    """Matching and the amplitudes of spikes without a peak come from one reading of the traces."""
+    filtered = CountedRecording(two_neurons.prepared.recording)
+    prepared = dataclasses.replace(two_neurons.prepared, recording=LastReadRecording(filtered))
+    parameters, spikes = SortingParameters(), two_neurons.peaks
+    spikes = spikes.with_columns(cluster=two_neurons.units, aligned_sample=spikes["sample_index"])
+    units = learn_units(spikes, split_into_blocks(prepared.recording), prepared, prepared, parameters, WORKERS)
+    filtered.num_read.clear()
+    events, _ = assign_spikes(units, two_neurons.peaks[::2], prepared, prepared, parameters, WORKERS)
+    assert np.sum(~events["is_detected"]) > 300
+    # And the margins of blocks.
+    assert 600_000 <= sum(filtered.num_read) < 1.03 * 600_000
+
+
+class CountedRecording(BasePreprocessor):
+    """A recording that counts the samples that are read."""
+
+    def __init__(self, recording):
+        super().__init__(recording)
+        self.num_read = []
+        for parent in recording.segments:
+            self.add_recording_segment(CountedSegment(parent, self.num_read))
+        self._kwargs = {"recording": recording}
+
+
+class CountedSegment(BasePreprocessorSegment):
+    def __init__(self, parent, num_read):
+        super().__init__(parent)
+        self.num_read = num_read
+
+    def get_traces(self, start_frame, end_frame, channel_indices):
+        self.num_read.append(end_frame - start_frame)
+        return self.parent_recording_segment.get_traces(start_frame, end_frame, channel_indices)

@@ -2,6 +2,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from spikeinterface.core import NumpyRecording
 
 from huidurep_hf.recording.blocks import Block
 from huidurep_hf.recording.preprocessing.noise_over_time import NoiseOverTime
@@ -129,13 +130,9 @@ def test_spikes_in_blocks():
 def test_peaks_for_motion_are_drawn_from_the_whole_recording():
     peaks = peaks_of(np.full((100, 1), 50), [0], [8.0])
 
-    class Prepared:
-        class recording:
-            get_total_duration = staticmethod(lambda: 100.0)
-            get_sampling_frequency = staticmethod(lambda: 1000.0)
-
-    parameters = SortingParameters(motion_peaks_per_s=20)
-    rows = draw_over_time(peaks, Prepared, parameters)
+    recording = NumpyRecording([np.zeros((60_000, 1)), np.zeros((40_000, 1))], sampling_frequency=RATE)
+    prepared, parameters = SimpleNamespace(recording=recording), SortingParameters(motion_peaks_per_s=20)
+    rows = draw_over_time(peaks, prepared, parameters)
     drawn = peaks[rows]
     assert len(set(rows.tolist())) == len(drawn) == 2000
     np.testing.assert_array_equal(drawn["sample_index"], drawn.in_order()["sample_index"])
@@ -146,8 +143,8 @@ def test_peaks_for_motion_are_drawn_from_the_whole_recording():
     firsts = rows.reshape(100, 20)[:, 0]
     np.testing.assert_array_equal(rows.reshape(100, 20), firsts[:, None] + np.arange(20))
     assert len(np.unique(firsts % 50)) > 15
-    np.testing.assert_array_equal(draw_over_time(peaks, Prepared, parameters), rows)
-    assert len(draw_over_time(peaks, Prepared, SortingParameters(motion_peaks_per_s=100))) == len(peaks)
+    np.testing.assert_array_equal(draw_over_time(peaks, prepared, parameters), rows)
+    assert len(draw_over_time(peaks, prepared, SortingParameters(motion_peaks_per_s=100))) == len(peaks)
 
 
 def clustered(counts):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..chunks import segment_starts
+from ..times import recorded_s
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
@@ -69,7 +70,7 @@ def estimate_motion(
 
 def motion_bin_s(recording: BaseRecording, settings: MotionEstimationSettings) -> float:
     """Time bin of the motion, s: longer in a long recording, as the estimate holds all pairs of bins in memory."""
-    return max(settings.motion_bin_s, recording.get_total_duration() / settings.max_motion_bins)
+    return max(settings.motion_bin_s, recorded_s(recording) / settings.max_motion_bins)
 
 
 def _on_one_segment(peaks: np.ndarray, recording: BaseRecording) -> np.ndarray:

@@ -13,6 +13,7 @@ from ..parameters import PreparationParameters
 from ..preprocessing.noise_sample import estimate_noise_levels
 from ..preprocessing.preparation import PreparedRecording
 from ..settings import MotionSettings
+from ..times import recorded_s
 from .estimation import estimate_motion
 from .states import displacements_of
 
@@ -222,14 +223,14 @@ def _why_not(prepared: PreparedRecording, settings: MotionSettings) -> str | Non
     least = settings.min_motion_span_um
     if extent < least:
         return f"the contacts{of_a_shank} span {extent:.0f} um along the probe, less than {least:g} um"
-    duration = prepared.recording.get_total_duration()
+    duration = recorded_s(prepared.recording)
     if duration < settings.min_motion_duration_s:
         return f"{duration:.0f} s are too short"
     return None
 
 
 def _why_too_few(prepared: PreparedRecording, num_peaks: int, settings: MotionSettings) -> str | None:
-    duration = prepared.recording.get_total_duration()
+    duration = recorded_s(prepared.recording)
     if num_peaks < settings.min_motion_peaks_per_s * duration:
         return f"{num_peaks} spikes in {duration:.0f} s are too few"
     return None

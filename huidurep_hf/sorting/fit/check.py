@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from ...recording.times import recorded_s
 from ..spikes import Spikes
 from .reference import Described, FitReference
 from .settings import FitSettings
@@ -104,7 +105,7 @@ def describe(
     noise = of_noise.mean(axis=0, dtype="float64") if len(of_noise) else np.zeros(size)
     some = embeddings[chosen] - noise
     num_channels = len(prepared.noise_levels)
-    duration_s = prepared.recording.get_total_duration()
+    duration_s = recorded_s(prepared.recording)
     return Described(
         mean=some.mean(axis=0) if len(some) else np.zeros(size),
         covariance=np.cov(some.T) if len(some) > 1 else np.zeros((size, size)),

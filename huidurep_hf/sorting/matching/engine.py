@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import threading
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -69,6 +71,7 @@ class Matcher:
         workers: Workers | None = None,
         name: str = "match",
         progress: bool = False,
+        add: Callable[[Spikes, Span], Spikes] | None = None,
     ) -> Spikes:
         """Find the spikes in some blocks, or in the whole recording.
 
@@ -77,6 +80,7 @@ class Matcher:
             workers: who share them.
             name: of the pass.
             progress: show a progress bar.
+            add: gives the spikes of a span with more columns, while its traces are at hand.
 
         Returns:
             [`~huidurep_hf.sorting.spikes.Spikes`] in order, with `segment_index`, `sample_index`, `unit_index` (the
@@ -86,12 +90,15 @@ class Matcher:
         blocks = split_into_blocks(self.recorded.recording) if blocks is None else blocks
         spans = self.split_by_state(blocks)
         spans = sorted(spans, key=lambda span: span.state)
-        found = (workers or Workers()).run(name, self._columns_of_span, spans)
+        found = (workers or Workers()).run(name, partial(self._columns_of_span, add=add), spans)
         found = tqdm(found, total=len(spans), desc=name, unit="s", disable=not progress)
-        return Spikes.concatenate([self._no_spikes(), *(Spikes(**columns) for columns in found)]).in_order()
+        # Without spans there are columns, too.
+        nothing = self._no_spikes() if add is None else add(self._no_spikes(), Span(Block(0, 0, 0), 0))
+        return Spikes.concatenate([nothing, *(Spikes(**columns) for columns in found)]).in_order()
 
-    def _columns_of_span(self, span: Span) -> dict[str, np.ndarray]:
-        return self.match_span(span).columns
+    def _columns_of_span(self, span: Span, add: Callable[[Spikes, Span], Spikes] | None) -> dict[str, np.ndarray]:
+        spikes = self.match_span(span)
+        return (spikes if add is None else add(spikes, span)).columns
 
     def __getstate__(self) -> dict:
         # Another process makes its own banks.
@@ -268,10 +275,10 @@ class Matcher:
         is_weakened: bool,
     ) -> Spikes:
         return Spikes(
-            segment_index=np.full(len(samples), span.block.segment, dtype="int64"),
+            segment_index=np.full(len(samples), span.block.segment, dtype="int32"),
             sample_index=samples.astype("int64"),
-            channel_index=self.templates.channels[units].astype("int64"),
-            unit_index=units.astype("int64"),
+            channel_index=self.templates.channels[units].astype("int32"),
+            unit_index=units.astype("int32"),
             gain=gains.astype("float32"),
             probability=probabilities.astype("float32"),
             is_weakened=np.full(len(samples), is_weakened),
