@@ -71,8 +71,11 @@ def _memory_aims(rows: list[dict]) -> Iterator[tuple[str, str, str, bool]]:
     ours = counted_rows(rows, GENERATED_WORK, OUR_SORTER)
     for (channels, traces), group in group_rows(ours, "num_channels", "traces").items():
         work = f"memory, {channels} channels, {traces}"
-        highest = max(row["peak_own_memory_mib"] for row in group) / GIB_IN_MIB
-        yield work, f"at most {MAX_MEMORY_GIB:g} GiB", f"{highest:.2f} GiB", highest <= MAX_MEMORY_GIB
+        # Not the sorter's: what a lazy recording holds itself.
+        held = [row["start_memory_mib"] if traces == "lazy" else 0.0 for row in group]
+        highest = max(row["peak_own_memory_mib"] - own for row, own in zip(group, held)) / GIB_IN_MIB
+        beyond = f" beyond {max(held) / GIB_IN_MIB:.2f} GiB before the sort" if traces == "lazy" else ""
+        yield work, f"at most {MAX_MEMORY_GIB:g} GiB", f"{highest:.2f} GiB{beyond}", highest <= MAX_MEMORY_GIB
         # Beyond what was there before: a lazy recording holds its true spikes.
         added = {
             seconds: median_of(own, "peak_own_memory_mib") - median_of(own, "start_memory_mib")

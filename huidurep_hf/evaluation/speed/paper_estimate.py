@@ -21,8 +21,9 @@ MACHINE_CORES = 64
 def paper_table(rows: list[dict], price_per_core_hour: float = PRICE_PER_CORE_HOUR) -> str:
     """Time, memory, disk and money of 1,000 recordings of an hour and 384 channels: formula and value.
 
-    Rates are of the longest measured recording of 384 channels on a machine without a GPU. Where it is shorter than an
-    hour, what grows with the length is projected to one, and what does not is taken once.
+    Rates are of the longest measured recording of 384 channels that was read from disk, on a machine without a GPU.
+    Where it is shorter than an hour, what grows with the length is projected to one, and what does not is taken once.
+    Memory is of the longest of all, without what a lazy recording holds itself.
 
     Args:
         rows: of the file of figures.
@@ -30,10 +31,11 @@ def paper_table(rows: list[dict], price_per_core_hour: float = PRICE_PER_CORE_HO
     """
     done = [row for row in counted_rows(rows, GENERATED_WORK, OUR_SORTER) if row["num_channels"] == NUM_CHANNELS]
     done = [row for row in done if row["gpu_memory_mib"] is None]
-    if not done:
+    read = [row for row in done if row["traces"] == "binary"]
+    if not read:
         return NOTHING
-    longest = max(row["duration_s"] for row in done)
-    used = [row for row in done if row["duration_s"] == longest]
+    longest = max(row["duration_s"] for row in read)
+    used = [row for row in read if row["duration_s"] == longest]
     cores = _num_cores(used[0])
     wall = median_of(used, "seconds")
     bounded = sum(median_of([row.get("stages") or {} for row in used], stage) or 0.0 for stage in BOUNDED_STAGES)
@@ -41,7 +43,9 @@ def paper_table(rows: list[dict], price_per_core_hour: float = PRICE_PER_CORE_HO
     cpu = slowness * median_of(used, "cpu_seconds") / wall
     core_hours = cores * slowness * HOURS
     hour_gb = 1e-9 * BYTES_PER_SAMPLE * NUM_CHANNELS * SAMPLING_RATE * HOUR_S
-    memory = median_of(used, "peak_own_memory_mib") / GIB_IN_MIB
+    largest = max(row["duration_s"] for row in done)
+    held = median_of(used, "start_memory_mib") + _added_mib([row for row in done if row["duration_s"] == largest])
+    memory = held / GIB_IN_MIB
     events = HOUR_S * (median_of(used, "peaks_per_s") or 0.0)
     lines = [
         ["raw data", f"{HOURS} h · {hour_gb:.0f} GB/h", f"{1e-3 * HOURS * hour_gb:,.0f} TB"],
@@ -60,7 +64,7 @@ def paper_table(rows: list[dict], price_per_core_hour: float = PRICE_PER_CORE_HO
         ],
         [
             f"memory, {MACHINE_CORES} cores",
-            f"{MACHINE_CORES // cores} sorts · {memory:.1f} GiB (measured at {longest / 60:g} min)",
+            f"{MACHINE_CORES // cores} sorts · {memory:.1f} GiB (measured at {largest / 60:g} min)",
             f"{MACHINE_CORES // cores * memory:,.0f} GiB",
         ],
         [
@@ -83,8 +87,13 @@ def _bytes_per_event(rows: list[dict]) -> float | None:
     if len(groups) < 2:
         return None
     short, long = groups[min(groups)], groups[max(groups)]
-    more_memory = 2**20 * (median_of(long, "peak_own_memory_mib") - median_of(short, "peak_own_memory_mib"))
+    more_memory = 2**20 * (_added_mib(long) - _added_mib(short))
     return max(more_memory / (median_of(long, "num_peaks") - median_of(short, "num_peaks")), 0.0)
+
+
+def _added_mib(rows: list[dict]) -> float:
+    """Peak memory beyond what was there before the sort."""
+    return median_of(rows, "peak_own_memory_mib") - median_of(rows, "start_memory_mib")
 
 
 def _num_cores(row: dict) -> int:

@@ -14,7 +14,8 @@ PLOT = "scaling.png"
 def draw_scaling(rows: list[dict], folder: Path) -> Path | None:
     """Draw our sorts of generated recordings; None if there are none.
 
-    Left, memory over the course of a sort, a line for each run; right, peak memory over the length of the recording.
+    Memory beyond what was there before the sort. Left, over its course, a line for each run, thicker for longer
+    recordings; right, its peak over the length of the recording.
     """
     from matplotlib.figure import Figure
 
@@ -28,12 +29,16 @@ def draw_scaling(rows: list[dict], folder: Path) -> Path | None:
         for (seconds,), group in sorted(group_rows(own, "duration_s").items()):
             for row in group:
                 share = [100 * time / row["seconds"] for time, _, _ in row["curve"]]
-                own_gib = [memory / GIB_IN_MIB for _, memory, _ in row["curve"]]
+                before = row["start_memory_mib"]
+                own_gib = [max(memory - before, 0.0) / GIB_IN_MIB for _, memory, _ in row["curve"]]
                 course.plot(share, own_gib, color=color, alpha=0.6, linewidth=0.5 + seconds / 3600)
-                points.append((seconds / 60, row["peak_own_memory_mib"] / GIB_IN_MIB))
+                points.append((seconds / 60, (row["peak_own_memory_mib"] - before) / GIB_IN_MIB))
         over_length.plot(*zip(*points), "o-", color=color, label=f"{channels} channels")
-    course.set(xlabel="time into the sort (%)", ylabel="memory without mapped files (GiB)", ylim=(0, None))
+    course.set(xlabel="time into the sort (%)", ylabel="memory of the sort without mapped files (GiB)", ylim=(0, None))
     over_length.set(xlabel="length of the recording (min)", xscale="log")
+    minutes = sorted({row["duration_s"] / 60 for row in done})
+    over_length.set_xticks(minutes, [f"{one:g}" for one in minutes])
+    over_length.set_xticks([], minor=True)
     over_length.legend(frameon=False)
     folder.mkdir(parents=True, exist_ok=True)
     figure.savefig(folder / PLOT)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from .aims import aims_table
 from .embedding_tables import embedding_table, matrix_table
 from .paper_estimate import PRICE_PER_CORE_HOUR, paper_table
@@ -15,7 +17,7 @@ def speed_tables(content: dict, price_per_core_hour: float = PRICE_PER_CORE_HOUR
     """Name of a table's place -> markdown.
 
     Args:
-        content: `runs` and `rows`, as [`~huidurep_hf.evaluation.speed.works.measure_speed`] returns them.
+        content: as [`~huidurep_hf.evaluation.speed.works.measure_speed`] returns it.
         price_per_core_hour: for the estimate on paper.
     """
     rows = of_compared_machines(content["rows"])
@@ -27,12 +29,12 @@ def speed_tables(content: dict, price_per_core_hour: float = PRICE_PER_CORE_HOUR
         "memory": memory_table(rows),
         "embedding": "\n\n".join(dict.fromkeys([embedding_table(rows), matrix_table(rows)])),
         "paper": paper_table(rows, price_per_core_hour),
-        "machines": describe_machines(rows, content["runs"]),
+        "machines": describe_machines(rows, content["runs"], content.get("of_earlier_code", ())),
     }
 
 
-def describe_machines(rows: list[dict], runs: list[dict]) -> str:
-    """Letter, machine, versions, seeds and how busy it was, for each machine."""
+def describe_machines(rows: list[dict], runs: list[dict], of_earlier_code: Sequence[str] = ()) -> str:
+    """Letter, machine, versions, seeds and how busy it was, for each machine; and what the code of now has not made."""
     lines = []
     for machine, letter in name_machines(rows).items():
         own = [row for row in rows if row["machine"] == machine]
@@ -45,4 +47,6 @@ def describe_machines(rows: list[dict], runs: list[dict]) -> str:
             f"- {letter}: {machine}; {named}; {', '.join(peers) or 'no sorts'}; recording seeds"
             f" {', '.join(map(str, seeds)) or 'none'}; load average before the runs {min(busy):g} to {max(busy):g}"
         )
+    if lines and of_earlier_code:
+        lines.append(f"- Measured with earlier code: {', '.join(of_earlier_code)}")
     return "\n".join(lines) or "Not measured yet."

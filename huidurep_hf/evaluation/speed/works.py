@@ -63,7 +63,7 @@ class SpeedSettings:
 
 
 def measure_speed(settings: SpeedSettings, output: str | Path, *, progress: bool = True) -> dict:
-    """Measure, and return the content of the file of rows: `runs` (environments) and the `rows` that hold now.
+    """Measure, and return the content of the file: `runs` (environments), `rows`, and which are `of_earlier_code`.
 
     Args:
         settings: what is measured.
@@ -102,17 +102,19 @@ def measure_speed(settings: SpeedSettings, output: str | Path, *, progress: bool
             repeats=settings.repeats,
             progress=progress,
         )
-    return {**results.content, "rows": rows_of_this_code(results.rows)}
+    return {**results.content, "of_earlier_code": of_earlier_code(results.content)}
 
 
-def rows_of_this_code(rows: list[dict]) -> list[dict]:
-    """Rows of peers, and those of ours that the code of now has made."""
+def of_earlier_code(content: dict) -> list[str]:
+    """Size and day of the rows of ours that were made before the code changed; they stay until they are made again."""
     of_sorting, of_embedding = _hash(SORTING_SOURCES), _hash(EMBEDDING_SOURCES)
-    return [
-        row
-        for row in rows
-        if row["sources_sha256"] in (None, of_embedding if row["work"] == EMBEDDING_WORK else of_sorting)
-    ]
+    found = {}
+    for row in content["rows"]:
+        own = of_embedding if row["work"] == EMBEDDING_WORK else of_sorting
+        if row["sources_sha256"] not in (None, own):
+            name = row["work"] if row["work"] == EMBEDDING_WORK else row["size"]
+            found[name] = content["runs"][row["run"]]["created"][:10]
+    return [f"{name} ({day})" for name, day in found.items()]
 
 
 def _list_cases(settings: SpeedSettings) -> list[SpeedCase]:

@@ -35,6 +35,9 @@ def test_aims_are_judged():
     lines = aims_table(rows).splitlines()[2:]
     assert [line.split(" | ")[-1] for line in lines] == ["yes |", "no |", "yes |", "no |", "no |"]
     assert "near 20.0 s" in lines[1] and "worse" not in lines[1] and "10 to 60 min" in lines[4]
+    # What a lazy recording holds itself is not the sorter's.
+    lazy = aims_table([sort_row(traces="lazy", peak_own_memory_mib=7168.0, start_memory_mib=2048.0)])
+    assert "at most 6 GiB | 5.00 GiB beyond 2.00 GiB before the sort | yes" in lazy
 
 
 def test_a_machine_has_one_letter_in_all_tables_and_peers_alone_are_left_out():
@@ -67,7 +70,11 @@ def test_a_thousand_hours_on_paper():
     # 50 of 100 s are of learning, which an hour needs but once: 50 s and 60 times 50 s.
     short = sort_row(minutes=1.0, seconds=100.0, stages={"scan": 50.0, "embed": 10.0, "learn units": 40.0})
     assert "1000 h · 0.85 s per s · 2 cores" in paper_table([short])
-    assert paper_table([]) == "Not measured yet."
+    # Traces that are generated when they are read say nothing of the time; an hour of them does of the memory.
+    lazy = sort_row(minutes=60.0, traces="lazy", seconds=9000.0, peak_own_memory_mib=7168.0, start_memory_mib=2048.0)
+    whole = paper_table([sort_row(), lazy])
+    assert "1000 h · 0.50 s per s" in whole and "32 sorts · 5.5 GiB (measured at 60 min)" in whole
+    assert paper_table([lazy]) == paper_table([]) == "Not measured yet."
 
 
 def test_stages_and_the_rest_make_the_wall_time():

@@ -99,9 +99,16 @@ def test_our_rows_are_made_again_when_our_code_changes(smoke, fake_sorts, monkey
     settings = dataclasses.replace(smoke, works=("generated",), sorters=("huidurep", "other"))
     for sources in ("a", "b"):
         monkeypatch.setattr(works, "hash_sources", lambda folders, sources=sources: sources)
-        rows = measure_speed(settings, tmp_path / "rows.json", progress=False)["rows"]
+        content = measure_speed(settings, tmp_path / "rows.json", progress=False)
+        assert content["of_earlier_code"] == []
     assert fake_sorts == ["huidurep", "other", "huidurep"]
-    assert {row["sources_sha256"] for row in rows} == {None, "b"}
+    assert {row["sources_sha256"] for row in content["rows"]} == {None, "b"}
+    # Until then they are shown, and said to be old.
+    monkeypatch.setattr(works, "hash_sources", lambda folders: "c")
+    shown = measure_speed(dataclasses.replace(settings, works=()), tmp_path / "rows.json", progress=False)
+    day = content["runs"][-1]["created"][:10]
+    assert len(shown["rows"]) == len(content["rows"]) and shown["of_earlier_code"] == [f"smoke ({day})"]
+    assert f"- Measured with earlier code: smoke ({day})" in speed_tables(shown)["machines"]
 
 
 @pytest.mark.slow
