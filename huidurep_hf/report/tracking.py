@@ -143,7 +143,7 @@ def _neuron(own, tables: list[UnitFingerprints], names: list[str]) -> tuple[dict
     waveforms, places = [], []
     for row in rows.itertuples():
         table = tables[row.session]
-        unit = int(np.flatnonzero(table.unit_ids == row.unit)[0])
+        unit = int(np.flatnonzero(table.unit_ids.astype(str) == str(row.unit))[0])
         is_there = np.flatnonzero(table.noise_levels[unit] > 0)[:MAX_CHANNELS]
         mean = np.nan_to_num(np.nanmean(table.template[unit], axis=0)) if table.num_averaged[unit].any() else 0.0
         waveform = (mean * table.noise_levels[unit])[:, is_there] if np.ndim(mean) else np.zeros((2, len(is_there)))

@@ -52,9 +52,8 @@ def track_units(
     names = [str(name) for name in names] if names is not None else names_of(sessions)
     if len(names) != len(sessions):
         raise ValueError(f"Got {len(names)} names for {len(sessions)} sessions; give one for each.")
-    tables = [_fingerprints_of(session, name) for session, name in zip(sessions, names)]
+    tables = _with_ids_of_one_kind([_fingerprints_of(session, name) for session, name in zip(sessions, names)])
     _check_models(tables, names)
-    _check_unit_ids(tables, names)
     overlap = _check_probes(tables, names, settings)
     num_sessions = len(tables)
     is_compared = overlap & (_apart(num_sessions) <= settings.max_sessions_apart)
@@ -129,14 +128,11 @@ def _check_models(tables: list[UnitFingerprints], names: list[str]) -> None:
             )
 
 
-def _check_unit_ids(tables: list[UnitFingerprints], names: list[str]) -> None:
-    kinds = ["text" if table.unit_ids.dtype.kind in "USO" else "numbers" for table in tables]
-    for name, kind in zip(names, kinds):
-        if kind != kinds[0]:
-            raise ValueError(
-                f"The units of session {names[0]} are named by {kinds[0]} and those of {name} by {kind}; rename those"
-                " of one (SpikeInterface's sorting.rename_units) before you make its fingerprints."
-            )
+def _with_ids_of_one_kind(tables: list[UnitFingerprints]) -> list[UnitFingerprints]:
+    """The same units, named by text in all sessions where they are in some: a column of a table is of one kind."""
+    if len({table.unit_ids.dtype.kind in "USO" for table in tables}) == 1:
+        return tables
+    return [table.renumbered(table.unit_ids.astype(str)) for table in tables]
 
 
 def _check_probes(tables: list[UnitFingerprints], names: list[str], settings: TrackingSettings) -> np.ndarray:

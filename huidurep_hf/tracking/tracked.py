@@ -73,13 +73,14 @@ class TrackedUnits:
         given = []
         for session, sorting in enumerate(sortings):
             own = self.table[self.table["session"] == session]
-            number = dict(zip(own["unit"].tolist(), own["global_unit"].tolist()))
-            missing = [unit for unit in np.asarray(sorting.unit_ids).tolist() if unit not in number]
+            # The table has text for numbers where another session's units are named by text.
+            number = dict(zip(own["unit"].astype(str), own["global_unit"].tolist()))
+            missing = [unit for unit in np.asarray(sorting.unit_ids).tolist() if str(unit) not in number]
             if missing:
                 raise ValueError(
                     f"Unit {missing[0]!r} of session {session} was not tracked; give the sorting that was."
                 )
-            numbers = np.array([number[unit] for unit in np.asarray(sorting.unit_ids).tolist()], dtype="int64")
+            numbers = np.array([number[str(unit)] for unit in np.asarray(sorting.unit_ids).tolist()], dtype="int64")
             if renumber:
                 sorting = sorting.rename_units(numbers)
             sorting.set_property("global_unit", numbers)

@@ -150,6 +150,23 @@ def test_sortings_get_the_numbers(neurons):
         tracked.sortings(sortings[:1])
 
 
+def test_units_named_by_numbers_and_by_text(neurons, tmp_path):
+    from spikeinterface.core import NumpySorting
+
+    from huidurep_hf.report.tracking import write_tracking_report
+
+    first, second = (see_neurons(neurons, CONTACTS, chosen=[0, 3, 7], seed=seed) for seed in (1, 2))
+    named = second.renumbered(np.array([f"cell {unit}" for unit in second.unit_ids]))
+    tracked = track_units([first, named])
+    assert tracked.table["unit"].tolist() == ["0", "3", "7", "cell 0", "cell 3", "cell 7"]
+    assert tracked.table["global_unit"].tolist() == [0, 1, 2, 0, 1, 2]
+    loaded = TrackedUnits.load(tracked.save(tmp_path / "tracked"))
+    trains = [{unit: np.array([5]) for unit in table.unit_ids.tolist()} for table in (first, named)]
+    sortings = loaded.sortings([NumpySorting.from_unit_dict([one], 30000.0) for one in trains])
+    assert [one.get_property("global_unit").tolist() for one in sortings] == [[0, 1, 2], [0, 1, 2]]
+    assert write_tracking_report(tracked, [first, named], tmp_path / "page.html").is_file()
+
+
 def test_what_cannot_be_tracked(neurons, tmp_path):
     table = see_neurons(neurons, CONTACTS)
     with pytest.raises(ValueError, match="give two or more"):
@@ -162,9 +179,6 @@ def test_what_cannot_be_tracked(neurons, tmp_path):
     other = dataclasses.replace(table, description={**table.description, "model": "another"})
     with pytest.raises(ValueError, match="different models"):
         track_units([table, other])
-    named = table.renumbered(np.array([f"cell {unit}" for unit in table.unit_ids]))
-    with pytest.raises(ValueError, match="session 0 are named by numbers and those of 1 by text"):
-        track_units([table, named])
     (tmp_path / "text.parquet").write_text("no table")
     with pytest.raises(ValueError, match="no file of fingerprints"):
         track_units([table, tmp_path / "text.parquet"])
