@@ -46,7 +46,9 @@ def sort_table(path: Path, output: Path, sort_one: Callable[[Namespace, Path], N
     if twice:
         raise ValueError(f"{path} has several rows of the name {twice[0]!r}; give a column `name` of different names.")
     output.mkdir(parents=True, exist_ok=True)
-    failed = {}
+    failed: dict[str, str] = {}
+    # What an earlier run could not sort may be there now.
+    (output / FAILURES_FILE).write_text(json.dumps(failed))
     for number, (name, row) in enumerate(zip(names, rows), start=1):
         if (output / name).exists():
             logger.info("%d of %d, %s: there already", number, len(rows), name)
@@ -60,7 +62,7 @@ def sort_table(path: Path, output: Path, sort_one: Callable[[Namespace, Path], N
             failed[name] = " ".join(str(error).split()) or type(error).__name__
             logger.warning("%s failed: %s", name, failed[name])
             logger.debug("", exc_info=True)
-        (output / FAILURES_FILE).write_text(json.dumps(failed, indent=2))
+            (output / FAILURES_FILE).write_text(json.dumps(failed, indent=2))
     return failed
 
 

@@ -15,9 +15,8 @@ import numpy as np
 import pandas as pd
 
 from ..recording.settings import PreprocessingSettings
-from ..sorting.output.provenance import describe_recording
 from ..sorting.output.unit_table import template_peak
-from ..sorting.rerun import COMPARED
+from ..sorting.rerun import differing_traces
 from .spike_times import times_of_recording_s
 
 if TYPE_CHECKING:
@@ -68,6 +67,8 @@ def export_result(result: SortingResult, path: str | Path, to: str, source: Sour
         raise FileExistsError(f"{path} exists already; choose another name for the export.")
     if not path.parent.is_dir():
         raise FileNotFoundError(f"There is no folder {path.parent} for {path.name}; make it first.")
+    if to in SUFFIXES:
+        _check_suffix(path, SUFFIXES[to])
     # Of the same ending, which some formats need.
     partial = path.with_name(f".partial-{path.name}")
     _remove(partial)
@@ -169,7 +170,6 @@ def export_pynapple(result: SortingResult, path: Path, source: Source) -> None:
     """Write a pynapple `TsGroup` (.npz) with the table of units as metadata; `pynapple.load_file` reads it."""
     with _named_extra("pynapple"):
         import pynapple
-    _check_suffix(path, ".npz")
     trains = {unit: pynapple.Ts(train["time_s"].to_numpy()) for unit, train in _trains(result)}
     units = result.units.drop(columns=["unit", "rate_hz"])
     length = _end_s(result)
@@ -196,7 +196,6 @@ def export_matlab(result: SortingResult, path: Path, source: Source) -> None:
     """Write a MATLAB file: a row a spike (`spike_unit` counts from 0, as in the table), templates, channels, units."""
     from scipy.io import savemat
 
-    _check_suffix(path, ".mat")
     is_sorted = (result.events["unit"] >= 0).to_numpy()
     spikes = result.events[is_sorted]
     tables = {"unit": result.units, "channel": result.channels.rename(columns={"channel": "name"})}
@@ -233,6 +232,9 @@ FORMATS: dict[str, Callable[[SortingResult, Path, Source], None]] = {
 }
 
 
+SUFFIXES = {"pynapple": ".npz", "matlab": ".mat"}
+
+
 def _analyze(result: SortingResult, source: Source, *, one_segment: bool = False, **kwargs: object) -> SortingAnalyzer:
     from spikeinterface.core import concatenate_recordings, create_sorting_analyzer
     from spikeinterface.preprocessing import bandpass_filter
@@ -240,17 +242,15 @@ def _analyze(result: SortingResult, source: Source, *, one_segment: bool = False
     if source.recording is None:
         raise ValueError("The format needs the traces; give the recording that was sorted with --recording.")
     recording = source.recording
-    given, sorted_one = describe_recording(recording), result.provenance["recording"]
-    # Results of earlier versions say less.
-    differing = [name for name in COMPARED if given[name] != sorted_one.get(name, given[name])]
+    differing = differing_traces(recording, result.provenance["recording"])
     if differing:
         raise ValueError(f"The recording is not the one that was sorted: {', '.join(differing)} differ; give that one.")
-    num_samples, rate = given["num_samples"], given["sampling_rate"]
+    num_samples = [recording.get_num_samples(segment) for segment in range(recording.get_num_segments())]
     parameters = result.provenance["parameters"]
-    # As the sort did at low sampling rates.
-    max_share = parameters.get("max_freq_to_sampling_rate", PreprocessingSettings().max_freq_to_sampling_rate)
-    freq_max_hz = min(parameters["freq_max_hz"], max_share * rate)
-    filtered = bandpass_filter(recording, parameters["freq_min_hz"], freq_max_hz, dtype="float32")
+    known = PreprocessingSettings.__dataclass_fields__
+    band = PreprocessingSettings(**{name: value for name, value in parameters.items() if name in known})
+    freq_max_hz = band.highest_freq_hz(recording.get_sampling_frequency())
+    filtered = bandpass_filter(recording, band.freq_min_hz, freq_max_hz, dtype="float32")
     sorting = result.sorting
     sparse = len(result.templates) > 0
     if one_segment and len(num_samples) > 1:

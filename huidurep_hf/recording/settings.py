@@ -55,6 +55,10 @@ class PreprocessingSettings(Settings):
         super().__post_init__()
         _refuse_unordered(self, "freq_min_hz", "freq_max_hz")
 
+    def highest_freq_hz(self, sampling_rate: float) -> float:
+        """Upper end of the band-pass filter at a sampling rate, Hz."""
+        return min(self.freq_max_hz, self.max_freq_to_sampling_rate * sampling_rate)
+
 
 @dataclass(frozen=True)
 class LineSettings(Settings):

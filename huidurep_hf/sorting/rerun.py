@@ -107,10 +107,9 @@ def check_same_recording(recording: BaseRecording, described: dict) -> None:
     Raises:
         ValueError: naming the file, or what differs.
     """
-    found = describe_recording(recording)
-    differing = [name for name in COMPARED if found[name] != described[name]]
+    differing = differing_traces(recording, described)
     if differing:
-        values = "; ".join(f"{name} {_short(described[name])} then, {_short(found[name])} now" for name in differing)
+        values = "; ".join(f"{name} {_short(then)} then, {_short(now)} now" for name, (then, now) in differing.items())
         raise ValueError(f"The recording is not the one that was sorted ({values}); give that one (--recording).")
     # A recording that has moved has the same files at another place.
     hashes = {one["ends_sha256"] for one in hash_files(recording)}
@@ -119,6 +118,17 @@ def check_same_recording(recording: BaseRecording, described: dict) -> None:
         raise ValueError(
             f"The file {changed[0]} has changed since it was sorted; give the recording as it was (--recording)."
         )
+
+
+def differing_traces(recording: BaseRecording, described: dict) -> dict[str, tuple[object, object]]:
+    """What of `provenance["recording"]` of a result a recording differs in: name -> `(then, now)`."""
+    found = describe_recording(recording)
+    # Results of earlier versions say less.
+    return {
+        name: (described[name], found[name])
+        for name in COMPARED
+        if name in described and found[name] != described[name]
+    }
 
 
 def _short(value: object) -> str:

@@ -61,6 +61,11 @@ def test_whatever_fails_the_others_are_sorted(raw_files):
     assert sort_table(raw_files / "table.parquet", raw_files / "out", sort_one) == {"second": "CUDA out of memory"}
     assert is_sorted == ["first", "third"] and table
     assert json.loads((raw_files / "out" / "failures.json").read_text()) == {"second": "CUDA out of memory"}
+    # All are there now, by whatever means.
+    for name in ("first", "second", "third"):
+        (raw_files / "out" / name).mkdir()
+    assert sort_table(raw_files / "table.parquet", raw_files / "out", sort_one) == {}
+    assert json.loads((raw_files / "out" / "failures.json").read_text()) == {}
 
 
 @pytest.mark.parametrize(

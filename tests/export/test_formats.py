@@ -254,7 +254,7 @@ def test_a_result_is_not_taken_for_a_model(tmp_path, capsys):
     [
         ("phy", "phy", "needs the traces; give the recording that was sorted with --recording"),
         ("nwb", "a.nwb", "--session-start"),
-        ("matlab", "a.m", "ends in .mat"),
+        ("matlab", "a.m", "Got the name a.m for the export; give one that ends in .mat"),
         ("pynapple", "absent/a.npz", "There is no folder"),
         ("parquet", "", "exists already"),
     ],

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from statistics import median
 
 from ..records.tables import markdown_table
 from ..sorters.sorting_process import OUR_SORTER
 from .embedding_tables import best_share, times_published
 from .embedding_work import EMBEDDING_WORK
 from .speed_cases import CONDITION_WORK, GENERATED_WORK
-from .summary import GIB_IN_MIB, counted_rows, group_rows, is_gpu, median_of, name_machines
+from .summary import GIB_IN_MIB, added_mib, counted_rows, group_rows, is_gpu, median_of, name_machines
 
 MAX_CPU_S, COMPARED_ACCURACY = 40.0, 0.05
 MIN_REALTIME = {"small": 4.0, "dense": 1.0}
@@ -72,14 +73,13 @@ def _memory_aims(rows: list[dict]) -> Iterator[tuple[str, str, str, bool]]:
     for (channels, traces), group in group_rows(ours, "num_channels", "traces").items():
         work = f"memory, {channels} channels, {traces}"
         # Not the sorter's: what a lazy recording holds itself.
-        held = [row["start_memory_mib"] if traces == "lazy" else 0.0 for row in group]
-        highest = max(row["peak_own_memory_mib"] - own for row, own in zip(group, held)) / GIB_IN_MIB
-        beyond = f" beyond {max(held) / GIB_IN_MIB:.2f} GiB before the sort" if traces == "lazy" else ""
+        highest, beyond = max(row["peak_own_memory_mib"] for row in group) / GIB_IN_MIB, ""
+        if traces == "lazy":
+            highest = max(map(added_mib, group)) / GIB_IN_MIB
+            beyond = f" beyond {max(row['start_memory_mib'] for row in group) / GIB_IN_MIB:.2f} GiB before the sort"
         yield work, f"at most {MAX_MEMORY_GIB:g} GiB", f"{highest:.2f} GiB{beyond}", highest <= MAX_MEMORY_GIB
-        # Beyond what was there before: a lazy recording holds its true spikes.
         added = {
-            seconds: median_of(own, "peak_own_memory_mib") - median_of(own, "start_memory_mib")
-            for (seconds,), own in sorted(group_rows(group, "duration_s").items())
+            seconds: median(map(added_mib, own)) for (seconds,), own in sorted(group_rows(group, "duration_s").items())
         }
         if len(added) > 1:
             growth = max(added.values()) / next(iter(added.values())) - 1

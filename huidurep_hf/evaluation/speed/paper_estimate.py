@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from statistics import median
+
 from ..records.tables import markdown_table
 from ..sorters.sorting_process import OUR_SORTER
 from .sorting_tables import NOTHING
 from .speed_cases import GENERATED_WORK
-from .summary import GIB_IN_MIB, counted_rows, group_rows, median_of
+from .summary import GIB_IN_MIB, added_mib, counted_rows, group_rows, median_of
 
 NUM_CHANNELS, SAMPLING_RATE, BYTES_PER_SAMPLE = 384, 30000, 2
 HOURS = 1000
@@ -44,7 +46,7 @@ def paper_table(rows: list[dict], price_per_core_hour: float = PRICE_PER_CORE_HO
     core_hours = cores * slowness * HOURS
     hour_gb = 1e-9 * BYTES_PER_SAMPLE * NUM_CHANNELS * SAMPLING_RATE * HOUR_S
     largest = max(row["duration_s"] for row in done)
-    held = median_of(used, "start_memory_mib") + _added_mib([row for row in done if row["duration_s"] == largest])
+    held = median_of(used, "start_memory_mib") + median(added_mib(row) for row in done if row["duration_s"] == largest)
     memory = held / GIB_IN_MIB
     events = HOUR_S * (median_of(used, "peaks_per_s") or 0.0)
     lines = [
@@ -87,13 +89,8 @@ def _bytes_per_event(rows: list[dict]) -> float | None:
     if len(groups) < 2:
         return None
     short, long = groups[min(groups)], groups[max(groups)]
-    more_memory = 2**20 * (_added_mib(long) - _added_mib(short))
+    more_memory = 2**20 * (median(map(added_mib, long)) - median(map(added_mib, short)))
     return max(more_memory / (median_of(long, "num_peaks") - median_of(short, "num_peaks")), 0.0)
-
-
-def _added_mib(rows: list[dict]) -> float:
-    """Peak memory beyond what was there before the sort."""
-    return median_of(rows, "peak_own_memory_mib") - median_of(rows, "start_memory_mib")
 
 
 def _num_cores(row: dict) -> int:

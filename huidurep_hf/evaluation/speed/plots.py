@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..sorters.sorting_process import OUR_SORTER
 from .speed_cases import GENERATED_WORK
-from .summary import GIB_IN_MIB, counted_rows, group_rows
+from .summary import GIB_IN_MIB, added_mib, counted_rows, group_rows
 
 PLOT = "scaling.png"
 
@@ -32,7 +32,7 @@ def draw_scaling(rows: list[dict], folder: Path) -> Path | None:
                 before = row["start_memory_mib"]
                 own_gib = [max(memory - before, 0.0) / GIB_IN_MIB for _, memory, _ in row["curve"]]
                 course.plot(share, own_gib, color=color, alpha=0.6, linewidth=0.5 + seconds / 3600)
-                points.append((seconds / 60, (row["peak_own_memory_mib"] - before) / GIB_IN_MIB))
+                points.append((seconds / 60, added_mib(row) / GIB_IN_MIB))
         over_length.plot(*zip(*points), "o-", color=color, label=f"{channels} channels")
     course.set(xlabel="time into the sort (%)", ylabel="memory of the sort without mapped files (GiB)", ylim=(0, None))
     over_length.set(xlabel="length of the recording (min)", xscale="log")

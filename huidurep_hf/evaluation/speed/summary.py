@@ -37,6 +37,11 @@ def median_of(rows: Iterable[dict], field: str) -> float | None:
     return statistics.median(values) if values else None
 
 
+def added_mib(row: dict) -> float:
+    """Peak memory of a sort beyond what was there before it: a lazy recording holds its true spikes."""
+    return row["peak_own_memory_mib"] - row["start_memory_mib"]
+
+
 def median_and_range(values: Iterable[float | None], digits: int = 1, divisor: float = 1.0) -> str:
     """Return `median (min to max)`, the value alone if there is one, a dash for none; each divided by `divisor`."""
     known = [value / divisor for value in values if value is not None]

@@ -236,7 +236,7 @@ def _check(recording: BaseRecording, settings: PreprocessingSettings) -> float:
             " Give traces of shape (num_samples, num_channels), or at the command line check --num-channels."
         )
     max_share, freq_min_hz = settings.max_freq_to_sampling_rate, settings.freq_min_hz
-    freq_max_hz = min(settings.freq_max_hz, max_share * rate)
+    freq_max_hz = settings.highest_freq_hz(rate)
     if not 0 < freq_min_hz < freq_max_hz:
         raise ValueError(
             f"Got a pass band of {freq_min_hz:g}-{freq_max_hz:g} Hz at a sampling rate of {rate:g} Hz; freq_min_hz must"
