@@ -33,6 +33,12 @@ def check_writable(path: str | Path) -> None:
         raise OSError(f"The output {path} cannot be made ({reason}); give another place for it.") from error
 
 
+def followed(path: str | Path) -> Path:
+    """Where an output really lies: a link, to another disk perhaps, stays one, and what it leads to is written."""
+    path = Path(path)
+    return path.resolve() if os.path.islink(path) else path
+
+
 @contextmanager
 def claim(path: str | Path) -> Iterator[None]:
     """Keep others from writing an output meanwhile; within one thread it may be claimed again.
@@ -86,7 +92,7 @@ def put_in_place(partial: Path, path: Path, earlier: tuple[int, int] | None) -> 
 
     Args:
         partial: the finished folder, beside its place.
-        path: its place.
+        path: its place, no link (see [`followed`]).
         earlier: [`identity`] of the folder that it may replace.
 
     Raises:
@@ -106,8 +112,6 @@ def put_in_place(partial: Path, path: Path, earlier: tuple[int, int] | None) -> 
     except BaseException:
         replaced.rename(path)
         raise
-    if replaced.is_symlink():
-        replaced.unlink()
     shutil.rmtree(replaced, ignore_errors=True)
 
 

@@ -170,9 +170,10 @@ def export_pynapple(result: SortingResult, path: Path, source: Source) -> None:
     """Write a pynapple `TsGroup` (.npz) with the table of units as metadata; `pynapple.load_file` reads it."""
     with _named_extra("pynapple"):
         import pynapple
-    trains = {unit: pynapple.Ts(train["time_s"].to_numpy()) for unit, train in _trains(result)}
+    times_s = times_of_recording_s(result)
+    trains = {unit: pynapple.Ts(train["time_s"].to_numpy()) for unit, train in _trains(result, times_s)}
     units = result.units.drop(columns=["unit", "rate_hz"])
-    length = _end_s(result)
+    length = _end_s(result, times_s)
     support = pynapple.IntervalSet(*length)
     group = pynapple.TsGroup(trains, time_support=support)
     if len(units):
@@ -284,7 +285,7 @@ def _add_nwb_units(file, result: SortingResult) -> None:
     file.add_unit_column("spike_location_um", "place of each spike on the probe, um", index=True)
     is_uv = result.provenance["preparation"]["unit"] == "uV"
     levels = result.channels["noise_level"].to_numpy() * (1e-6 if is_uv else 1.0)
-    for unit, train in _trains(result):
+    for unit, train in _trains(result, times_of_recording_s(result)):
         template = result.templates[unit]
         file.add_unit(
             id=unit,
@@ -301,18 +302,19 @@ def _plain(value: object) -> object:
     return value.item() if isinstance(value, np.generic) else str(value)
 
 
-def _trains(result: SortingResult) -> Iterator[tuple[int, pd.DataFrame]]:
-    events = result.events.assign(time_s=times_of_recording_s(result))
+def _trains(result: SortingResult, times_s: np.ndarray) -> Iterator[tuple[int, pd.DataFrame]]:
+    """Unit and its spikes, by the times of all events."""
+    events = result.events.assign(time_s=times_s)
     events = events[events["unit"] >= 0]
     yield from ((int(unit), train) for unit, train in events.groupby("unit"))
 
 
-def _end_s(result: SortingResult) -> tuple[float, float]:
-    """Start and end of the recording, s."""
+def _end_s(result: SortingResult, times_s: np.ndarray) -> tuple[float, float]:
+    """Start and end of the recording, s, by the times of all events."""
     recording = result.provenance["recording"]
-    starts, times = recording["start_times_s"], times_of_recording_s(result)
+    starts = recording["start_times_s"]
     lengths = np.asarray(recording["num_samples"]) / recording["sampling_rate"]
-    end = max(starts[-1] + lengths[-1], starts[0] + lengths.sum(), times.max(initial=0))
+    end = max(starts[-1] + lengths[-1], starts[0] + lengths.sum(), times_s.max(initial=0))
     return float(starts[0]), float(end)
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from ..hub.checkpoints import find_again
 from ..recording.sources.reading import read_recording
 from ..recording.sources.reopening import hash_files, reopen
-from .output.provenance import PACKAGES, describe_recording, hash_weights, version_of
+from .output.provenance import PACKAGES, describe_traces, hash_weights, version_of
 from .output.result import SortingResult
 from .parameters import SortingParameters
 from .sorter import SpikeSorter
@@ -122,7 +122,7 @@ def check_same_recording(recording: BaseRecording, described: dict) -> None:
 
 def differing_traces(recording: BaseRecording, described: dict) -> dict[str, tuple[object, object]]:
     """What of `provenance["recording"]` of a result a recording differs in: name -> `(then, now)`."""
-    found = describe_recording(recording)
+    found = describe_traces(recording)
     # Results of earlier versions say less.
     return {
         name: (described[name], found[name])

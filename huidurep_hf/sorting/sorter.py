@@ -15,7 +15,7 @@ from ..device import choose_device
 from ..hub.checkpoints import resolve_checkpoint
 from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
 from ..model.modeling_huidurep import HuiduRepModel
-from ..output_path import check_writable, claim, identity
+from ..output_path import check_writable, claim, followed, identity
 from ..progress import peak_memory_gb
 from ..recording.preprocessing.preparation import check_type
 from ..resumable import ResumableWorkers
@@ -152,7 +152,7 @@ class SpikeSorter:
         parameters = parameters or SortingParameters.from_dict(overrides)
         check_type(recording)
         check_sampling_rate(recording)
-        output = None if output_folder is None else Path(output_folder)
+        output = None if output_folder is None else followed(output_folder)
         if output is not None:
             check_writable(output)
         with nullcontext() if output is None else claim(output):

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from ..output_path import identity, put_in_place
+from ..output_path import followed, identity, put_in_place
 
 DESCRIPTION_FILE = "dataset_infos.json"
 # Of `Dataset.save_to_disk` and `DatasetDict.save_to_disk`.
@@ -35,8 +35,7 @@ def new_dataset_folder(folder: str | Path, overwrite: bool) -> Iterator[Path]:
     Raises:
         FileExistsError: as [`check_dataset_folder`].
     """
-    # A link to another disk stays one.
-    folder = Path(folder).resolve()
+    folder = followed(folder)
     check_dataset_folder(folder, overwrite)
     earlier = identity(folder)
     unfinished = folder.with_name(f".{folder.name}.unfinished-{os.getpid()}")

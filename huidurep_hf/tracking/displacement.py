@@ -53,13 +53,13 @@ def find_displacement(first: UnitFingerprints, second: UnitFingerprints, setting
     across = second_place[None, :, 0] - first_place[:, None, 0]
     weights = weights * np.exp(-0.5 * np.square(across / settings.location_sd_um))
     weights[(first.shank[:, None] != second.shank[None, :]) | ~np.isfinite(differences)] = 0
-    reach = settings.max_displacement_um + 3 * settings.displacement_kernel_um
+    most, kernel = settings.max_displacement_um, settings.displacement_kernel_um
+    reach = most + 3 * kernel
     row, column = np.nonzero((weights > 1e-4) & (np.abs(differences) <= reach))
     weights, differences = weights[row, column], differences[row, column]
     if len(weights) == 0:
         return UNSEEN
-    grid = np.arange(-settings.max_displacement_um, settings.max_displacement_um + 0.5, 1.0)
-    kernel = settings.displacement_kernel_um
+    grid = np.arange(-most, most + 0.5, 1.0)
     places = np.round(differences - grid[0]).astype("int64")
     inside = (places >= 0) & (places < len(grid))
     votes = np.bincount(places[inside], weights=weights[inside], minlength=len(grid))
@@ -73,7 +73,6 @@ def find_displacement(first: UnitFingerprints, second: UnitFingerprints, setting
         near = weights * np.exp(-0.5 * np.square((differences - best) / kernel))
         if near.sum() == 0:
             return UNSEEN
-        most = settings.max_displacement_um
         best = float(np.clip((near * differences).sum() / near.sum(), -most, most))
     effective = near.sum() ** 2 / np.square(near).sum()
     scatter = np.sqrt((near * np.square(differences - best)).sum() / near.sum())

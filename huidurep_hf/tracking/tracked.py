@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ..output_path import check_writable, identity, put_in_place
+from ..output_path import check_writable, followed, identity, put_in_place
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseSorting
@@ -98,8 +98,7 @@ class TrackedUnits:
             FileExistsError: the folder is there, and `overwrite` is not set or it holds something else.
             OSError: it cannot be made.
         """
-        # A link to another disk stays one.
-        folder = Path(folder).resolve()
+        folder = followed(folder)
         check_tracked_folder(folder, overwrite)
         earlier = identity(folder)
         beside = Path(tempfile.mkdtemp(prefix=f".{folder.name}.", dir=folder.parent))

@@ -93,10 +93,18 @@ def describe_sort(found: SortedSpikes) -> dict:
 
 
 def describe_recording(recording: BaseRecording) -> dict:
-    """Describe a SpikeInterface recording: size, rate, start times, type, hashes of its ends and layout, and files."""
-    num_segments = recording.get_num_segments()
+    """Describe a SpikeInterface recording: what it is, its traces and its files."""
     return {
         "description": " ".join(repr(recording).split()),
+        **describe_traces(recording),
+        **describe_source(recording),
+    }
+
+
+def describe_traces(recording: BaseRecording) -> dict:
+    """Describe the traces of a recording: size, rate, start times, type, hashes of their ends and of the layout."""
+    num_segments = recording.get_num_segments()
+    return {
         "num_channels": int(recording.get_num_channels()),
         "sampling_rate": float(recording.get_sampling_frequency()),
         "num_samples": [int(recording.get_num_samples(i)) for i in range(num_segments)],
@@ -105,7 +113,6 @@ def describe_recording(recording: BaseRecording) -> dict:
         "channel_ids": [str(channel) for channel in recording.channel_ids],
         "ends_sha256": _hash_ends(recording),
         "layout_sha256": _hash_layout(recording),
-        **describe_source(recording),
     }
 
 

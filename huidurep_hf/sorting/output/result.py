@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from ...output_path import PARTIAL, beside, check_writable, claim, identity, put_in_place
+from ...output_path import PARTIAL, beside, check_writable, claim, followed, identity, put_in_place
 from ...recording.times import times_of_samples
 from ..spikes import OUTCOMES
 from .blanked import BESIDE_BLANKED_MS, blanked_periods, is_beside_blanked
@@ -250,7 +250,7 @@ class SortingResult:
                 or another run is writing it.
             OSError: it cannot be made.
         """
-        folder = Path(folder)
+        folder = followed(folder)
         check_writable(folder)
         with claim(folder):
             check_output_folder(folder, overwrite)
@@ -323,7 +323,7 @@ def check_output_folder(folder: str | Path, overwrite: bool) -> None:
     """
     folder = Path(folder)
     check_writable(folder)
-    if not folder.exists() and not folder.is_symlink():
+    if not folder.exists():
         return
     if not overwrite:
         raise FileExistsError(f"The output {folder} exists already; give another one, or set overwrite (--overwrite).")

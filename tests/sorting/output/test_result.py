@@ -43,6 +43,18 @@ def test_existing_output_is_refused_or_replaced(tetrode_result, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["result"]
 
 
+def test_a_link_to_another_disk_stays_one(tetrode_result, tmp_path):
+    (tmp_path / "disk").mkdir()
+    link = tmp_path / "result"
+    link.symlink_to(tmp_path / "disk" / "of_today")
+    for overwrite in (False, True):
+        tetrode_result.save(link, overwrite=overwrite)
+        assert link.is_symlink() and len(SortingResult.load(link).units) == len(tetrode_result.units)
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["of_today"]
+    with pytest.raises(FileExistsError, match="--overwrite"):
+        tetrode_result.save(link)
+
+
 def test_what_is_no_result_is_never_replaced(tetrode_result, tmp_path):
     (tmp_path / "thesis").mkdir()
     (tmp_path / "thesis" / "chapter.tex").touch()
