@@ -77,6 +77,8 @@ def measure_speed(settings: SpeedSettings, output: str | Path, *, progress: bool
     if unknown:
         raise ValueError(f"Unknown works {unknown}; use some of {list(WORKS)}.")
     cases = _list_cases(settings)
+    if settings.folder is not None:
+        settings.folder.mkdir(parents=True, exist_ok=True)
     results = ResultFile(output, {"figures": "speed"})
     results.add_run(describe_environment(PACKAGES))
     identity = _identify(settings.model)

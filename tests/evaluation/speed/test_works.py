@@ -113,10 +113,14 @@ def test_our_rows_are_made_again_when_our_code_changes(smoke, fake_sorts, monkey
 
 @pytest.mark.slow
 def test_a_sorter_that_fails_is_named_and_not_run_again(smoke, fake_sorts, tmp_path):
-    settings = dataclasses.replace(smoke, works=("generated",), sorters=("huidurep", "broken"), repeats=3)
+    folder = tmp_path / "not_there_yet"
+    settings = dataclasses.replace(
+        smoke, works=("generated",), sorters=("huidurep", "broken"), repeats=3, folder=folder
+    )
     content = measure_speed(settings, tmp_path / "rows.json", progress=False)
     assert fake_sorts.count("broken") == 1 and fake_sorts.count("huidurep") == 3
     assert "- smoke, broken: it broke" in speed_tables(content)["generated"].split("Failures:")[1]
+    assert list(folder.iterdir()) == []
 
 
 @pytest.mark.slow
