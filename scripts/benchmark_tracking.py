@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 from huidurep_hf.evaluation.records.tables import put_tables
-from huidurep_hf.evaluation.tracking.benchmark import SORTED, SOURCES, TRUE, benchmark_tracking, current_rows
+from huidurep_hf.evaluation.tracking.benchmark import SORTED, SOURCES, TRUE, benchmark_tracking, rows_of_model
 from huidurep_hf.evaluation.tracking.conditions import (
     CONDITIONS,
     FIRST_REPORTING_SEED,
@@ -23,7 +23,7 @@ from huidurep_hf.evaluation.tracking.conditions import (
 )
 from huidurep_hf.evaluation.tracking.methods.names import METHODS
 from huidurep_hf.evaluation.tracking.plots import draw_tracking
-from huidurep_hf.evaluation.tracking.tables import lead_table, tracking_table
+from huidurep_hf.evaluation.tracking.tables import earlier_code_list, lead_table, tracking_table
 
 
 def main():
@@ -60,11 +60,12 @@ def main():
             timeout_s=options.timeout,
             progress=not options.quiet,
         )
-        rows = current_rows(options.output, options.model)
+        rows, of_earlier_code = rows_of_model(options.output, options.model)
         tables = {
             "lead": lead_table(rows),
             "true": tracking_table(rows, TRUE),
             "sorted": tracking_table(rows, SORTED),
+            "code": earlier_code_list(of_earlier_code),
         }
         if options.plot:
             draw_tracking(rows, options.plot)

@@ -23,7 +23,7 @@ from .merging.drift_fragments import merge_drift_fragments
 from .merging.template_distance import find_duplicates
 from .merging.units import merge_units
 from .parameters import SortingParameters
-from .rejection.collisions import reject_collisions
+from .rejection.clusters import reject_clusters
 from .rejection.noise_units import is_noise_unit
 from .rejection.oscillations import is_oscillation
 from .rejection.residual_units import is_residual_unit
@@ -124,7 +124,7 @@ def learn_units(
         return None
     automatic = parameters.num_units is None
     if automatic:
-        spikes = reject_collisions(spikes, whitened, parameters, workers)
+        spikes = reject_clusters(spikes, whitened, parameters, workers)
     labels, samples = spikes["cluster"], spikes["aligned_sample"]
     learning = parameters.learning
     blocks = choose_trial_blocks(spikes, blocks, learning.max_trial_blocks, learning.min_trial_spikes)

@@ -17,7 +17,7 @@ from .merging.settings import (
     UnitMergingSettings,
 )
 from .output.settings import LabelSettings
-from .rejection.settings import CollisionSettings, RejectionSettings, SideLobeSettings
+from .rejection.settings import CollisionSettings, RejectionSettings, SecondaryPeakSettings, SideLobeSettings
 from .templates.settings import DriftingTemplateSettings, TemplateSettings, WaveformSettings
 
 
@@ -102,6 +102,7 @@ STAGES: dict[str, type[Settings]] = {
     "cluster_merging": ClusterMergingSettings,
     "scatter": ScatterSettings,
     "drift_fragments": DriftFragmentSettings,
+    "secondary_peaks": SecondaryPeakSettings,
     "collisions": CollisionSettings,
     "templates": TemplateSettings,
     "templates_under_drift": DriftingTemplateSettings,

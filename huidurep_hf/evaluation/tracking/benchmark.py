@@ -23,6 +23,7 @@ logger = logging.getLogger("huidurep_hf")
 TRUE, SORTED = "true", "sorted"
 SOURCES = (TRUE, SORTED)
 """Where the units come from: the true spike trains, or our own sort of every session."""
+SOURCE_TITLES = {TRUE: "true trains", SORTED: "our sorts"}
 
 IDENTITY = {"figures": "tracking benchmark"}
 PACKAGES = ("unitmatchpy", "pydant", "numba")
@@ -60,7 +61,7 @@ def benchmark_tracking(
     methods = [method for method in methods if versions[method] is not None]
     results = ResultFile(output, IDENTITY)
     results.add_run(describe_environment(PACKAGES))
-    keys = {case: [_key(case, method, model) for method in methods] for case in cases}
+    keys = {case: [key_of(case, method, model) for method in methods] for case in cases}
     rows = []
     with tqdm(total=sum(map(len, keys.values())), desc="tracking", disable=not progress) as bar:
         for condition, seed in dict.fromkeys(case[:2] for case in cases):
@@ -77,12 +78,22 @@ def benchmark_tracking(
     return rows
 
 
-def current_rows(output, model: str) -> list[dict]:
-    """Return all rows of a file that hold now: those of this model and of the code as it is."""
-    rows = ResultFile(output, IDENTITY).rows
-    return [
-        row for row in rows if has_key(row, _key((row["condition"], row["seed"], row["source"]), row["method"], model))
-    ]
+def rows_of_model(output, model: str) -> tuple[list[dict], list[str]]:
+    """Return all rows of a file that are of this model, and which of them rest on earlier code, with the day.
+
+    Those of earlier code stay until they are made again.
+    """
+    results = ResultFile(output, IDENTITY)
+    rows, earlier = [], {}
+    for row in results.rows:
+        key = key_of((row["condition"], row["seed"], row["source"]), row["method"], model)
+        sources = key.pop("sources_sha256")
+        if has_key(row, key):
+            rows.append(row)
+            if row["sources_sha256"] != sources:
+                name = f"{row['condition']}, seed {row['seed']}, {SOURCE_TITLES[row['source']]}"
+                earlier[name] = results.content["runs"][row["run"]]["created"][:10]
+    return rows, [f"{name} ({day})" for name, day in earlier.items()]
 
 
 def _run(keys, settings, model, timeout_s):
@@ -136,7 +147,8 @@ def _sort_sessions(folder, neurons, model, timeout_s):
     return named, None
 
 
-def _key(case, method, model) -> dict:
+def key_of(case, method, model) -> dict:
+    """What a row is kept by."""
     condition, seed, source = case
     # A peer's row on true trains stays true whatever our model and our code are.
     rests_on = TRACKER_SOURCES if method == OUR_METHOD else SORTER_SOURCES if source == SORTED else ()

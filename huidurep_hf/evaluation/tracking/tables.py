@@ -3,12 +3,10 @@
 import numpy as np
 
 from ..records.tables import markdown_table, mean_and_sd
-from .benchmark import SORTED, SOURCES, TRUE
+from .benchmark import SOURCE_TITLES, SOURCES
 from .conditions import CONDITIONS
 from .methods.names import METHODS, OUR_METHOD
 from .scores import calibration_error
-
-SOURCE_TITLES = {TRUE: "true trains", SORTED: "our sorts"}
 
 
 def tracking_table(rows: list[dict], source: str) -> str:
@@ -44,6 +42,13 @@ def tracking_table(rows: list[dict], source: str) -> str:
     ]
     table = markdown_table(header, lines, num_text_columns=2)
     return table + ("\n\nFailures:\n\n" + "\n".join(told) if told else "")
+
+
+def earlier_code_list(of_earlier_code: list[str]) -> str:
+    """Which rows of ours, and of our sorts, were made before the code changed, as a markdown list."""
+    if not of_earlier_code:
+        return "All rows are of the present code."
+    return "Measured with earlier code:\n\n" + "\n".join(f"- {name}" for name in of_earlier_code)
 
 
 def lead_table(rows: list[dict]) -> str:

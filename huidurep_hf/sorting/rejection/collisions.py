@@ -6,47 +6,18 @@ collision are explained better by the neurons that collided, each at its own tim
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator
 
 import numpy as np
 
 from ...recording.preprocessing.preparation import PreparedRecording
-from ...recording.spikes.neighborhood import Neighborhoods, find_neighborhoods
+from ...recording.spikes.neighborhood import Neighborhoods
 from ...recording.spikes.waveforms import cut_waveforms
 from ...workers import Workers
-from ..clustering.assignment import drop_small
 from ..parameters import CollisionSettings, SortingParameters, TemplateFitSettings
 from ..spikes import Spikes
-from ..templates.averages import average_templates, template_window
-from ..templates.estimation import visible_part
+from ..templates.averages import template_window
 from ..templates.spike_waveforms import choose_spikes
-
-logger = logging.getLogger("huidurep_hf")
-
-
-def reject_collisions(
-    spikes: Spikes, whitened: PreparedRecording, parameters: SortingParameters, workers: Workers | None = None
-) -> Spikes:
-    """Dissolve clusters whose spikes are sums of other clusters' spikes.
-
-    Args:
-        spikes: in order, with `cluster` and `aligned_sample`.
-        whitened: whitened [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
-        parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
-        workers: who share the blocks.
-
-    Returns:
-        The table, `cluster` -1 where it was a collision, and numbered anew.
-    """
-    settings, clusters, samples = parameters.templates, spikes["cluster"], spikes["aligned_sample"]
-    neighborhoods = find_neighborhoods(whitened.positions, whitened.shanks, settings.num_template_channels)
-    templates = average_templates(clusters, samples, spikes, whitened, settings, parameters.seed, workers)
-    counts = np.bincount(clusters[clusters >= 0], minlength=len(templates))
-    visible = visible_part(templates, counts, neighborhoods, settings)
-    is_collision = find_collisions(spikes, visible, neighborhoods, whitened, parameters, workers)
-    logger.info("learn: %d of %d clusters are collisions of others", is_collision.sum(), len(templates))
-    return spikes.with_columns(cluster=drop_small(np.where(np.append(is_collision, True)[clusters], -1, clusters), 1))
 
 
 def find_collisions(

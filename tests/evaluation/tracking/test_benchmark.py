@@ -6,13 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from huidurep_hf.evaluation.records.run_record import ResultFile
+from huidurep_hf.evaluation.tracking.benchmark import IDENTITY, key_of, rows_of_model
 from huidurep_hf.evaluation.tracking.conditions import CONDITIONS, SORTED_CONDITIONS, condition_settings
 from huidurep_hf.evaluation.tracking.mean_waveforms import half_waveforms
 from huidurep_hf.evaluation.tracking.methods import shifted_correlation
 from huidurep_hf.evaluation.tracking.methods.names import METHODS, load_method
 from huidurep_hf.evaluation.tracking.plots import PLOT, draw_tracking
 from huidurep_hf.evaluation.tracking.scores import score_tracking
-from huidurep_hf.evaluation.tracking.tables import lead_table, tracking_table
+from huidurep_hf.evaluation.tracking.tables import earlier_code_list, lead_table, tracking_table
 from huidurep_hf.evaluation.tracking.tracked import Session
 from huidurep_hf.simulation.electrodes.probes import BENCHMARK_PROBES, HELD_OUT_PROBES, TRAINING_PROBES
 from huidurep_hf.simulation.neurons.cells import HELD_OUT_CELLS, TRAINING_CELLS
@@ -108,10 +110,35 @@ def test_methods_have_names():
         load_method("luck")
 
 
+def test_rows_of_earlier_code_stay_and_are_named(tiny_checkpoint, tmp_path):
+    model, cases = str(tiny_checkpoint), [("smoke", 100, "true"), ("smoke", 101, "sorted")]
+    results = ResultFile(tmp_path / "tracking.json", IDENTITY)
+    results.add_run({"created": "2026-11-01T00:00:00"})
+    keys = [key_of(case, method, model) for case in cases for method in ("huidurep", "dant")]
+    for key in keys:
+        results.add_row(key)
+    rows, of_earlier_code = rows_of_model(results.path, model)
+    assert len(rows) == 4 and of_earlier_code == []
+    assert earlier_code_list(of_earlier_code) == "All rows are of the present code."
+    # A peer's row on true trains rests on no code of ours; one on our sorts does.
+    for row in results.rows:
+        row["sources_sha256"] = row["sources_sha256"] and "before"
+    results.add_row({**keys[0], "model_sha256": "another"})
+    rows, of_earlier_code = rows_of_model(results.path, model)
+    assert len(rows) == 4
+    assert of_earlier_code == [
+        "smoke, seed 100, true trains (2026-11-01)",
+        "smoke, seed 101, our sorts (2026-11-01)",
+    ]
+    assert "- smoke, seed 101, our sorts (2026-11-01)" in earlier_code_list(of_earlier_code)
+
+
 @pytest.mark.slow
 def test_the_script_goes_on_where_it_stopped(tmp_path, monkeypatch, capsys):
     output, document = tmp_path / "tracking.json", tmp_path / "page.md"
-    marks = "".join(f"<!-- table {name} begin -->\n<!-- table {name} end -->\n" for name in ("lead", "true", "sorted"))
+    marks = "".join(
+        f"<!-- table {name} begin -->\n<!-- table {name} end -->\n" for name in ("lead", "true", "sorted", "code")
+    )
     document.write_text(marks)
     arguments = ["--smoke", "--quiet", "--methods", "shifted_correlation", "--output", str(output)]
     monkeypatch.setattr(sys, "argv", [str(SCRIPT), *arguments, "--document", str(document), "--plot", str(tmp_path)])
@@ -122,6 +149,7 @@ def test_the_script_goes_on_where_it_stopped(tmp_path, monkeypatch, capsys):
     assert row["error"] is None and row["seconds"] > 0 and row["version"] and row["scores"]["num_units"] > 0
     assert "--smoke" in content["runs"][0]["command"]
     assert "| smoke | shifted_correlation |" in document.read_text() and (tmp_path / PLOT).exists()
+    assert "All rows are of the present code." in document.read_text()
     runpy.run_path(str(SCRIPT), run_name="__main__")
     assert json.loads(output.read_text())["rows"] == content["rows"]
     monkeypatch.setattr(sys, "argv", [str(SCRIPT), "--output", str(output), "--conditions", "moon"])

@@ -3,7 +3,8 @@ import pytest
 
 from huidurep_hf.recording.spikes.neighborhood import find_neighborhoods
 from huidurep_hf.sorting.parameters import SortingParameters
-from huidurep_hf.sorting.rejection.collisions import find_collisions, reject_collisions
+from huidurep_hf.sorting.rejection.clusters import reject_clusters
+from huidurep_hf.sorting.rejection.collisions import find_collisions
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +36,7 @@ def found(labels, traces):
     if not is_collision:
         return is_collision
     # What finds the templates itself dissolves the same.
-    rejected = reject_collisions(spikes, traces.prepared, SortingParameters())
+    rejected = reject_clusters(spikes, traces.prepared, SortingParameters())
     rank = np.append(np.where(is_collision, -1, np.cumsum(~np.array(is_collision)) - 1), -1)
     np.testing.assert_array_equal(rejected["cluster"], rank[labels])
     return is_collision

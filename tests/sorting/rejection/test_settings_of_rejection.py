@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from huidurep_hf.sorting.parameters import RejectionSettings, SortingParameters
-from huidurep_hf.sorting.rejection.collisions import reject_collisions
+from huidurep_hf.sorting.rejection.clusters import reject_clusters
 from huidurep_hf.sorting.rejection.residual_units import is_residual_unit
 
 
@@ -37,7 +37,7 @@ def colliding(make_spike_template, make_white_traces):
 def test_collisions(colliding, name, value):
     prepared, spikes = colliding
     numbers = [
-        reject_collisions(spikes, prepared, SortingParameters(**given))["cluster"].max() + 1
+        reject_clusters(spikes, prepared, SortingParameters(**given))["cluster"].max() + 1
         for given in ({}, {name: value})
     ]
     assert numbers == [2, 3]
