@@ -20,9 +20,8 @@ class SecondaryPeakSettings(Settings):
     )
     min_secondary_share: float = setting(
         0.5,
-        "a cluster without that is one of secondary peaks if another has spikes at the extremum of more than this share"
-        " of its own. In a crowd of 300 far neurons that was 0.6 and more for 16 of 23 such clusters, and 0.5 and less"
-        " where two neurons overlapped",
+        "a cluster without that is one of secondary peaks if another cluster has a spike at the extremum for more than"
+        " this share of its spikes. By chance that is so for one in a hundred",
         low=0.0,
         high=1.0,
         expert=True,
