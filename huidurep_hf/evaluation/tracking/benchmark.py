@@ -78,8 +78,8 @@ def benchmark_tracking(
     return rows
 
 
-def rows_of_model(output, model: str) -> tuple[list[dict], list[str]]:
-    """Return all rows of a file that are of this model, and which of them rest on earlier code, with the day.
+def rows_of_model(output, model: str) -> tuple[list[dict], dict[str, list[str]]]:
+    """Return all rows of a file that are of this model, and by day those of them that rest on earlier code.
 
     Those of earlier code stay until they are made again.
     """
@@ -91,9 +91,10 @@ def rows_of_model(output, model: str) -> tuple[list[dict], list[str]]:
         if has_key(row, key):
             rows.append(row)
             if row["sources_sha256"] != sources:
-                name = f"{row['condition']}, seed {row['seed']}, {SOURCE_TITLES[row['source']]}"
-                earlier[name] = results.content["runs"][row["run"]]["created"][:10]
-    return rows, [f"{name} ({day})" for name, day in earlier.items()]
+                day = results.content["runs"][row["run"]]["created"][:10]
+                name = f"{row['condition']} {row['seed']} ({SOURCE_TITLES[row['source']]})"
+                earlier.setdefault(day, {})[name] = None
+    return rows, {day: list(names) for day, names in earlier.items()}
 
 
 def _run(keys, settings, model, timeout_s):

@@ -44,11 +44,12 @@ def tracking_table(rows: list[dict], source: str) -> str:
     return table + ("\n\nFailures:\n\n" + "\n".join(told) if told else "")
 
 
-def earlier_code_list(of_earlier_code: list[str]) -> str:
-    """Which rows of ours, and of our sorts, were made before the code changed, as a markdown list."""
+def earlier_code_list(of_earlier_code: dict[str, list[str]]) -> str:
+    """Which rows of ours, and of our sorts, were made before the code changed, as a markdown list of days."""
     if not of_earlier_code:
         return "All rows are of the present code."
-    return "Measured with earlier code:\n\n" + "\n".join(f"- {name}" for name in of_earlier_code)
+    days = [f"- {day}: {', '.join(names)}" for day, names in sorted(of_earlier_code.items())]
+    return "Measured with earlier code (condition, seed, units from):\n\n" + "\n".join(days)
 
 
 def lead_table(rows: list[dict]) -> str:

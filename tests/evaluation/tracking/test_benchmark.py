@@ -118,7 +118,7 @@ def test_rows_of_earlier_code_stay_and_are_named(tiny_checkpoint, tmp_path):
     for key in keys:
         results.add_row(key)
     rows, of_earlier_code = rows_of_model(results.path, model)
-    assert len(rows) == 4 and of_earlier_code == []
+    assert len(rows) == 4 and of_earlier_code == {}
     assert earlier_code_list(of_earlier_code) == "All rows are of the present code."
     # A peer's row on true trains rests on no code of ours; one on our sorts does.
     for row in results.rows:
@@ -126,11 +126,8 @@ def test_rows_of_earlier_code_stay_and_are_named(tiny_checkpoint, tmp_path):
     results.add_row({**keys[0], "model_sha256": "another"})
     rows, of_earlier_code = rows_of_model(results.path, model)
     assert len(rows) == 4
-    assert of_earlier_code == [
-        "smoke, seed 100, true trains (2026-11-01)",
-        "smoke, seed 101, our sorts (2026-11-01)",
-    ]
-    assert "- smoke, seed 101, our sorts (2026-11-01)" in earlier_code_list(of_earlier_code)
+    assert of_earlier_code == {"2026-11-01": ["smoke 100 (true trains)", "smoke 101 (our sorts)"]}
+    assert earlier_code_list(of_earlier_code).endswith("- 2026-11-01: smoke 100 (true trains), smoke 101 (our sorts)")
 
 
 @pytest.mark.slow
