@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import resource
-import sys
-
 from tqdm.auto import tqdm
+
+from .memory import peak_memory_gb
 
 
 class ProgressBar(tqdm):
@@ -15,10 +14,3 @@ class ProgressBar(tqdm):
     def format_dict(self) -> dict:
         """What is shown."""
         return {**super().format_dict, "postfix": f"{peak_memory_gb():.1f} GB"}
-
-
-def peak_memory_gb() -> float:
-    """Most memory that this process has held since it began, 10^9 bytes."""
-    used = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    # Kilobytes on Linux, bytes on macOS.
-    return 1e-9 * used * (1 if sys.platform == "darwin" else 1024)

@@ -50,7 +50,7 @@ def test_a_cluster_without_processes_is_refused():
 def test_a_sort_whose_process_is_killed_gives_the_same_spikes(tiny_checkpoint, tmp_path, monkeypatch):
     from spikeinterface.core import generate_ground_truth_recording
 
-    recording = generate_ground_truth_recording(durations=[40.0], num_channels=4, num_units=4, seed=1)[0]
+    recording = generate_ground_truth_recording(durations=[20.0], num_channels=4, num_units=4, seed=1)[0]
     recording = recording.save(folder=tmp_path / "recording", format="binary", progress_bar=False)
     monkeypatch.setattr(trace_copy, "MAX_BYTES_IN_MEMORY", 0)
     sorter = SpikeSorter.from_pretrained(tiny_checkpoint, device="cpu")

@@ -16,10 +16,15 @@ from .matching.bursts import without_isolated
 from .matching.engine import Matcher, Span
 from .matching.pairing import pair_with_peaks
 from .parameters import SortingParameters
-from .spikes import DUPLICATE, NOISE, SMALL_UNIT, UNIT, Spikes
+from .spikes import DUPLICATE, NOISE, SMALL_UNIT, UNIT, Spikes, in_order
 from .templates.estimation import find_templates
 
 logger = logging.getLogger("huidurep_hf")
+
+EVENT_COLUMNS = (
+    *("segment_index", "sample_index", "channel_index", "rest_channel_index", "amplitude", "unit_index"),
+    *("probability", "outcome", "is_detected", "peak"),
+)
 
 
 def assign_spikes(
@@ -59,7 +64,8 @@ def assign_spikes(
     add = partial(_with_amplitudes, learned=learned, prepared=prepared)
     matched = matcher.match(workers=workers, name="assign", progress=progress, add=add)
     matched = without_isolated(matched, rate, parameters.bursts)
-    channels = learned.templates.channels_in_place[learned.templates.states_of(matched), matched["unit_index"]]
+    in_place = learned.templates.channels_in_place.astype("int32")
+    channels = in_place[learned.templates.states_of(matched), matched["unit_index"]]
     matched = matched.with_columns(rest_channel_index=matched["channel_index"], channel_index=channels)
     matched = align(matched, units, learned.shift_of_template, prepared)
     logger.info("assign: %d spikes of %d units", np.sum(matched["unit_index"] >= 0), learned.num_units)
@@ -125,7 +131,9 @@ def keep_clusters(
 
 def _without_duplicates(unit: np.ndarray, is_duplicate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Units without duplicate spikes, and what each spike is so far."""
-    outcome = np.where(is_duplicate, DUPLICATE, np.where(unit >= 0, UNIT, NOISE)).astype("int8")
+    outcome = np.full(len(unit), NOISE, dtype="int8")
+    outcome[unit >= 0] = UNIT
+    outcome[is_duplicate] = DUPLICATE
     return np.where(is_duplicate, -1, unit), outcome
 
 
@@ -137,50 +145,37 @@ def _without_small(
         return unit, outcome, waveforms
     counts = np.bincount(unit[unit >= 0], minlength=len(waveforms))
     is_kept = counts >= parameters.min_spikes_per_unit
-    rank = np.full(len(counts) + 1, -1)
+    rank = np.full(len(counts) + 1, -1, dtype="int32")
     rank[np.flatnonzero(is_kept)] = np.arange(is_kept.sum())
-    is_small = (unit >= 0) & (rank[unit] < 0)
-    return rank[unit], np.where(is_small, SMALL_UNIT, outcome).astype("int8"), waveforms[is_kept]
+    kept = rank[unit]
+    outcome[(unit >= 0) & (kept < 0)] = SMALL_UNIT
+    return kept, outcome, waveforms[is_kept]
 
 
 def _events(peaks: Spikes, matched: Spikes) -> Spikes:
     """Detected peaks with what was matched with them, and the spikes that were found beside them."""
     is_paired = matched["peak"] >= 0
-    of_peak = matched["peak"][is_paired]
-    sample, unit = peaks["sample_index"].copy(), np.full(len(peaks), -1, dtype="int32")
-    probability, outcome = np.zeros(len(peaks), dtype="float32"), np.full(len(peaks), NOISE, dtype="int8")
-    rest_channel = peaks["channel_index"].copy()
-    sample[of_peak] = matched["sample_index"][is_paired]
-    rest_channel[of_peak] = matched["rest_channel_index"][is_paired]
-    unit[of_peak] = matched["unit_index"][is_paired]
-    probability[of_peak] = matched["probability"][is_paired]
-    outcome[of_peak] = matched["outcome"][is_paired]
-    detected = Spikes(
-        segment_index=peaks["segment_index"],
-        sample_index=sample,
-        channel_index=peaks["channel_index"],
-        rest_channel_index=rest_channel,
-        amplitude=peaks["amplitude"],
-        unit_index=unit,
-        probability=probability,
-        outcome=outcome,
-        is_detected=np.ones(len(peaks), dtype=bool),
-        peak=np.arange(len(peaks)),
-    )
-    alone = matched[~is_paired]
-    added = Spikes(
-        segment_index=alone["segment_index"].astype("int32"),
-        sample_index=alone["sample_index"],
-        channel_index=alone["channel_index"].astype("int32"),
-        rest_channel_index=alone["rest_channel_index"].astype("int32"),
-        amplitude=alone["amplitude"],
-        unit_index=alone["unit_index"].astype("int32"),
-        probability=alone["probability"].astype("float32"),
-        outcome=alone["outcome"],
-        is_detected=np.zeros(len(alone), dtype=bool),
-        peak=np.full(len(alone), -1),
-    )
-    return Spikes.concatenate([detected, added]).in_order()
+    of_peak, alone = matched["peak"][is_paired], np.flatnonzero(~is_paired)
+    num_peaks = len(peaks)
+    # Of a peak that is matched these are the matched spike's.
+    found = {
+        "sample_index": peaks["sample_index"].copy(),
+        "rest_channel_index": peaks["channel_index"].copy(),
+        "unit_index": np.full(num_peaks, -1, dtype="int32"),
+        "probability": np.zeros(num_peaks, dtype="float32"),
+        "outcome": np.full(num_peaks, NOISE, dtype="int8"),
+    }
+    for name, column in found.items():
+        column[of_peak] = matched[name][is_paired]
+    own = {name: peaks[name] for name in ("segment_index", "channel_index", "amplitude")}
+    own["is_detected"], own["peak"] = np.ones(num_peaks, dtype=bool), np.arange(num_peaks)
+    added = {"is_detected": np.zeros(len(alone), dtype=bool), "peak": np.full(len(alone), -1)}
+    columns = {}
+    for name in EVENT_COLUMNS:
+        of_peaks = found.pop(name) if name in found else own.pop(name)
+        of_added = added[name] if name in added else matched[name][alone]
+        columns[name] = np.concatenate([of_peaks, of_added.astype(of_peaks.dtype, copy=False)])
+    return in_order(columns)
 
 
 def _with_amplitudes(spikes: Spikes, span: Span, *, learned: LearnedUnits, prepared: PreparedRecording) -> Spikes:

@@ -262,14 +262,14 @@ def align(spikes: Spikes, units: np.ndarray, shifts: np.ndarray, prepared: Prepa
     num_samples = np.array([prepared.recording.get_num_samples(i) for i in range(len(prepared.segment_indices))])
     template = spikes["unit_index"]
     shifted = np.clip(spikes["sample_index"] + shifts[template], 0, num_samples[spikes["segment_index"]] - 1)
-    return spikes.with_columns(unit_index=units[template], sample_index=shifted).in_order()
+    return spikes.with_columns(unit_index=units.astype("int32")[template], sample_index=shifted).in_order()
 
 
 def mark_duplicates(spikes: Spikes, duplicate_ms: float, sampling_rate: float) -> np.ndarray:
     """Mark spikes that were found twice in one unit, segment by segment.
 
     Args:
-        spikes: with `unit_index`, -1 for events of no unit; the likelier, or larger, of two stays.
+        spikes: by segment, with `unit_index`, -1 for events of no unit; the likelier, or larger, of two stays.
         duplicate_ms: spikes of one unit at most this far apart are one spike.
         sampling_rate: Hz.
 
@@ -279,8 +279,9 @@ def mark_duplicates(spikes: Spikes, duplicate_ms: float, sampling_rate: float) -
     is_duplicate = np.zeros(len(spikes), dtype=bool)
     max_gap = int(duplicate_ms * sampling_rate / 1000)
     weights = spikes["gain"] if "gain" in spikes.names else spikes["amplitude"]
-    for segment in np.unique(spikes["segment_index"]):
-        own = np.flatnonzero(spikes["segment_index"] == segment)
+    bounds = np.flatnonzero(np.diff(spikes["segment_index"], prepend=-1))
+    for first, last in zip(bounds, [*bounds[1:], len(spikes)]):
+        own = slice(first, last)
         is_duplicate[own] = find_duplicates(
             spikes["sample_index"][own], spikes["unit_index"][own], weights[own], max_gap
         )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ..progress import peak_memory_gb
+from ..memory import give_back_memory, peak_memory_gb
 from ..recording.blocks import split_into_blocks
 from ..recording.motion.following import can_follow_motion, check_motion, follow_motion
 from ..recording.preprocessing.preparation import PreparedRecording
@@ -31,7 +31,7 @@ from .fit.reference import FitReference
 from .learning import CLUSTER_COLUMNS, LearnedUnits, learn_clusters, learn_units, to_arrays
 from .learning_blocks import choose_learning_blocks, draw_over_time, in_blocks
 from .parameters import SortingParameters
-from .spikes import Spikes
+from .spikes import PEAK_DTYPES, Spikes
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
@@ -121,7 +121,7 @@ def sort_recording(
         logger.log(logging.WARNING if fit.is_familiar is False else logging.INFO, "%s", fit.sentence)
     with run.timed("motion"):
         embedded, rows_of_embedded, drawn = run.embed_over_time(prepared, peaks, spikes, learned_from)
-        motion_spikes = embedded[drawn]
+        motion_spikes = Spikes(**embedded.chosen((*PEAK_DTYPES, "location_um")))[drawn]
         corrected = follow_motion(
             prepared,
             motion_spikes.to_peaks(),
@@ -259,6 +259,7 @@ class _Run:
         shows_own = isinstance(self.workers, ResumableWorkers) and stage in WITHOUT_BARS
         with self.workers.showing(stage) if shows_own else nullcontext():
             yield
+        give_back_memory()
         # A stage that is gone through twice has one sum.
         self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - start, 3)
         logger.info("%s: %.1f s, %.1f GB of memory", stage, self.seconds[stage], peak_memory_gb())

@@ -13,10 +13,10 @@ import torch
 from ..dask_cluster import DaskCluster
 from ..device import choose_device
 from ..hub.checkpoints import resolve_checkpoint
+from ..memory import peak_memory_gb
 from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
 from ..model.modeling_huidurep import HuiduRepModel
 from ..output_path import check_writable, claim, followed, identity
-from ..progress import peak_memory_gb
 from ..recording.preprocessing.preparation import check_type
 from ..resumable import ResumableWorkers
 from ..workers import Workers

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 
 PEAK_DTYPES = {"segment_index": "int32", "sample_index": "int64", "channel_index": "int32", "amplitude": "float32"}
+ORDER = ("segment_index", "sample_index", "unit_index", "channel_index")
 # What can become of an event; a column `outcome` holds int8 indices of these.
 OUTCOMES = ("unit", "duplicate", "small unit", "noise")
 UNIT, DUPLICATE, SMALL_UNIT, NOISE = range(len(OUTCOMES))
@@ -50,8 +51,12 @@ class Spikes:
     @classmethod
     def concatenate(cls, tables: Iterable[Spikes]) -> Spikes:
         """One table after the other; all have the same columns."""
-        tables = list(tables)
-        return cls(**{name: np.concatenate([table[name] for table in tables]) for name in tables[0].names})
+        parts: dict[str, list[np.ndarray]] = {}
+        for table in tables:
+            for name, column in table.columns.items():
+                parts.setdefault(name, []).append(column)
+        # One column after the other: its parts are let go once it is whole.
+        return cls(**{name: np.concatenate(parts.pop(name)) for name in list(parts)})
 
     @property
     def columns(self) -> dict[str, np.ndarray]:
@@ -81,6 +86,36 @@ class Spikes:
         return Spikes(**{**self._columns, **columns})
 
     def in_order(self) -> Spikes:
-        """Return the rows by segment, sample, unit and channel."""
-        keys = ("channel_index", "unit_index", "sample_index", "segment_index")
-        return self[np.lexsort([self._columns[name] for name in keys if name in self._columns])]
+        """Return the rows by segment, sample, unit and channel; this table where they are so already."""
+        if self._is_in_order():
+            return self
+        return in_order(self.columns)
+
+    def _is_in_order(self) -> bool:
+        is_tied = np.ones(max(len(self) - 1, 0), dtype=bool)
+        for key in (self._columns[name] for name in ORDER if name in self._columns):
+            if np.any(is_tied & (key[1:] < key[:-1])):
+                return False
+            is_tied &= key[1:] == key[:-1]
+        return True
+
+
+def rows_of_units(units: np.ndarray, num_units: int) -> list[np.ndarray]:
+    """Rows of each unit, in order: one sort, as a search for each unit would go through all events again.
+
+    Args:
+        units: `(num_rows,)` numbers of units, -1 for none.
+        num_units: how many there are.
+    """
+    order = np.argsort(units, kind="stable")
+    return np.split(order, np.searchsorted(units[order], np.arange(num_units + 1)))[1:-1]
+
+
+def in_order(columns: dict[str, np.ndarray]) -> Spikes:
+    """Make a table whose rows are by segment, sample, unit and channel.
+
+    Args:
+        columns: of the table, in any order. They are taken out one by one, so that only one of them is in memory twice.
+    """
+    order = np.lexsort([columns[name] for name in reversed(ORDER) if name in columns])
+    return Spikes(**{name: columns.pop(name)[order] for name in list(columns)})

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from spikeinterface.core.base import base_peak_dtype
 
-from huidurep_hf.sorting.spikes import Spikes
+from huidurep_hf.sorting.spikes import Spikes, in_order, rows_of_units
 
 
 @pytest.fixture
@@ -60,3 +60,26 @@ def test_peaks_and_back():
     assert table.names == ["segment_index", "sample_index", "channel_index", "amplitude"]
     assert [table[name].dtype for name in table.names] == ["int32", "int64", "int32", "float32"]
     assert table.to_peaks().tolist() == peaks.tolist() and table.to_peaks().dtype == peaks.dtype
+
+
+def test_a_table_in_order_stays_what_it_is(table):
+    ordered = table.in_order()
+    assert ordered is not table
+    assert ordered.in_order() is ordered
+    # Rows that differ in nothing that orders them stay as they are.
+    tied = ordered.with_columns(sample_index=np.full(4, 7), channel_index=np.zeros(4, dtype="int64"))
+    assert tied.in_order() is tied
+    assert Spikes(segment_index=np.zeros(0), sample_index=np.zeros(0)).in_order()["sample_index"].size == 0
+
+
+def test_columns_are_ordered_one_by_one(table):
+    columns = table.columns
+    assert in_order(columns)["channel_index"].tolist() == [3, 1, 2, 0]
+    assert columns == {}
+
+
+def test_rows_of_units():
+    units = np.array([2, -1, 0, 2, 0, -1])
+    assert [rows.tolist() for rows in rows_of_units(units, 4)] == [[2, 4], [], [0, 3], []]
+    assert [rows.tolist() for rows in rows_of_units(np.zeros(0, dtype="int64"), 2)] == [[], []]
+    assert rows_of_units(np.full(3, -1), 0) == []

@@ -10,6 +10,7 @@ import pandas as pd
 from ...recording.parameters import PreparationParameters
 from ...recording.scan import scan
 from ...recording.settings import DetectionSettings
+from ...recording.spikes.coincidence import is_coincident
 from ...sorting.parameters import TemplateSettings
 from ...sorting.templates.averages import average_templates
 from ..records.tables import markdown_table, mean_and_sd
@@ -45,7 +46,7 @@ def detection_recall(truth: GroundTruthRecording) -> pd.DataFrame:
     for unit, (unit_id, channel) in enumerate(zip(truth.sorting.unit_ids, channels)):
         near = peaks["sample_index"][distances[channel, peaks["channel_index"]] <= RADIUS_UM].astype("int64")
         own = samples[labels == unit]
-        is_seen = np.searchsorted(near, own + max_gap, side="right") > np.searchsorted(near, own - max_gap)
+        is_seen = is_coincident(own, near, max_gap)
         rows.append({"snr": truth.unit_snr[unit_id], "num_spikes": len(own), "detected": is_seen.mean()})
     return pd.DataFrame(rows)
 

@@ -63,7 +63,7 @@ def without_isolated(spikes: Spikes, sampling_rate: float, settings: BurstSettin
         low,
         high,
     )
-    return spikes[kept]
+    return spikes if kept.all() else spikes[kept]
 
 
 def _interval(settings: BurstSettings, sampling_rate: float) -> tuple[float, float]:

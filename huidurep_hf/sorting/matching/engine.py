@@ -7,6 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -94,7 +95,7 @@ class Matcher:
         found = tqdm(found, total=len(spans), desc=name, unit="s", disable=not progress)
         # Without spans there are columns, too.
         nothing = self._no_spikes() if add is None else add(self._no_spikes(), Span(Block(0, 0, 0), 0))
-        return Spikes.concatenate([nothing, *(Spikes(**columns) for columns in found)]).in_order()
+        return Spikes.concatenate(chain([nothing], (Spikes(**columns) for columns in found))).in_order()
 
     def _columns_of_span(self, span: Span, add: Callable[[Spikes, Span], Spikes] | None) -> dict[str, np.ndarray]:
         spikes = self.match_span(span)

@@ -29,40 +29,48 @@ def pair_with_peaks(
     is_near[rows, neighborhoods.channel_indices[rows, columns]] = True
     is_taken = np.zeros(len(peaks), dtype=bool)
     for segment in np.unique(matched["segment_index"]):
-        of_peaks = np.flatnonzero(peaks["segment_index"] == segment)
-        of_peaks = of_peaks[np.argsort(peak_samples[of_peaks], kind="stable")]
-        of_matched = np.flatnonzero(matched["segment_index"] == segment)
-        times, samples = matched["sample_index"][of_matched], peak_samples[of_peaks]
-        starts = np.searchsorted(samples, times - max_gap, side="left")
-        stops = np.searchsorted(samples, times + max_gap, side="right")
-        spike, peak = _close_pairs(
-            starts, stops, matched["channel_index"][of_matched], peaks["channel_index"][of_peaks], is_near
+        of_matched, of_peaks = (_rows_of_segment(table, segment) for table in (matched, peaks))
+        order = np.argsort(peak_samples[of_peaks], kind="stable")
+        _take_nearest(
+            matched["sample_index"][of_matched],
+            matched["channel_index"][of_matched],
+            peak_samples[of_peaks][order],
+            peaks["channel_index"][of_peaks][order],
+            of_peaks.start + order,
+            is_near,
+            max_gap,
+            found[of_matched],
+            is_taken,
         )
-        order = np.argsort(np.abs(times[spike] - samples[peak]), kind="stable")
-        _take_nearest(of_matched[spike[order]], of_peaks[peak[order]], found, is_taken)
     return found
 
 
-@numba.njit(cache=True, nogil=True)
-def _close_pairs(starts, stops, spike_channels, peak_channels, is_near):
-    """Each spike with those of its peaks `starts` to `stops` that are near it, `(num_pairs,)` each."""
-    num_pairs = 0
-    for spike in range(len(starts)):
-        for peak in range(starts[spike], stops[spike]):
-            num_pairs += is_near[spike_channels[spike], peak_channels[peak]]
-    spikes, peaks = np.empty(num_pairs, dtype=np.int64), np.empty(num_pairs, dtype=np.int64)
-    pair = 0
-    for spike in range(len(starts)):
-        for peak in range(starts[spike], stops[spike]):
-            if is_near[spike_channels[spike], peak_channels[peak]]:
-                spikes[pair], peaks[pair] = spike, peak
-                pair += 1
-    return spikes, peaks
+def _rows_of_segment(table: Spikes, segment: int) -> slice:
+    segments = table["segment_index"]
+    first, last = np.searchsorted(segments, np.array([segment, segment + 1], dtype=segments.dtype))
+    return slice(int(first), int(last))
 
 
 @numba.njit(cache=True, nogil=True)
-def _take_nearest(spikes, peaks, found, is_taken):
-    for spike, peak in zip(spikes, peaks):
-        if found[spike] < 0 and not is_taken[peak]:
-            found[spike] = peak
-            is_taken[peak] = True
+def _take_nearest(samples, channels, peak_samples, peak_channels, peak_rows, is_near, max_gap, found, is_taken):
+    """Pair spikes and peaks, both ascending: those of no gap first, then those of one sample, and so on.
+
+    `found` and `is_taken` are written.
+    """
+    for gap in range(max_gap + 1):
+        before, after = 0, 0
+        for spike in range(len(samples)):
+            if found[spike] >= 0:
+                continue
+            while before < len(peak_samples) and peak_samples[before] < samples[spike] - gap:
+                before += 1
+            while after < len(peak_samples) and peak_samples[after] < samples[spike] + gap:
+                after += 1
+            # The earlier peak first.
+            for first, time in ((before, samples[spike] - gap), (after, samples[spike] + gap)):
+                peak = first
+                while found[spike] < 0 and peak < len(peak_samples) and peak_samples[peak] == time:
+                    if is_near[channels[spike], peak_channels[peak]] and not is_taken[peak_rows[peak]]:
+                        found[spike] = peak_rows[peak]
+                        is_taken[peak_rows[peak]] = True
+                    peak += 1

@@ -17,7 +17,7 @@ from ...workers import Workers
 from ..clustering.assignment import drop_small
 from ..matching.template_fit import fit_templates
 from ..parameters import SortingParameters
-from ..spikes import Spikes
+from ..spikes import Spikes, rows_of_units
 from ..templates.spike_waveforms import SpikeWaveforms, TemplateCleaner, choose_spikes, without_time_shift
 from .refractoriness import fire_independently
 from .scatter import unexplained_share
@@ -133,9 +133,7 @@ def _least_separated(
     limits = parameters.min_valley, parameters.max_unexplained_share
     candidates = np.flatnonzero((separations < limits).all(axis=1))
     taken, chosen = set(), []
-    order = np.argsort(labels, kind="stable")
-    starts = np.searchsorted(labels[order], np.arange(labels.max(initial=-1) + 2))
-    trains = [times[order[start:stop]] for start, stop in zip(starts[:-1], starts[1:])]
+    trains = [times[rows] for rows in rows_of_units(labels, labels.max(initial=-1) + 1)]
     for pair in candidates[np.argsort(separations[candidates].max(axis=1), kind="stable")]:
         first, second = pairs[pair]
         if {first, second} & taken:

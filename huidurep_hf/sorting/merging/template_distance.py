@@ -119,24 +119,28 @@ def find_duplicates(samples: np.ndarray, labels: np.ndarray, amplitudes: np.ndar
     Returns:
         `(num_spikes,)` bool, True for spikes to be left out.
     """
-    order = np.lexsort((samples, labels))
-    order = order[labels[order] >= 0]
+    order = np.argsort(samples, kind="stable") if np.any(samples[1:] < samples[:-1]) else slice(None)
     is_duplicate = np.zeros(len(samples), dtype=bool)
-    is_duplicate[order] = _is_duplicate(samples[order], labels[order], np.abs(amplitudes[order]), max_gap)
+    num_labels = labels.max(initial=-1) + 1
+    is_duplicate[order] = _is_duplicate(samples[order], labels[order], amplitudes[order], num_labels, max_gap)
     return is_duplicate
 
 
 @numba.njit(cache=True, nogil=True)
-def _is_duplicate(samples, labels, sizes, max_gap):
+def _is_duplicate(samples, labels, amplitudes, num_labels, max_gap):
     is_duplicate = np.zeros(len(samples), dtype=np.bool_)
-    last = 0
-    for spike in range(1, len(samples)):
-        if labels[spike] == labels[last] and samples[spike] - samples[last] <= max_gap:
-            if sizes[spike] > sizes[last]:
-                is_duplicate[last] = True
-                last = spike
+    # Of each unit the last spike that stays so far.
+    last = np.full(num_labels, -1)
+    for spike in range(len(samples)):
+        label = labels[spike]
+        if label < 0:
+            continue
+        before = last[label]
+        last[label] = spike
+        if before >= 0 and samples[spike] - samples[before] <= max_gap:
+            if abs(amplitudes[spike]) > abs(amplitudes[before]):
+                is_duplicate[before] = True
             else:
                 is_duplicate[spike] = True
-        else:
-            last = spike
+                last[label] = before
     return is_duplicate

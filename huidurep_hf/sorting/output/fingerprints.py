@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from ...recording.blocks import split_into_blocks
+from ...recording.blocks import rows_in_block, split_into_blocks
 from ...recording.spikes.neighborhood import find_neighborhoods
 from ...recording.spikes.waveforms import iterate_waveforms
-from ..spikes import Spikes
+from ..spikes import Spikes, rows_of_units
 from ..templates.averages import signed
 from .fingerprint_table import UnitFingerprints
 from .settings import FingerprintSettings
@@ -46,13 +46,15 @@ def fingerprints_of_sort(found: SortedSpikes, weights_sha256: str, peak_sign: st
     """
     settings, events, num_units = FingerprintSettings(), found.events, len(found.waveforms)
     is_own = events["unit_index"] >= 0
-    own = events[is_own]
-    spikes = Spikes(**own.chosen(["segment_index", "sample_index", "unit_index"]))
+    spikes = Spikes(**events.chosen(["segment_index", "sample_index", "unit_index"]))[is_own]
     half = halves_of_units(spikes["unit_index"], num_units)
-    embedded = np.flatnonzero(own["is_embedded"])
-    embedded = embedded[_first_of_each(2 * own["unit_index"][embedded] + half[embedded], settings.max_spikes_per_half)]
-    row = np.cumsum(events["is_embedded"])[is_own] - 1
-    sample = EmbeddedSpikes(embedded, found.embeddings[row[embedded]], own["location_um"][embedded])
+    # Of the embedded events those of units, and their rows among all spikes of units.
+    of_units = is_own[events["is_embedded"]]
+    embedded = np.flatnonzero(events["is_embedded"][is_own])
+    chosen = _first_of_each(2 * spikes["unit_index"][embedded] + half[embedded], settings.max_spikes_per_half)
+    vectors = found.embeddings[np.flatnonzero(of_units)[chosen]]
+    places = events["location_um"][np.flatnonzero(is_own & events["is_embedded"])[chosen]]
+    sample = EmbeddedSpikes(embedded[chosen], vectors, places)
     main_channels, points_up = np.zeros(num_units, dtype="int64"), np.zeros(num_units, dtype=bool)
     if found.waveforms.size:
         main_channels = signed(found.waveforms, peak_sign).max(axis=1).argmax(axis=1)
@@ -132,13 +134,10 @@ def tabulate_fingerprints(
 
 
 def halves_of_units(units: np.ndarray, num_units: int) -> np.ndarray:
-    """Half of its unit that each spike is in, `(num_spikes,)` 0 or 1; spikes are in the order of time."""
-    order = np.argsort(units, kind="stable")
-    counts = np.bincount(units, minlength=num_units)
-    starts = np.cumsum(counts) - counts
-    rank = np.arange(len(units)) - starts[units[order]]
-    half = np.zeros(len(units), dtype="int64")
-    half[order] = rank >= (counts[units[order]] + 1) // 2
+    """Half of its unit that each spike is in, `(num_spikes,)` int8, 0 or 1; spikes are in the order of time."""
+    half = np.zeros(len(units), dtype="int8")
+    for own in rows_of_units(units, num_units):
+        half[own[(len(own) + 1) // 2 :]] = 1
     return half
 
 
@@ -150,17 +149,17 @@ def choose_spikes(
         return np.zeros(0, dtype="int64")
     blocks = split_into_blocks(prepared.recording)
     read = np.unique(np.linspace(0, len(blocks) - 1, min(settings.num_read_blocks, len(blocks))).round().astype(int))
-    first_block = np.searchsorted([block.segment for block in blocks], np.arange(len(prepared.segment_indices)))
-    size = blocks[0].stop - blocks[0].start
-    block = first_block[spikes["segment_index"]] + spikes["sample_index"] // max(size, 1)
-    # In any order but that of time, so that a part of a unit's spikes is from everywhere.
-    shuffled = np.random.default_rng(0).permutation(len(spikes))
-    is_read = np.isin(block, read)
-    target = 2 * spikes["unit_index"] + half
-    order = shuffled[np.lexsort((~is_read[shuffled], target[shuffled]))]
-    rank = np.arange(len(order)) - np.searchsorted(target[order], np.arange(2 * num_units))[target[order]]
-    limit = np.where(is_read[order], settings.max_spikes_per_half, settings.min_spikes_per_half)
-    return np.sort(order[rank < limit])
+    is_read = np.zeros(len(spikes), dtype=bool)
+    for block in read:
+        is_read[rows_in_block(spikes["segment_index"], spikes["sample_index"], blocks[block])] = True
+    rng = np.random.default_rng(0)
+    chosen = []
+    for own in rows_of_units(2 * spikes["unit_index"] + half, 2 * num_units):
+        near, elsewhere = own[is_read[own]], own[~is_read[own]]
+        near = rng.choice(near, min(len(near), settings.max_spikes_per_half), replace=False)
+        num_missing = min(max(settings.min_spikes_per_half - len(near), 0), len(elsewhere))
+        chosen += [near, rng.choice(elsewhere, num_missing, replace=False)]
+    return np.sort(np.concatenate(chosen))
 
 
 def _first_of_each(targets: np.ndarray, most: int) -> np.ndarray:
@@ -243,10 +242,7 @@ def _summarise(
     location = np.full((num_units, 2, 2), np.nan, dtype="float32")
     spread = np.full((num_units, 2), np.nan, dtype="float32")
     counts = np.bincount(2 * units + halves, minlength=2 * num_units).reshape(num_units, 2)
-    order = np.argsort(units, kind="stable")
-    starts = np.searchsorted(units[order], np.arange(num_units + 1))
-    for unit, (first, last) in enumerate(zip(starts[:-1], starts[1:])):
-        own = order[first:last]
+    for unit, own in enumerate(rows_of_units(units, num_units)):
         deviations = []
         for part in range(2):
             inside = own[halves[own] == part]
@@ -274,12 +270,9 @@ def _correlograms(
     """Share of spikes that are followed by another at each lag, `(num_units, 2, num_lags)`."""
     shares = np.zeros((num_units, 2, settings.num_lags), dtype="float32")
     lag = settings.lag_ms * rate / 1000
-    times = spikes["sample_index"] + spikes["segment_index"].astype("int64") * (1 << 44)
-    target = 2 * spikes["unit_index"] + half
-    order = np.argsort(target, kind="stable")
-    starts = np.searchsorted(target[order], np.arange(2 * num_units + 1))
-    for index, (first, last) in enumerate(zip(starts[:-1], starts[1:])):
-        train = times[order[first:last][: settings.max_correlated_spikes]]
+    for index, own in enumerate(rows_of_units(2 * spikes["unit_index"] + half, 2 * num_units)):
+        own = own[: settings.max_correlated_spikes]
+        train = spikes["sample_index"][own] + spikes["segment_index"][own].astype("int64") * (1 << 44)
         for step in range(1, len(train)):
             bins = ((train[step:] - train[:-step]) / lag).astype("int64")
             bins = bins[bins < settings.num_lags]

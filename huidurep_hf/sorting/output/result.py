@@ -345,7 +345,7 @@ def _sorting_from_events(events: pd.DataFrame, recording_description: dict, num_
 
     from ...recording.sources.timed_sorting import set_times
 
-    sorted_events = events[events["unit"] >= 0]
+    sorted_events = events.loc[events["unit"] >= 0, ["segment", "sample", "unit", "time_s"]]
     spikes = np.zeros(len(sorted_events), dtype=minimum_spike_dtype)
     spikes["segment_index"] = sorted_events["segment"]
     spikes["sample_index"] = sorted_events["sample"]

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from ..spikes import rows_of_units
 from .settings import LabelSettings
 
 UNIT_COLUMNS = [
@@ -72,12 +73,8 @@ def tabulate_units(
 
 def events_by_unit(events: pd.DataFrame, num_units: int) -> Iterator[pd.DataFrame]:
     """Rows of the table of events of each unit, in order of segment and time."""
-    units = events["unit"].to_numpy()
-    # One sort: a search for each unit would go through millions of events as often as there are units.
-    order = np.argsort(units, kind="stable")
-    bounds = np.searchsorted(units[order], np.arange(num_units + 1))
-    for first, last in zip(bounds[:-1], bounds[1:]):
-        yield events.iloc[order[first:last]]
+    for rows in rows_of_units(events["unit"].to_numpy(), num_units):
+        yield events.iloc[rows]
 
 
 def label_unit(snr: float, contamination: float, mean_probability: float, limits: LabelSettings) -> str:

@@ -11,8 +11,9 @@ import numpy as np
 
 from ...recording.chunks import on_one_time_line
 from ...recording.preprocessing.preparation import PreparedRecording
+from ...recording.spikes.coincidence import is_coincident
 from ..parameters import SortingParameters
-from ..spikes import Spikes
+from ..spikes import Spikes, rows_of_units
 from ..templates.averages import signed, template_window
 
 
@@ -42,14 +43,9 @@ def find_secondary_peaks(
     # When each cluster's spikes have their extremum.
     labels, samples = spikes["cluster"], spikes["aligned_sample"] + np.append(offsets, 0)[spikes["cluster"]]
     times = on_one_time_line(samples, spikes["segment_index"], whitened.recording)
-    trains = [np.sort(times[labels == cluster]) for cluster in range(len(templates))]
+    trains = [np.sort(times[rows]) for rows in rows_of_units(labels, len(templates))]
     for cluster in np.flatnonzero(~is_aligned):
         for other in np.flatnonzero(is_aligned & templates[:, :, channels[cluster]].any(axis=1)):
-            share = np.mean(_is_near(trains[cluster], trains[other], tolerance))
+            share = np.mean(is_coincident(trains[cluster], trains[other], tolerance))
             is_secondary[cluster] |= share > settings.min_secondary_share
     return is_secondary
-
-
-def _is_near(times: np.ndarray, others: np.ndarray, max_gap: int) -> np.ndarray:
-    """Which times have another one within a gap; both ascending."""
-    return np.searchsorted(others, times + max_gap, side="right") > np.searchsorted(others, times - max_gap)

@@ -31,7 +31,7 @@ def test_segments_are_apart_and_aligned_times_count():
     assert pair_with_peaks(matched, peaks, peaks["sample_index"], NEIGHBORHOODS, 12).tolist() == [0, 2, -1]
     # Alignment may turn the order of peaks.
     aligned = np.array([410, 390, 100])
-    assert pair_with_peaks(table([408, 391], [0, 0]), peaks, aligned, NEIGHBORHOODS, 5).tolist() == [0, 1]
+    assert pair_with_peaks(table([391, 408], [0, 0]), peaks, aligned, NEIGHBORHOODS, 5).tolist() == [1, 0]
 
 
 def test_as_pairs_taken_one_by_one():
