@@ -1,4 +1,4 @@
-"""From probabilities of pairs to pairs, and to neurons over many sessions."""
+"""From probabilities of pairs to neurons over all sessions."""
 
 from __future__ import annotations
 
@@ -8,32 +8,6 @@ import numpy as np
 
 # No pair of sessions alone decides, however sure it is, and no more does one that was not near enough to be compared.
 MAX_LOG_ODDS = 7.0
-
-
-def match_one_to_one(pairs: np.ndarray, probabilities: np.ndarray, min_probability: float) -> np.ndarray:
-    """Choose pairs of two sessions so that no unit has two partners (Kuhn 1955, by `scipy`).
-
-    Args:
-        pairs: `(num_pairs, 2)` units of the first and second session.
-        probabilities: `(num_pairs,)`.
-        min_probability: of a chosen pair.
-
-    Returns:
-        `(num_pairs,)` bool.
-    """
-    from scipy.optimize import linear_sum_assignment
-
-    is_match = np.zeros(len(pairs), dtype=bool)
-    likely = np.flatnonzero(probabilities >= min_probability)
-    if len(likely) == 0:
-        return is_match
-    (_, rows), (_, columns) = (np.unique(pairs[likely, side], return_inverse=True) for side in (0, 1))
-    gains = np.zeros((rows.max() + 1, columns.max() + 1))
-    gains[rows, columns] = log_odds_of(probabilities[likely]) - log_odds_of(np.array([min_probability])) + 1e-9
-    chosen = np.zeros(gains.shape, dtype=bool)
-    chosen[linear_sum_assignment(gains, maximize=True)] = True
-    is_match[likely] = chosen[rows, columns] & (gains[rows, columns] > 0)
-    return is_match
 
 
 def log_odds_of(probabilities: np.ndarray) -> np.ndarray:

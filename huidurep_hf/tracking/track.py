@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from ..sorting.output.fingerprint_table import UnitFingerprints, mean_of_halves
-from .assignment import link_sessions, match_one_to_one
+from .assignment import link_sessions
 from .displacement import Displacement, find_displacement, place_sessions, refine_displacement
 from .probability import PAIR_MODEL, find_gain, find_probabilities
 from .settings import TrackingSettings
@@ -67,11 +67,11 @@ def track_units(
     offsets = place_sessions(found, num_sessions)
     logger.info("displacements: %s um", ", ".join(f"{offset:.0f}" for offset in offsets))
 
-    parts, described = [], []
+    parts, gains = [], []
     for a, b in compared:
         pairs, columns, gain = _compare_sessions(seen[a], seen[b], offsets[b] - offsets[a], settings)
         parts.append((a, b, pairs, columns))
-        described.append(_describe(a, b, found[a, b], offsets, gain, columns))
+        gains.append(gain)
     pairs, rows = _pair_table(parts, tables)
     first_rows = np.cumsum([0] + [len(table) for table in tables])
     session_of = np.repeat(np.arange(num_sessions), [len(table) for table in tables])
@@ -79,6 +79,12 @@ def track_units(
         [first_rows[pairs["session_a"]] + rows[:, 0], first_rows[pairs["session_b"]] + rows[:, 1]]
     ).astype("int64")
     groups = link_sessions(session_of, ends, pairs["probability"].to_numpy(), is_compared, settings.min_probability)
+    # Other sessions count for a pair, too: partners are units of one neuron, and nothing else.
+    pairs["is_match"] = groups[ends[:, 0]] == groups[ends[:, 1]]
+    described = [
+        _describe(a, b, found[a, b], offsets, gain, own)
+        for (a, b), gain, own in zip(compared, gains, _by_sessions(pairs, parts))
+    ]
     table = _unit_table(tables, groups, ends, pairs["probability"].to_numpy(), offsets, is_compared)
     logger.info("tracked: %d units of %d sessions are %d neurons", len(table), num_sessions, len(np.unique(groups)))
     return TrackedUnits(
@@ -189,20 +195,25 @@ def _compare_sessions(
     columns = {
         "probability": probabilities,
         "score": scores,
-        "is_match": match_one_to_one(pairs, probabilities, settings.min_probability),
         **{name: features[:, index] for index, name in enumerate(FEATURES)},
     }
     return pairs, columns, find_gain(features, probabilities)
 
 
-def _describe(a: int, b: int, found: Displacement, offsets: np.ndarray, gain: float, columns: dict) -> tuple:
-    num_matches = int(columns["is_match"].sum())
-    return a, b, offsets[b] - offsets[a], found.error_um, float(np.exp(-gain)), len(columns["score"]), num_matches
+def _by_sessions(pairs: pd.DataFrame, parts: list[tuple]) -> Iterator[pd.DataFrame]:
+    """Rows of the table of pairs that each part gave."""
+    stops = np.cumsum([len(own) for _, _, own, _ in parts])
+    yield from (pairs[start:stop] for start, stop in zip([0, *stops[:-1]], stops))
+
+
+def _describe(a: int, b: int, found: Displacement, offsets: np.ndarray, gain: float, pairs: pd.DataFrame) -> tuple:
+    num_matches = int(pairs["is_match"].sum())
+    return a, b, offsets[b] - offsets[a], found.error_um, float(np.exp(-gain)), len(pairs), num_matches
 
 
 def _pair_table(parts: list[tuple], tables: list[UnitFingerprints]) -> tuple[pd.DataFrame, np.ndarray]:
     """Pairs of all sessions, and the rows of their units in the sessions `(num_pairs, 2)`."""
-    names = ["probability", "score", "is_match", *FEATURES]
+    names = ["probability", "score", *FEATURES]
     columns = {
         "session_a": np.concatenate([np.full(len(pairs), a, "int16") for a, _, pairs, _ in parts] or [[]]),
         "unit_a": np.concatenate([tables[a].unit_ids[pairs[:, 0]] for a, _, pairs, _ in parts] or [[]]),
@@ -211,7 +222,7 @@ def _pair_table(parts: list[tuple], tables: list[UnitFingerprints]) -> tuple[pd.
     }
     for name in names:
         values = np.concatenate([own[name] for *_, own in parts] or [[]])
-        columns[name] = values.astype(bool if name == "is_match" else "float32")
+        columns[name] = values.astype("float32")
     rows = np.concatenate([pairs for _, _, pairs, _ in parts] or [np.zeros((0, 2))])
     return pd.DataFrame(columns).astype({"session_a": "int16", "session_b": "int16"}), rows.astype("int64")
 

@@ -32,8 +32,8 @@ class TrackedUnits:
             session, against the first one).
         pairs: a row for each pair of units that was compared: `session_a`, `unit_a`, `session_b`, `unit_b`,
             `probability` of being one neuron, `score` (log of how much likelier the features are for one neuron than
-            for two neighbours), `is_match` (partners of these two sessions, one to one), and the features `embedding`,
-            `template`, `place`, `amplitude`, `correlogram`.
+            for two neighbours), the features `embedding`, `template`, `place`, `amplitude`, `correlogram` and
+            `template_error`, and `is_match` (the two have one `global_unit`: other sessions count, too).
         displacements: a row for each pair of sessions: `session_a`, `session_b`, `displacement_um`, `error_um`
             (infinite where it cannot be seen), `gain` (factor of amplitudes from a to b), `num_pairs`, `num_matches`.
         within: the yardstick: pairs of the first half of a unit's spikes and the second half of a unit's, of one

@@ -1,18 +1,11 @@
-"""Pairs one to one, numbers over many sessions, and probabilities of matchings."""
+"""Numbers over many sessions, and probabilities of matchings."""
 
 from itertools import permutations, product
 
 import numpy as np
 
-from huidurep_hf.tracking.assignment import link_sessions, match_one_to_one
+from huidurep_hf.tracking.assignment import link_sessions
 from huidurep_hf.tracking.probability import find_probabilities, marginals
-
-
-def test_matches_are_one_to_one_and_the_best_together():
-    pairs = np.array([[0, 0], [0, 1], [1, 0], [2, 2]])
-    probabilities = np.array([0.95, 0.9, 0.9, 0.3])
-    # Two pairs of 0.9 are better than the one of 0.95 alone.
-    assert match_one_to_one(pairs, probabilities, 0.5).tolist() == [False, True, True, False]
 
 
 def test_no_chain_of_weak_links():

@@ -81,6 +81,30 @@ def test_neuron_that_is_missing_for_a_day_comes_back(neurons):
     assert number.nunique() == 1 and len(number) == 3
     # No two units of a session share a number.
     assert not tracked.table.duplicated(["session", "global_unit"]).any()
+    # Partners are units of one number.
+    numbers = tracked.table.set_index(["session", "unit"])["global_unit"]
+    ends = (numbers.loc[list(zip(tracked.pairs[f"session_{end}"], tracked.pairs[f"unit_{end}"]))] for end in "ab")
+    assert tracked.pairs["is_match"].tolist() == np.equal(*(end.to_numpy() for end in ends)).tolist()
+    assert tracked.displacements["num_matches"].tolist() == [19, 20, 17, 19, 16, 17]
+
+
+def test_other_days_count_for_partners_of_two_days(neurons, monkeypatch):
+    """A pair that is unsure by itself is one neuron if both are surely that of other days."""
+    from huidurep_hf.tracking import track
+
+    found = track.find_probabilities
+    calls = []
+
+    def unsure_once(pairs, *arguments):
+        probabilities = found(pairs, *arguments)
+        calls.append(None)
+        return np.minimum(probabilities, 0.4) if len(calls) == 3 else probabilities
+
+    monkeypatch.setattr(track, "find_probabilities", unsure_once)
+    tracked = track_units([see_neurons(neurons, CONTACTS, seed=seed) for seed in (1, 2, 3)])
+    last = tracked.pairs.query("session_a == 1 and session_b == 2")
+    assert last["probability"].max() <= 0.4 and last["is_match"].sum() == 20
+    assert is_right(tracked)
 
 
 def test_shanks_are_never_mixed(neurons):

@@ -55,7 +55,10 @@ def test_reported_sessions_are_of_held_out_cells_and_development_is_not():
     assert set(SORTED_CONDITIONS) <= set(CONDITIONS)
     for name in CONDITIONS:
         reported, development = condition_settings(name, 100), condition_settings(name, 1)
-        assert reported.cells == HELD_OUT_CELLS and development.cells == TRAINING_CELLS
+        assert reported.cells == HELD_OUT_CELLS and set(development.cells) < set(TRAINING_CELLS)
+        # As many kinds of neurons, and after a few seeds all that there are for development.
+        assert len(development.cells) == len(HELD_OUT_CELLS)
+        assert {cell for seed in (1, 2, 3) for cell in condition_settings(name, seed).cells} == set(TRAINING_CELLS)
         # Of Neuropixels there is one layout of each kind.
         assert reported.probe in (*HELD_OUT_PROBES, *BENCHMARK_PROBES, "neuropixels2")
         assert development.probe in TRAINING_PROBES
