@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import gc
 import resource
 import sys
 
@@ -21,7 +20,6 @@ def give_back_memory() -> None:
     The C library keeps what it has freed between arrays that are still there, in each thread for itself. After a pass
     of many small arrays this is much. Does nothing where the C library has no `malloc_trim` (all but glibc).
     """
-    gc.collect()
     trim = getattr(ctypes.CDLL(None), "malloc_trim", None) if sys.platform == "linux" else None
     if trim is not None:
         trim(0)
