@@ -8,7 +8,7 @@ however many of the others were replaced. The vote is a kernel density of these 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -82,9 +82,9 @@ def find_displacement(first: UnitFingerprints, second: UnitFingerprints, setting
 
 
 def refine_displacement(
-    found: Displacement, probabilities_at: Callable[[float], np.ndarray], settings: TrackingSettings
+    found: Displacement, probabilities_at: Callable[[float], np.ndarray], num_units: int, settings: TrackingSettings
 ) -> Displacement:
-    """Where the vote is unsure, take the displacement at which most units are found again.
+    """Where the vote is unsure, or few units are found again there, take the displacement at which most are.
 
     The vote asks embeddings and places alone. Here templates count, too: all pairs of units are compared at each
     displacement around the two likeliest, and a pair of probability p adds -log(1 - p), which grows with each unit that
@@ -93,9 +93,20 @@ def refine_displacement(
     Args:
         found: by [`find_displacement`].
         probabilities_at: gives the probabilities of all near pairs at a displacement, µm.
+        num_units: of the smaller session.
         settings: [`~huidurep_hf.tracking.settings.TrackingSettings`].
+
+    Returns:
+        [`Displacement`]. Where few units are found again at the best of them, too, the vote stays and its error is what
+        was searched around: other pairs of sessions tell more of where these two are.
     """
-    if not settings.max_vote_error_um < found.error_um < np.inf:
+    if not np.isfinite(found.error_um):
+        return found
+
+    def is_found_at(um: float) -> bool:
+        return probabilities_at(um).sum() >= settings.min_found_share * num_units
+
+    if found.error_um <= settings.max_vote_error_um and is_found_at(found.um):
         return found
 
     def evidence(um: float) -> float:
@@ -107,11 +118,12 @@ def refine_displacement(
     tried = np.clip([found.um + around, found.second_um + around], -most, most)
     coarse = {float(um): evidence(um) for um in np.unique(tried)}
     best = max(coarse, key=coarse.get)
-    if coarse[best] == 0:
-        return found
     finest = step / 3
     fine = {float(um): evidence(um) for um in np.clip(best + finest * np.arange(-2, 3), -most, most)}
-    return Displacement(max(fine, key=fine.get), finest, found.second_um)
+    best = max(fine, key=fine.get)
+    if not is_found_at(best):
+        return replace(found, error_um=max(found.error_um, reach))
+    return Displacement(best, finest, found.second_um)
 
 
 def place_sessions(displacements: dict[tuple[int, int], Displacement], num_sessions: int) -> np.ndarray:

@@ -7,10 +7,11 @@ from dataclasses import astuple, dataclass
 import numpy as np
 
 from ..sorting.output.fingerprint_table import UnitFingerprints
-from .displacement import find_displacement, place_sessions
+from .displacement import place_sessions
 from .probability import PairModel, find_probabilities, transformed
 from .settings import TrackingSettings
 from .similarity import common_shapes, compare, near_pairs, see
+from .track import displacement_of
 
 # Weak: features are of the order of 1 and there are thousands of pairs.
 INVERSE_PENALTY = 1.0
@@ -47,7 +48,8 @@ def known_pairs(tables: list[UnitFingerprints], settings: TrackingSettings) -> l
     shapes, num_sessions = common_shapes(tables), len(tables)
     seen = [see(table, shapes) for table in tables]
     both = [(a, b) for a in range(num_sessions) for b in range(a + 1, num_sessions)]
-    offsets = place_sessions({(a, b): find_displacement(tables[a], tables[b], settings) for a, b in both}, num_sessions)
+    displacements = {(a, b): displacement_of(tables[a], tables[b], seen[a], seen[b], settings) for a, b in both}
+    offsets = place_sessions(displacements, num_sessions)
     found = []
     for a, b in both:
         displacement = offsets[b] - offsets[a]

@@ -36,6 +36,14 @@ class TrackingSettings(Settings):
         low=0.0,
         expert=True,
     )
+    min_found_share: float = setting(
+        0.15,
+        "so is a vote at which a smaller share of the units of the smaller session is found again. On development"
+        " sessions it was 0.19 and more at the true displacement, and at most 0.11 at others",
+        low=0.0,
+        high=1.0,
+        expert=True,
+    )
     refinement_reach_um: float = setting(
         30.0, "by so much on both sides of the two likeliest displacements", unit="µm", low=0.0, expert=True
     )

@@ -63,7 +63,7 @@ def track_units(
         logger.warning("%d pairs of sessions are not compared: too far apart, or of other contacts", left_out)
     shapes = common_shapes(tables)
     seen = [see(table, shapes) for table in tables]
-    found = {(a, b): _find_displacement(tables[a], tables[b], seen[a], seen[b], settings) for a, b in compared}
+    found = {(a, b): displacement_of(tables[a], tables[b], seen[a], seen[b], settings) for a, b in compared}
     offsets = place_sessions(found, num_sessions)
     logger.info("displacements: %s um", ", ".join(f"{offset:.0f}" for offset in offsets))
 
@@ -173,13 +173,22 @@ def _apart(num_sessions: int) -> np.ndarray:
     return np.abs(np.arange(num_sessions)[:, None] - np.arange(num_sessions)[None, :])
 
 
-def _find_displacement(
+def displacement_of(
     first: UnitFingerprints, second: UnitFingerprints, seen_first: Seen, seen_second: Seen, settings: TrackingSettings
 ) -> Displacement:
+    """Displacement of a session against another, refined where the vote for it is unsure.
+
+    Args:
+        first, second: fingerprints of the sessions.
+        seen_first, seen_second: the same units, as they are compared.
+        settings: [`~huidurep_hf.tracking.settings.TrackingSettings`].
+    """
+
     def probabilities_at(um: float) -> np.ndarray:
         return _compare_sessions(seen_first, seen_second, um, settings)[1]["probability"]
 
-    return refine_displacement(find_displacement(first, second, settings), probabilities_at, settings)
+    num_units = min(len(first), len(second))
+    return refine_displacement(find_displacement(first, second, settings), probabilities_at, num_units, settings)
 
 
 def _compare_sessions(

@@ -88,25 +88,6 @@ def test_neuron_that_is_missing_for_a_day_comes_back(neurons):
     assert tracked.displacements["num_matches"].tolist() == [19, 20, 17, 19, 16, 17]
 
 
-def test_other_days_count_for_partners_of_two_days(neurons, monkeypatch):
-    """A pair that is unsure by itself is one neuron if both are surely that of other days."""
-    from huidurep_hf.tracking import track
-
-    found = track.find_probabilities
-    calls = []
-
-    def unsure_once(pairs, *arguments):
-        probabilities = found(pairs, *arguments)
-        calls.append(None)
-        return np.minimum(probabilities, 0.4) if len(calls) == 3 else probabilities
-
-    monkeypatch.setattr(track, "find_probabilities", unsure_once)
-    tracked = track_units([see_neurons(neurons, CONTACTS, seed=seed) for seed in (1, 2, 3)])
-    last = tracked.pairs.query("session_a == 1 and session_b == 2")
-    assert last["probability"].max() <= 0.4 and last["is_match"].sum() == 20
-    assert is_right(tracked)
-
-
 def test_shanks_are_never_mixed(neurons):
     names = np.where(np.arange(24) < 12, "left", "right")
     # The same neurons before contacts of the same coordinates on the other shank.
