@@ -8,7 +8,8 @@ however many of the others were replaced. The vote is a kernel density of these 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
@@ -22,7 +23,7 @@ class Displacement:
 
     Attributes:
         um: units are by so much higher on the probe; 0 where it cannot be seen.
-        error_um: standard error; infinite where it cannot be seen.
+        error_um: standard error; more where few units are found again, infinite where it cannot be seen.
         second_um: the next likely displacement by the vote.
     """
 
@@ -97,11 +98,12 @@ def refine_displacement(
         settings: [`~huidurep_hf.tracking.settings.TrackingSettings`].
 
     Returns:
-        [`Displacement`]. Where few units are found again at the best of them, too, the vote stays and its error is what
-        was searched around: other pairs of sessions tell more of where these two are.
+        [`Displacement`]. Where few units are found again at the best of them, too, a sure vote stays, and an error of
+        `refinement_reach_um` makes it count little beside other pairs of sessions.
     """
     if not np.isfinite(found.error_um):
         return found
+    probabilities_at = cache(probabilities_at)
 
     def is_found_at(um: float) -> bool:
         return probabilities_at(um).sum() >= settings.min_found_share * num_units
@@ -121,9 +123,10 @@ def refine_displacement(
     finest = step / 3
     fine = {float(um): evidence(um) for um in np.clip(best + finest * np.arange(-2, 3), -most, most)}
     best = max(fine, key=fine.get)
-    if not is_found_at(best):
-        return replace(found, error_um=max(found.error_um, reach))
-    return Displacement(best, finest, found.second_um)
+    if is_found_at(best) and fine[best] > 0:
+        return Displacement(best, finest, found.second_um)
+    is_sure = found.error_um <= settings.max_vote_error_um or fine[best] == 0
+    return Displacement(found.um if is_sure else best, max(found.error_um, reach), found.second_um)
 
 
 def place_sessions(displacements: dict[tuple[int, int], Displacement], num_sessions: int) -> np.ndarray:

@@ -41,6 +41,8 @@ class KnownPairs:
 def known_pairs(tables: list[UnitFingerprints], settings: TrackingSettings) -> list[KnownPairs]:
     """Compare all pairs of some sessions whose unit ids are the numbers of the neurons.
 
+    Their displacements are found with the pair model as it is.
+
     Args:
         tables: fingerprints of two or more sessions.
         settings: [`~huidurep_hf.tracking.settings.TrackingSettings`].

@@ -55,7 +55,8 @@ def transformed(features: np.ndarray) -> np.ndarray:
     return np.column_stack([*logs, embedding, place])
 
 
-# By scripts/fit_tracking.py on simulated sessions of training cells, all conditions, seeds 1 and 2.
+# By scripts/fit_tracking.py on simulated sessions of all nine training cells, all conditions, seeds 1 and 2; sessions
+# of four of them confirm it (docs/experiments.md).
 PAIR_MODEL = PairModel(intercept=3.1, template=-4.625, template_error=2.471, embedding=-0.838, place=-0.019)
 
 

@@ -10,7 +10,7 @@ class TrackingSettings(Settings):
     """How units of several sessions are compared."""
 
     min_probability: float = setting(
-        0.5, "units are the same neuron if this is at least as probable", low=0.0, high=1.0
+        0.5, "units are the same neuron if this is at least as probable", low=0.0, high=0.999
     )
     max_displacement_um: float = setting(
         400.0, "the probe may have moved by so much between any two sessions", unit="µm", low=0.0, high=5000.0
@@ -38,8 +38,8 @@ class TrackingSettings(Settings):
     )
     min_found_share: float = setting(
         0.15,
-        "so is a vote at which a smaller share of the units of the smaller session is found again. On development"
-        " sessions it was 0.19 and more at the true displacement, and at most 0.11 at others",
+        "a vote is refined, too, if a smaller share of the units of the smaller session is found again at it. On"
+        " development sessions it was 0.19 and more at the true displacement, and at most 0.11 at others",
         low=0.0,
         high=1.0,
         expert=True,

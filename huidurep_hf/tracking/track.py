@@ -176,7 +176,7 @@ def _apart(num_sessions: int) -> np.ndarray:
 def displacement_of(
     first: UnitFingerprints, second: UnitFingerprints, seen_first: Seen, seen_second: Seen, settings: TrackingSettings
 ) -> Displacement:
-    """Displacement of a session against another, refined where the vote for it is unsure.
+    """Displacement of a session against another, refined where the vote is unsure or few units are found again.
 
     Args:
         first, second: fingerprints of the sessions.

@@ -34,8 +34,9 @@ class TrackedUnits:
             `probability` of being one neuron, `score` (log of how much likelier the features are for one neuron than
             for two neighbours), the features `embedding`, `template`, `place`, `amplitude`, `correlogram` and
             `template_error`, and `is_match` (the two have one `global_unit`: other sessions count, too).
-        displacements: a row for each pair of sessions: `session_a`, `session_b`, `displacement_um`, `error_um`
-            (infinite where it cannot be seen), `gain` (factor of amplitudes from a to b), `num_pairs`, `num_matches`.
+        displacements: a row for each pair of sessions: `session_a`, `session_b`, `displacement_um`, `error_um` (30 and
+            more where few units are found again, infinite where it cannot be seen), `gain` (factor of amplitudes from
+            a to b), `num_pairs`, `num_matches`.
         within: the yardstick: pairs of the first half of a unit's spikes and the second half of a unit's, of one
             session: `session`, `unit_a`, `unit_b`, `score`, `is_same`.
         session_names: names of the sessions.

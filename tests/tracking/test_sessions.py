@@ -75,7 +75,7 @@ def test_mistakes_are_one_line(folders, tmp_path, capsys):
     assert main(["track", str(folders[0]), str(tmp_path), *output]) == 2
     assert "has no fingerprints.parquet" in capsys.readouterr().err
     assert main(["track", *map(str, folders), *output, "--min-probability", "2"]) == 2
-    assert "min_probability=2; it must be between 0 and 1" in capsys.readouterr().err
+    assert "min_probability=2; it must be between 0 and 0.999" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
 
 
