@@ -31,10 +31,14 @@ def draw_scaling(rows: list[dict], folder: Path) -> Path | None:
                 share = [100 * time / row["seconds"] for time, _, _ in row["curve"]]
                 before = row["start_memory_mib"]
                 own_gib = [max(memory - before, 0.0) / GIB_IN_MIB for _, memory, _ in row["curve"]]
-                course.plot(share, own_gib, color=color, alpha=0.6, linewidth=0.5 + seconds / 3600)
+                course.plot(share, own_gib, color=color, alpha=0.6, linewidth=0.8 if seconds < 3600 else 2.0)
                 points.append((seconds / 60, added_mib(row) / GIB_IN_MIB))
         over_length.plot(*zip(*points), "o-", color=color, label=f"{channels} channels")
-    course.set(xlabel="time into the sort (%)", ylabel="memory of the sort without mapped files (GiB)", ylim=(0, None))
+    course.set(
+        xlabel="time into the sort (%); bold: an hour or more",
+        ylabel="memory of the sort without mapped files (GiB)",
+        ylim=(0, None),
+    )
     over_length.set(xlabel="length of the recording (min)", xscale="log")
     minutes = sorted({row["duration_s"] / 60 for row in done})
     over_length.set_xticks(minutes, [f"{one:g}" for one in minutes])
