@@ -17,7 +17,6 @@ from huidurep_hf.evaluation.tracking.benchmark import SORTED, SOURCES, TRUE, ben
 from huidurep_hf.evaluation.tracking.conditions import (
     CONDITIONS,
     FIRST_REPORTING_SEED,
-    ONE_SEED_CONDITIONS,
     SMOKE_CONDITION,
     SORTED_CONDITIONS,
 )
@@ -47,7 +46,7 @@ def main():
     cases = [
         (condition, seed, source)
         for condition in conditions
-        for seed in (options.seeds[:1] if options.smoke or condition in ONE_SEED_CONDITIONS else options.seeds)
+        for seed in (options.seeds[:1] if options.smoke else options.seeds)
         for source in options.sources
         if source == TRUE or condition in SORTED_CONDITIONS
     ]

@@ -39,9 +39,6 @@ CONDITIONS: dict[str, SessionSettings] = {
 SORTED_CONDITIONS = ("tetrode", "silicon32_30um_chain", "polytrode64_30um_drift", "neuropixels1_100um")
 """Followed from our own sorts, too."""
 
-ONE_SEED_CONDITIONS = ("silicon32_ten_days",)
-"""45 pairs of days: the first seed is enough."""
-
 SMOKE_CONDITION = "smoke"
 _SMOKE = replace(_TETRODE, num_neurons=4, duration_s=10.0)
 
