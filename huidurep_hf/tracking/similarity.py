@@ -217,9 +217,10 @@ def _template_distance(
     reliability = np.where(target.variances[b] < UNKNOWN, reliability, 0).astype("float32")
     measured = target.scores[b]
     weighted = predicted * reliability[:, :, None]
-    num_pairs, num_shifts = measured.shape[:2]
-    flat = measured.reshape(num_pairs, num_shifts, -1)
-    products = (flat @ weighted.reshape(num_pairs, -1, 1))[:, :, 0]
+    num_pairs, num_shifts, num_channels, num_shapes = measured.shape
+    # There may be no pair at all.
+    flat = measured.reshape(num_pairs, num_shifts, num_channels * num_shapes)
+    products = (flat @ weighted.reshape(num_pairs, num_channels * num_shapes, 1))[:, :, 0]
     energy = (weighted * predicted).sum(axis=(1, 2))
     others = (target.energies[b] @ reliability[:, :, None])[:, :, 0]
     noise = len(source.weights[0, 0]) * (reliability * target.variances[b]).sum(axis=1)

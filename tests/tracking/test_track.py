@@ -73,6 +73,20 @@ def test_no_unit_and_one_unit(neurons, numbers):
     assert len(tracked.table) == sum(map(len, numbers))
 
 
+def test_no_pair_is_alike_enough_for_its_templates(neurons):
+    """All pairs are near enough to be compared, and have other embeddings and places."""
+    places, embeddings = neurons.places[:, :2], neurons.embeddings
+    apart = np.linalg.norm(places[:, None] - places[None], axis=2)
+    unlike = np.linalg.norm(embeddings[:, None] - embeddings[None], axis=2) > 6
+    first, second = np.argwhere(unlike & (apart > 49) & (apart < 56))[0]
+    # A short probe: no displacement brings them together.
+    settings = TrackingSettings(min_probe_length_um=1000.0)
+    tables = [see_neurons(neurons, CONTACTS, chosen=[one], seed=one) for one in (first, second)]
+    tracked = track_units(tables, settings)
+    assert len(tracked.pairs) == 1 and not tracked.pairs["is_match"].any()
+    assert tracked.num_neurons == 2
+
+
 def test_neuron_that_is_missing_for_a_day_comes_back(neurons):
     days = [range(20), [*range(4), *range(5, 20)], range(20), range(3, 20)]
     tracked = track_units([see_neurons(neurons, CONTACTS, chosen=own, seed=i) for i, own in enumerate(days)])
