@@ -59,6 +59,10 @@ def test_a_sure_vote_at_which_no_unit_is_found_again_is_refined():
     # Nothing is found anywhere near: other sessions are to say where these are.
     lost = refine_displacement(Displacement(5.0, 1.0), units_found_at(150.0)[0], 6, SETTINGS)
     assert (lost.um, lost.error_um) == (5.0, SETTINGS.refinement_reach_um)
+    # An unsure vote gives way to the little that is found, and counts as little.
+    unsure = refine_displacement(Displacement(12.0, 6.0), units_found_at(30.0, num_units=1)[0], 10, SETTINGS)
+    assert abs(unsure.um - 30.0) <= SETTINGS.refinement_step_um / 3
+    assert unsure.error_um == SETTINGS.refinement_reach_um
     nothing = refine_displacement(Displacement(10.0, 1.0), lambda um: np.zeros(3), 6, SETTINGS)
     assert (nothing.um, nothing.error_um) == (10.0, SETTINGS.refinement_reach_um)
 

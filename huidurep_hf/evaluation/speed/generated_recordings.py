@@ -131,7 +131,7 @@ def save_generated(parameters: GeneratedParameters, folder: Path, is_lazy: bool 
     recording, sorting, unit_snr = generate(parameters, folder)
     num_bytes = 2 * parameters.num_channels * parameters.duration_s * parameters.sampling_rate
     if not is_lazy and 2 * num_bytes <= MAX_SHARE_OF_DISK * shutil.disk_usage(folder).free:
-        # SpikeInterface collects garbage after each chunk (0.3 s), so few large ones.
+        # SpikeInterface collects garbage after each chunk (0.3 s), so large ones.
         shared = {"n_jobs": num_available_cores(), "chunk_memory": "32M", "progress_bar": False}
         recording.save(folder=folder / "recording", format="binary", verbose=False, **shared)
         return SavedRecording(folder / "recording", sorting, unit_snr)
