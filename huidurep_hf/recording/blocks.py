@@ -40,6 +40,18 @@ def split_into_blocks(recording: BaseRecording, seconds: float = BLOCK_S) -> lis
     ]
 
 
+def rows_of_segment(segments: np.ndarray, segment: int) -> slice:
+    """Rows of a table, sorted by segment, that lie in one segment.
+
+    Args:
+        segments: `(num_rows,)`.
+        segment: its index.
+    """
+    # Of the column's own type: numpy would copy the whole column to compare it with another.
+    first, last = np.searchsorted(segments, np.array([segment, segment + 1], dtype=segments.dtype))
+    return slice(int(first), int(last))
+
+
 def rows_in_block(segments: np.ndarray, samples: np.ndarray, block: Block, margin: int = 0) -> slice:
     """Rows of a table, sorted by segment and sample, that lie in a block or within a margin of it.
 
@@ -48,10 +60,9 @@ def rows_in_block(segments: np.ndarray, samples: np.ndarray, block: Block, margi
         block: the block.
         margin: samples on both sides.
     """
-    # Of the column's own type: numpy would copy the whole column to compare it with another.
-    first, last = np.searchsorted(segments, np.array([block.segment, block.segment + 1], dtype=segments.dtype))
-    inside = np.searchsorted(samples[first:last], [block.start - margin, block.stop + margin])
-    return slice(int(first + inside[0]), int(first + inside[1]))
+    own = rows_of_segment(segments, block.segment)
+    inside = np.searchsorted(samples[own], [block.start - margin, block.stop + margin])
+    return slice(own.start + int(inside[0]), own.start + int(inside[1]))
 
 
 def read_with_margin(recording: BaseRecording, block: Block, margin: int) -> tuple[np.ndarray, int]:

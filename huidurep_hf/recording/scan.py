@@ -26,7 +26,7 @@ from .preprocessing.noise_over_time import NoiseOverTime, measure_noise, raised
 from .preprocessing.noise_sample import subtract_median
 from .preprocessing.preparation import PreparedRecording, PreprocessingPlan, plan_preprocessing
 from .settings import DetectionSettings, NoiseSettings
-from .spikes.detection import PeakDetector, no_peaks, sorted_peaks
+from .spikes.detection import PeakDetector, no_peaks
 from .trace_copy import MemoryCopy, make_copy
 
 if TYPE_CHECKING:
@@ -92,7 +92,8 @@ def scan(
     if not isinstance(copy, MemoryCopy):
         traces = LastReadRecording(traces)
     prepared = dataclasses.replace(prepared, recording=traces)
-    peaks = sorted_peaks(np.concatenate(peaks))
+    # Blocks are in order, and so are the peaks of each.
+    peaks = np.concatenate(peaks)
     prepared, peaks = _with_noise_over_time(prepared, peaks, ratios, parameters.noise, parameters.detection)
     return _blanked(prepared, peaks, choose_blanking(prepared.recording, artifacts, steps, given, parameters))
 

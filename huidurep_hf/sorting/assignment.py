@@ -119,14 +119,14 @@ def keep_clusters(
         templates = find_templates(unit, samples, spikes, whitened, parameters, workers)
         known = spikes[own].with_columns(sample_index=samples[own], unit_index=unit[own])
         probability[own] = Matcher(whitened.as_recorded, templates, parameters).judge_known(known, workers)
-    events = spikes.with_columns(
-        sample_index=samples,
-        unit_index=unit,
-        probability=probability,
-        outcome=outcome,
-        is_detected=np.ones(len(spikes), dtype=bool),
-    )
-    return events.in_order(), waveforms
+    found = {
+        "sample_index": samples,
+        "unit_index": unit,
+        "probability": probability,
+        "outcome": outcome,
+        "is_detected": np.ones(len(spikes), dtype=bool),
+    }
+    return in_order({**spikes.columns, **found}), waveforms
 
 
 def _without_duplicates(unit: np.ndarray, is_duplicate: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

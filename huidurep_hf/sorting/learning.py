@@ -28,7 +28,7 @@ from .rejection.noise_units import is_noise_unit
 from .rejection.oscillations import is_oscillation
 from .rejection.residual_units import is_residual_unit
 from .rejection.side_lobes import is_side_lobe_unit
-from .spikes import Spikes
+from .spikes import Spikes, in_order
 from .templates.averages import average_templates, signed, template_window
 from .templates.estimation import find_templates
 from .templates.unit_templates import UnitTemplates
@@ -262,7 +262,8 @@ def align(spikes: Spikes, units: np.ndarray, shifts: np.ndarray, prepared: Prepa
     num_samples = np.array([prepared.recording.get_num_samples(i) for i in range(len(prepared.segment_indices))])
     template = spikes["unit_index"]
     shifted = np.clip(spikes["sample_index"] + shifts[template], 0, num_samples[spikes["segment_index"]] - 1)
-    return spikes.with_columns(unit_index=units.astype("int32")[template], sample_index=shifted).in_order()
+    aligned = {"unit_index": units.astype("int32")[template], "sample_index": shifted}
+    return in_order({**spikes.columns, **aligned})
 
 
 def mark_duplicates(spikes: Spikes, duplicate_ms: float, sampling_rate: float) -> np.ndarray:

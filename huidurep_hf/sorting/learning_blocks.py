@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..recording.blocks import Block, rows_in_block
-from ..recording.motion.estimation import motion_bin_s
+from ..recording.blocks import Block, rows_in_block, rows_of_segment
+from ..recording.motion.estimation import motion_bin_s, num_motion_bins
 from ..recording.preprocessing.preparation import PreparedRecording
-from ..recording.times import recorded_s
 from .parameters import LearningSettings, SortingParameters
 from .spikes import Spikes
 
@@ -33,18 +32,16 @@ def choose_learning_blocks(
     if parameters.template_matching == "off" or parameters.num_units is not None:
         return blocks
     learning, noise_levels = parameters.learning, prepared.noise_levels
-    blocks = _quiet_blocks(blocks, prepared, learning)
-    peaks = peaks[in_blocks(peaks, blocks)]
+    quiet = _quiet_blocks(blocks, prepared, learning)
+    if len(quiet) < len(blocks):
+        blocks, peaks = quiet, peaks[in_blocks(peaks, quiet)]
     max_peaks = max(learning.max_learned_peaks, learning.learned_peaks_per_channel * len(noise_levels))
     if len(peaks) <= max_peaks:
         return blocks
     of_peak = _block_of(peaks, blocks)
     counts = np.bincount(of_peak, minlength=len(blocks))
-    size = np.abs(peaks["amplitude"]) / noise_levels[peaks["channel_index"]]
-    level = np.floor(np.log(np.maximum(size, 1e-6)) / learning.log_size_step).astype("int64")
-    stratum = np.unique(np.stack([peaks["channel_index"], level]), axis=1, return_inverse=True)[1].ravel()
-    rarity = 1 / np.sqrt(np.bincount(stratum)[stratum])
-    value = np.bincount(of_peak, weights=rarity, minlength=len(blocks)) / np.maximum(counts, 1)
+    value = np.bincount(of_peak, weights=_rarity(peaks, noise_levels, learning), minlength=len(blocks))
+    value /= np.maximum(counts, 1)
     num_even = max(round(learning.even_block_share * max_peaks / len(peaks) * len(blocks)), 1)
     is_chosen = np.zeros(len(blocks), dtype=bool)
     is_chosen[np.unique(np.floor((np.arange(num_even) + 0.5) * len(blocks) / num_even).astype("int64"))] = True
@@ -65,6 +62,16 @@ def _quiet_blocks(blocks: list[Block], prepared: PreparedRecording, settings: Le
     return quiet if len(quiet) >= settings.min_quiet_share * len(blocks) else blocks
 
 
+def _rarity(peaks: Spikes, noise_levels: np.ndarray, settings: LearningSettings) -> np.ndarray:
+    """Of each peak, the more the fewer there are of its channel and size."""
+    channels = peaks["channel_index"]
+    size = np.abs(peaks["amplitude"]) / noise_levels[channels]
+    level = np.floor(np.log(np.maximum(size, 1e-6)) / settings.log_size_step).astype("int32")
+    level -= level.min()
+    stratum = channels * (level.max() + 1) + level
+    return (1 / np.sqrt(np.maximum(np.bincount(stratum), 1)))[stratum]
+
+
 def draw_over_time(peaks: Spikes, prepared: PreparedRecording, parameters: SortingParameters) -> np.ndarray:
     """Draw peaks for the estimate of motion: of each of its time bins successive ones, the same share of all.
 
@@ -79,9 +86,10 @@ def draw_over_time(peaks: Spikes, prepared: PreparedRecording, parameters: Sorti
         Rows of the peaks drawn, ascending.
     """
     recording = prepared.recording
-    num_wanted = parameters.learning.motion_peaks_per_s * recorded_s(recording)
+    settings = parameters.motion_estimation
+    num_wanted = parameters.learning.motion_peaks_per_bin * num_motion_bins(recording, settings)
     share = min(num_wanted / max(len(peaks), 1), 1.0)
-    bin_samples = motion_bin_s(recording, parameters.motion_estimation) * recording.get_sampling_frequency()
+    bin_samples = motion_bin_s(recording, settings) * recording.get_sampling_frequency()
     bins = (peaks["sample_index"] / bin_samples).astype("int64")
     is_first = (np.diff(bins, prepend=-1) != 0) | (np.diff(peaks["segment_index"], prepend=-1) != 0)
     starts = np.flatnonzero(is_first)
@@ -112,7 +120,7 @@ def _block_of(spikes: Spikes, blocks: list[Block]) -> np.ndarray:
     of_spike = np.zeros(len(spikes), dtype="int64")
     for segment in np.unique(starts[:, 0]):
         own = np.flatnonzero(starts[:, 0] == segment)
-        rows = np.flatnonzero(spikes["segment_index"] == segment)
+        rows = rows_of_segment(spikes["segment_index"], segment)
         of_spike[rows] = own[np.searchsorted(starts[own, 1], spikes["sample_index"][rows], side="right") - 1]
     return of_spike
 

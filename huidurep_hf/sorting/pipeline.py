@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ from ..recording.trace_copy import copy_blocks
 from ..resumable import ResumableWorkers
 from ..workers import Workers
 from .assignment import assign_spikes, keep_clusters
-from .encoder import SpikeEncoder
+from .encoder import COLUMNS, SpikeEncoder
 from .feasibility import check_number_of_units
 from .fit.check import Fit, check_fit, noise_windows
 from .fit.reference import FitReference
@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("huidurep_hf")
 
+# What the encoder adds to an event.
+EVENT_COLUMNS = ("embedding", "location_um")
 # Stages whose passes have no bars of their own.
 WITHOUT_BARS = ("learn clusters", "learn units")
 
@@ -82,14 +84,15 @@ def sort_recording(
         encoder: what embeds the spikes.
         parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
         workers: who share the blocks.
-        scratch_folder: for preprocessed traces that are too many for memory.
+        scratch_folder: for what grows with the recording: preprocessed traces that are too many for memory, and the
+            detected peaks; these stay in memory if left out.
         progress: show progress bars.
         fit_reference: what the model was developed on.
 
     Raises:
         TypeError, ValueError: a recording that cannot be sorted; the message says what to do.
     """
-    run = _Run(encoder, parameters, workers, progress, {})
+    run = _Run(encoder, parameters, workers, scratch_folder, progress, {})
 
     with run.timed("scan"):
         warn_of_misread_samples(recording)
@@ -101,7 +104,7 @@ def sort_recording(
             scratch_folder=scratch_folder,
             progress=progress,
         )
-        peaks = Spikes.from_peaks(peaks)
+        peaks = run.on_disk(Spikes.from_peaks(peaks), "peaks")
         logger.info("scan: %d peaks", len(peaks))
         warn_of_absurd_noise(prepared.noise_levels, prepared.unit)
         check_number_of_units(len(peaks), parameters)
@@ -116,19 +119,11 @@ def sort_recording(
         learned_from = np.flatnonzero(in_blocks(peaks, blocks))
         spikes = run.embed("embed", prepared, peaks[learned_from])
         windows = noise_windows(prepared, peaks, parameters.fit, parameters.seed)
-        of_noise = run.embed("embed noise", prepared, windows, with_size=False)["embedding"]
+        of_noise = run.embed("embed noise", prepared, windows, ("embedding",))["embedding"]
         fit = check_fit(fit_reference, spikes["embedding"], of_noise, prepared, len(peaks), parameters.fit)
         logger.log(logging.WARNING if fit.is_familiar is False else logging.INFO, "%s", fit.sentence)
     with run.timed("motion"):
-        embedded, rows_of_embedded, drawn = run.embed_over_time(prepared, peaks, spikes, learned_from)
-        motion_spikes = Spikes(**embedded.chosen((*PEAK_DTYPES, "location_um")))[drawn]
-        corrected = follow_motion(
-            prepared,
-            motion_spikes.to_peaks(),
-            motion_spikes["location_um"],
-            parameters,
-            seed=parameters.seed,
-        )
+        corrected, embedded, rows_of_embedded = run.follow_motion(prepared, peaks, spikes, learned_from)
     # The corrected traces of some blocks.
     learned, copied = corrected, all_blocks
     if corrected.motion is not None:
@@ -141,7 +136,7 @@ def sort_recording(
             spikes = run.embed("embed corrected", learned, found[in_blocks(found, blocks)])
         if is_matched:
             # Templates at rest are matched with the corrected traces, and these have other peaks.
-            prepared, peaks = learned, found
+            prepared, peaks = learned, run.on_disk(found, "corrected peaks")
 
     with run.timed("learn clusters"):
         whitened = whiten(learned, parameters, seed=parameters.seed, workers=workers, noise_from=corrected.recording)
@@ -177,24 +172,30 @@ class _Run:
     encoder: SpikeEncoder
     parameters: SortingParameters
     workers: Workers
+    scratch_folder: Path | None
     progress: bool
     seconds: dict[str, float]
 
-    def embed(self, name: str, prepared: PreparedRecording, spikes: Spikes, *, with_size: bool = True) -> Spikes:
+    def on_disk(self, spikes: Spikes, name: str) -> Spikes:
+        return spikes if self.scratch_folder is None else spikes.on_disk(self.scratch_folder / name)
+
+    def embed(
+        self, name: str, prepared: PreparedRecording, spikes: Spikes, columns: tuple[str, ...] = COLUMNS
+    ) -> Spikes:
         return self.encoder(
             prepared,
             spikes,
             batch_size=self.parameters.learning.batch_size,
-            with_size=with_size,
+            columns=columns,
             workers=self.workers,
             name=name,
             progress=self.progress,
         )
 
-    def embed_over_time(
+    def follow_motion(
         self, prepared: PreparedRecording, peaks: Spikes, spikes: Spikes, rows: np.ndarray
-    ) -> tuple[Spikes, np.ndarray, np.ndarray]:
-        """Embed peaks of the whole recording, as its motion needs them, beside those of some blocks.
+    ) -> tuple[PreparedRecording, Spikes, np.ndarray]:
+        """Follow the motion by peaks of the whole recording, where probe and duration allow an estimate.
 
         Args:
             prepared: the recording.
@@ -202,17 +203,28 @@ class _Run:
             spikes: those that are embedded already, the rows `rows` of `peaks`.
 
         Returns:
-            `(embedded, rows, drawn)`: all that are embedded, their rows of `peaks`, and which of them were drawn
-            evenly from the whole recording. Where every peak is embedded or no motion can be followed, nothing more is.
+            `(corrected, embedded, rows)`: the recording as
+            [`~huidurep_hf.recording.motion.following.follow_motion`] gives it, the peaks that are embedded now, and
+            their rows of `peaks`.
         """
-        if len(spikes) == len(peaks) or not can_follow_motion(prepared, self.parameters.motion_correction):
-            return spikes, rows, np.arange(len(spikes))
-        drawn = draw_over_time(peaks, prepared, self.parameters)
-        others = np.setdiff1d(drawn, rows)
-        more = self.embed("embed for motion", prepared, peaks[others], with_size=False)
-        rows, order = np.unique(np.concatenate([others, rows]), return_index=True)
-        embedded = Spikes.concatenate([more, Spikes(**spikes.chosen(more.names))])
-        return embedded[order], rows, np.searchsorted(rows, drawn)
+        placed, embedded, rows_of_embedded = spikes, spikes, rows
+        if len(spikes) < len(peaks) and can_follow_motion(prepared, self.parameters.motion_correction):
+            drawn = draw_over_time(peaks, prepared, self.parameters)
+            others = np.setdiff1d(drawn, rows)
+            # Their embeddings are of use where all events get one.
+            is_used = len(peaks) - len(spikes) <= self.parameters.learning.max_embedded_events
+            columns = EVENT_COLUMNS if is_used else ("location_um",)
+            more = self.embed("embed for motion", prepared, peaks[others], columns)
+            rows_of_both = np.concatenate([others, rows])
+            order = np.argsort(rows_of_both)
+            order = order[np.isin(rows_of_both[order], drawn)]
+            placed = _joined([more, spikes], (*PEAK_DTYPES, "location_um"))[order]
+            if is_used:
+                embedded, rows_of_embedded = _joined([more, spikes], more.names), rows_of_both
+        corrected = follow_motion(
+            prepared, placed.to_peaks(), placed["location_um"], self.parameters, seed=self.parameters.seed
+        )
+        return corrected, embedded, rows_of_embedded
 
     def embed_events(
         self, events: Spikes, embedded: Spikes, rows_of_embedded: np.ndarray, corrected: PreparedRecording
@@ -233,7 +245,7 @@ class _Run:
         own = events[missing]
         # In corrected traces a spike is at the channel where it would be without drift.
         at_rest = own.with_columns(channel_index=own["rest_channel_index"])
-        found = self.embed("embed events", corrected, at_rest, with_size=False)
+        found = self.embed("embed events", corrected, at_rest, EVENT_COLUMNS)
         embeddings = np.empty((len(events), self.encoder.embedding_size), dtype="float32")
         embeddings[known], embeddings[missing] = embedded["embedding"][row[known]], found["embedding"]
         location[missing], is_embedded[:] = found["location_um"], True
@@ -263,3 +275,8 @@ class _Run:
         # A stage that is gone through twice has one sum.
         self.seconds[stage] = round(self.seconds.get(stage, 0.0) + time.perf_counter() - start, 3)
         logger.info("%s: %.1f s, %.1f GB of memory", stage, self.seconds[stage], peak_memory_gb())
+
+
+def _joined(tables: list[Spikes], names: Iterable[str]) -> Spikes:
+    """Tables one after the other, of some of their columns."""
+    return Spikes.concatenate([Spikes(**table.chosen(names)) for table in tables])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 
@@ -86,18 +87,21 @@ class Spikes:
         return Spikes(**{**self._columns, **columns})
 
     def in_order(self) -> Spikes:
-        """Return the rows by segment, sample, unit and channel; this table where they are so already."""
-        if self._is_in_order():
-            return self
+        """Return the rows by segment, sample, unit and channel; columns that are so already stay what they are."""
         return in_order(self.columns)
 
-    def _is_in_order(self) -> bool:
-        is_tied = np.ones(max(len(self) - 1, 0), dtype=bool)
-        for key in (self._columns[name] for name in ORDER if name in self._columns):
-            if np.any(is_tied & (key[1:] < key[:-1])):
-                return False
-            is_tied &= key[1:] == key[:-1]
-        return True
+    def on_disk(self, folder: Path) -> Spikes:
+        """Return the same table with its columns in files of a folder, of which only what is used is read.
+
+        Args:
+            folder: is made, and files of these names in it are replaced. What is written into a column stays in memory.
+        """
+        folder.mkdir(parents=True, exist_ok=True)
+        columns = {}
+        for name, column in self._columns.items():
+            np.save(folder / f"{name}.npy", column)
+            columns[name] = np.asarray(np.load(folder / f"{name}.npy", mmap_mode="c"))
+        return Spikes(**columns)
 
 
 def rows_of_units(units: np.ndarray, num_units: int) -> list[np.ndarray]:
@@ -108,14 +112,31 @@ def rows_of_units(units: np.ndarray, num_units: int) -> list[np.ndarray]:
         num_units: how many there are.
     """
     order = np.argsort(units, kind="stable")
-    return np.split(order, np.searchsorted(units[order], np.arange(num_units + 1)))[1:-1]
+    # Of their own type: numpy would copy all of them to compare them with another.
+    bounds = np.arange(num_units + 1, dtype=units.dtype)
+    return np.split(order, np.searchsorted(units[order], bounds))[1:-1]
 
 
 def in_order(columns: dict[str, np.ndarray]) -> Spikes:
     """Make a table whose rows are by segment, sample, unit and channel.
 
     Args:
-        columns: of the table, in any order. They are taken out one by one, so that only one of them is in memory twice.
+        columns: of the table, in any order. They are taken out one by one, so that only one of them is in memory twice
+            where nobody else holds them. Those that are in order already stay what they are.
     """
-    order = np.lexsort([columns[name] for name in reversed(ORDER) if name in columns])
+    keys = [columns[name] for name in ORDER if name in columns]
+    if _are_in_order(keys):
+        return Spikes(**columns)
+    order = np.lexsort(keys[::-1])
+    del keys
     return Spikes(**{name: columns.pop(name)[order] for name in list(columns)})
+
+
+def _are_in_order(keys: list[np.ndarray]) -> bool:
+    """Whether rows ascend by the first key, those of one value by the second, and so on."""
+    is_tied = np.ones(max(len(keys[0]) - 1, 0), dtype=bool)
+    for key in keys:
+        if np.any(is_tied & (key[1:] < key[:-1])):
+            return False
+        is_tied &= key[1:] == key[:-1]
+    return True

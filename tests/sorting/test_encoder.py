@@ -54,9 +54,10 @@ def test_a_row_for_each_spike_whatever_the_batches_and_workers(tiny_model, prepa
         parts = encoder(prepared, peaks, batch_size=batch_size, workers=Workers(num_workers))
         for name in ("embedding", "location_um", "size"):
             np.testing.assert_allclose(parts[name], whole[name], rtol=1e-4, atol=1e-4)
-    unsized = encoder(prepared, peaks, with_size=False)
-    assert unsized.names == [*peaks.names, "embedding", "location_um"]
-    for name in ("embedding", "location_um"):
-        np.testing.assert_array_equal(unsized[name], whole[name])
+    for wanted in (("embedding", "location_um"), ("location_um",)):
+        some = encoder(prepared, peaks, columns=wanted)
+        assert some.names == [*peaks.names, *wanted]
+        for name in wanted:
+            np.testing.assert_array_equal(some[name], whole[name])
     nothing = encoder(prepared, peaks[:0])
     assert nothing["embedding"].shape == (0, encoder.embedding_size) and len(nothing) == 0

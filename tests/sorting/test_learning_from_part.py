@@ -7,6 +7,7 @@ from huidurep_hf.recording.blocks import split_into_blocks
 from huidurep_hf.recording.preprocessing.whitening import whiten
 from huidurep_hf.recording.scan import prepare
 from huidurep_hf.recording.trace_copy import copy_blocks
+from huidurep_hf.simulation.recordings.examples import example_recording
 from huidurep_hf.sorting.sorter import SpikeSorter
 from huidurep_hf.workers import Workers
 
@@ -27,6 +28,24 @@ def test_all_of_a_drifting_recording_is_sorted_though_units_are_learned_from_a_p
     # Of traces that are not there all embeddings would be the same.
     assert np.isfinite(result.embeddings).all()
     assert len(np.unique(result.embeddings, axis=0)) == len(result.embeddings)
+
+
+@pytest.mark.slow
+def test_where_few_events_are_embedded_motion_is_estimated_from_the_same_places():
+    recording = example_recording(duration_s=25.0).recording
+    sorter = SpikeSorter.from_pretrained("huidurep/base", device="cpu")
+    part = {"max_learned_peaks": 1000, "learned_peaks_per_channel": 10, "motion_peaks_per_bin": 30.0}
+    few, all_of_them = (sorter.sort(recording, **part, max_embedded_events=most) for most in (0, 300_000))
+    for result in (few, all_of_them):
+        assert "motion not followed: it is" in result.provenance["preparation"]["steps"][-1]
+    assert few.provenance["preparation"] == all_of_them.provenance["preparation"]
+    columns = ["sample", "channel", "unit", "outcome", "probability"]
+    assert few.events[columns].equals(all_of_them.events[columns])
+    # Those that units are learned from.
+    assert all_of_them.events["embedded"].all()
+    is_embedded = few.events["embedded"].to_numpy()
+    assert 500 < is_embedded.sum() == len(few.embeddings) <= 1000
+    np.testing.assert_array_equal(few.embeddings, all_of_them.embeddings[is_embedded])
 
 
 @pytest.mark.parametrize("num_blocks", [2, 60])

@@ -58,7 +58,7 @@ class PeakDetector:
             factors: of the same shape, by which the noise and so the threshold is raised.
 
         Returns:
-            Structured array as of [`detect`].
+            Structured array as of [`detect`], in order.
         """
         if factors is not None:
             traces = traces / factors
@@ -66,7 +66,8 @@ class PeakDetector:
         if factors is not None:
             peaks["amplitude"] *= factors[peaks["sample_index"], peaks["channel_index"]]
         peaks["sample_index"] += start
-        return peaks[(peaks["sample_index"] >= block.start) & (peaks["sample_index"] < block.stop)]
+        peaks = peaks[(peaks["sample_index"] >= block.start) & (peaks["sample_index"] < block.stop)]
+        return peaks[np.lexsort((peaks["channel_index"], peaks["sample_index"]))]
 
 
 def detect(
@@ -81,13 +82,13 @@ def detect(
     Args:
         prepared: [`~huidurep_hf.recording.preprocessing.preparation.PreparedRecording`].
         settings: [`~huidurep_hf.recording.settings.DetectionSettings`]; the defaults if left out.
-        blocks: where to look; everywhere if left out.
+        blocks: where to look, in order; everywhere if left out.
         workers: who share the blocks; as many as there are cores if left out.
 
     Returns:
         Structured array `(num_peaks,)` with `sample_index`, `channel_index`, `amplitude` (in the unit of the traces)
-        and `segment_index`, sorted by segment, then sample; no peaks where no channel is usable. Peaks closer to the
-        ends of a segment than the time in which one peak is kept are not found.
+        and `segment_index`, sorted by segment, sample and channel; no peaks where no channel is usable. Peaks closer to
+        the ends of a segment than the time in which one peak is kept are not found.
     """
     if prepared.recording is None:
         return no_peaks()
@@ -101,7 +102,7 @@ def detect(
         return detector.detect(traces, block, start, factors)
 
     blocks = split_into_blocks(prepared.recording) if blocks is None else blocks
-    return sorted_peaks(np.concatenate([no_peaks(), *(workers or Workers()).map(detect_in, blocks)]))
+    return np.concatenate([no_peaks(), *(workers or Workers()).map(detect_in, blocks)])
 
 
 def no_peaks() -> np.ndarray:
@@ -109,11 +110,6 @@ def no_peaks() -> np.ndarray:
     from spikeinterface.core.base import base_peak_dtype
 
     return np.zeros(0, dtype=base_peak_dtype)
-
-
-def sorted_peaks(peaks: np.ndarray) -> np.ndarray:
-    """Peaks by segment, sample and channel."""
-    return peaks[np.lexsort((peaks["channel_index"], peaks["sample_index"], peaks["segment_index"]))]
 
 
 def check_sign(prepared: PreparedRecording, settings: DetectionSettings, workers: Workers | None = None) -> None:

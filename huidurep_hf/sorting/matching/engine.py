@@ -16,7 +16,7 @@ from ...recording.blocks import Block, read_with_margin, rows_in_block, split_in
 from ...recording.preprocessing.preparation import PreparedRecording
 from ...workers import Workers
 from ..parameters import SortingParameters
-from ..spikes import Spikes
+from ..spikes import Spikes, in_order
 from ..templates.unit_templates import UnitTemplates
 from .pursuit import BIN, judge, pursue, subtract_known
 from .template_bank import TemplateBank, build_bank
@@ -95,7 +95,7 @@ class Matcher:
         found = tqdm(found, total=len(spans), desc=name, unit="s", disable=not progress)
         # Without spans there are columns, too.
         nothing = self._no_spikes() if add is None else add(self._no_spikes(), Span(Block(0, 0, 0), 0))
-        return Spikes.concatenate(chain([nothing], (Spikes(**columns) for columns in found))).in_order()
+        return in_order(Spikes.concatenate(chain([nothing], (Spikes(**columns) for columns in found))).columns)
 
     def _columns_of_span(self, span: Span, add: Callable[[Spikes, Span], Spikes] | None) -> dict[str, np.ndarray]:
         spikes = self.match_span(span)

@@ -3,6 +3,7 @@
 import numba
 import numpy as np
 
+from ...recording.blocks import rows_of_segment
 from ...recording.spikes.neighborhood import Neighborhoods
 from ..spikes import Spikes
 
@@ -29,7 +30,7 @@ def pair_with_peaks(
     is_near[rows, neighborhoods.channel_indices[rows, columns]] = True
     is_taken = np.zeros(len(peaks), dtype=bool)
     for segment in np.unique(matched["segment_index"]):
-        of_matched, of_peaks = (_rows_of_segment(table, segment) for table in (matched, peaks))
+        of_matched, of_peaks = (rows_of_segment(table["segment_index"], segment) for table in (matched, peaks))
         order = np.argsort(peak_samples[of_peaks], kind="stable")
         _take_nearest(
             matched["sample_index"][of_matched],
@@ -43,12 +44,6 @@ def pair_with_peaks(
             is_taken,
         )
     return found
-
-
-def _rows_of_segment(table: Spikes, segment: int) -> slice:
-    segments = table["segment_index"]
-    first, last = np.searchsorted(segments, np.array([segment, segment + 1], dtype=segments.dtype))
-    return slice(int(first), int(last))
 
 
 @numba.njit(cache=True, nogil=True)
