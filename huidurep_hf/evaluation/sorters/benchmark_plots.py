@@ -12,7 +12,7 @@ SNR_PLOT = "benchmark_snr.png"
 
 # Ours alone is vermilion, and markers differ, too.
 OUR_STYLE = (PALETTE[0], "o")
-PEER_STYLES = tuple(zip(PALETTE[1:], "s^DvPX"))
+PEER_STYLES = tuple(zip((*PALETTE[1:], "#888888"), "s^DvPX*"))
 # Of sorters in a row of the legend; more than these are wider than the figure.
 LEGEND_COLUMNS = 4
 SNR_BINS = np.array([1.5, 3, 5, 7, 10, 15, 30])
