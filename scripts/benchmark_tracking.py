@@ -22,7 +22,7 @@ from huidurep_hf.evaluation.tracking.conditions import (
 )
 from huidurep_hf.evaluation.tracking.methods.names import METHODS
 from huidurep_hf.evaluation.tracking.plots import draw_tracking
-from huidurep_hf.evaluation.tracking.tables import earlier_code_list, lead_table, tracking_table
+from huidurep_hf.evaluation.tracking.tables import calibration_table, earlier_code_list, lead_table, tracking_table
 
 
 def main():
@@ -64,6 +64,7 @@ def main():
             "lead": lead_table(rows),
             "true": tracking_table(rows, TRUE),
             "sorted": tracking_table(rows, SORTED),
+            "calibration": calibration_table(rows),
             "code": earlier_code_list(of_earlier_code),
         }
         if options.plot:

@@ -85,6 +85,22 @@ def calibration_error(bins) -> float | None:
     return float(np.abs(probabilities - true).sum() / counts.sum()) if counts.sum() else None
 
 
+def chance_calibration_error(bins, *, num_draws: int = 2000, seed: int = 0) -> float | None:
+    """Mean calibration error of so few pairs if every probability were right.
+
+    Args:
+        bins: see `score_tracking`; those of several rows may be added up.
+        num_draws: which pairs are true is drawn so often, by the mean probability of each bin.
+        seed: of the draws.
+    """
+    counts, probabilities, _ = np.asarray(bins, dtype=float).T
+    if not counts.sum():
+        return None
+    shares = np.clip(probabilities / np.maximum(counts, 1), 0, 1)
+    true = np.random.default_rng(seed).binomial(counts.astype("int64"), shares, (num_draws, len(counts)))
+    return float(np.abs(probabilities - true).sum(axis=1).mean() / counts.sum())
+
+
 def _all_pairs(neurons) -> pd.DataFrame:
     rows = []
     for first, second in zip(*np.triu_indices(len(neurons), k=1)):

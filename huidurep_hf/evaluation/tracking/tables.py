@@ -6,7 +6,7 @@ from ..records.tables import markdown_table, mean_and_sd
 from .benchmark import SOURCE_TITLES, SOURCES
 from .conditions import CONDITIONS
 from .methods.names import METHODS, OUR_METHOD
-from .scores import calibration_error
+from .scores import calibration_error, chance_calibration_error
 
 
 def tracking_table(rows: list[dict], source: str) -> str:
@@ -42,6 +42,32 @@ def tracking_table(rows: list[dict], source: str) -> str:
     ]
     table = markdown_table(header, lines, num_text_columns=2)
     return table + ("\n\nFailures:\n\n" + "\n".join(told) if told else "")
+
+
+def calibration_table(rows: list[dict]) -> str:
+    """How far our probabilities are off, condition by condition and in all, beside what chance alone would show."""
+    bins = {}
+    for source in SOURCES:
+        for (condition, method), group in _groups([row for row in rows if row["error"] is None], source).items():
+            if method == OUR_METHOD:
+                bins[condition, source] = np.sum([row["scores"]["calibration_bins"] for row in group], axis=0)
+        of_source = [own for (_, place), own in bins.items() if place == source]
+        if of_source:
+            bins["all", source] = np.sum(of_source, axis=0)
+    if not bins:
+        return "No figures."
+    header = ["condition", "units from", "pairs", "calibration error", "by chance if all were right"]
+    lines = [
+        [
+            condition,
+            SOURCE_TITLES[source],
+            f"{own[:, 0].sum():,.0f}",
+            mean_and_sd([calibration_error(own)]),
+            mean_and_sd([chance_calibration_error(own)]),
+        ]
+        for (condition, source), own in bins.items()
+    ]
+    return markdown_table(header, lines, num_text_columns=2)
 
 
 def earlier_code_list(of_earlier_code: dict[str, list[str]]) -> str:

@@ -14,7 +14,7 @@ from huidurep_hf.evaluation.tracking.methods import shifted_correlation
 from huidurep_hf.evaluation.tracking.methods.names import METHODS, load_method
 from huidurep_hf.evaluation.tracking.plots import PLOT, draw_tracking
 from huidurep_hf.evaluation.tracking.scores import score_tracking
-from huidurep_hf.evaluation.tracking.tables import earlier_code_list, lead_table, tracking_table
+from huidurep_hf.evaluation.tracking.tables import calibration_table, earlier_code_list, lead_table, tracking_table
 from huidurep_hf.evaluation.tracking.tracked import Session
 from huidurep_hf.simulation.electrodes.probes import BENCHMARK_PROBES, HELD_OUT_PROBES, TRAINING_PROBES
 from huidurep_hf.simulation.neurons.cells import HELD_OUT_CELLS, TRAINING_CELLS
@@ -82,7 +82,15 @@ def test_tables():
     # UnitMatch has not followed seed 101; on our sorts there is no peer.
     lead = lead_table(ROWS)
     assert "| silicon32 | true trains | dant | 1.5 | 4.0 | 62 % |" in lead and "tetrode" not in lead
-    assert lead_table([]) == tracking_table([], "true") == "No figures."
+    # Of all pairs of a source together as well; ten pairs of 0.95 are off by 0.05 where nine of them are true.
+    lines = calibration_table(ROWS).splitlines()[2:]
+    assert [line.strip("| ").split(" | ")[:4] for line in lines] == [
+        ["silicon32", "true trains", "20", "0.05"],
+        ["all", "true trains", "20", "0.05"],
+        ["tetrode", "our sorts", "10", "0.05"],
+        ["all", "our sorts", "10", "0.05"],
+    ]
+    assert lead_table([]) == tracking_table([], "true") == calibration_table([]) == "No figures."
 
 
 def test_plot(tmp_path):

@@ -3,7 +3,12 @@ import pandas as pd
 import pytest
 from spikeinterface.core import NumpySorting
 
-from huidurep_hf.evaluation.tracking.scores import calibration_error, name_units, score_tracking
+from huidurep_hf.evaluation.tracking.scores import (
+    calibration_error,
+    chance_calibration_error,
+    name_units,
+    score_tracking,
+)
 from huidurep_hf.evaluation.tracking.tracked import PAIR_COLUMNS, Tracked, number_groups, tracked_from_matrices
 
 # Two days of three units; neuron 7 is on both, unit 2 of the second day is none.
@@ -24,6 +29,16 @@ def test_all_right():
     for name in ("recall", "precision", "recall_at_1_percent_false", "auc", "global_f1", "adjusted_rand"):
         assert scores[name] == 1.0
     assert scores["calibration_error"] == 0.0
+
+
+def test_few_pairs_look_wrong_by_chance():
+    # One pair of 0.5: it is true or not, half off either way. Many pairs of sure probabilities cannot be off.
+    assert chance_calibration_error([[0, 0, 0], [1, 0.5, 1]]) == pytest.approx(0.5)
+    assert chance_calibration_error([[40, 0, 0], [60, 60, 50]]) == 0
+    few, many = (chance_calibration_error([[count, 0.7 * count, count]]) for count in (10, 1000))
+    # The mean of a folded normal distribution.
+    assert many == pytest.approx(np.sqrt(2 / np.pi * 0.7 * 0.3 / 1000), rel=0.05) and few > 5 * many
+    assert chance_calibration_error([[0, 0, 0]]) is None
 
 
 def test_one_missed_one_false():
