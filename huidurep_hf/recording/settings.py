@@ -410,9 +410,7 @@ class MotionSettings(Settings):
     )
     min_motion_span_um: float = setting(250.0, "which span this much along the probe", unit="µm", low=0.0, expert=True)
     min_motion_duration_s: float = setting(20.0, "in a recording of this duration", unit="s", low=1.0, expert=True)
-    min_motion_peaks_per_bin: float = setting(
-        5.0, "with so many spikes in each time bin of the motion, on average", low=0.0, expert=True
-    )
+    min_motion_peaks_per_s: float = setting(5.0, "with so many spikes", unit="1/s", low=0.0, expert=True)
     min_motion_um: float = setting(
         5.0,
         "smaller motion is not followed: it is within the error of its estimate, and interpolation of traces costs a"

@@ -8,7 +8,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..recording.motion.estimation import num_motion_bins
 from ..recording.times import recorded_s
 from ..recording.trace_copy import bytes_on_disk, fits_in_memory
 
@@ -74,8 +73,7 @@ def forecast_run(recording: BaseRecording, parameters: SortingParameters, num_wo
     num_learned = num_peaks
     if parameters.template_matching == "on" and parameters.num_units is None:
         num_learned = min(num_peaks, max(learning.max_learned_peaks, learning.learned_peaks_per_channel * num_channels))
-    num_for_motion = learning.motion_peaks_per_bin * num_motion_bins(recording, parameters.motion_estimation)
-    num_embedded = num_learned + min(num_peaks - num_learned, num_for_motion)
+    num_embedded = num_learned + min(num_peaks - num_learned, learning.motion_peaks_per_s * duration_s)
     core_seconds = (SCAN_S + ASSIGN_S) * channel_seconds + EMBED_S * num_embedded + LEARN_S * num_learned
     in_memory = fits_in_memory(recording)
     memory = FIXED_BYTES + BYTES_PER_CHANNEL * num_channels + BYTES_PER_PAIR_OF_CHANNELS * num_channels**2

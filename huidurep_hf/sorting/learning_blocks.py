@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from ..recording.blocks import Block, rows_in_block, rows_of_segment
-from ..recording.motion.estimation import motion_bin_s, num_motion_bins
+from ..recording.motion.estimation import motion_bin_s
 from ..recording.preprocessing.preparation import PreparedRecording
+from ..recording.times import recorded_s
 from .parameters import LearningSettings, SortingParameters
 from .spikes import Spikes
 
@@ -86,10 +87,9 @@ def draw_over_time(peaks: Spikes, prepared: PreparedRecording, parameters: Sorti
         Rows of the peaks drawn, ascending.
     """
     recording = prepared.recording
-    settings = parameters.motion_estimation
-    num_wanted = parameters.learning.motion_peaks_per_bin * num_motion_bins(recording, settings)
+    num_wanted = parameters.learning.motion_peaks_per_s * recorded_s(recording)
     share = min(num_wanted / max(len(peaks), 1), 1.0)
-    bin_samples = motion_bin_s(recording, settings) * recording.get_sampling_frequency()
+    bin_samples = motion_bin_s(recording, parameters.motion_estimation) * recording.get_sampling_frequency()
     bins = (peaks["sample_index"] / bin_samples).astype("int64")
     is_first = (np.diff(bins, prepend=-1) != 0) | (np.diff(peaks["segment_index"], prepend=-1) != 0)
     starts = np.flatnonzero(is_first)

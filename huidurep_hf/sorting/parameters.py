@@ -35,11 +35,8 @@ class LearningSettings(Settings):
     learned_peaks_per_channel: int = setting(
         400, "or from this many for each channel, where that is more", low=10, expert=True
     )
-    motion_peaks_per_bin: float = setting(
-        100.0,
-        "motion of a long recording is estimated from so many peaks of each of its time bins, on average",
-        low=5.0,
-        expert=True,
+    motion_peaks_per_s: float = setting(
+        100.0, "motion of a long recording is estimated from so many peaks", unit="1/s", low=5.0, expert=True
     )
     max_trial_blocks: int = setting(
         120,

@@ -131,7 +131,7 @@ def test_peaks_for_motion_are_drawn_from_the_whole_recording():
     peaks = peaks_of(np.full((100, 1), 50), [0], [8.0])
 
     recording = NumpyRecording([np.zeros((60_000, 1)), np.zeros((40_000, 1))], sampling_frequency=RATE)
-    prepared, parameters = SimpleNamespace(recording=recording), SortingParameters(motion_peaks_per_bin=20)
+    prepared, parameters = SimpleNamespace(recording=recording), SortingParameters(motion_peaks_per_s=20)
     rows = draw_over_time(peaks, prepared, parameters)
     drawn = peaks[rows]
     assert len(set(rows.tolist())) == len(drawn) == 2000
@@ -144,10 +144,7 @@ def test_peaks_for_motion_are_drawn_from_the_whole_recording():
     np.testing.assert_array_equal(rows.reshape(100, 20), firsts[:, None] + np.arange(20))
     assert len(np.unique(firsts % 50)) > 15
     np.testing.assert_array_equal(draw_over_time(peaks, prepared, parameters), rows)
-    assert len(draw_over_time(peaks, prepared, SortingParameters(motion_peaks_per_bin=100))) == len(peaks)
-    # As many of a bin of 4 s.
-    of_long_bins = draw_over_time(peaks, prepared, SortingParameters(motion_peaks_per_bin=20, max_motion_bins=25))
-    assert len(of_long_bins) == 500
+    assert len(draw_over_time(peaks, prepared, SortingParameters(motion_peaks_per_s=100))) == len(peaks)
 
 
 def clustered(counts):

@@ -34,7 +34,7 @@ def test_all_of_a_drifting_recording_is_sorted_though_units_are_learned_from_a_p
 def test_where_few_events_are_embedded_motion_is_estimated_from_the_same_places():
     recording = example_recording(duration_s=25.0).recording
     sorter = SpikeSorter.from_pretrained("huidurep/base", device="cpu")
-    part = {"max_learned_peaks": 1000, "learned_peaks_per_channel": 10, "motion_peaks_per_bin": 30.0}
+    part = {"max_learned_peaks": 1000, "learned_peaks_per_channel": 10, "motion_peaks_per_s": 30.0}
     few, all_of_them = (sorter.sort(recording, **part, max_embedded_events=most) for most in (0, 300_000))
     for result in (few, all_of_them):
         assert "motion not followed: it is" in result.provenance["preparation"]["steps"][-1]

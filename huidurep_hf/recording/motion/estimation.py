@@ -73,11 +73,6 @@ def motion_bin_s(recording: BaseRecording, settings: MotionEstimationSettings) -
     return max(settings.motion_bin_s, recorded_s(recording) / settings.max_motion_bins)
 
 
-def num_motion_bins(recording: BaseRecording, settings: MotionEstimationSettings) -> float:
-    """How many time bins of the motion a recording has; the last of a segment may be a part of one."""
-    return recorded_s(recording) / motion_bin_s(recording, settings)
-
-
 def _on_one_segment(peaks: np.ndarray, recording: BaseRecording) -> np.ndarray:
     peaks = peaks.copy()
     peaks["sample_index"] += segment_starts(recording)[peaks["segment_index"]]

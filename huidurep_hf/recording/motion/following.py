@@ -14,7 +14,7 @@ from ..preprocessing.noise_sample import estimate_noise_levels
 from ..preprocessing.preparation import PreparedRecording
 from ..settings import MotionSettings
 from ..times import recorded_s
-from .estimation import estimate_motion, num_motion_bins
+from .estimation import estimate_motion
 from .states import displacements_of
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def follow_motion(
     settings, motion = parameters.motion_correction, None
     reason = "switched off"
     if settings.motion != "off":
-        reason = _why_not(prepared, settings) or _why_too_few(prepared, len(peaks), parameters)
+        reason = _why_not(prepared, settings) or _why_too_few(prepared, len(peaks), settings)
     if reason is None:
         motion = estimate_motion(prepared, peaks, locations_um, parameters.motion_estimation)
         if settings.motion == "auto":
@@ -180,7 +180,7 @@ def _why_not_as_one(
     is_sure = np.abs(peaks["amplitude"]) >= settings.sure_peak_sd * prepared.noise_levels[peaks["channel_index"]]
     for shank in range(shanks.max() + 1):
         own = (shanks == shank) & is_sure
-        if _why_too_few(prepared, own.sum(), parameters) is not None:
+        if _why_too_few(prepared, own.sum(), settings) is not None:
             continue
         # The own motion of a shank with few neurons is uncertain, so multiples of the common motion are tried as well.
         motions = [estimate_motion(prepared, peaks[own], locations_um[own], estimation)]
@@ -229,10 +229,10 @@ def _why_not(prepared: PreparedRecording, settings: MotionSettings) -> str | Non
     return None
 
 
-def _why_too_few(prepared: PreparedRecording, num_peaks: int, parameters: PreparationParameters) -> str | None:
-    num_bins = num_motion_bins(prepared.recording, parameters.motion_estimation)
-    if num_peaks < parameters.motion_correction.min_motion_peaks_per_bin * num_bins:
-        return f"{num_peaks} spikes in {recorded_s(prepared.recording):.0f} s are too few"
+def _why_too_few(prepared: PreparedRecording, num_peaks: int, settings: MotionSettings) -> str | None:
+    duration = recorded_s(prepared.recording)
+    if num_peaks < settings.min_motion_peaks_per_s * duration:
+        return f"{num_peaks} spikes in {duration:.0f} s are too few"
     return None
 
 
