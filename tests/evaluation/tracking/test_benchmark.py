@@ -145,7 +145,8 @@ def test_rows_of_earlier_code_stay_and_are_named(tiny_checkpoint, tmp_path):
 def test_the_script_goes_on_where_it_stopped(tmp_path, monkeypatch, capsys):
     output, document = tmp_path / "tracking.json", tmp_path / "page.md"
     marks = "".join(
-        f"<!-- table {name} begin -->\n<!-- table {name} end -->\n" for name in ("lead", "true", "sorted", "code")
+        f"<!-- table {name} begin -->\n<!-- table {name} end -->\n"
+        for name in ("lead", "true", "sorted", "calibration", "code")
     )
     document.write_text(marks)
     arguments = ["--smoke", "--quiet", "--methods", "shifted_correlation", "--output", str(output)]
