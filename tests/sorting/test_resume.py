@@ -103,7 +103,7 @@ def test_another_run_does_not_go_on_with_the_first(sorter, tetrode, tmp_path, mo
 
 @pytest.mark.slow
 def test_a_run_killed_at_random_moments_gives_the_same(tiny_checkpoint, make_ground_truth, tmp_path):
-    num_kills = int(os.environ.get("HUIDUREP_KILLS", "1"))
+    num_kills = int(os.environ.get("HUIDUREP_KILLS", "2"))
     recording = make_ground_truth(durations=(20.0,), num_units=4)[0]
     recording.save(folder=tmp_path / "recording", format="binary", progress_bar=False)
 

@@ -6,7 +6,7 @@ from ..records.tables import markdown_table, mean_and_sd
 from .benchmark import SOURCE_TITLES, SOURCES
 from .conditions import CONDITIONS
 from .methods.names import METHODS, OUR_METHOD
-from .scores import calibration_error, chance_calibration_error
+from .scores import NUM_CALIBRATION_BINS, calibration_error, chance_calibration_error
 
 
 def tracking_table(rows: list[dict], source: str) -> str:
@@ -28,8 +28,7 @@ def tracking_table(rows: list[dict], source: str) -> str:
         of = {name: [row["scores"][name] for row in done] for name in done[0]["scores"]}
         cells = [mean_and_sd(of["recall"]), mean_and_sd(of["precision"]), mean_and_sd(of["num_errors"], digits=1)]
         cells += [mean_and_sd(of[name]) for name in ("recall_at_1_percent_false", "auc", "global_f1", "adjusted_rand")]
-        bins = [bins for bins in of["calibration_bins"] if bins is not None]
-        cells.append(mean_and_sd([calibration_error(np.sum(bins, axis=0))] if bins else []))
+        cells.append(mean_and_sd([calibration_error(_added_bins(done))]))
         cells += [
             mean_and_sd([row[name] for row in done], digits=0) for name in ("seconds", "cpu_seconds", "peak_memory_mib")
         ]
@@ -50,7 +49,7 @@ def calibration_table(rows: list[dict]) -> str:
     for source in SOURCES:
         for (condition, method), group in _groups([row for row in rows if row["error"] is None], source).items():
             if method == OUR_METHOD:
-                bins[condition, source] = np.sum([row["scores"]["calibration_bins"] for row in group], axis=0)
+                bins[condition, source] = _added_bins(group)
         of_source = [own for (_, place), own in bins.items() if place == source]
         if of_source:
             bins["all", source] = np.sum(of_source, axis=0)
@@ -103,6 +102,12 @@ def lead_table(rows: list[dict]) -> str:
             lines.append([condition, SOURCE_TITLES[source], best, f"{own:.1f}", f"{means[best]:.1f}", cut])
     header = ["condition", "units from", "best peer", "missed and false, huidurep", "missed and false, that peer"]
     return markdown_table([*header, "cut by"], lines, num_text_columns=3) if lines else "No figures."
+
+
+def _added_bins(rows) -> np.ndarray:
+    """Calibration bins of rows of one method added up; none are filled where it gives no probabilities."""
+    bins = [row["scores"]["calibration_bins"] for row in rows]
+    return np.sum([own for own in bins if own is not None] or [np.zeros((NUM_CALIBRATION_BINS, 3))], axis=0)
 
 
 def _groups(rows, source) -> dict:

@@ -90,6 +90,8 @@ def test_tables():
         ["tetrode", "our sorts", "10", "0.05"],
         ["all", "our sorts", "10", "0.05"],
     ]
+    # Sessions without a pair near enough to be compared have no probabilities.
+    assert "| silicon32 | true trains | 0 | – | – |" in calibration_table([_row("silicon32", "huidurep", 0)])
     assert lead_table([]) == tracking_table([], "true") == calibration_table([]) == "No figures."
 
 
