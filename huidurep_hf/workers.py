@@ -10,6 +10,8 @@ import numpy as np
 import torch
 from threadpoolctl import threadpool_limits
 
+from .memory import share_one_heap
+
 Item, Result = TypeVar("Item"), TypeVar("Result")
 Arrays = dict[str, np.ndarray]
 
@@ -21,8 +23,8 @@ class Workers:
     """Threads that work on items of a list; what they give does not depend on how many there are.
 
     The heavy parts (filters, matrix products, compiled loops) release Python's lock, so threads run side by side and
-    share the traces that are in memory. Within a worker torch and BLAS use one thread: more of them would wait for one
-    another.
+    share the traces that are in memory, and one heap. Within a worker torch and BLAS use one thread: more of them would
+    wait for one another.
 
     Args:
         num_workers: threads; as many as the process may use cores if left out.
@@ -35,6 +37,7 @@ class Workers:
         self.num_workers = num_available_cores() if num_workers is None else num_workers
         if self.num_workers < 1:
             raise ValueError(f"Got num_workers={num_workers}; at least 1 is needed.")
+        share_one_heap()
 
     @property
     def is_remote(self) -> bool:
