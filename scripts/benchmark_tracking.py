@@ -14,12 +14,7 @@ from pathlib import Path
 
 from huidurep_hf.evaluation.records.tables import put_tables
 from huidurep_hf.evaluation.tracking.benchmark import SORTED, SOURCES, TRUE, benchmark_tracking, rows_of_model
-from huidurep_hf.evaluation.tracking.conditions import (
-    CONDITIONS,
-    FIRST_REPORTING_SEED,
-    SMOKE_CONDITION,
-    SORTED_CONDITIONS,
-)
+from huidurep_hf.evaluation.tracking.conditions import CONDITIONS, FIRST_REPORTING_SEED, SMOKE_CONDITION
 from huidurep_hf.evaluation.tracking.methods.names import METHODS
 from huidurep_hf.evaluation.tracking.plots import draw_tracking
 from huidurep_hf.evaluation.tracking.tables import calibration_table, earlier_code_list, lead_table, tracking_table
@@ -48,7 +43,6 @@ def main():
         for condition in conditions
         for seed in (options.seeds[:1] if options.smoke else options.seeds)
         for source in options.sources
-        if source == TRUE or condition in SORTED_CONDITIONS
     ]
     try:
         benchmark_tracking(

@@ -36,9 +36,6 @@ CONDITIONS: dict[str, SessionSettings] = {
 }
 """Two days unless the name says otherwise."""
 
-SORTED_CONDITIONS = ("tetrode", "silicon32_30um_chain", "polytrode64_30um_drift", "neuropixels1_100um")
-"""Followed from our own sorts, too."""
-
 SMOKE_CONDITION = "smoke"
 _SMOKE = replace(_TETRODE, num_neurons=4, duration_s=10.0)
 
