@@ -150,7 +150,7 @@ def test_the_script_goes_on_where_it_stopped(tmp_path, monkeypatch, capsys):
         for name in ("lead", "true", "sorted", "calibration", "code")
     )
     document.write_text(marks)
-    arguments = ["--smoke", "--quiet", "--methods", "shifted_correlation", "--output", str(output)]
+    arguments = ["--smoke", "--quiet", "--sources", "true", "--methods", "shifted_correlation", "--output", str(output)]
     monkeypatch.setattr(sys, "argv", [str(SCRIPT), *arguments, "--document", str(document), "--plot", str(tmp_path)])
     runpy.run_path(str(SCRIPT), run_name="__main__")
     content = json.loads(output.read_text())
