@@ -5,8 +5,12 @@ from __future__ import annotations
 import argparse
 from dataclasses import fields
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..tracking.settings import TrackingSettings
+
+if TYPE_CHECKING:
+    from ..tracking.tracked import TrackedUnits
 
 
 def add_track_command(commands: argparse._SubParsersAction, common: argparse.ArgumentParser) -> None:
@@ -28,12 +32,13 @@ def add_track_command(commands: argparse._SubParsersAction, common: argparse.Arg
     for one in fields(TrackingSettings):
         if one.metadata["expert"]:
             continue
+        choices = one.metadata["choices"]
         unit = f", {one.metadata['unit']}" if one.metadata["unit"] else ""
         track.add_argument(
             "--" + one.name.replace("_", "-"),
             type=one.type,
             default=one.default,
-            metavar=one.type.__name__.upper(),
+            **({"choices": choices} if choices else {"metavar": one.type.__name__.upper()}),
             help=f"{one.metadata['description']}{unit} (default: %(default)s)",
         )
     track.set_defaults(run=_track)
@@ -52,14 +57,31 @@ def _track(options: argparse.Namespace) -> None:
     tables = [UnitFingerprints.load(path) for path in options.results]
     tracked = track_units(tables, settings, names=names_of(options.results))
     tracked.save(options.output, overwrite=options.overwrite)
+    _save_sortings(tracked, options.results, options.output / "sortings")
     if not options.no_report:
         write_tracking_report(tracked, tables, options.output / REPORT_FILE)
     moved = tracked.table.groupby("session")["displacement_um"].first()
     sessions = tracked.table.groupby("global_unit")["session"].nunique()
     for session, name in enumerate(tracked.session_names):
         count = int((tracked.table["session"] == session).sum())
-        print(f"session   {name}: {count} units, displaced by {moved.get(session, 0.0):.0f} um")
+        unsure = " (not sure)" if session in tracked.unplaced_sessions else ""
+        # No "-0".
+        displacement = round(moved.get(session, 0.0)) + 0
+        print(f"session   {name}: {count} units, displaced by {displacement} um{unsure}")
     print(f"neurons   {tracked.num_neurons}, of which {int((sessions > 1).sum())} in more than one session")
     print(f"files     {options.output}:")
     for path in sorted(options.output.iterdir()):
         print(f"          {path.name}")
+
+
+def _save_sortings(tracked: TrackedUnits, results: list[Path], folder: Path) -> None:
+    """Sortings of the sessions whose units have the property `global_unit`, for SpikeInterface; results have them."""
+    from spikeinterface.core import load
+
+    from ..recording.sources.reading import SORTING_OF_RESULT
+
+    saved = [path / SORTING_OF_RESULT for path in results]
+    if not all(path.is_dir() for path in saved):
+        return
+    for name, sorting in zip(tracked.session_names, tracked.sortings([load(path) for path in saved])):
+        sorting.save(folder=folder / name.replace("/", "_"))

@@ -160,7 +160,12 @@ def fits_in_memory(recording: BaseRecording) -> bool:
 
 
 def make_copy(
-    recording: BaseRecording, noise_levels: np.ndarray, folder: Path | None, name: str, is_shared: bool = False
+    recording: BaseRecording,
+    noise_levels: np.ndarray,
+    folder: Path | None,
+    name: str,
+    is_shared: bool = False,
+    num_samples: int | None = None,
 ) -> MemoryCopy | DiskCopy | None:
     """Choose where preprocessed traces are kept.
 
@@ -170,6 +175,8 @@ def make_copy(
         folder: scratch folder on a disk; without one only what is small enough for memory is copied.
         name: of the copy's files.
         is_shared: other processes write to it and read from it, so that it cannot be in memory.
+        num_samples: that will be written, of all segments together; all if left out. What is not written takes no room
+            on a disk.
 
     Returns:
         Where to write; None where there is no room: the traces are then filtered again in each pass. A run that goes on
@@ -181,6 +188,8 @@ def make_copy(
     if folder is None:
         return None
     free, needed = shutil.disk_usage(folder).free, bytes_on_disk(recording)
+    if num_samples is not None:
+        needed = needed * num_samples // recording.get_total_samples()
     no_room = folder / f"{name}{NO_COPY_SUFFIX}"
     is_begun = all(path.is_file() for path in copy_paths(recording, folder, name))
     if no_room.is_file():
@@ -216,11 +225,14 @@ def copy_blocks(
     Returns:
         The same recording, its traces there in the blocks and 0 elsewhere; or as given where there is no room.
     """
-    copy = make_copy(prepared.recording, prepared.noise_levels, folder, "corrected", workers.is_remote)
+    margin = round(MARGIN_S * prepared.recording.get_sampling_frequency())
+    num_samples = sum(block.stop - block.start + 2 * margin for block in blocks)
+    num_samples = min(num_samples, prepared.recording.get_total_samples())
+    copy = make_copy(
+        prepared.recording, prepared.noise_levels, folder, "corrected", workers.is_remote, num_samples=num_samples
+    )
     if copy is None:
         return prepared
-    margin = round(MARGIN_S * prepared.recording.get_sampling_frequency())
-
     job = partial(_copy_block, recording=prepared.recording, copy=copy, margin=margin)
     for _ in workers.map(job, blocks):
         pass

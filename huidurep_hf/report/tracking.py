@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from ..sorting.output.fingerprint_table import UnitFingerprints
     from ..tracking.tracked import TrackedUnits
 
-# Of each neuron so much is drawn, so that the page of 50 sessions stays small.
-MAX_SESSIONS, MAX_CHANNELS = 8, 6
+# Of each neuron so much is drawn, and less of one that is in one session alone: with turnover most are.
+MAX_SESSIONS, MAX_CHANNELS, MAX_CHANNELS_ALONE = 12, 6, 2
 SCORE_EDGES = np.linspace(-20, 20, 81)
 SHORTEST_NAME = 12
 
@@ -83,6 +83,12 @@ def _summarise(tracked: TrackedUnits) -> list[str]:
     ]
     if np.isinf(tracked.displacements["error_um"]).all():
         sentences.append("These contacts show no displacement between sessions; it is taken to be 0.")
+    if tracked.unplaced_sessions:
+        names = ", ".join(tracked.session_names[session] for session in tracked.unplaced_sessions)
+        sentences.append(
+            f"The displacement of {names} is not sure: hardly any of their units are in other sessions, or the probe"
+            f" moved by more than {tracked.settings['max_displacement_um']:g} µm."
+        )
     return sentences
 
 
@@ -144,7 +150,8 @@ def _neuron(own, tables: list[UnitFingerprints], names: list[str]) -> tuple[dict
     for row in rows.itertuples():
         table = tables[row.session]
         unit = int(np.flatnonzero(table.unit_ids.astype(str) == str(row.unit))[0])
-        is_there = np.flatnonzero(table.noise_levels[unit] > 0)[:MAX_CHANNELS]
+        most = MAX_CHANNELS if len(rows) > 1 else MAX_CHANNELS_ALONE
+        is_there = np.flatnonzero(table.noise_levels[unit] > 0)[:most]
         mean = np.nan_to_num(np.nanmean(table.template[unit], axis=0)) if table.num_averaged[unit].any() else 0.0
         waveform = (mean * table.noise_levels[unit])[:, is_there] if np.ndim(mean) else np.zeros((2, len(is_there)))
         waveforms.append(waveform / (np.ptp(waveform, axis=0).max(initial=0) or 1.0))
@@ -172,6 +179,9 @@ def _displacements(tracked: TrackedUnits):
     drawn = new_figure("displacements", "Displacement against the first session", "session", "µm", height=330)
     drawn.line(moved.index.to_numpy(), moved.to_numpy(), color=BLUE, line_width=1.5)
     drawn.scatter(moved.index.to_numpy(), moved.to_numpy(), color=BLUE, size=7)
+    unsure = moved[moved.index.isin(tracked.unplaced_sessions)]
+    if len(unsure):
+        drawn.scatter(unsure.index.to_numpy(), unsure.to_numpy(), color=ORANGE, size=11, legend_label="not sure")
     _name_sessions(drawn, tracked, 0.0)
     return drawn
 

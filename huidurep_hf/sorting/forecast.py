@@ -25,14 +25,16 @@ SCAN_S, ASSIGN_S = 1.2e-3, 1.4e-3
 EMBED_S, LEARN_S = 0.5e-3, 1.7e-3
 # Peaks of a second and channel: 2 to 12 in recordings of cortex and of SpikeInterface's generator.
 PEAKS_PER_CHANNEL_S = 6.0
+# A row of the table of detected peaks, on disk.
+BYTES_PER_PEAK = 20.0
 # Libraries and model; traces of a second and channel that are worked on; templates of clusters, about ten a channel, on
-# all channels; waveforms of a learned spike; rows of the tables of peaks and events.
+# all channels; waveforms of a learned spike; a row of the table of events (120 to 135 bytes were measured).
 FIXED_BYTES, BYTES_PER_CHANNEL, BYTES_PER_PAIR_OF_CHANNELS, BYTES_PER_LEARNED, BYTES_PER_EVENT = (
     0.8e9,
     1e6,
     8e3,
     8e3,
-    250.0,
+    140.0,
 )
 
 
@@ -79,7 +81,7 @@ def forecast_run(recording: BaseRecording, parameters: SortingParameters, num_wo
     memory = FIXED_BYTES + BYTES_PER_CHANNEL * num_channels + BYTES_PER_PAIR_OF_CHANNELS * num_channels**2
     memory += BYTES_PER_LEARNED * num_learned
     memory += BYTES_PER_EVENT * num_peaks + (2 * bytes_on_disk(recording) if in_memory else 0)
-    disk = 0 if in_memory else bytes_on_disk(recording)
+    disk = BYTES_PER_PEAK * num_peaks + (0 if in_memory else bytes_on_disk(recording))
     return Forecast(START_S + core_seconds / num_workers, 1e-9 * memory, 1e-9 * disk)
 
 

@@ -54,6 +54,30 @@ def choose_learning_blocks(
     return [block for block, chosen in zip(blocks, is_chosen) if chosen]
 
 
+def what_is_learned_from(
+    blocks: list[Block],
+    all_blocks: list[Block],
+    num_peaks: int,
+    prepared: PreparedRecording,
+    parameters: SortingParameters,
+) -> str:
+    """Say how much of a recording units are learned from, and how often a unit must fire to be found there.
+
+    Args:
+        blocks, all_blocks: those chosen, and all.
+        num_peaks: in the blocks that were chosen.
+        prepared: the recording.
+        parameters: [`~huidurep_hf.sorting.parameters.SortingParameters`].
+    """
+    rate = prepared.recording.get_sampling_frequency()
+    learned_s, whole_s = (sum(block.stop - block.start for block in own) / rate for own in (blocks, all_blocks))
+    return (
+        f"units are learned from {num_peaks} peaks, in {learned_s:.0f} of {whole_s:.0f} s. A unit that fires less than "
+        f"{parameters.min_spikes_per_unit / learned_s:.2g} times a second there is not found; a higher "
+        "learned_peaks_per_channel or max_learned_peaks finds it, for more time"
+    )
+
+
 def _quiet_blocks(blocks: list[Block], prepared: PreparedRecording, settings: LearningSettings) -> list[Block]:
     """Blocks in which the noise is not raised; all of them where these are too few to learn from."""
     noise = prepared.noise_over_time
@@ -132,7 +156,8 @@ def choose_trial_blocks(spikes: Spikes, blocks: list[Block], max_blocks: int, mi
         spikes: in order, with `cluster` (-1 for none), all of them in the blocks.
         blocks: in order.
         max_blocks: number of evenly spaced blocks; at most as many again are added for clusters of which these hold
-        few. min_spikes: so many spikes of a cluster are wanted, or all that there are.
+            few.
+        min_spikes: so many spikes of a cluster are wanted, or all that there are.
 
     Returns:
         Blocks in order; all of them where there are no more than asked for.

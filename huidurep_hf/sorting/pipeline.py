@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from ..memory import give_back_memory, peak_memory_gb
-from ..recording.blocks import split_into_blocks
+from ..recording.blocks import Block, split_into_blocks
 from ..recording.motion.following import can_follow_motion, check_motion, follow_motion
 from ..recording.preprocessing.preparation import PreparedRecording
 from ..recording.preprocessing.whitening import whiten
@@ -29,7 +29,7 @@ from .feasibility import check_number_of_units
 from .fit.check import Fit, check_fit, noise_windows
 from .fit.reference import FitReference
 from .learning import CLUSTER_COLUMNS, LearnedUnits, learn_clusters, learn_units, to_arrays
-from .learning_blocks import choose_learning_blocks, draw_over_time, in_blocks
+from .learning_blocks import choose_learning_blocks, draw_over_time, in_blocks, what_is_learned_from
 from .parameters import SortingParameters
 from .spikes import PEAK_DTYPES, Spikes
 
@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("huidurep_hf")
 
-# What the encoder adds to an event.
-EVENT_COLUMNS = ("embedding", "location_um")
+# What the encoder adds to an event: spikes of known units need no size.
+WITHOUT_SIZE = ("embedding", "location_um")
 # Stages whose passes have no bars of their own.
 WITHOUT_BARS = ("learn clusters", "learn units")
 
@@ -117,6 +117,8 @@ def sort_recording(
         all_blocks = split_into_blocks(prepared.recording)
         blocks = choose_learning_blocks(peaks, prepared, all_blocks, parameters)
         learned_from = np.flatnonzero(in_blocks(peaks, blocks))
+        if len(blocks) < len(all_blocks):
+            logger.info("embed: %s", what_is_learned_from(blocks, all_blocks, len(learned_from), prepared, parameters))
         spikes = run.embed("embed", prepared, peaks[learned_from])
         windows = noise_windows(prepared, peaks, parameters.fit, parameters.seed)
         of_noise = run.embed("embed noise", prepared, windows, ("embedding",))["embedding"]
@@ -161,8 +163,33 @@ def sort_recording(
         logger.info("assign: %d units", len(waveforms))
     with run.timed("embed events"):
         in_whole = learned if len(copied) == len(all_blocks) else corrected
-        events, embeddings = run.embed_events(events, embedded, rows_of_embedded, in_whole)
+        known = KnownSpikes(embedded, rows_of_embedded, learned, blocks)
+        events, embeddings = run.embed_events(events, known, in_whole)
     return SortedSpikes(events, embeddings, waveforms, corrected, run.seconds, fit)
+
+
+@dataclass(frozen=True)
+class KnownSpikes:
+    """Spikes that are embedded before events are known.
+
+    Attributes:
+        spikes: detected peaks with `embedding` and `location_um`.
+        rows: `(num_spikes,)` of each in the table of all peaks.
+        learned: the traces that units are learned from, corrected for motion where there is any.
+        blocks: in which these traces are.
+    """
+
+    spikes: Spikes
+    rows: np.ndarray
+    learned: PreparedRecording
+    blocks: list[Block]
+
+    def rows_of(self, events: Spikes, corrected: PreparedRecording) -> np.ndarray:
+        """Row of each event in these spikes `(num_events,)`; -1 where it is none of them, or they have moved since."""
+        row_of_peak = np.full(max(events["peak"].max(initial=-1), self.rows.max(initial=-1)) + 2, -1)
+        if corrected.motion is None:
+            row_of_peak[self.rows] = np.arange(len(self.rows))
+        return row_of_peak[events["peak"]]
 
 
 @dataclass(frozen=True)
@@ -213,7 +240,7 @@ class _Run:
             others = np.setdiff1d(drawn, rows)
             # Their embeddings are of use where all events get one.
             is_used = len(peaks) - len(spikes) <= self.parameters.learning.max_embedded_events
-            columns = EVENT_COLUMNS if is_used else ("location_um",)
+            columns = WITHOUT_SIZE if is_used else ("location_um",)
             more = self.embed("embed for motion", prepared, peaks[others], columns)
             rows_of_both = np.concatenate([others, rows])
             order = np.argsort(rows_of_both)
@@ -227,29 +254,37 @@ class _Run:
         return corrected, embedded, rows_of_embedded
 
     def embed_events(
-        self, events: Spikes, embedded: Spikes, rows_of_embedded: np.ndarray, corrected: PreparedRecording
+        self, events: Spikes, known: KnownSpikes, corrected: PreparedRecording
     ) -> tuple[Spikes, np.ndarray]:
-        """Events with `location_um` and `is_embedded`, and embeddings: of peaks that have one, and of others if few."""
+        """Events with `location_um` and `is_embedded`, and embeddings: of all, or of those that units are learned from.
+
+        Args:
+            events: all of them.
+            known: what is embedded already.
+            corrected: the recording, corrected for motion where there is any.
+        """
         if "embedding" in events.names:
             return events.with_columns(is_embedded=np.ones(len(events), dtype=bool)), events["embedding"]
-        location = corrected.positions[events["channel_index"]].astype("float32")
-        row_of_peak = np.full(max(events["peak"].max(initial=-1), rows_of_embedded.max(initial=-1)) + 2, -1)
-        if corrected.motion is None:
-            row_of_peak[rows_of_embedded] = np.arange(len(rows_of_embedded))
-        row = row_of_peak[events["peak"]]
-        known, missing = np.flatnonzero(row >= 0), np.flatnonzero(row < 0)
-        location[known] = embedded["location_um"][row[known]]
-        is_embedded = row >= 0
+        row = known.rows_of(events, corrected)
+        rows, missing = np.flatnonzero(row >= 0), np.flatnonzero(row < 0)
+        traces = corrected
         if len(missing) > self.parameters.learning.max_embedded_events:
-            return events.with_columns(location_um=location, is_embedded=is_embedded), embedded["embedding"][row[known]]
+            # Without motion the peaks that units are learned from are embedded. With motion they were embedded in
+            # corrected traces, which have other peaks: the events there are embedded now.
+            missing, traces = missing[:0], known.learned
+            if corrected.motion is not None:
+                missing = np.flatnonzero(in_blocks(events, known.blocks))
         own = events[missing]
         # In corrected traces a spike is at the channel where it would be without drift.
         at_rest = own.with_columns(channel_index=own["rest_channel_index"])
-        found = self.embed("embed events", corrected, at_rest, EVENT_COLUMNS)
-        embeddings = np.empty((len(events), self.encoder.embedding_size), dtype="float32")
-        embeddings[known], embeddings[missing] = embedded["embedding"][row[known]], found["embedding"]
-        location[missing], is_embedded[:] = found["location_um"], True
-        return events.with_columns(location_um=location, is_embedded=is_embedded), embeddings
+        found = self.embed("embed events", traces, at_rest, WITHOUT_SIZE)
+        location = corrected.positions[events["channel_index"]].astype("float32")
+        location[rows], location[missing] = known.spikes["location_um"][row[rows]], found["location_um"]
+        is_embedded = np.zeros(len(events), dtype=bool)
+        is_embedded[rows] = is_embedded[missing] = True
+        embeddings = np.concatenate([known.spikes["embedding"][row[rows]], found["embedding"]])
+        order = np.argsort(np.concatenate([rows, missing]))
+        return events.with_columns(location_um=location, is_embedded=is_embedded), embeddings[order]
 
     def nothing_found(self, prepared: PreparedRecording, peaks: Spikes) -> SortedSpikes:
         nothing = peaks.with_columns(

@@ -71,7 +71,7 @@ def run_folder(
         yield work, parts
     except NOT_OF_THE_CALL:
         kept = "What is done is kept in %s (%.1f GB), and the same call goes on from there."
-        logger.error(kept, work, _size_gb(work))
+        logger.error(kept, work, size_gb(work))
         raise
     except Exception:
         # The same call would fail again.
@@ -87,8 +87,10 @@ def _description_of(work: Path) -> dict | None:
         return None
 
 
-def _size_gb(folder: Path) -> float:
-    return 1e-9 * sum(path.stat().st_blocks * 512 for path in folder.rglob("*") if path.is_file())
+def size_gb(folder: Path) -> float:
+    """What the files of a folder take on the disk, 10^9 bytes: parts of a file that were never written take nothing."""
+    found = [path.stat() for path in folder.rglob("*") if path.is_file()]
+    return 1e-9 * sum(min(one.st_size, 512 * one.st_blocks) for one in found)
 
 
 def _prefix() -> str:

@@ -29,7 +29,7 @@ from .output.provenance import describe_run, describe_sort
 from .output.result import SortingResult, check_output_folder
 from .parameters import SortingParameters
 from .pipeline import sort_recording
-from .run_folder import run_folder
+from .run_folder import run_folder, size_gb
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording, BaseSorting
@@ -132,8 +132,8 @@ class SpikeSorter:
             progress: show progress bars.
             num_workers: threads that share the work; as many as there are cores if left out. The result is the same
                 for any number.
-            scratch_folder: where preprocessed traces lie for the time of the run if they are too many for memory;
-                beside the output folder if left out, or where temporary files go.
+            scratch_folder: where detected peaks lie for the time of the run, and preprocessed traces if they are too
+                many for memory; beside the output folder if left out, or where temporary files go.
             dask_scheduler: address of the scheduler of a Dask cluster whose processes share the passes; they must see
                 recording and scratch folder at the same paths.
             overrides: parameters by name, in place of `parameters`.
@@ -160,12 +160,13 @@ class SpikeSorter:
                 check_output_folder(output, overwrite)
             replaced = None if output is None else identity(output)
             description = describe_run(recording, self.model, parameters)
-            forecast = forecast_run(recording, parameters, Workers(num_workers).num_workers)
             start, failure = time.perf_counter(), None
             with (
                 nullcontext() if dask_scheduler is None else DaskCluster(dask_scheduler) as cluster,
                 run_folder(output, scratch_folder, description) as (scratch, parts),
             ):
+                num_threads = Workers(num_workers).num_workers if cluster is None else cluster.num_threads
+                forecast = forecast_run(recording, parameters, num_threads)
                 announce(forecast, scratch)
                 found = sort_recording(
                     recording,
@@ -176,8 +177,7 @@ class SpikeSorter:
                     progress=progress,
                     fit_reference=FitReference.of_model(description["model"]["weights_sha256"]),
                 )
-                scratch_bytes = sum(path.stat().st_size for path in scratch.rglob("*") if path.is_file())
-                used = Forecast(time.perf_counter() - start, peak_memory_gb(), 1e-9 * scratch_bytes)
+                used = Forecast(time.perf_counter() - start, peak_memory_gb(), size_gb(scratch))
                 provenance = {
                     **description,
                     "keep_noise": keep_noise,

@@ -46,8 +46,10 @@ def find_displacement(first: UnitFingerprints, second: UnitFingerprints, setting
     """
     from scipy.ndimage import gaussian_filter1d
 
-    if min(len(first), len(second)) == 0 or not _is_long(first, settings) or not _is_long(second, settings):
+    votes = [np.isin(one.shank, _long_shanks(one, settings)) for one in (first, second)]
+    if not all(of_session.any() for of_session in votes):
         return UNSEEN
+    first, second = (one.chosen(of_session) for one, of_session in zip((first, second), votes))
     weights = _similarities(first, second, settings)
     first_place, second_place = (_place(one) for one in (first, second))
     differences = second_place[None, :, 1] - first_place[:, None, 1]
@@ -82,93 +84,63 @@ def find_displacement(first: UnitFingerprints, second: UnitFingerprints, setting
     return Displacement(best, float(np.hypot((scatter + 1.0) / np.sqrt(max(effective, 1)), ambiguity)), second)
 
 
-def refine_displacement(
+def is_sure(
     found: Displacement, probabilities_at: Callable[[float], np.ndarray], num_units: int, settings: TrackingSettings
-) -> Displacement:
-    """Where the vote is unsure, or few units are found again there, take the displacement at which most are.
-
-    The vote asks embeddings and places alone. Here templates count, too: all pairs of units are compared at each
-    displacement around the two likeliest, and a pair of probability p adds -log(1 - p), which grows with each unit that
-    is surely found again.
+) -> bool:
+    """Whether a vote is ahead of others, and units are found again at it.
 
     Args:
         found: by [`find_displacement`].
         probabilities_at: gives the probabilities of all near pairs at a displacement, µm.
         num_units: of the smaller session.
         settings: [`~huidurep_hf.tracking.settings.TrackingSettings`].
+    """
+    return found.error_um <= settings.max_vote_error_um and _is_found(probabilities_at(found.um), num_units, settings)
+
+
+def search_displacement(
+    found: Displacement, probabilities_at: Callable[[float], np.ndarray], num_units: int, settings: TrackingSettings
+) -> Displacement:
+    """Take the displacement at which most units are found again, around the two that the vote finds likeliest.
+
+    The vote asks embeddings and places alone. Here templates count, too: all pairs of units are compared at each
+    displacement, and a pair of probability p adds -log(1 - p), which grows with each unit that is surely found again.
+
+    Args:
+        found, probabilities_at, num_units, settings: as of [`is_sure`].
 
     Returns:
-        [`Displacement`]. Where few units are found again at the best of them, too, a sure vote stays, and an error of
-        `refinement_reach_um` makes it count little beside other pairs of sessions.
+        [`Displacement`]. Where few units are found again at the best of them, too, a vote that is ahead of others
+        stays, and an error of `refinement_reach_um` or more makes it count little beside other pairs of sessions.
     """
-    if not np.isfinite(found.error_um):
-        return found
     probabilities_at = cache(probabilities_at)
 
-    def is_found_at(um: float) -> bool:
-        return probabilities_at(um).sum() >= settings.min_found_share * num_units
-
-    if found.error_um <= settings.max_vote_error_um and is_found_at(found.um):
-        return found
-
-    def evidence(um: float) -> float:
+    def gain_at(um: float) -> float:
         return float(-np.log1p(-np.minimum(probabilities_at(um), MAX_PROBABILITY)).sum())
 
     reach, step = settings.refinement_reach_um, settings.refinement_step_um
     around = np.arange(-reach, reach + 0.5 * step, step)
     most = settings.max_displacement_um
     tried = np.clip([found.um + around, found.second_um + around], -most, most)
-    coarse = {float(um): evidence(um) for um in np.unique(tried)}
+    coarse = {float(um): gain_at(um) for um in np.unique(tried)}
     best = max(coarse, key=coarse.get)
     finest = step / 3
-    fine = {float(um): evidence(um) for um in np.clip(best + finest * np.arange(-2, 3), -most, most)}
+    fine = {float(um): gain_at(um) for um in np.clip(best + finest * np.arange(-2, 3), -most, most)}
     best = max(fine, key=fine.get)
-    if is_found_at(best) and fine[best] > 0:
+    if fine[best] > 0 and _is_found(probabilities_at(best), num_units, settings):
         return Displacement(best, finest, found.second_um)
-    is_sure = found.error_um <= settings.max_vote_error_um or fine[best] == 0
-    return Displacement(found.um if is_sure else best, max(found.error_um, reach), found.second_um)
+    keeps_vote = found.error_um <= settings.max_vote_error_um or fine[best] == 0
+    return Displacement(found.um if keeps_vote else best, max(found.error_um, reach), found.second_um)
 
 
-def place_sessions(displacements: dict[tuple[int, int], Displacement], num_sessions: int) -> np.ndarray:
-    """Place of each session `(num_sessions,)` µm, the first at 0, by least squares over all pairs that tell.
-
-    Sessions that no pair connects with the first are placed among themselves, the earliest of them at 0.
-
-    Args:
-        displacements: of pairs of sessions.
-        num_sessions: how many sessions there are.
-
-    Pairs that do not fit the others lose their weight (iteratively reweighted, Huber 1981).
-    """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
-    offsets = np.zeros(num_sessions)
-    known = [(pair, found) for pair, found in displacements.items() if np.isfinite(found.error_um)]
-    if not known:
-        return offsets
-    first, second = np.array([pair for pair, _ in known]).T
-    values = np.array([found.um for _, found in known])
-    errors = np.array([found.error_um for _, found in known])
-    design = np.zeros((len(known) + num_sessions, num_sessions))
-    rows = np.arange(len(known))
-    design[rows, second], design[rows, first] = 1, -1
-    # Each group of connected sessions could be anywhere: weakly, its mean is held.
-    design[len(known) :] = 1e-3 * np.eye(num_sessions)
-    target = np.append(values, np.zeros(num_sessions))
-    factors = np.ones(len(known))
-    for _ in range(20):
-        root = np.append(np.sqrt(factors) / errors, np.ones(num_sessions))
-        offsets = np.linalg.lstsq(design * root[:, None], target * root, rcond=None)[0]
-        residuals = np.abs(values - (offsets[second] - offsets[first])) / errors
-        factors = 1 / np.maximum(residuals / 2, 1)
-    group = connected_components(coo_array((np.ones(len(known)), (first, second)), (num_sessions, num_sessions)))[1]
-    earliest = np.unique(group, return_index=True)[1]
-    return offsets - offsets[earliest][group]
+def _is_found(probabilities: np.ndarray, num_units: int, settings: TrackingSettings) -> bool:
+    return probabilities.sum() >= settings.min_found_share * num_units
 
 
-def _is_long(table: UnitFingerprints, settings: TrackingSettings) -> bool:
-    return len(table.contacts) > 0 and np.ptp(table.contacts[:, 1]) >= settings.min_probe_length_um
+def _long_shanks(table: UnitFingerprints, settings: TrackingSettings) -> list[str]:
+    """Shanks that show a displacement. Tetrodes of one drive lie far apart, and none of them shows any."""
+    depths = {shank: table.contacts[table.contact_shanks == shank, 1] for shank in np.unique(table.contact_shanks)}
+    return [shank for shank, own in depths.items() if np.ptp(own) >= settings.min_probe_length_um]
 
 
 def _place(table: UnitFingerprints) -> np.ndarray:

@@ -7,11 +7,10 @@ from dataclasses import astuple, dataclass
 import numpy as np
 
 from ..sorting.output.fingerprint_table import UnitFingerprints
-from .displacement import place_sessions
-from .probability import PairModel, find_probabilities, transformed
+from .placement import find_displacements, place_sessions
+from .probability import TAIL_SLOPE, TAIL_START, PairModel, find_probabilities, transformed
 from .settings import TrackingSettings
 from .similarity import common_shapes, compare, near_pairs, see
-from .track import displacement_of
 
 # Weak: features are of the order of 1 and there are thousands of pairs.
 INVERSE_PENALTY = 1.0
@@ -50,8 +49,7 @@ def known_pairs(tables: list[UnitFingerprints], settings: TrackingSettings) -> l
     shapes, num_sessions = common_shapes(tables), len(tables)
     seen = [see(table, shapes) for table in tables]
     both = [(a, b) for a in range(num_sessions) for b in range(a + 1, num_sessions)]
-    displacements = {(a, b): displacement_of(tables[a], tables[b], seen[a], seen[b], settings) for a, b in both}
-    offsets = place_sessions(displacements, num_sessions)
+    offsets = place_sessions(find_displacements(tables, seen, both, settings), num_sessions)
     found = []
     for a, b in both:
         displacement = offsets[b] - offsets[a]
@@ -80,7 +78,9 @@ def fit_pair_model(known: list[KnownPairs], settings: TrackingSettings) -> PairM
 
     def model(shift: float) -> PairModel:
         return PairModel(
-            *np.round([fitted.intercept_[0] - base + shift, template, template_error, embedding, place], 3).tolist()
+            *np.round([fitted.intercept_[0] - base + shift, template, template_error, embedding, place], 3).tolist(),
+            TAIL_START,
+            TAIL_SLOPE,
         )
 
     return min((model(shift) for shift in SHIFTS), key=lambda one: log_loss(one, known, settings))
@@ -123,8 +123,7 @@ def _probabilities(model: PairModel, known: list[KnownPairs], settings: Tracking
             model.log_likelihood_ratio(one.features),
             one.num_first,
             one.num_second,
-            settings.prior_share,
-            settings.prior_weight,
+            settings,
         )
         for one in known
     ]

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .settings import TrackingSettings
+
 MAX_ITERATIONS = 200
 
 
@@ -30,6 +32,8 @@ class PairModel:
         template_error: weight of the logarithm of the distance of templates that errors alone would make.
         embedding: weight of the distance of embeddings, SDs of the noise of one spike.
         place: weight of the distance of places, µm.
+        tail_start, tail_slope: what a log ratio exceeds the first by counts by the second. Most pairs are unlike, and
+            the line through all of them is too steep for those that are alike: neighbours of one kind of neuron.
     """
 
     intercept: float
@@ -37,15 +41,18 @@ class PairModel:
     template_error: float
     embedding: float
     place: float
+    tail_start: float
+    tail_slope: float
 
     def log_likelihood_ratio(self, features: np.ndarray) -> np.ndarray:
-        """Of "one neuron" against "two neighbours", `(num_pairs,)`, limited to ±20.
+        """Of "one neuron" against "two neighbours", `(num_pairs,)`, -20 and more.
 
         Args:
             features: `(num_pairs, 6)` of [`~huidurep_hf.tracking.similarity.compare`].
         """
         weights = np.array([self.template, self.template_error, self.embedding, self.place])
-        return np.clip(self.intercept + transformed(features) @ weights, -MAX_LOG_RATIO, MAX_LOG_RATIO)
+        line = np.clip(self.intercept + transformed(features) @ weights, -MAX_LOG_RATIO, MAX_LOG_RATIO)
+        return np.minimum(line, self.tail_start + self.tail_slope * (line - self.tail_start))
 
 
 def transformed(features: np.ndarray) -> np.ndarray:
@@ -56,8 +63,9 @@ def transformed(features: np.ndarray) -> np.ndarray:
 
 
 # By scripts/fit_tracking.py on simulated sessions of all nine training cells, all conditions, seeds 1 and 2; sessions
-# of four of them confirm it (docs/experiments.md).
-PAIR_MODEL = PairModel(intercept=3.1, template=-4.625, template_error=2.471, embedding=-0.838, place=-0.019)
+# of four of them confirm it. The tail was chosen on sessions without a common neuron (docs/experiments.md).
+TAIL_START, TAIL_SLOPE = 2.0, 0.5
+PAIR_MODEL = PairModel(3.1, -4.625, 2.471, -0.838, -0.019, TAIL_START, TAIL_SLOPE)
 
 
 def find_gain(features: np.ndarray, probabilities: np.ndarray) -> float:
@@ -70,7 +78,7 @@ def find_gain(features: np.ndarray, probabilities: np.ndarray) -> float:
 
 
 def find_probabilities(
-    pairs: np.ndarray, log_ratios: np.ndarray, num_first: int, num_second: int, prior_share: float, prior_weight: float
+    pairs: np.ndarray, log_ratios: np.ndarray, num_first: int, num_second: int, settings: TrackingSettings
 ) -> np.ndarray:
     """Probability of each pair, `(num_pairs,)`.
 
@@ -78,19 +86,18 @@ def find_probabilities(
         pairs: `(num_pairs, 2)`.
         log_ratios: `(num_pairs,)` log likelihood ratio of each.
         num_first, num_second: units of the sessions.
-        prior_share: share of the units that are in both sessions, before anything is known.
-        prior_weight: this share counts as so many units.
+        settings: `prior_share` and `prior_weight`.
     """
     probabilities = np.zeros(len(pairs))
     if len(pairs) == 0:
         return probabilities
     num_units = min(num_first, num_second)
-    share = prior_share
+    share = prior_share = settings.prior_share
     candidates = max(len(pairs) / num_units, 1.0)
     for _ in range(MAX_ITERATIONS):
         odds = np.exp(log_ratios) * share / (1 - share) / candidates
         probabilities = marginals(pairs, odds, num_first, num_second)
-        updated = (probabilities.sum() + prior_share * prior_weight) / (num_units + prior_weight)
+        updated = (probabilities.sum() + prior_share * settings.prior_weight) / (num_units + settings.prior_weight)
         updated = min(max(updated, 0.001), 0.999)
         if abs(updated - share) < 1e-4:
             break

@@ -30,16 +30,17 @@ class TrackingSettings(Settings):
     )
     max_vote_error_um: float = setting(
         2.5,
-        "a vote with a larger standard error is refined: units are compared at several displacements. On development"
-        " sessions sure votes have errors of 1 to 1.5",
+        "after a vote with a larger standard error displacements are searched: units are compared at each. On"
+        " development sessions sure votes have errors of 1 to 1.5",
         unit="µm",
         low=0.0,
         expert=True,
     )
     min_found_share: float = setting(
         0.15,
-        "a vote is refined, too, if a smaller share of the units of the smaller session is found again at it. On"
-        " development sessions it was 0.19 and more at the true displacement, and at most 0.11 at others",
+        "a displacement is sure if so large a share of the units of the smaller session is found again at it. On"
+        " development sessions it was 0.20 and more at the true displacement, and at most 0.14 at others or where no"
+        " neuron was in both",
         low=0.0,
         high=1.0,
         expert=True,
@@ -57,6 +58,13 @@ class TrackingSettings(Settings):
     vote_for_rest: float = setting(
         0.3, "a displacement of 0 begins with the vote of so many identical units", low=0.0, expert=True
     )
+    max_searches: int = setting(
+        5,
+        "where votes are unsure, displacements are searched in so many pairs of two sets of sessions; those nearest in"
+        " time first",
+        low=1,
+        expert=True,
+    )
     embedding_sd: float = setting(
         0.8,
         "SD of the distance of mean embeddings of one neuron in two sessions",
@@ -67,16 +75,32 @@ class TrackingSettings(Settings):
     location_sd_um: float = setting(
         8.0, "SD of the place of one neuron in two sessions", unit="µm", low=0.5, expert=True
     )
+    use_correlograms: str = setting(
+        "off",
+        "autocorrelograms count, too; how much is learned from the two halves of each session. For neurons that fire in"
+        " the same way on all days",
+        choices=("off", "on"),
+    )
     max_sessions_apart: int = setting(
-        1000, "sessions farther apart in their order than this are not compared with each other", low=1, expert=True
+        1000,
+        "sessions farther apart in their order than this are not compared with each other. A neuron whose shape changes"
+        " from day to day may be like itself over some days alone",
+        low=1,
     )
     prior_share: float = setting(
-        0.7,
+        0.5,
         "share of the neurons of one session that are in another, before anything is known",
         low=0.01,
         high=0.99,
         expert=True,
     )
+    unplaced_share: float = setting(
+        0.05,
+        "the same share for sessions of which no sure displacement was found, though the contacts could show one",
+        low=0.001,
+        high=0.99,
+        expert=True,
+    )
     prior_weight: float = setting(
-        4.0, "this share counts as much as so many units that were seen", low=0.1, expert=True
+        1.0, "this share counts as much as so many units that were seen", low=0.1, expert=True
     )

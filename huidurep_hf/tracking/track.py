@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,10 +13,12 @@ import pandas as pd
 
 from ..sorting.output.fingerprint_table import UnitFingerprints, mean_of_halves
 from .assignment import link_sessions
-from .displacement import Displacement, find_displacement, place_sessions, refine_displacement
-from .probability import PAIR_MODEL, find_gain, find_probabilities
+from .comparison import Comparison, compare_sessions
+from .correlograms import fit_correlogram_model
+from .displacement import Displacement
+from .placement import find_displacements, place_sessions, placed_together
 from .settings import TrackingSettings
-from .similarity import FEATURES, Seen, common_shapes, compare, near_pairs, see
+from .similarity import FEATURES, common_shapes, see
 from .tracked import TrackedUnits
 
 if TYPE_CHECKING:
@@ -42,8 +45,8 @@ def track_units(
 
     Raises:
         FileNotFoundError: a folder without fingerprints.
-        ValueError: fewer than two sessions, sessions of probes that have no place in common, or of units that were
-            embedded by different models.
+        ValueError: fewer than two sessions, sessions of probes that have no place in common, or fingerprints of several
+            models or settings; or correlograms are to count, and there are too few units to learn how much.
     """
     settings = settings or TrackingSettings()
     if isinstance(sessions, (str, Path)) or len(sessions) < 2:
@@ -53,7 +56,7 @@ def track_units(
     if len(names) != len(sessions):
         raise ValueError(f"Got {len(names)} names for {len(sessions)} sessions; give one for each.")
     tables = _with_ids_of_one_kind([_fingerprints_of(session, name) for session, name in zip(sessions, names)])
-    _check_models(tables, names)
+    _check_alike(tables, names)
     overlap = _check_probes(tables, names, settings)
     num_sessions = len(tables)
     is_compared = overlap & (_apart(num_sessions) <= settings.max_sessions_apart)
@@ -63,15 +66,21 @@ def track_units(
         logger.warning("%d pairs of sessions are not compared: too far apart, or of other contacts", left_out)
     shapes = common_shapes(tables)
     seen = [see(table, shapes) for table in tables]
-    found = {(a, b): displacement_of(tables[a], tables[b], seen[a], seen[b], settings) for a, b in compared}
+    found = find_displacements(tables, seen, compared, settings)
     offsets = place_sessions(found, num_sessions)
     logger.info("displacements: %s um", ", ".join(f"{offset:.0f}" for offset in offsets))
 
-    parts, gains = [], []
+    within = _within(tables, shapes, settings)
+    correlograms = None
+    if settings.use_correlograms == "on":
+        correlograms = fit_correlogram_model(within["correlogram"].to_numpy(), within["is_same"].to_numpy())
+    is_placed = placed_together(found, num_sessions, settings)
+    # A vote fails where hardly any neuron is in both sessions.
+    if_unplaced = replace(settings, prior_share=settings.unplaced_share)
+    parts = []
     for a, b in compared:
-        pairs, columns, gain = _compare_sessions(seen[a], seen[b], offsets[b] - offsets[a], settings)
-        parts.append((a, b, pairs, columns))
-        gains.append(gain)
+        own = settings if is_placed[a, b] else if_unplaced
+        parts.append((a, b, compare_sessions(seen[a], seen[b], offsets[b] - offsets[a], own, correlograms)))
     pairs, rows = _pair_table(parts, tables)
     first_rows = np.cumsum([0] + [len(table) for table in tables])
     session_of = np.repeat(np.arange(num_sessions), [len(table) for table in tables])
@@ -82,18 +91,28 @@ def track_units(
     # Other sessions count for a pair, too: partners are units of one neuron, and nothing else.
     pairs["is_match"] = groups[ends[:, 0]] == groups[ends[:, 1]]
     described = [
-        _describe(a, b, found[a, b], offsets, gain, own)
-        for (a, b), gain, own in zip(compared, gains, _by_sessions(pairs, parts))
+        _describe(a, b, found[a, b], offsets, comparison.gain, own)
+        for (a, b, comparison), own in zip(parts, _by_sessions(pairs, parts))
     ]
     table = _unit_table(tables, groups, ends, pairs["probability"].to_numpy(), offsets, is_compared)
     logger.info("tracked: %d units of %d sessions are %d neurons", len(table), num_sessions, len(np.unique(groups)))
+    unplaced = [session for session in range(num_sessions) if not is_placed[0, session]]
+    if unplaced:
+        logger.warning(
+            "No sure displacement of session(s) %s against %s: hardly any of their units are in others, or the probe"
+            " moved by more than max_displacement_um=%g (--max-displacement-um).",
+            ", ".join(names[session] for session in unplaced),
+            names[0],
+            settings.max_displacement_um,
+        )
     return TrackedUnits(
         table=table,
         pairs=pairs,
         displacements=pd.DataFrame(described, columns=_DISPLACEMENT_COLUMNS),
-        within=_within(tables, shapes, settings),
+        within=within,
         session_names=names,
         settings=settings.to_dict(),
+        unplaced_sessions=unplaced,
     )
 
 
@@ -101,14 +120,23 @@ _DISPLACEMENT_COLUMNS = ["session_a", "session_b", "displacement_um", "error_um"
 
 
 def names_of(sessions: Sequence) -> list[str]:
-    """Names of sessions: of their folders or files, or numbers where these have no names or share one."""
+    """Names of sessions: of their folders or files, with those above where several share a name; or their numbers.
 
-    def name_of(path: Path) -> str:
+    `day1/sorted` and `day2/sorted` are called so, and not "sorted". Sessions that are no paths have numbers.
+    """
+    paths = [Path(one) if isinstance(one, (str, Path)) else None for one in sessions]
+
+    def name_of(path: Path, depth: int) -> str:
         # A date with points is a whole name of a folder.
-        return path.name if path.is_dir() else path.stem
+        last = path.name if path.is_dir() else path.stem
+        return "/".join([*path.parts[:-1][-depth:], last] if depth else [last])
 
-    names = [name_of(Path(one)) if isinstance(one, (str, Path)) else str(i) for i, one in enumerate(sessions)]
-    return names if len(set(names)) == len(names) else [str(index) for index in range(len(sessions))]
+    most = max((len(path.parts) for path in paths if path is not None), default=1)
+    for depth in range(most):
+        names = [str(index) if path is None else name_of(path, depth) for index, path in enumerate(paths)]
+        if len(set(names)) == len(names):
+            return names
+    return [str(index) for index in range(len(sessions))]
 
 
 def _fingerprints_of(session: SortingResult | UnitFingerprints | str | Path, name: str) -> UnitFingerprints:
@@ -124,7 +152,23 @@ def _fingerprints_of(session: SortingResult | UnitFingerprints | str | Path, nam
     return session.fingerprints
 
 
-def _check_models(tables: list[UnitFingerprints], names: list[str]) -> None:
+def _check_alike(tables: list[UnitFingerprints], names: list[str]) -> None:
+    """Refuse fingerprints of several models or settings: their numbers cannot be compared."""
+    for name, table in zip(names, tables):
+        for key in ("template_rate_hz", "peak_sample", "lag_ms"):
+            values = tables[0].description[key], table.description[key]
+            if values[0] != values[1]:
+                raise ValueError(
+                    f"Fingerprints of sessions {names[0]} and {name} differ in {key} ({values[0]} and {values[1]});"
+                    " make them with the same settings."
+                )
+        for key in ("embedding", "template", "correlogram"):
+            shapes = [getattr(one, key).shape[1:3] for one in (tables[0], table)]
+            if shapes[0] != shapes[1]:
+                raise ValueError(
+                    f"Fingerprints of sessions {names[0]} and {name} differ in the size of the {key} ({shapes[0][1]}"
+                    f" and {shapes[1][1]}); make them with the same settings."
+                )
     models = [table.description["model"] for table in tables]
     for name, model in zip(names, models):
         if model != models[0]:
@@ -173,66 +217,31 @@ def _apart(num_sessions: int) -> np.ndarray:
     return np.abs(np.arange(num_sessions)[:, None] - np.arange(num_sessions)[None, :])
 
 
-def displacement_of(
-    first: UnitFingerprints, second: UnitFingerprints, seen_first: Seen, seen_second: Seen, settings: TrackingSettings
-) -> Displacement:
-    """Displacement of a session against another, refined where the vote is unsure or few units are found again.
-
-    Args:
-        first, second: fingerprints of the sessions.
-        seen_first, seen_second: the same units, as they are compared.
-        settings: [`~huidurep_hf.tracking.settings.TrackingSettings`].
-    """
-
-    def probabilities_at(um: float) -> np.ndarray:
-        return _compare_sessions(seen_first, seen_second, um, settings)[1]["probability"]
-
-    num_units = min(len(first), len(second))
-    return refine_displacement(find_displacement(first, second, settings), probabilities_at, num_units, settings)
-
-
-def _compare_sessions(
-    first: Seen, second: Seen, displacement_um: float, settings: TrackingSettings
-) -> tuple[np.ndarray, dict, float]:
-    """Pairs of near units, their columns of the table, and the log gain of the first session over the second."""
-    pairs = near_pairs(first, second, displacement_um, settings.max_distance_um)
-    features = compare(first, second, pairs, displacement_um)
-    scores = PAIR_MODEL.log_likelihood_ratio(features)
-    probabilities = find_probabilities(
-        pairs, scores, len(first), len(second), settings.prior_share, settings.prior_weight
-    )
-    columns = {
-        "probability": probabilities,
-        "score": scores,
-        **{name: features[:, index] for index, name in enumerate(FEATURES)},
-    }
-    return pairs, columns, find_gain(features, probabilities)
-
-
 def _by_sessions(pairs: pd.DataFrame, parts: list[tuple]) -> Iterator[pd.DataFrame]:
     """Rows of the table of pairs that each part gave."""
-    stops = np.cumsum([len(own) for _, _, own, _ in parts])
+    stops = np.cumsum([len(comparison.pairs) for *_, comparison in parts])
     yield from (pairs[start:stop] for start, stop in zip([0, *stops[:-1]], stops))
 
 
 def _describe(a: int, b: int, found: Displacement, offsets: np.ndarray, gain: float, pairs: pd.DataFrame) -> tuple:
     num_matches = int(pairs["is_match"].sum())
-    return a, b, offsets[b] - offsets[a], found.error_um, float(np.exp(-gain)), len(pairs), num_matches
+    return a, b, offsets[b] - offsets[a], found.error_um, gain, len(pairs), num_matches
 
 
-def _pair_table(parts: list[tuple], tables: list[UnitFingerprints]) -> tuple[pd.DataFrame, np.ndarray]:
+def _pair_table(
+    parts: list[tuple[int, int, Comparison]], tables: list[UnitFingerprints]
+) -> tuple[pd.DataFrame, np.ndarray]:
     """Pairs of all sessions, and the rows of their units in the sessions `(num_pairs, 2)`."""
     names = ["probability", "score", *FEATURES]
     columns = {
-        "session_a": np.concatenate([np.full(len(pairs), a, "int16") for a, _, pairs, _ in parts] or [[]]),
-        "unit_a": np.concatenate([tables[a].unit_ids[pairs[:, 0]] for a, _, pairs, _ in parts] or [[]]),
-        "session_b": np.concatenate([np.full(len(pairs), b, "int16") for _, b, pairs, _ in parts] or [[]]),
-        "unit_b": np.concatenate([tables[b].unit_ids[pairs[:, 1]] for _, b, pairs, _ in parts] or [[]]),
+        "session_a": np.concatenate([np.full(len(own.pairs), a, "int16") for a, _, own in parts] or [[]]),
+        "unit_a": np.concatenate([tables[a].unit_ids[own.pairs[:, 0]] for a, _, own in parts] or [[]]),
+        "session_b": np.concatenate([np.full(len(own.pairs), b, "int16") for _, b, own in parts] or [[]]),
+        "unit_b": np.concatenate([tables[b].unit_ids[own.pairs[:, 1]] for _, b, own in parts] or [[]]),
     }
     for name in names:
-        values = np.concatenate([own[name] for *_, own in parts] or [[]])
-        columns[name] = values.astype("float32")
-    rows = np.concatenate([pairs for _, _, pairs, _ in parts] or [np.zeros((0, 2))])
+        columns[name] = np.concatenate([own.columns[name] for *_, own in parts] or [[]]).astype("float32")
+    rows = np.concatenate([own.pairs for *_, own in parts] or [np.zeros((0, 2))])
     return pd.DataFrame(columns).astype({"session_a": "int16", "session_b": "int16"}), rows.astype("int64")
 
 
@@ -245,7 +254,9 @@ def _unit_table(
     is_compared: np.ndarray,
 ) -> pd.DataFrame:
     sessions = np.repeat(np.arange(len(tables)), [len(table) for table in tables])
-    places = np.concatenate([np.nan_to_num(mean_of_halves(table.location, table.num_embedded)) for table in tables])
+    places = np.concatenate([mean_of_halves(table.location, table.num_embedded) for table in tables])
+    # A unit without embeddings has no place, and comes last.
+    places = np.nan_to_num(places, nan=1e9)
     shanks = np.concatenate([table.shank for table in tables])
     depths = places[:, 1] - offsets[sessions]
     num_groups = groups.max(initial=-1) + 1
@@ -280,9 +291,9 @@ def _within(tables: list[UnitFingerprints], shapes: np.ndarray, settings: Tracki
     for session, table in enumerate(tables):
         both = table.chosen(table.num_averaged.min(axis=1) > 0)
         first, second = see(both, shapes, 0), see(both, shapes, 1)
-        pairs = near_pairs(first, second, 0.0, settings.max_distance_um)
-        scores = PAIR_MODEL.log_likelihood_ratio(compare(first, second, pairs, 0.0))
-        own = {"session": np.full(len(pairs), session, "int16"), "unit_a": both.unit_ids[pairs[:, 0]]}
-        own |= {"unit_b": both.unit_ids[pairs[:, 1]], "score": scores.astype("float32")}
-        parts.append(pd.DataFrame({**own, "is_same": pairs[:, 0] == pairs[:, 1]}))
+        halves = compare_sessions(first, second, 0.0, settings)
+        unit_a, unit_b = (both.unit_ids[side] for side in halves.pairs.T)
+        own = {"session": np.full(len(halves.pairs), session, "int16"), "unit_a": unit_a, "unit_b": unit_b}
+        own |= {name: halves.columns[name].astype("float32") for name in ("score", "correlogram")}
+        parts.append(pd.DataFrame({**own, "is_same": halves.pairs[:, 0] == halves.pairs[:, 1]}))
     return pd.concat(parts, ignore_index=True)

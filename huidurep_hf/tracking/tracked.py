@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,9 +38,12 @@ class TrackedUnits:
             more where few units are found again, infinite where it cannot be seen), `gain` (factor of amplitudes from
             a to b), `num_pairs`, `num_matches`.
         within: the yardstick: pairs of the first half of a unit's spikes and the second half of a unit's, of one
-            session: `session`, `unit_a`, `unit_b`, `score`, `is_same`.
+            session: `session`, `unit_a`, `unit_b`, `score`, `correlogram` (distance), `is_same`.
         session_names: names of the sessions.
         settings: `dict` of the [`~huidurep_hf.tracking.settings.TrackingSettings`].
+        unplaced_sessions: indices of those of which no sure displacement against the first session was found, though
+            the contacts could show one: hardly any of their units are in others, or the probe moved by more than
+            `max_displacement_um`.
     """
 
     table: pd.DataFrame
@@ -49,6 +52,7 @@ class TrackedUnits:
     within: pd.DataFrame
     session_names: list[str]
     settings: dict
+    unplaced_sessions: list[int] = field(default_factory=list)
 
     @property
     def num_neurons(self) -> int:
@@ -107,7 +111,11 @@ class TrackedUnits:
             for name in _TABLES:
                 getattr(self, name).to_parquet(beside / f"{name}.parquet", index=False)
             self.table.to_csv(beside / "units.csv", index=False)
-            described = {"session_names": self.session_names, "settings": self.settings}
+            described = {
+                "session_names": self.session_names,
+                "unplaced_sessions": self.unplaced_sessions,
+                "settings": self.settings,
+            }
             (beside / DESCRIPTION_FILE).write_text(json.dumps(described, indent=2))
             beside.chmod(0o755)
             put_in_place(beside, folder, earlier)

@@ -26,7 +26,8 @@ def test_cores_share_the_time_and_few_traces_stay_in_memory():
     recording = lazy(32, 120)
     alone, shared = (forecast_run(recording, SortingParameters(), num_workers) for num_workers in (1, 4))
     assert shared.seconds < alone.seconds / 2
-    assert alone.disk_gb == shared.disk_gb == 0
+    # The table of peaks alone.
+    assert 0 < alone.disk_gb == shared.disk_gb < 1e-3
     # All spikes are learned from where clusters are taken as they are.
     every = forecast_run(lazy(384, 3600), SortingParameters(template_matching="off"), 1)
     assert every.memory_gb > 5 * forecast_run(lazy(384, 3600), SortingParameters(), 1).memory_gb

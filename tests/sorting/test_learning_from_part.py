@@ -20,11 +20,19 @@ def test_all_of_a_drifting_recording_is_sorted_though_units_are_learned_from_a_p
     recording, truth = drifting_recording(num_neurons=8, seconds=30.0, rate_hz=8.0, drift_um=80.0)
     sorter = SpikeSorter.from_pretrained("huidurep/base", device="cpu")
     part = {"max_learned_peaks": 1000, "learned_peaks_per_channel": 10}
-    result = sorter.sort(recording, **part, drifting_templates=drifting_templates)
+    # With drifting templates few events are embedded, and without all.
+    most = 0 if drifting_templates == "on" else 300_000
+    result = sorter.sort(recording, **part, drifting_templates=drifting_templates, max_embedded_events=most)
     assert "followed (DREDge)" in result.provenance["preparation"]["steps"][-1]
     comparison = compare_sorter_to_ground_truth(truth, result.sorting, exhaustive_gt=True)
     accuracy = comparison.get_performance(method="by_unit")["accuracy"].astype(float)
     assert (accuracy >= 0.8).sum() >= 7, accuracy
+    is_embedded = result.events["embedded"].to_numpy()
+    if drifting_templates == "on":
+        # Those of the blocks that units are learned from.
+        assert 500 < is_embedded.sum() == len(result.embeddings) < 1500 < len(is_embedded)
+    else:
+        assert is_embedded.all()
     # Of traces that are not there all embeddings would be the same.
     assert np.isfinite(result.embeddings).all()
     assert len(np.unique(result.embeddings, axis=0)) == len(result.embeddings)

@@ -6,6 +6,7 @@ import numpy as np
 
 from huidurep_hf.tracking.assignment import link_sessions
 from huidurep_hf.tracking.probability import find_probabilities, marginals
+from huidurep_hf.tracking.settings import TrackingSettings
 
 
 def test_no_chain_of_weak_links():
@@ -43,12 +44,12 @@ def test_marginals_are_those_of_all_matchings():
 
 
 def test_share_of_neurons_in_both_sessions_is_learned():
-    rng = np.random.default_rng(0)
+    rng, settings = np.random.default_rng(0), TrackingSettings(prior_share=0.6, prior_weight=3.0)
     pairs = np.array(list(permutations(range(40), 2)) + [(i, i) for i in range(40)])
     for num_common in (0, 10, 40):
         is_same = (pairs[:, 0] == pairs[:, 1]) & (pairs[:, 0] < num_common)
         ratios = np.where(is_same, rng.normal(8, 2, len(pairs)), rng.normal(-8, 2, len(pairs)))
-        found = find_probabilities(pairs, ratios, 40, 40, 0.6, 3.0)
+        found = find_probabilities(pairs, ratios, 40, 40, settings)
         assert abs(found.sum() - num_common) < 2
         assert found[is_same].min(initial=1) > 0.5
-    assert len(find_probabilities(np.zeros((0, 2), int), np.zeros(0), 3, 0, 0.6, 3.0)) == 0
+    assert len(find_probabilities(np.zeros((0, 2), int), np.zeros(0), 3, 0, settings)) == 0

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from spikeinterface.core import generate_ground_truth_recording
+from spikeinterface.core import generate_ground_truth_recording, load
 
 from huidurep_hf import SpikeSorter, track_units, unit_fingerprints
 from huidurep_hf.cli.main import main
@@ -56,8 +56,14 @@ def test_command_follows_the_units_of_two_sorts(folders, days, tmp_path, capsys)
     assert main(["track", *map(str, folders), "--output", str(output)]) == 0
     printed = capsys.readouterr().out
     assert "day0: " in printed and "displaced by 0 um" in printed and "units.csv" in printed
-    assert "neurons are in more than one session" in (output / "report.html").read_text()
     table = pd.read_csv(output / "units.csv")
+    # Of results there are sortings as well, for SpikeInterface.
+    for session, folder in enumerate(folders):
+        sorting, result = load(output / "sortings" / folder.name), SortingResult.load(folder)
+        assert sorting.to_spike_vector().tolist() == result.sorting.to_spike_vector().tolist()
+        own = table[table["session"] == session]
+        assert sorting.get_property("global_unit").tolist() == own["global_unit"].tolist()
+    assert "neurons are in more than one session" in (output / "report.html").read_text()
     neurons = []
     for day, (folder, (_, truth)) in enumerate(zip(folders, days)):
         found = compare_sorter_to_ground_truth(truth, SortingResult.load(folder).sorting, exhaustive_gt=True)

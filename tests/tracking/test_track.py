@@ -3,6 +3,7 @@
 import dataclasses
 
 import numpy as np
+import pyarrow.parquet as pq
 import pytest
 
 from huidurep_hf import track_units
@@ -64,6 +65,24 @@ def test_all_new(neurons):
     assert tracked.num_neurons == 40
     assert tracked.table["probability"].isna().all()
     assert not tracked.pairs["is_match"].any()
+
+
+def test_all_new_and_alike(caplog):
+    """No neuron is in both sessions, and many are of one kind: few match by chance, and no displacement is sure."""
+    num_false, num_units = 0, 0
+    for seed in range(4):
+        rng = np.random.default_rng(seed)
+        tables = []
+        kinds = rng.normal(0, 1.5, (4, 8))
+        for day in range(2):
+            own = make_neurons(20, CONTACTS, seed=2 * seed + day)
+            embeddings = kinds[rng.integers(0, 4, 20)] + rng.normal(0, 0.7, (20, 8))
+            tables.append(see_neurons(dataclasses.replace(own, embeddings=embeddings), CONTACTS, seed=day))
+        tracked = track_units(tables)
+        num_false, num_units = num_false + int(tracked.pairs["is_match"].sum()), num_units + 20
+        assert tracked.unplaced_sessions in ([], [1])
+    assert num_false <= 0.1 * num_units
+    assert "No sure displacement of session(s) 1 against 0: hardly any of their units" in caplog.text
 
 
 @pytest.mark.parametrize("numbers", [((), ()), ((), (3,)), ((3,), (3,)), ((3,), (15,))])
@@ -201,6 +220,54 @@ def test_what_cannot_be_tracked(neurons, tmp_path):
     (tmp_path / "text.parquet").write_text("no table")
     with pytest.raises(ValueError, match="no file of fingerprints"):
         track_units([table, tmp_path / "text.parquet"])
+    whole = table.save(tmp_path / "whole.parquet")
+    damaged = bytearray(whole.read_bytes())
+    damaged[100:2000] = bytes(1900)
+    (tmp_path / "damaged.parquet").write_bytes(damaged)
+    with pytest.raises(OSError, match=r"damaged.parquet is damaged \("):
+        track_units([table, tmp_path / "damaged.parquet"])
+    columns = pq.read_table(whole)
+    pq.write_table(columns.drop(["location"]), tmp_path / "earlier.parquet")
+    with pytest.raises(ValueError, match="earlier.parquet has no column 'location': another version"):
+        track_units([table, tmp_path / "earlier.parquet"])
+    coarse = dataclasses.replace(table, description={**table.description, "template_rate_hz": 10_000.0})
+    with pytest.raises(ValueError, match="0 and 1 differ in template_rate_hz"):
+        track_units([table, coarse])
+    short = dataclasses.replace(table, template=table.template[:, :, :20])
+    with pytest.raises(ValueError, match=r"0 and 1 differ in the size of the template \(36 and 20\)"):
+        track_units([table, short])
+
+
+def test_correlograms_count_if_asked(neurons):
+    rng = np.random.default_rng(3)
+    # Each neuron has a time of its own at which it fires again.
+    lags = np.arange(50)
+    peaks = 1 + 20 * np.exp(-0.5 * np.square((lags - rng.permutation(np.linspace(3, 47, 20))[:, None]) / 2))
+    shapes = peaks / peaks.sum(axis=1, keepdims=True)
+    tables = []
+    for seed in (1, 2):
+        seen = see_neurons(neurons, CONTACTS, seed=seed)
+        counts = np.stack([rng.poisson(2000 * shapes) for _ in range(2)], axis=1)
+        tables.append(dataclasses.replace(seen, correlogram=counts / 2000.0))
+    scores = {}
+    for asked in ("off", "on"):
+        tracked = track_units(tables, TrackingSettings(use_correlograms=asked))
+        assert is_right(tracked)
+        pairs = tracked.pairs
+        is_same = pairs["unit_a"] == pairs["unit_b"]
+        scores[asked] = pairs["score"][is_same].median() - pairs["score"][~is_same].median()
+    assert scores["on"] > scores["off"] + 3
+    few = [table.chosen(np.arange(3)) for table in tables]
+    with pytest.raises(ValueError, match="6 units .* 20 of each are needed .* use_correlograms='off'"):
+        track_units(few, TrackingSettings(use_correlograms="on"))
+
+
+def test_folders_of_one_name_are_called_by_those_above(tmp_path):
+    paths = [tmp_path / day / "sorted" for day in ("day1", "day2")]
+    for path in paths:
+        path.mkdir(parents=True)
+    assert names_of(paths) == ["day1/sorted", "day2/sorted"]
+    assert names_of([paths[0], paths[0]]) == ["0", "1"]
 
 
 def test_names_of_folders_keep_their_points(tmp_path):

@@ -7,6 +7,7 @@ import os
 import platform
 import shlex
 import sys
+from collections.abc import Iterable
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -49,13 +50,25 @@ def hash_weights(model) -> str:
     return digest.hexdigest()
 
 
-def hash_sources(folders) -> str:
-    """Return the SHA-256 of the Python files under these folders: names and texts."""
+# What our figures rest on, by name in the package: of embedding, of sorting, and of tracking.
+EMBEDDING_SOURCES = ("memory.py", "resumable.py", "settings.py", "workers.py", "recording", "model", "embedding")
+SORTING_SOURCES = (*EMBEDDING_SOURCES, "sorting")
+TRACKING_SOURCES = (*SORTING_SOURCES, "tracking")
+
+
+def hash_sources(names: Iterable[str], package: Path = Path(__file__).parents[2]) -> str:
+    """Return the SHA-256 of files of a package, and of the Python files of its folders: names and texts.
+
+    Args:
+        names: of files and folders in the package, such as `SORTING_SOURCES`.
+        package: its folder.
+    """
     digest = hashlib.sha256()
-    for folder in folders:
-        for path in sorted(Path(folder).rglob("*.py")):
+    for name in names:
+        place = package / name
+        for path in sorted(place.rglob("*.py")) if place.is_dir() else [place]:
             text = path.read_bytes()
-            digest.update(f"{folder.name}/{path.relative_to(folder).as_posix()} {len(text)}\n".encode())
+            digest.update(f"{path.relative_to(package).as_posix()} {len(text)}\n".encode())
             digest.update(text)
     return digest.hexdigest()
 

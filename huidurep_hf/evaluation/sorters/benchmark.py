@@ -6,7 +6,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from ..records.run_record import ResultFile, describe_environment, has_key, hash_sources, hash_weights
+from ..records.run_record import SORTING_SOURCES, ResultFile, describe_environment, has_key, hash_sources, hash_weights
 from ..records.saved_recording import save_recording
 from ..records.tables import markdown_table, mean_and_sd
 from .ground_truth import SCORES, score_sorting
@@ -16,7 +16,6 @@ from .sorting_process import OUR_SORTER
 logger = logging.getLogger("huidurep_hf")
 
 BENCHMARK_PACKAGES = ("mountainsort5", "kilosort", "herdingspikes", "spikesift", "dartsort", "numba")
-OUR_SOURCES = ("recording", "model", "sorting")
 
 
 def benchmark(cases, sorters, output, *, model: str, timeout_s: float = 3600.0, progress: bool = True) -> list[dict]:
@@ -156,8 +155,7 @@ def _identify(model) -> dict:
     """What our rows are kept by: the model's weights and the code that sorts."""
     from ...model.modeling_huidurep import HuiduRepModel
 
-    package = Path(__file__).parents[2]
     return {
         "model_sha256": hash_weights(HuiduRepModel.from_pretrained(model)),
-        "sources_sha256": hash_sources(package / name for name in OUR_SOURCES),
+        "sources_sha256": hash_sources(SORTING_SOURCES),
     }

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...model.modeling_huidurep import HuiduRepModel
-from ..records.run_record import ResultFile, describe_environment, hash_sources, hash_weights
+from ..records.run_record import (
+    EMBEDDING_SOURCES,
+    SORTING_SOURCES,
+    ResultFile,
+    describe_environment,
+    hash_sources,
+    hash_weights,
+)
 from ..sorters.peers import is_installed
 from ..sorters.sorting_process import OUR_SORTER
 from .embedding_work import EMBEDDING_WORK, time_embedding
@@ -21,8 +28,6 @@ WORKS = (CONDITION_WORK, GENERATED_WORK, EMBEDDING_WORK)
 PEERS = ("spikesift", "mountainsort5", "spykingcircus2", "tridesclous2", "lupin")
 PACKAGES = ("mountainsort5", "spikesift", "kilosort", "numba", "scipy", "psutil")
 # The code that each work measures: rows are made again when it changes.
-EMBEDDING_SOURCES = ("recording", "model", "embedding")
-SORTING_SOURCES = (*EMBEDDING_SOURCES, "sorting")
 
 
 @dataclass(frozen=True)
@@ -99,7 +104,7 @@ def measure_speed(settings: SpeedSettings, output: str | Path, *, progress: bool
         time_embedding(
             [settings.published, settings.model],
             results,
-            {"machine": identity["machine"], "sources_sha256": _hash(EMBEDDING_SOURCES)},
+            {"machine": identity["machine"], "sources_sha256": hash_sources(EMBEDDING_SOURCES)},
             size="smoke" if settings.is_smoke else "standard",
             repeats=settings.repeats,
             progress=progress,
@@ -109,7 +114,7 @@ def measure_speed(settings: SpeedSettings, output: str | Path, *, progress: bool
 
 def of_earlier_code(content: dict) -> list[str]:
     """Size and day of the rows of ours that were made before the code changed; they stay until they are made again."""
-    of_sorting, of_embedding = _hash(SORTING_SOURCES), _hash(EMBEDDING_SOURCES)
+    of_sorting, of_embedding = hash_sources(SORTING_SOURCES), hash_sources(EMBEDDING_SOURCES)
     found = {}
     for row in content["rows"]:
         own = of_embedding if row["work"] == EMBEDDING_WORK else of_sorting
@@ -145,9 +150,5 @@ def _identify(model: str) -> dict:
     return {
         "machine": describe_machine(),
         "model_sha256": hash_weights(HuiduRepModel.from_pretrained(model)),
-        "sources_sha256": _hash(SORTING_SOURCES),
+        "sources_sha256": hash_sources(SORTING_SOURCES),
     }
-
-
-def _hash(folders: tuple[str, ...]) -> str:
-    return hash_sources(Path(__file__).parents[2] / name for name in folders)

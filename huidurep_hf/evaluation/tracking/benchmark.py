@@ -8,7 +8,16 @@ from pathlib import Path
 from spikeinterface.core import NumpySorting
 from tqdm import tqdm
 
-from ..records.run_record import ResultFile, describe_environment, has_key, hash_sources, hash_weights, plain
+from ..records.run_record import (
+    SORTING_SOURCES,
+    TRACKING_SOURCES,
+    ResultFile,
+    describe_environment,
+    has_key,
+    hash_sources,
+    hash_weights,
+    plain,
+)
 from ..records.saved_recording import save_recording
 from ..sorters.peers import run_in_process as sort_in_process
 from ..sorters.sorting_process import OUR_SORTER
@@ -27,9 +36,6 @@ SOURCE_TITLES = {TRUE: "true trains", SORTED: "our sorts"}
 
 IDENTITY = {"figures": "tracking benchmark"}
 PACKAGES = ("unitmatchpy", "pydant", "numba")
-SORTER_SOURCES = ("recording", "model", "sorting")
-TRACKER_SOURCES = (*SORTER_SOURCES, "tracking")
-
 
 FIGURES = ("seconds", "cpu_seconds", "peak_memory_mib", "error", "log_tail")
 
@@ -152,7 +158,7 @@ def key_of(case, method, model) -> dict:
     """What a row is kept by."""
     condition, seed, source = case
     # A peer's row on true trains stays true whatever our model and our code are.
-    rests_on = TRACKER_SOURCES if method == OUR_METHOD else SORTER_SOURCES if source == SORTED else ()
+    rests_on = TRACKING_SOURCES if method == OUR_METHOD else SORTING_SOURCES if source == SORTED else ()
     return {
         "condition": condition,
         "seed": seed,
@@ -160,7 +166,7 @@ def key_of(case, method, model) -> dict:
         "method": method,
         "settings": plain(condition_settings(condition, seed)),
         "model_sha256": _model_hash(model) if rests_on else None,
-        "sources_sha256": hash_sources(Path(__file__).parents[2] / name for name in rests_on) if rests_on else None,
+        "sources_sha256": hash_sources(rests_on) if rests_on else None,
     }
 
 

@@ -130,7 +130,8 @@ class UnitFingerprints:
 
         Raises:
             FileNotFoundError: no such file.
-            ValueError: another file.
+            ValueError: another file, or one of a version whose columns are others.
+        OSError: a damaged file.
         """
         import pyarrow as pa
         import pyarrow.parquet as pq
@@ -150,6 +151,15 @@ class UnitFingerprints:
             kept = json.loads(table.schema.metadata[_METADATA_KEY])
         except (pa.ArrowInvalid, KeyError, TypeError):
             raise ValueError(f"{path} is no file of fingerprints; give one that huidurep has written.") from None
+        except OSError as error:
+            raise OSError(
+                f"{path} is damaged ({error}); sort the recording again, or take a copy of the file."
+            ) from None
+        missing = [name for name in _UNIT_ARRAYS if name not in table.column_names]
+        if missing:
+            raise ValueError(
+                f"{path} has no column {missing[0]!r}: another version has written it; sort the recording again."
+            )
         arrays = {}
         for name in _UNIT_ARRAYS:
             column = table[name].combine_chunks()

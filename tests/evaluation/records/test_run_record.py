@@ -1,9 +1,12 @@
 import json
+from pathlib import Path
 
 import pytest
 import torch
 
+import huidurep_hf
 from huidurep_hf.evaluation.records.run_record import (
+    TRACKING_SOURCES,
     ResultFile,
     describe_environment,
     hash_sources,
@@ -73,13 +76,25 @@ def test_sources_have_a_hash_of_names_and_texts(tmp_path):
     (folder / "deep").mkdir(parents=True)
     (folder / "a.py").write_text("A = 1")
     (folder / "deep" / "b.py").write_text("B = 2")
-    first = hash_sources([folder])
+    (tmp_path / "workers.py").write_text("W = 1")
+
+    def hashed():
+        return hash_sources(["workers.py", "sorting"], tmp_path)
+
+    first = hashed()
     (folder / "notes.txt").write_text("no source")
-    assert hash_sources([folder]) == first
+    assert hashed() == first
     (folder / "a.py").write_text("A = 3")
-    changed = hash_sources([folder])
+    changed = hashed()
     (folder / "a.py").rename(folder / "c.py")
-    assert len({first, changed, hash_sources([folder]), hash_sources([])}) == 4
+    renamed = hashed()
+    (tmp_path / "workers.py").write_text("W = 2")
+    assert len({first, changed, renamed, hashed(), hash_sources([], tmp_path)}) == 5
+
+
+def test_what_figures_rest_on_is_there():
+    for name in TRACKING_SOURCES:
+        assert (Path(huidurep_hf.__file__).parent / name).exists()
 
 
 def test_recordings_described_before_a_field_was_added_are_the_same():
