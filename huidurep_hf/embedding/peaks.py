@@ -1,14 +1,23 @@
 """Run the model over peaks of a recording, batch by batch."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
 from ..model.feature_extraction_huidurep import KERNEL_HALF_WIDTH
 from ..recording.spikes.neighborhood import find_neighborhoods
-from ..recording.spikes.waveforms import batch_ranges, iterate_waveforms
+from ..recording.spikes.waveforms import PeakTable, batch_ranges, iterate_waveforms
 from ..workers import Workers
+
+if TYPE_CHECKING:
+    from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
+    from ..model.modeling_huidurep import HuiduRepModel
+    from ..recording.preprocessing.preparation import PreparedRecording
 
 
 @dataclass(frozen=True)
@@ -35,15 +44,15 @@ class EmbeddedBatch:
 
 
 def embed_peaks(
-    model,
-    feature_extractor,
-    prepared,
-    peaks,
+    model: HuiduRepModel,
+    feature_extractor: HuiduRepFeatureExtractor,
+    prepared: PreparedRecording,
+    peaks: PeakTable,
     *,
     batch_size: int = 512,
     denoise: bool = True,
     workers: Workers | None = None,
-):
+) -> Iterator[EmbeddedBatch]:
     """Yield [`EmbeddedBatch`] of consecutive peaks; computed on the model's device and in its precision.
 
     Args:
@@ -62,7 +71,7 @@ def embed_peaks(
     neighborhoods = find_neighborhoods(prepared.positions, prepared.shanks, feature_extractor.num_channels)
 
     @torch.no_grad()
-    def embed(span):
+    def embed(span: tuple[int, int]) -> EmbeddedBatch:
         first, last = span
         (batch,) = iterate_waveforms(
             prepared.recording,
@@ -98,7 +107,7 @@ def embed_peaks(
     yield from map(embed, spans) if workers is None else workers.map(embed, spans)
 
 
-def window_around_peak(feature_extractor, sampling_rate):
+def window_around_peak(feature_extractor: HuiduRepFeatureExtractor, sampling_rate: float) -> tuple[int, int]:
     """Samples before and from the peak on that the feature extractor needs at a recording's rate.
 
     Args:

@@ -1,6 +1,10 @@
 """A recording becomes a Parquet table: one row per detected spike, with its embedding."""
 
+from __future__ import annotations
+
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm.auto import tqdm
@@ -13,18 +17,26 @@ from ..recording.times import times_of_samples
 from ..workers import Workers
 from .peaks import embed_peaks
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from spikeinterface.core import BaseRecording
+
+    from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
+    from ..model.modeling_huidurep import HuiduRepModel
+    from ..recording.preprocessing.preparation import PreparedRecording
+
 
 def embed_recording(
-    recording,
-    path,
-    model,
-    feature_extractor,
+    recording: BaseRecording,
+    path: str | Path,
+    model: HuiduRepModel,
+    feature_extractor: HuiduRepFeatureExtractor,
     *,
-    detect_threshold=5.0,
-    batch_size=512,
-    seed=0,
-    num_workers=None,
-    progress=False,
+    detect_threshold: float = 5.0,
+    batch_size: int = 512,
+    seed: int = 0,
+    num_workers: int | None = None,
+    progress: bool = False,
 ) -> int:
     """Detect the spikes of a recording and write each with its embedding; memory is bounded by some batches.
 
@@ -72,7 +84,7 @@ def embed_recording(
     return len(peaks)
 
 
-def _schema(embedding_size):
+def _schema(embedding_size: int) -> pa.Schema:
     import pyarrow as pa
 
     columns = {
@@ -88,7 +100,7 @@ def _schema(embedding_size):
     return pa.schema(list(columns.items()))
 
 
-def _batch(rows, schema):
+def _batch(rows: dict[str, np.ndarray], schema: pa.Schema) -> pa.RecordBatch:
     import pyarrow as pa
 
     flat = pa.array(rows["embedding"].ravel(), type=pa.float32())
@@ -96,7 +108,14 @@ def _batch(rows, schema):
     return pa.record_batch([pa.array(rows[name], type=schema.field(name).type) for name in schema.names], schema=schema)
 
 
-def _rows(prepared, peaks, model, feature_extractor, batch_size, workers):
+def _rows(
+    prepared: PreparedRecording,
+    peaks: np.ndarray,
+    model: HuiduRepModel,
+    feature_extractor: HuiduRepFeatureExtractor,
+    batch_size: int,
+    workers: Workers,
+) -> Iterator[dict[str, np.ndarray]]:
     """Yield columns of consecutive spikes."""
     if len(peaks) == 0:
         return

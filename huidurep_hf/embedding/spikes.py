@@ -1,14 +1,33 @@
 """A spike dataset gets a column of embeddings."""
 
+from __future__ import annotations
+
 import math
+from typing import TYPE_CHECKING
 
 from ..model.embedding_pipeline_huidurep import SpikeEmbeddingPipeline, as_rows
 from ..spike_dataset.geometry import read_geometry
 
+if TYPE_CHECKING:
+    from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
+
+    from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
+    from ..model.modeling_huidurep import HuiduRepModel
+
+    AnyDataset = Dataset | DatasetDict | IterableDataset | IterableDatasetDict
+
 COLUMN = "embedding"
 
 
-def embed_dataset(spikes, model, feature_extractor, *, noise_level_uv=None, batch_size=512, column=COLUMN):
+def embed_dataset(
+    spikes: AnyDataset,
+    model: HuiduRepModel,
+    feature_extractor: HuiduRepFeatureExtractor,
+    *,
+    noise_level_uv: float | None = None,
+    batch_size: int = 512,
+    column: str = COLUMN,
+) -> AnyDataset:
     """Return a spike dataset with a column of embeddings, by `map`: a table is written to the cache, a stream streams.
 
     Args:

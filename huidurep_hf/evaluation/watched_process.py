@@ -19,7 +19,7 @@ Seen = TypeVar("Seen")
 
 
 class WatchedRun(NamedTuple):
-    """What became of a process.
+    """The outcome of a process.
 
     Attributes:
         outcome: what it wrote to `OUTCOME_FILE`; `error` alone, in one line, if it was stopped or died before.

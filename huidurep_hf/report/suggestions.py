@@ -1,4 +1,4 @@
-"""Pairs of units that may be one, and units that may be two, ranked with the evidence."""
+"""Pairs of units that may be one, and units that may be two, ranked, with the reasons."""
 
 from __future__ import annotations
 

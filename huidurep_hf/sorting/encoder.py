@@ -1,6 +1,9 @@
 """The HuiduRep model over the spikes of a recording."""
 
+from __future__ import annotations
+
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +14,10 @@ from ..recording.spikes.waveforms import batch_ranges
 from ..workers import Workers
 from .clustering.features import centers_of_mass
 from .spikes import Spikes
+
+if TYPE_CHECKING:
+    from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
+    from ..model.modeling_huidurep import HuiduRepModel
 
 COLUMNS = ("embedding", "location_um", "size")
 
@@ -23,7 +30,7 @@ class SpikeEncoder:
         feature_extractor: its feature extractor.
     """
 
-    def __init__(self, model, feature_extractor):
+    def __init__(self, model: HuiduRepModel, feature_extractor: HuiduRepFeatureExtractor):
         self.model, self.feature_extractor = model, feature_extractor
 
     @property
@@ -76,8 +83,8 @@ class SpikeEncoder:
 class _EmbedBatch:
     """Wanted columns of some consecutive spikes, by the model."""
 
-    model: object
-    feature_extractor: object
+    model: HuiduRepModel
+    feature_extractor: HuiduRepFeatureExtractor
     prepared: PreparedRecording
     spikes: Spikes
     columns: tuple[str, ...]

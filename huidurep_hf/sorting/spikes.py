@@ -9,7 +9,7 @@ import numpy as np
 
 PEAK_DTYPES = {"segment_index": "int32", "sample_index": "int64", "channel_index": "int32", "amplitude": "float32"}
 ORDER = ("segment_index", "sample_index", "unit_index", "channel_index")
-# What can become of an event; a column `outcome` holds int8 indices of these.
+# What an event can turn out to be; a column `outcome` holds int8 indices of these.
 OUTCOMES = ("unit", "duplicate", "small unit", "noise")
 UNIT, DUPLICATE, SMALL_UNIT, NOISE = range(len(OUTCOMES))
 

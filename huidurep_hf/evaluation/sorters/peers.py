@@ -26,7 +26,7 @@ NOT_INSTALLED = "not installed"
 
 @dataclass(frozen=True)
 class SorterRun:
-    """What became of one sorter on one recording.
+    """The outcome of one sorter on one recording.
 
     Attributes:
         sorting: SpikeInterface sorting, None if it failed.

@@ -13,7 +13,7 @@ from .tracking_process import PAIRS_FILE, UNITS_FILE
 
 @dataclass(frozen=True)
 class TrackingRun:
-    """What became of one method on one set of sessions.
+    """The outcome of one method on one set of sessions.
 
     Attributes:
         tracked: None if it failed.

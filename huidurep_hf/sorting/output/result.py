@@ -53,7 +53,7 @@ README = """# A spike sorting result of huidurep-hf
 | `motion/` | the motion that was followed, as SpikeInterface's `Motion.load` reads it; only if it was |
 | `provenance.json` | versions, model, settings, recording, preparation, counts, seconds |
 | `blanked.csv` | periods that were blanked, with the reason; events next to one are `beside_blanked` |
-| `suggestions.csv` | pairs of units that may be one neuron, and units that may be two, with the evidence |
+| `suggestions.csv` | pairs of units that may be one neuron, and units that may be two, with the reasons |
 | `truth/`, `recording/` | of `huidurep example` alone: the true spikes, and the recording |
 | `log.txt` | what the command `huidurep` said |
 
