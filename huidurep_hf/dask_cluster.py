@@ -9,15 +9,14 @@ from .workers import Item, Result, use_one_thread
 
 # Tasks that wait for an earlier one to be taken, per thread of the cluster.
 QUEUED_PER_THREAD = 2
-# A task that is lost with its process, as often as that, is given up.
-NUM_RETRIES = 5
 
 
 class DaskCluster:
     """The threads of a Dask cluster (https://distributed.dask.org).
 
-    A process that dies takes its tasks with it; the scheduler gives them to others. All processes must see the
-    recording, the model and the scratch folder at the same paths.
+    A process that dies takes its tasks with it; the scheduler gives them to others, and gives a task up that was lost
+    with several processes (`distributed.scheduler.allowed-failures` of the scheduler's configuration, 3 by default).
+    All processes must see the recording, the model and the scratch folder at the same paths.
 
     Args:
         address: of the scheduler, such as "tcp://192.168.0.1:8786".
@@ -56,7 +55,7 @@ class DaskCluster:
         waiting = deque()
         try:
             for item in items:
-                waiting.append(self.client.submit(_call, shared, item, pure=False, retries=NUM_RETRIES))
+                waiting.append(self.client.submit(_call, shared, item, pure=False))
                 if len(waiting) > QUEUED_PER_THREAD * self.num_threads:
                     yield waiting.popleft().result()
             while waiting:

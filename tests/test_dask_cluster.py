@@ -29,12 +29,17 @@ def test_results_come_in_order(cluster):
         assert list(processes.map(double, range(50))) == [2 * number for number in range(50)]
 
 
-def test_an_exception_is_raised_here(cluster):
+@pytest.mark.slow
+def test_an_exception_is_raised_here_at_once(cluster, tmp_path):
     def fails(number):
+        with open(tmp_path / "tries.txt", "a") as file:
+            file.write(f"{number}\n")
         raise RuntimeError(f"at {number}")
 
     with DaskCluster(cluster.scheduler_address) as processes, pytest.raises(RuntimeError, match="at 0"):
-        list(processes.map(fails, range(3)))
+        list(processes.map(fails, range(1)))
+    # What fails once would fail again.
+    assert (tmp_path / "tries.txt").read_text() == "0\n"
 
 
 @pytest.mark.slow

@@ -210,7 +210,7 @@ def _sort_table(options):
         recording = open_recording(row.recording, row)
         _run_sorter(recording, parameters, argparse.Namespace(**{**vars(options), "output": output}))
 
-    failed = sort_table(options.table, options.output, sort_one)
+    failed = sort_table(options.table, options.output, sort_one, overwrite=options.overwrite)
     if failed:
         raise ValueError(f"{len(failed)} recordings failed, see {options.output / FAILURES_FILE}: {', '.join(failed)}.")
 

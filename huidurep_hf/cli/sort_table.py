@@ -25,14 +25,17 @@ LAYOUT_COLUMNS = (
 )
 
 
-def sort_table(path: Path, output: Path, sort_one: Callable[[Namespace, Path], None]) -> dict[str, str]:
+def sort_table(
+    path: Path, output: Path, sort_one: Callable[[Namespace, Path], None], *, overwrite: bool = False
+) -> dict[str, str]:
     """Sort each recording of a table into a folder of its own.
 
     Args:
         path: table that `datasets` reads: .parquet, .csv or .jsonl, with the column `recording` (a path) and, if
             wanted, `name` (of the result's folder) and the layout (`probe`, `sampling_rate`, `num_channels`, ...).
-        output: folder of the results, `output/name` each; those that are there are left as they are.
+        output: folder of the results, `output/name` each.
         sort_one: sorts a row, given as options of the command line, into a folder.
+        overwrite: sort also what has a result there; without it that is left as it is.
 
     Returns:
         Name -> message of the recordings that failed, also written to `failures.json`.
@@ -50,7 +53,7 @@ def sort_table(path: Path, output: Path, sort_one: Callable[[Namespace, Path], N
     # What an earlier run could not sort may be there now.
     (output / FAILURES_FILE).write_text(json.dumps(failed))
     for number, (name, row) in enumerate(zip(names, rows), start=1):
-        if (output / name).exists():
+        if (output / name).exists() and not overwrite:
             logger.info("%d of %d, %s: there already", number, len(rows), name)
             continue
         logger.info("%d of %d, %s", number, len(rows), name)

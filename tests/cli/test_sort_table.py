@@ -66,6 +66,10 @@ def test_whatever_fails_the_others_are_sorted(raw_files):
         (raw_files / "out" / name).mkdir()
     assert sort_table(raw_files / "table.parquet", raw_files / "out", sort_one) == {}
     assert json.loads((raw_files / "out" / "failures.json").read_text()) == {}
+    # It is sorted again if asked.
+    assert is_sorted == ["first", "third"]
+    sort_table(raw_files / "table.parquet", raw_files / "out", sort_one, overwrite=True)
+    assert is_sorted == ["first", "third"] * 2
 
 
 @pytest.mark.parametrize(

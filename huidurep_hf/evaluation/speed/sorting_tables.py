@@ -67,6 +67,9 @@ def _sorts_table(
         header = [*titles, "machine", "sorter", *named, "runs"]
         *values, machine, sorter = key
         lines.append([*values, letters[machine], sorter, *named.values(), len(group)])
+    # By machine, in the order of the sizes; sorters in the order in which they were measured.
+    sizes = list(dict.fromkeys(tuple(line[: len(titles)]) for line in lines))
+    lines.sort(key=lambda line: (sizes.index(tuple(line[: len(titles)])), line[len(titles)]))
     failed = [row for row in rows if row["work"] == work and row.get("error") is not None]
     failures = dict.fromkeys(f"- {row['size']}, {row['sorter']}: {row['error']}" for row in failed)
     table = markdown_table(header, lines, num_text_columns=len(titles) + 2) if lines else NOTHING

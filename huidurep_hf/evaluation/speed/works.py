@@ -21,6 +21,7 @@ from .embedding_work import EMBEDDING_WORK, time_embedding
 from .machine import describe_machine
 from .sorting_speed import time_sorters
 from .speed_cases import CONDITION_WORK, GENERATED_WORK, SpeedCase, condition_case, generated_case, smoke_case
+from .summary import name_machines, of_compared_machines
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -113,15 +114,16 @@ def measure_speed(settings: SpeedSettings, output: str | Path, *, progress: bool
 
 
 def of_earlier_code(content: dict) -> list[str]:
-    """Size and day of the rows of ours that were made before the code changed; they stay until they are made again."""
+    """Size, machine and day of our rows that were made before the code changed; they stay until they are made again."""
     of_sorting, of_embedding = hash_sources(SORTING_SOURCES), hash_sources(EMBEDDING_SOURCES)
-    found = {}
+    found, letters = {}, name_machines(of_compared_machines(content["rows"]))
     for row in content["rows"]:
         own = of_embedding if row["work"] == EMBEDDING_WORK else of_sorting
         if row["sources_sha256"] not in (None, own):
             name = row["work"] if row["work"] == EMBEDDING_WORK else row["size"]
-            found[name] = content["runs"][row["run"]]["created"][:10]
-    return [f"{name} ({day})" for name, day in found.items()]
+            if row["machine"] in letters:
+                found[name, letters[row["machine"]]] = content["runs"][row["run"]]["created"][:10]
+    return [f"{name} ({letter}, {day})" for (name, letter), day in found.items()]
 
 
 def _list_cases(settings: SpeedSettings) -> list[SpeedCase]:

@@ -33,7 +33,9 @@ def test_aims_are_judged():
         sort_row(minutes=60.0, size="long384", peak_own_memory_mib=7000.0),
     ]
     lines = aims_table(rows).splitlines()[2:]
-    assert [line.split(" | ")[-1] for line in lines] == ["yes |", "no |", "yes |", "no |", "no |"]
+    assert [line.split(" | ")[-1] for line in lines] == ["yes |", "no |", "yes |", "no |", "no |"] + ["not known |"] * 2
+    # No machine had a GPU.
+    assert "Kilosort4 | not measured" in lines[-1]
     assert "near 20.0 s" in lines[1] and "worse" not in lines[1] and "10 to 60 min" in lines[4]
     # What a lazy recording holds itself is not the sorter's.
     lazy = aims_table([sort_row(traces="lazy", peak_own_memory_mib=7168.0, start_memory_mib=2048.0)])
@@ -60,6 +62,7 @@ def test_a_machine_has_one_letter_in_all_tables_and_peers_alone_are_left_out():
 def test_aims_on_a_gpu():
     gpu = {"machine": "Some CPU, 16 cores, 128 GiB, NVIDIA H100"}
     table = aims_table([sort_row(**gpu, realtime_factor=30.0, seconds=20.0), sort_row(sorter="kilosort4", **gpu)])
+    assert "not measured" not in table
     assert "at least 20 times real time | 30.00 times | yes" in table and "Kilosort4 | 15.00 times | yes" in table
 
 

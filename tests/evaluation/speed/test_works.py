@@ -107,8 +107,8 @@ def test_our_rows_are_made_again_when_our_code_changes(smoke, fake_sorts, monkey
     monkeypatch.setattr(works, "hash_sources", lambda folders: "c")
     shown = measure_speed(dataclasses.replace(settings, works=()), tmp_path / "rows.json", progress=False)
     day = content["runs"][-1]["created"][:10]
-    assert len(shown["rows"]) == len(content["rows"]) and shown["of_earlier_code"] == [f"smoke ({day})"]
-    assert f"- Measured with earlier code: smoke ({day})" in speed_tables(shown)["machines"]
+    assert len(shown["rows"]) == len(content["rows"]) and shown["of_earlier_code"] == [f"smoke (A, {day})"]
+    assert f"- Measured with earlier code: smoke (A, {day})" in speed_tables(shown)["machines"]
 
 
 @pytest.mark.slow
