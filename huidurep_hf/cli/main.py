@@ -148,7 +148,7 @@ def _add_output(parser):
         "--scratch-folder",
         type=Path,
         metavar="FOLDER",
-        help="where preprocessed traces of a long recording lie meanwhile (default: beside OUT)",
+        help="where detected peaks, and preprocessed traces of a long recording, lie meanwhile (default: beside OUT)",
     )
 
 
