@@ -18,7 +18,7 @@ FORMER_MODULES = {
     "evaluation.ground_truth": ("evaluation.sorters.ground_truth",),
     "evaluation.peers": ("evaluation.sorters.peers",),
     "evaluation.robustness": ("evaluation.representation.robustness",),
-    "evaluation.spikes": ("evaluation.representation.spikes",),
+    "evaluation.spikes": ("evaluation.representation.true_spikes",),
     "recording.detection": ("recording.spikes.detection",),
     "recording.noise": ("recording.preprocessing.noise_sample",),
     "recording.preparation": ("recording.preprocessing.preparation", "recording.scan"),

@@ -12,7 +12,7 @@ from pathlib import Path
 import pandas as pd
 from tqdm import tqdm
 
-from huidurep_hf.evaluation.sorters.detection import detection_recall, detection_table, recall_of_rows
+from huidurep_hf.evaluation.sorters.detected_share import detection_recall, detection_table, recall_of_rows
 from huidurep_hf.simulation.recordings.benchmark_conditions import BENCHMARK_CONDITIONS
 from huidurep_hf.simulation.recordings.far_neurons import generate_condition
 

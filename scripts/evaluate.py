@@ -9,7 +9,7 @@ import logging
 import sys
 
 from huidurep_hf.evaluation.records.tables import report
-from huidurep_hf.evaluation.representation.report import EvaluationParameters, evaluate
+from huidurep_hf.evaluation.representation.model_figures import EvaluationParameters, evaluate
 from huidurep_hf.hub.model_card import write_model_card
 from huidurep_hf.pretraining.arguments import parse_overrides
 from huidurep_hf.simulation.recordings.recordings import RECORDING_CONDITIONS

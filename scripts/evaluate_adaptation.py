@@ -12,7 +12,7 @@ from datasets import disable_progress_bars as disable_bars_of_datasets
 from transformers.utils.logging import disable_progress_bar as disable_bars_of_models
 
 from huidurep_hf.adaptation import AdaptationParameters
-from huidurep_hf.evaluation.representation.adaptation import adaptation_table, around_table, evaluate_adaptation
+from huidurep_hf.evaluation.representation.before_and_after import adaptation_table, around_table, evaluate_adaptation
 from huidurep_hf.simulation.recordings.recordings import DEVELOPMENT_CONDITIONS, RECORDING_CONDITIONS
 
 

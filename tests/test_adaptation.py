@@ -12,8 +12,8 @@ from spikeinterface.core import NumpySorting
 
 from huidurep_hf import HuiduRepFeatureExtractor, HuiduRepModel
 from huidurep_hf.adaptation import AdaptationParameters, adapt
-from huidurep_hf.evaluation.representation.features import model_features
-from huidurep_hf.evaluation.representation.spikes import true_spikes
+from huidurep_hf.evaluation.representation.feature_sets import model_features
+from huidurep_hf.evaluation.representation.true_spikes import true_spikes
 from huidurep_hf.hub.checkpoints import resolve_checkpoint
 from huidurep_hf.simulation.recordings.recordings import example_recording
 

@@ -7,7 +7,7 @@ import runpy
 from pathlib import Path
 
 from huidurep_hf.evaluation.representation.ablation import ablation_table
-from huidurep_hf.evaluation.representation.adaptation import adaptation_table, around_table
+from huidurep_hf.evaluation.representation.before_and_after import adaptation_table, around_table
 from huidurep_hf.evaluation.sorters.benchmark import benchmark_table
 from huidurep_hf.evaluation.sorters.benchmark_lead import lead_table
 from huidurep_hf.evaluation.sorters.sorter_ablation import sorter_ablation_table

@@ -40,7 +40,7 @@ def add_export_command(commands: argparse._SubParsersAction, common: argparse.Ar
 
 
 def _export(options: argparse.Namespace) -> None:
-    from ..export.formats import Source, export_result
+    from ..export.exporters import Source, export_result
     from ..sorting.output.result import PROVENANCE_FILE, SortingResult
 
     if options.to is None and (Path(options.source) / PROVENANCE_FILE).is_file():

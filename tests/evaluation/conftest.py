@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from huidurep_hf.evaluation.representation.spikes import true_spikes
+from huidurep_hf.evaluation.representation.true_spikes import true_spikes
 from huidurep_hf.simulation.recordings import recordings
 from huidurep_hf.simulation.recordings.examples import load_templates
 

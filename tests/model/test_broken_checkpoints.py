@@ -10,7 +10,7 @@ from transformers import pipeline
 
 from huidurep_hf import HuiduRepFeatureExtractor, HuiduRepForPreTraining, HuiduRepModel, SpikeSorter
 from huidurep_hf.cli.main import main
-from huidurep_hf.evaluation.representation.report import EvaluationParameters, evaluate
+from huidurep_hf.evaluation.representation.model_figures import EvaluationParameters, evaluate
 from huidurep_hf.model.integrity_huidurep import WeightsError
 
 WEIGHT = "huidurep.backbone.localizer.weight"

@@ -3,7 +3,7 @@ import pytest
 from spikeinterface.core import NumpyRecording, NumpySorting
 from spikeinterface.preprocessing import resample
 
-from huidurep_hf.evaluation.representation.spikes import true_spikes
+from huidurep_hf.evaluation.representation.true_spikes import true_spikes
 from huidurep_hf.spike_dataset.from_recording import RecordedSpikesParameters, spikes_from_recording
 from huidurep_hf.spike_dataset.geometry import SpikeGeometry, read_geometry, spike_features
 

@@ -15,8 +15,8 @@ from ..records.run_record import ResultFile, describe_environment
 from ..records.tables import markdown_table, mean_and_sd
 from .added_spikes import add_spikes_at_rest, model_gain_db
 from .embedding import METHOD, agreement, cluster_by_density, cluster_by_kmeans, cluster_by_mixture
-from .features import model_features, own_features
-from .spikes import TrueSpikes, true_spikes
+from .feature_sets import model_features, own_features
+from .true_spikes import TrueSpikes, true_spikes
 
 logger = logging.getLogger("huidurep_hf")
 

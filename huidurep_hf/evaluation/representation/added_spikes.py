@@ -6,8 +6,8 @@ import numpy as np
 
 from .baselines import in_probe_order
 from .denoising import best_low_rank_denoiser, denoising_table, snr_gain_db
-from .features import extract, run_model, with_random_decoder
-from .spikes import TrueSpikes, true_spikes, waveforms_at
+from .feature_sets import extract, run_model, with_random_decoder
+from .true_spikes import TrueSpikes, true_spikes, waveforms_at
 
 # Added spikes are so far apart that none lies in another's window; those of the recording may overlap them.
 SLOT_MS = 10.0

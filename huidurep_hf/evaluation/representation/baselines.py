@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.decomposition import PCA
 
-from .spikes import TrueSpikes
+from .true_spikes import TrueSpikes
 
 NUM_COMPONENTS = 32
 ALIGNED_CHANNELS = 5

@@ -6,8 +6,8 @@ import numpy as np
 
 from .baselines import in_probe_order, pca_features
 from .embedding import agreement, cluster_by_mixture
-from .features import model_features
-from .spikes import TrueSpikes
+from .feature_sets import model_features
+from .true_spikes import TrueSpikes
 
 MASKED_FRACTION = 0.2
 # The window of a public set of labelled tetrode spikes: 50 samples at 48 kHz, the trough early in it.

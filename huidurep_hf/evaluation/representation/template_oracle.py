@@ -3,7 +3,7 @@
 import numpy as np
 
 from .baselines import place_on_probe
-from .spikes import TrueSpikes
+from .true_spikes import TrueSpikes
 
 MAX_SHIFT = 4
 """Samples by which a trough may have been found too early or too late."""

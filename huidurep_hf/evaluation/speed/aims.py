@@ -9,8 +9,8 @@ from ..records.tables import markdown_table
 from ..sorters.sorting_process import OUR_SORTER
 from .embedding_tables import best_share, times_published
 from .embedding_work import EMBEDDING_WORK
+from .row_groups import GIB_IN_MIB, added_mib, counted_rows, group_rows, is_gpu, median_of, name_machines
 from .speed_cases import CONDITION_WORK, GENERATED_WORK
-from .summary import GIB_IN_MIB, added_mib, counted_rows, group_rows, is_gpu, median_of, name_machines
 
 MAX_CPU_S, COMPARED_ACCURACY = 40.0, 0.05
 MIN_REALTIME = {"small": 4.0, "dense": 1.0}

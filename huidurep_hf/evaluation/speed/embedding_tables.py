@@ -7,8 +7,8 @@ import statistics
 from ..records.tables import markdown_table
 from .embedding_speed import ALONE_PATH, MODEL_PATH
 from .embedding_work import EMBEDDING_WORK
+from .row_groups import counted_rows, group_rows, median_and_range, name_machines
 from .sorting_tables import NOTHING
-from .summary import counted_rows, group_rows, median_and_range, name_machines
 
 
 def embedding_table(rows: list[dict]) -> str:

@@ -6,9 +6,9 @@ from statistics import median
 
 from ..records.tables import markdown_table
 from ..sorters.sorting_process import OUR_SORTER
+from .row_groups import GIB_IN_MIB, added_mib, counted_rows, group_rows, median_of
 from .sorting_tables import NOTHING
 from .speed_cases import GENERATED_WORK
-from .summary import GIB_IN_MIB, added_mib, counted_rows, group_rows, median_of
 
 NUM_CHANNELS, SAMPLING_RATE, BYTES_PER_SAMPLE = 384, 30000, 2
 HOURS = 1000

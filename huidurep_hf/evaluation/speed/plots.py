@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..sorters.sorting_process import OUR_SORTER
+from .row_groups import GIB_IN_MIB, added_mib, counted_rows, group_rows
 from .speed_cases import GENERATED_WORK
-from .summary import GIB_IN_MIB, added_mib, counted_rows, group_rows
 
 PLOT = "scaling.png"
 

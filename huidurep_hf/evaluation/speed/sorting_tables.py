@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from ..records.tables import markdown_table
 from ..sorters.sorting_process import OUR_SORTER
+from .row_groups import GIB_IN_MIB, counted_rows, group_rows, median_and_range, median_of, name_machines
 from .speed_cases import CONDITION_WORK, GENERATED_WORK
-from .summary import GIB_IN_MIB, counted_rows, group_rows, median_and_range, median_of, name_machines
 
 NOTHING = "Not measured yet."
 OUTSIDE = "load the model, save the result"

@@ -19,9 +19,9 @@ from ..sorters.peers import is_installed
 from ..sorters.sorting_process import OUR_SORTER
 from .embedding_work import EMBEDDING_WORK, time_embedding
 from .machine import describe_machine
+from .row_groups import name_machines, of_compared_machines
 from .sorting_speed import time_sorters
 from .speed_cases import CONDITION_WORK, GENERATED_WORK, SpeedCase, condition_case, generated_case, smoke_case
-from .summary import name_machines, of_compared_machines
 
 logger = logging.getLogger("huidurep_hf")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from ..watched_process import OUTCOME_FILE, memory_mib, run_watched
-from .tracked import Tracked
+from .method_interface import Tracked
 from .tracking_process import PAIRS_FILE, UNITS_FILE
 
 

@@ -5,7 +5,7 @@ import pandas as pd
 from sklearn.metrics import adjusted_rand_score, roc_auc_score
 from spikeinterface.comparison import compare_sorter_to_ground_truth
 
-from .tracked import Tracked
+from .method_interface import Tracked
 
 DELTA_TIME_MS = 0.4
 NAMED_AGREEMENT = 0.5

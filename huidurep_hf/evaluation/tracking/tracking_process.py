@@ -11,8 +11,8 @@ import traceback
 from pathlib import Path
 
 from ..watched_process import OUTCOME_FILE
+from .method_interface import Session
 from .methods.names import load_method
-from .tracked import Session
 
 PAIRS_FILE, UNITS_FILE = "pairs.parquet", "units.parquet"
 RECORDING_FOLDER = "recording"

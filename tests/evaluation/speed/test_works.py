@@ -9,9 +9,9 @@ from huidurep_hf.evaluation.records.tables import put_tables
 from huidurep_hf.evaluation.speed import sorting_speed, speed_cases, works
 from huidurep_hf.evaluation.speed.generated_recordings import SIZES, save_generated
 from huidurep_hf.evaluation.speed.measured_sort import KNOWN_BY_SORT, MeasuredSort, measure_sort
-from huidurep_hf.evaluation.speed.report import speed_tables
 from huidurep_hf.evaluation.speed.sorting_tables import generated_table
 from huidurep_hf.evaluation.speed.speed_cases import generated_case
+from huidurep_hf.evaluation.speed.speed_tables import speed_tables
 from huidurep_hf.evaluation.speed.works import SpeedSettings, measure_speed
 
 SORT_FIELDS = {

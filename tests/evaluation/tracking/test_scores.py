@@ -3,13 +3,13 @@ import pandas as pd
 import pytest
 from spikeinterface.core import NumpySorting
 
+from huidurep_hf.evaluation.tracking.method_interface import PAIR_COLUMNS, Tracked, number_groups, tracked_from_matrices
 from huidurep_hf.evaluation.tracking.scores import (
     calibration_error,
     chance_calibration_error,
     name_units,
     score_tracking,
 )
-from huidurep_hf.evaluation.tracking.tracked import PAIR_COLUMNS, Tracked, number_groups, tracked_from_matrices
 
 # Two days of three units; neuron 7 is on both, unit 2 of the second day is none.
 NEURONS = [{0: 7, 1: 8, 2: 9}, {0: 9, 1: 7, 2: None}]

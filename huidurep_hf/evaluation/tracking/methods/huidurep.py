@@ -1,6 +1,6 @@
 """Ours: fingerprints of the units of every session, compared by the representation."""
 
-from ..tracked import PAIR_COLUMNS, UNIT_COLUMNS, Tracked
+from ..method_interface import PAIR_COLUMNS, UNIT_COLUMNS, Tracked
 
 PACKAGE = "huidurep-hf"
 

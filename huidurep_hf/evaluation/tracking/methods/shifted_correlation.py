@@ -4,7 +4,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from ..mean_waveforms import half_waveforms
-from ..tracked import number_groups, tracked_from_matrices
+from ..method_interface import number_groups, tracked_from_matrices
 
 PACKAGE = "spikeinterface"
 

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ..mean_waveforms import filtered
-from ..tracked import tracked_from_matrices
+from ..method_interface import tracked_from_matrices
 
 PACKAGE = "spikeinterface"
 

@@ -6,7 +6,7 @@ import pytest
 from spikeinterface.core import NumpySorting
 
 from huidurep_hf.adaptation import AdaptationParameters
-from huidurep_hf.evaluation.representation.adaptation import (
+from huidurep_hf.evaluation.representation.before_and_after import (
     adaptation_table,
     around_table,
     evaluate_adaptation,

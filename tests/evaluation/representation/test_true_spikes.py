@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from spikeinterface.core import NumpyRecording, NumpySorting
 
-from huidurep_hf.evaluation.representation.spikes import true_spikes, waveforms_at
+from huidurep_hf.evaluation.representation.true_spikes import true_spikes, waveforms_at
 
 
 def test_waveforms_are_aligned_scaled_and_labelled(spikes):

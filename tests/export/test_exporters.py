@@ -12,7 +12,7 @@ from spikeinterface.extractors import read_phy
 from spikeinterface.preprocessing import scale
 
 from huidurep_hf.cli.main import main
-from huidurep_hf.export.formats import Source, export_result
+from huidurep_hf.export.exporters import Source, export_result
 from huidurep_hf.export.spike_times import times_of_recording_s
 from huidurep_hf.sorting.output.result import SortingResult
 

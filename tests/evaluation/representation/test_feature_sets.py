@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from huidurep_hf import HuiduRepFeatureExtractor
-from huidurep_hf.evaluation.representation.features import (
+from huidurep_hf.evaluation.representation.feature_sets import (
     compared_features,
     model_features,
     own_features,

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from .aims import aims_table
 from .embedding_tables import embedding_table, matrix_table
 from .paper_estimate import PRICE_PER_CORE_HOUR, paper_table
+from .row_groups import name_machines, of_compared_machines
 from .sorting_tables import generated_table, memory_table, peers_table, stage_table
-from .summary import name_machines, of_compared_machines
 
 NAMED_PACKAGES = ("python", "huidurep-hf", "torch", "spikeinterface", "numpy", "numba", "scipy")
 

@@ -15,8 +15,8 @@ from ..records.tables import markdown_table, mean_and_sd
 from ..sorters.ground_truth import nearest_units, score_sorting
 from .added_spikes import add_spikes_at_rest, evaluate_denoiser
 from .embedding import METHOD, agreement, cluster_by_density, cluster_by_kmeans, cluster_by_mixture
-from .features import model_features, own_features
-from .spikes import true_spikes
+from .feature_sets import model_features, own_features
+from .true_spikes import true_spikes
 
 NUM_MIXTURE_SEEDS = 3
 

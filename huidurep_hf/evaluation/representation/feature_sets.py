@@ -16,7 +16,7 @@ from .baselines import (
     whitened_pca_features,
     with_location,
 )
-from .spikes import TrueSpikes
+from .true_spikes import TrueSpikes
 
 BATCH_SIZE = 256
 

@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from spikeinterface.core import NumpyRecording, NumpySorting
 
-from huidurep_hf.evaluation.sorters.detection import detection_recall, detection_table, recall_of_rows
+from huidurep_hf.evaluation.sorters.detected_share import detection_recall, detection_table, recall_of_rows
 
 RATE = 30_000.0
 

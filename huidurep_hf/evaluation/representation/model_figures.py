@@ -20,10 +20,10 @@ from .embedding import (
     cluster_by_mixture,
     neighbor_accuracy,
 )
-from .features import compared_features, model_features
+from .feature_sets import compared_features, model_features
 from .robustness import RATES_HZ, compare_variants, cut_window, mask_channels
-from .spikes import true_spikes
 from .template_oracle import template_oracle_labels
+from .true_spikes import true_spikes
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -179,7 +179,7 @@ def evaluate_spikes(spikes, model, feature_extractor, *, num_seeds: int = 10) ->
     """Compare a model's embeddings with the baselines on the true spikes of one recording.
 
     Args:
-        spikes: [`~huidurep_hf.evaluation.representation.spikes.TrueSpikes`].
+        spikes: [`~huidurep_hf.evaluation.representation.true_spikes.TrueSpikes`].
         model, feature_extractor: of HuiduRep.
         num_seeds: Gaussian mixtures per set of features.
 

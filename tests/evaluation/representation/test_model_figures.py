@@ -4,7 +4,7 @@ import pytest
 
 from huidurep_hf import HuiduRepFeatureExtractor
 from huidurep_hf.evaluation.records.tables import comparison_table, markdown_table, mean_and_sd, mixture_table, report
-from huidurep_hf.evaluation.representation.report import EvaluationParameters, evaluate, evaluate_spikes
+from huidurep_hf.evaluation.representation.model_figures import EvaluationParameters, evaluate, evaluate_spikes
 from huidurep_hf.evaluation.representation.robustness import compare_variants
 
 
