@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from ..tracking.settings import TrackingSettings
 
 if TYPE_CHECKING:
-    from ..tracking.method_interface import TrackedUnits
+    from ..tracking.tracked import TrackedUnits
 
 
 def add_track_command(commands: argparse._SubParsersAction, common: argparse.ArgumentParser) -> None:
@@ -48,8 +48,8 @@ def _track(options: argparse.Namespace) -> None:
     from ..report.page import REPORT_FILE
     from ..report.tracking import write_tracking_report
     from ..sorting.output.fingerprint_table import UnitFingerprints
-    from ..tracking.method_interface import check_tracked_folder
     from ..tracking.track import names_of, track_units
+    from ..tracking.tracked import check_tracked_folder
 
     names = [one.name for one in fields(TrackingSettings) if not one.metadata["expert"]]
     settings = TrackingSettings(**{name: getattr(options, name) for name in names})

@@ -16,7 +16,7 @@ from .template_layout import lay_out
 
 if TYPE_CHECKING:
     from ..sorting.output.fingerprint_table import UnitFingerprints
-    from ..tracking.method_interface import TrackedUnits
+    from ..tracking.tracked import TrackedUnits
 
 # Of each neuron so much is drawn, and less of one that is in one session alone: with turnover most are.
 MAX_SESSIONS, MAX_CHANNELS, MAX_CHANNELS_ALONE = 12, 6, 2
