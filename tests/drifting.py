@@ -6,8 +6,10 @@ from spikeinterface.core import NumpyRecording, NumpySorting
 RATE = 30000.0
 
 
-def drifting_recording(num_neurons=16, seconds=40.0, rate_hz=15.0, drift_um=40.0):
+def drifting_recording(num_neurons=16, seconds=40.0, rate_hz=15.0, drift_um=40.0, last_size=1.0):
     """32 contacts in a row; tissue and neurons move up steadily, by half of `drift_um` in half of the time.
+
+    Spikes change their size meanwhile, to `last_size` of what it was.
 
     Returns:
         `(recording, sorting)`; the noise has an SD of 1.
@@ -20,7 +22,8 @@ def drifting_recording(num_neurons=16, seconds=40.0, rate_hz=15.0, drift_um=40.0
         starts = np.sort(rng.integers(0, len(traces) - 40, size=int(rate_hz * seconds)))
         for start in starts:
             moved = depth + drift_um * (start / len(traces) - 0.5)
-            traces[start : start + 40] += size * shape[:, None] * np.exp(-0.5 * ((depths - moved) / 25.0) ** 2)
+            factor = 1 + (last_size - 1) * start / len(traces)
+            traces[start : start + 40] += factor * size * shape[:, None] * np.exp(-0.5 * ((depths - moved) / 25.0) ** 2)
         trains.append(starts + 15)
     recording = NumpyRecording([traces], sampling_frequency=RATE)
     recording.set_dummy_probe_from_locations(np.stack([np.zeros(32), depths], axis=1))
