@@ -88,7 +88,7 @@ class TrackingSettings(Settings):
         low=1,
     )
     prior_share: float = setting(
-        0.5,
+        0.7,
         "share of the neurons of one session that are in another, before anything is known",
         low=0.01,
         high=0.99,
@@ -102,5 +102,5 @@ class TrackingSettings(Settings):
         expert=True,
     )
     prior_weight: float = setting(
-        1.0, "this share counts as much as so many units that were seen", low=0.1, expert=True
+        4.0, "this share counts as much as so many units that were seen", low=0.1, expert=True
     )

@@ -81,7 +81,7 @@ def test_all_new_and_alike(caplog):
         tracked = track_units(tables)
         num_false, num_units = num_false + int(tracked.pairs["is_match"].sum()), num_units + 20
         assert tracked.unplaced_sessions in ([], [1])
-    assert num_false <= 0.1 * num_units
+    assert num_false <= 0.15 * num_units
     assert "No sure displacement of session(s) 1 against 0: hardly any of their units" in caplog.text
 
 
