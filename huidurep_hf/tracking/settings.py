@@ -39,8 +39,8 @@ class TrackingSettings(Settings):
     min_found_share: float = setting(
         0.15,
         "a displacement is sure if so large a share of the units of the smaller session is found again at it. On"
-        " development sessions it was 0.20 and more at the true displacement, and at most 0.14 at others or where no"
-        " neuron was in both",
+        " development sessions it was 0.20 and more at the true displacement, and at most 0.14 at others; where no"
+        " neuron was in both 0.17 and less",
         low=0.0,
         high=1.0,
         expert=True,
