@@ -24,8 +24,9 @@ def find_displacements(
     """Displacement of each pair of sessions: by the vote, or by a search where no sure votes tell.
 
     A search takes some thirty times as long as a vote. Where two sessions are connected by sure votes of other pairs,
-    their own unsure vote is left as it is and counts little: over many days most pairs of sessions have hardly a neuron
-    in common. Pairs that are nearest in time are searched first, and what they find connects others, too.
+    and each is in several of them, their own unsure vote is left as it is and counts little: over many days most pairs
+    of sessions have hardly a neuron in common. A session with few sure votes is searched all the same, as one of them
+    may be wrong. Pairs that are nearest in time are searched first, and what they find counts for others, too.
 
     Args:
         tables: fingerprints of the sessions.
@@ -34,27 +35,36 @@ def find_displacements(
         settings: [`~huidurep_hf.tracking.settings.TrackingSettings`].
     """
     found = {(a, b): find_displacement(tables[a], tables[b], settings) for a, b in pairs}
-    group = np.arange(len(tables))
+    group, num_sure = np.arange(len(tables)), np.zeros(len(tables), dtype=int)
     unsure = []
+
+    def connect(pair: tuple[int, int]) -> None:
+        group[group == group[pair[1]]] = group[pair[0]]
+        num_sure[list(pair)] += 1
+
     for pair, vote in found.items():
         if not np.isfinite(vote.error_um):
             continue
         if is_sure(vote, *_how_many_are_found(pair, seen, settings), settings):
-            group[group == group[pair[1]]] = group[pair[0]]
+            connect(pair)
         else:
             unsure.append(pair)
     failures: Counter[frozenset] = Counter()
+    num_failures = np.zeros(len(tables), dtype=int)
     for pair in sorted(unsure, key=lambda pair: (pair[1] - pair[0], pair)):
-        groups = frozenset(group[list(pair)].tolist())
-        if len(groups) == 1 or failures[groups] >= settings.max_searches:
+        groups, own = frozenset(group[list(pair)].tolist()), list(pair)
+        is_apart = len(groups) == 2 and failures[groups] < settings.max_searches
+        is_weak = (num_sure[own] < settings.min_sure_votes) & (num_failures[own] < settings.max_searches)
+        if not is_apart and not is_weak.any():
             error_um = max(found[pair].error_um, settings.refinement_reach_um)
             found[pair] = replace(found[pair], error_um=error_um)
             continue
         found[pair] = search_displacement(found[pair], *_how_many_are_found(pair, seen, settings), settings)
         if found[pair].error_um < settings.refinement_reach_um:
-            group[group == group[pair[1]]] = group[pair[0]]
+            connect(pair)
         else:
             failures[groups] += 1
+            num_failures[own] += 1
     return found
 
 

@@ -60,10 +60,13 @@ class TrackingSettings(Settings):
     )
     max_searches: int = setting(
         5,
-        "where votes are unsure, displacements are searched in so many pairs of two sets of sessions; those nearest in"
-        " time first",
+        "where votes are unsure, displacements are searched in vain in so many pairs of two sets of sessions, or of a"
+        " session; those nearest in time first",
         low=1,
         expert=True,
+    )
+    min_sure_votes: int = setting(
+        4, "a session is searched in its other pairs until so many of them have a sure displacement", low=1, expert=True
     )
     embedding_sd: float = setting(
         0.8,

@@ -72,9 +72,13 @@ def test_searches_are_few_where_sessions_share_nothing(monkeypatch):
     monkeypatch.setattr(placement, "search_displacement", search)
     pairs = [(a, b) for a in range(8) for b in range(a + 1, 8)]
     # Neurons of one kind are alike, so that some fit by chance.
-    found = find_displacements(tables, seen, pairs, TrackingSettings(min_found_share=0.5))
+    found = find_displacements(tables, seen, pairs, TrackingSettings(min_found_share=0.5, min_sure_votes=3))
     # All sixteen pairs of an early and a late session are unsure, and so many of them are searched.
     assert len(searched) == SETTINGS.max_searches
+    # Sessions of few sure votes are searched in more pairs, each in vain so often at most.
+    searched.clear()
+    find_displacements(tables, seen, pairs, TrackingSettings(min_found_share=0.5, min_sure_votes=4, max_searches=3))
+    assert 3 < len(searched) < 16
     for (a, b), one in found.items():
         assert (one.error_um >= SETTINGS.refinement_reach_um) == ((a < 4) != (b < 4))
 
