@@ -160,12 +160,15 @@ class SpikeSorter:
                 check_output_folder(output, overwrite)
             replaced = None if output is None else identity(output)
             description = describe_run(recording, self.model, parameters)
+            # A wrong number is refused before scratch files of a stopped run are touched.
+            num_threads = Workers(num_workers).num_workers
             start, failure = time.perf_counter(), None
             with (
                 nullcontext() if dask_scheduler is None else DaskCluster(dask_scheduler) as cluster,
                 run_folder(output, scratch_folder, description) as (scratch, parts),
             ):
-                num_threads = Workers(num_workers).num_workers if cluster is None else cluster.num_threads
+                if cluster is not None:
+                    num_threads = cluster.num_threads
                 forecast = forecast_run(recording, parameters, num_threads)
                 announce(forecast, scratch)
                 found = sort_recording(
