@@ -37,9 +37,9 @@ def test_an_exception_is_raised_here_at_once(cluster, tmp_path):
         raise RuntimeError(f"at {number}")
 
     with DaskCluster(cluster.scheduler_address) as processes, pytest.raises(RuntimeError, match="at 0"):
-        list(processes.map(fails, range(1)))
+        list(processes.map(fails, range(3)))
     # What fails once would fail again.
-    assert (tmp_path / "tries.txt").read_text() == "0\n"
+    assert (tmp_path / "tries.txt").read_text().splitlines().count("0") == 1
 
 
 @pytest.mark.slow

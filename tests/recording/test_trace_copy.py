@@ -81,6 +81,9 @@ def test_where_traces_go(recording, tmp_path, monkeypatch, caplog):
         assert isinstance(make_copy(recording, LEVELS, tmp_path, "copy"), DiskCopy)
         assert make_copy(recording, LEVELS, tmp_path, "other") is None
         assert "are filtered anew in each pass" in caplog.text
+        # What is not written takes no room: 520,000 bytes in all, and 480,000 may be taken.
+        assert isinstance(make_copy(recording, LEVELS, tmp_path, "part", num_samples=60_000), DiskCopy)
+        assert make_copy(recording, LEVELS, tmp_path, "larger part", num_samples=60_001) is None
         # Finished parts of a run follow from its traces, which a copy would round.
         monkeypatch.setattr(trace_copy.shutil, "disk_usage", lambda folder: usage(free=1e12))
         assert make_copy(recording, LEVELS, tmp_path, "other") is None

@@ -11,6 +11,7 @@ from huidurep_hf.sorting.learning_blocks import (
     choose_trial_blocks,
     draw_over_time,
     in_blocks,
+    what_is_learned_from,
 )
 from huidurep_hf.sorting.parameters import SortingParameters
 from huidurep_hf.sorting.spikes import Spikes
@@ -74,6 +75,16 @@ def test_few_peaks_are_all_taken():
     for per_channel, all_are_taken in ((299, False), (300, True)):
         parameters = SortingParameters(max_learned_peaks=1000, learned_peaks_per_channel=per_channel)
         assert (choose_learning_blocks(peaks, prepared_of(LEVELS), BLOCKS, parameters) == BLOCKS) == all_are_taken
+
+
+def test_how_often_a_unit_must_fire_is_said():
+    recording = NumpyRecording([np.zeros((60 * RATE, 4), "float32"), np.zeros((40 * RATE, 4), "float32")], RATE)
+    sentence = what_is_learned_from(
+        BLOCKS[:25], BLOCKS, 1234, SimpleNamespace(recording=recording), SortingParameters()
+    )
+    assert "learned from 1234 peaks, in 25 of 100 s" in sentence
+    # 20 spikes in 25 s.
+    assert "fires less than 0.8 times a second there is not found" in sentence
 
 
 def test_where_clusters_are_units_every_peak_is_learned_from():
