@@ -96,7 +96,8 @@ def track_units(
     ]
     table = _unit_table(tables, groups, ends, pairs["probability"].to_numpy(), offsets, is_compared)
     logger.info("tracked: %d units of %d sessions are %d neurons", len(table), num_sessions, len(np.unique(groups)))
-    unplaced = [session for session in range(num_sessions) if not is_placed[0, session]]
+    can_show = {session for pair, one in found.items() if np.isfinite(one.error_um) for session in pair}
+    unplaced = [session for session in sorted(can_show) if not is_placed[0, session]]
     if unplaced:
         logger.warning(
             "No sure displacement of session(s) %s against %s: hardly any of their units are in others, or the probe"

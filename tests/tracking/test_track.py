@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from huidurep_hf import track_units
+from huidurep_hf.report.tracking import write_tracking_report
 from huidurep_hf.tracking import TrackedUnits, TrackingSettings
 from huidurep_hf.tracking.track import _unit_table, names_of
 
@@ -67,7 +68,7 @@ def test_all_new(neurons):
     assert not tracked.pairs["is_match"].any()
 
 
-def test_all_new_and_alike(caplog):
+def test_all_new_and_alike(caplog, tmp_path):
     """No neuron is in both sessions, and many are of one kind: few match by chance, and no displacement is sure."""
     num_false, num_units = 0, 0
     for seed in range(4):
@@ -81,6 +82,9 @@ def test_all_new_and_alike(caplog):
         tracked = track_units(tables)
         num_false, num_units = num_false + int(tracked.pairs["is_match"].sum()), num_units + 20
         assert tracked.unplaced_sessions in ([], [1])
+        if tracked.unplaced_sessions:
+            page = write_tracking_report(tracked, tables, tmp_path / "page.html").read_text()
+            assert "The displacement of 1 is not sure: hardly any of their units" in page
     assert num_false <= 0.15 * num_units
     assert "No sure displacement of session(s) 1 against 0: hardly any of their units" in caplog.text
 
@@ -140,6 +144,11 @@ def test_tetrode_has_no_displacement():
     assert is_right(tracked)
     assert (tracked.table["displacement_um"] == 0).all()
     assert np.isinf(tracked.displacements["error_um"]).all()
+    # Nor is one missing where not all sessions are compared.
+    far = track_units(
+        [see_neurons(neurons, contacts, seed=seed) for seed in (1, 2, 3)], TrackingSettings(max_sessions_apart=1)
+    )
+    assert tracked.unplaced_sessions == far.unplaced_sessions == []
 
 
 def test_halves_of_one_session_are_the_yardstick(neurons):
