@@ -7,10 +7,11 @@ from dataclasses import astuple, dataclass
 import numpy as np
 
 from ..sorting.output.fingerprint_table import UnitFingerprints
+from .comparison import compare_sessions
 from .placement import find_displacements, place_sessions
 from .probability import TAIL_SLOPE, TAIL_START, PairModel, find_probabilities, transformed
 from .settings import TrackingSettings
-from .similarity import common_shapes, compare, near_pairs, see
+from .similarity import common_shapes, see
 
 # Weak: features are of the order of 1 and there are thousands of pairs.
 INVERSE_PENALTY = 1.0
@@ -52,11 +53,9 @@ def known_pairs(tables: list[UnitFingerprints], settings: TrackingSettings) -> l
     offsets = place_sessions(find_displacements(tables, seen, both, settings), num_sessions)
     found = []
     for a, b in both:
-        displacement = offsets[b] - offsets[a]
-        pairs = near_pairs(seen[a], seen[b], displacement, settings.max_distance_um)
-        features = compare(seen[a], seen[b], pairs, displacement)
-        is_same = tables[a].unit_ids[pairs[:, 0]] == tables[b].unit_ids[pairs[:, 1]]
-        found.append(KnownPairs(pairs, features, is_same, len(seen[a]), len(seen[b]), 1 / np.sqrt(len(both))))
+        own = compare_sessions(seen[a], seen[b], offsets[b] - offsets[a], settings)
+        is_same = tables[a].unit_ids[own.pairs[:, 0]] == tables[b].unit_ids[own.pairs[:, 1]]
+        found.append(KnownPairs(own.pairs, own.features, is_same, len(seen[a]), len(seen[b]), 1 / np.sqrt(len(both))))
     return found
 
 

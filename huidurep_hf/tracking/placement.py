@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -45,7 +45,7 @@ def find_displacements(
     for pair, vote in found.items():
         if not np.isfinite(vote.error_um):
             continue
-        if is_sure(vote, *_how_many_are_found(pair, seen, settings), settings):
+        if is_sure(vote, *_compared(pair, seen, settings), settings):
             connect(pair)
         else:
             unsure.append(pair)
@@ -59,7 +59,7 @@ def find_displacements(
             error_um = max(found[pair].error_um, settings.refinement_reach_um)
             found[pair] = replace(found[pair], error_um=error_um)
             continue
-        found[pair] = search_displacement(found[pair], *_how_many_are_found(pair, seen, settings), settings)
+        found[pair] = search_displacement(found[pair], *_compared(pair, seen, settings), settings)
         if found[pair].error_um < settings.refinement_reach_um:
             connect(pair)
         else:
@@ -80,12 +80,8 @@ def placed_together(
         num_sessions: how many sessions there are.
         settings: [`~huidurep_hf.tracking.settings.TrackingSettings`].
     """
-    from scipy.sparse.csgraph import connected_components
-
-    is_connected = np.eye(num_sessions, dtype=bool)
-    for pair, found in displacements.items():
-        is_connected[pair] = found.error_um < settings.refinement_reach_um
-    group = connected_components(is_connected, directed=False)[1]
+    sure = [pair for pair, found in displacements.items() if found.error_um < settings.refinement_reach_um]
+    group = _connected(sure, num_sessions)
     is_placed = group[:, None] == group[None, :]
     for (first, second), found in displacements.items():
         if not np.isfinite(found.error_um):
@@ -93,8 +89,20 @@ def placed_together(
     return is_placed
 
 
-def _how_many_are_found(pair: tuple[int, int], seen: Sequence[Seen], settings: TrackingSettings) -> tuple:
-    """Probabilities of pairs of units at a displacement, as a function, and the number of units of the smaller one."""
+def _connected(pairs: Sequence[tuple[int, int]], num_sessions: int) -> np.ndarray:
+    """Group of each session `(num_sessions,)`: sessions that pairs connect, also by way of others."""
+    from scipy.sparse.csgraph import connected_components
+
+    is_connected = np.zeros((num_sessions, num_sessions), dtype=bool)
+    for pair in pairs:
+        is_connected[pair] = True
+    return connected_components(is_connected, directed=False)[1]
+
+
+def _compared(
+    pair: tuple[int, int], seen: Sequence[Seen], settings: TrackingSettings
+) -> tuple[Callable[[float], np.ndarray], int]:
+    """Two sessions compared: probabilities of their pairs of units by displacement, and units of the smaller one."""
     first, second = (seen[session] for session in pair)
 
     def probabilities_at(um: float) -> np.ndarray:
@@ -114,9 +122,6 @@ def place_sessions(displacements: dict[tuple[int, int], Displacement], num_sessi
 
     Pairs that do not fit the others lose their weight (iteratively reweighted, Huber 1981).
     """
-    from scipy.sparse import coo_array
-    from scipy.sparse.csgraph import connected_components
-
     offsets = np.zeros(num_sessions)
     known = [(pair, found) for pair, found in displacements.items() if np.isfinite(found.error_um)]
     if not known:
@@ -136,6 +141,6 @@ def place_sessions(displacements: dict[tuple[int, int], Displacement], num_sessi
         offsets = np.linalg.lstsq(design * root[:, None], target * root, rcond=None)[0]
         residuals = np.abs(values - (offsets[second] - offsets[first])) / errors
         factors = 1 / np.maximum(residuals / 2, 1)
-    group = connected_components(coo_array((np.ones(len(known)), (first, second)), (num_sessions, num_sessions)))[1]
+    group = _connected([pair for pair, _ in known], num_sessions)
     earliest = np.unique(group, return_index=True)[1]
     return offsets - offsets[earliest][group]

@@ -50,7 +50,7 @@ def hash_weights(model) -> str:
     return digest.hexdigest()
 
 
-# What our figures rest on, by name in the package: of embedding, of sorting, and of tracking.
+# The code that our figures rest on, by name in the package: rows are made again when it changes.
 EMBEDDING_SOURCES = ("memory.py", "resumable.py", "settings.py", "workers.py", "recording", "model", "embedding")
 SORTING_SOURCES = (*EMBEDDING_SOURCES, "sorting")
 TRACKING_SOURCES = (*SORTING_SOURCES, "tracking")

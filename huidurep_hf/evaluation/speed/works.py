@@ -28,7 +28,6 @@ logger = logging.getLogger("huidurep_hf")
 WORKS = (CONDITION_WORK, GENERATED_WORK, EMBEDDING_WORK)
 PEERS = ("spikesift", "mountainsort5", "spykingcircus2", "tridesclous2", "lupin")
 PACKAGES = ("mountainsort5", "spikesift", "kilosort", "numba", "scipy", "psutil")
-# The code that each work measures: rows are made again when it changes.
 
 
 @dataclass(frozen=True)
