@@ -5,7 +5,10 @@ Importing this package teaches `transformers` the model type `huidurep`, so that
 transformers, SpikeInterface and their kin are imported on first use.
 """
 
+from __future__ import annotations
+
 from importlib import import_module
+from typing import Any
 
 from .former_modules import find_former_modules
 from .integrations.on_import import OnImport
@@ -31,7 +34,7 @@ _LAZY = {
 __all__ = list(_LAZY)
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_LAZY[name], __name__), name)

@@ -147,7 +147,7 @@ def adapt(
             _forget_copy(dataset)
 
 
-def _forget_copy(dataset: Path):
+def _forget_copy(dataset: Path) -> None:
     """Delete the copy that `datasets` keeps in its cache of what it has read: nobody will read this dataset again."""
     for file in load_dataset(str(dataset), split="train").cache_files:
         shutil.rmtree(Path(file["filename"]).parent, ignore_errors=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from typing import Any
 
 from .workers import Item, Result, use_one_thread
 
@@ -43,7 +44,7 @@ class DaskCluster:
     def __enter__(self) -> DaskCluster:
         return self
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, *error: object) -> None:
         self.client.close()
 
     def map(self, function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
@@ -67,11 +68,11 @@ class DaskCluster:
 class _Shared:
     """A function that Dask does not look into."""
 
-    def __init__(self, function):
+    def __init__(self, function: Callable[[Any], Any]):
         self.function = function
 
 
-def _call(shared, item):
+def _call(shared: _Shared, item: Any) -> Any:
     from threadpoolctl import threadpool_limits
 
     use_one_thread()

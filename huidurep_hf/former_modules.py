@@ -14,6 +14,7 @@ FORMER_MODULES = {
     "command_line": ("cli.main",),
     "publishing": ("hub.publishing",),
     "spikeinterface_sorter": ("integrations.spikeinterface_sorter",),
+    "embedding.spikes": ("embedding.dataset_column",),
     "evaluation.benchmark": ("evaluation.sorters.benchmark",),
     "evaluation.ground_truth": ("evaluation.sorters.ground_truth",),
     "evaluation.peers": ("evaluation.sorters.peers",),

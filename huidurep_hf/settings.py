@@ -1,11 +1,16 @@
 """Settings as data: a value, its unit, its limits and a sentence, from which flags and docs are made."""
 
+from __future__ import annotations
+
 import difflib
 import math
 import numbers
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import Field, asdict, dataclass, field, fields
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+if TYPE_CHECKING:
+    from types import UnionType
 
 
 def setting(
@@ -41,7 +46,7 @@ class Settings:
         ValueError: a value outside its limits, or a name that is not known.
     """
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         for one in fields(self):
             if one.metadata:
                 object.__setattr__(self, one.name, _checked(one, getattr(self, one.name)))
@@ -108,7 +113,7 @@ class Parameters:
         return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.to_dict().items())})"
 
 
-def refuse_unknown(names, known: list[str]) -> None:
+def refuse_unknown(names: Iterable[str], known: list[str]) -> None:
     """Raise a `ValueError` with the nearest known name for the first name that is not known."""
     for name in names:
         if name not in known:
@@ -117,7 +122,7 @@ def refuse_unknown(names, known: list[str]) -> None:
             raise ValueError(f"Unknown parameter {name!r}; {remedy}")
 
 
-def _checked(one, value):
+def _checked(one: Field, value: Any) -> str | float | int | None:
     name, kind, limits = one.name, one.type, one.metadata
     if value is None and kind == int | None:
         return None
@@ -136,5 +141,5 @@ def _checked(one, value):
     return str(value) if kind is str else float(value) if kind is float else int(value)
 
 
-def _type_name(kind):
+def _type_name(kind: type | UnionType) -> str:
     return {float: "a number", int: "a whole number", int | None: "a whole number or None", str: "a string"}[kind]

@@ -3,6 +3,8 @@
 python scripts/ablate.py --config scripts/configs/ablation.yaml --output results/ablation.json --seeds 0 1 2
 """
 
+from __future__ import annotations
+
 import argparse
 import logging
 import sys
@@ -10,7 +12,7 @@ import sys
 from huidurep_hf.evaluation.representation.ablation import AblationParameters, ablate, ablation_table
 
 
-def main():
+def main() -> None:
     """Run, print the table, name the file; exit code 1 with one line for a mistake of the caller's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--config", required=True, help="YAML file with `base` and `arms`")

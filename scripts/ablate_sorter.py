@@ -3,6 +3,8 @@
 python scripts/ablate_sorter.py --output results/sorter_ablation.json --recording-seeds 910 911
 """
 
+from __future__ import annotations
+
 import argparse
 import logging
 import sys
@@ -10,7 +12,7 @@ import sys
 from huidurep_hf.evaluation.sorters.sorter_ablation import ablate_sorter, sorter_ablation_table
 
 
-def main():
+def main() -> None:
     """Run, print the table, name the file; exit code 1 with one line for a mistake of the caller's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", required=True, help="JSON file of the rows; an existing one is continued")

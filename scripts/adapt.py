@@ -12,7 +12,7 @@ from datasets import disable_progress_bars as disable_bars_of_datasets
 from transformers.utils.logging import disable_progress_bar as disable_bars_of_models
 
 from huidurep_hf.adaptation import AdaptationParameters, adapt
-from huidurep_hf.recording.sources.arguments import add_layout, open_recording
+from huidurep_hf.recording.sources.layout_flags import add_layout, open_recording
 from huidurep_hf.recording.sources.reading import read_sorting
 
 

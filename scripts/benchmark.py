@@ -6,6 +6,8 @@ python scripts/benchmark.py --output results/benchmark.json
 python scripts/benchmark.py --conditions tetrode_clear --hybrid-noise my_recording --output results/benchmark.json
 """
 
+from __future__ import annotations
+
 import argparse
 import logging
 import sys
@@ -22,7 +24,7 @@ from huidurep_hf.recording.sources.reading import read_recording
 from huidurep_hf.simulation.recordings.benchmark_conditions import BENCHMARK_CONDITIONS
 
 
-def main():
+def main() -> None:
     """Run, print the table, name the file; exit code 1 with one line for a mistake of the caller's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", required=True, help="JSON file of the rows; an existing one is continued")

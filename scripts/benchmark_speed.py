@@ -13,7 +13,7 @@ from pathlib import Path
 from huidurep_hf.evaluation.records.tables import put_tables
 from huidurep_hf.evaluation.speed.generated_recordings import SIZES
 from huidurep_hf.evaluation.speed.paper_estimate import PRICE_PER_CORE_HOUR
-from huidurep_hf.evaluation.speed.plots import draw_scaling
+from huidurep_hf.evaluation.speed.speed_plots import draw_scaling
 from huidurep_hf.evaluation.speed.speed_tables import speed_tables
 from huidurep_hf.evaluation.speed.works import WORKS, SpeedSettings, measure_speed
 

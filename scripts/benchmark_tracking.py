@@ -7,20 +7,27 @@ python scripts/benchmark_tracking.py --output model_cards/base/tracking.json
 python scripts/benchmark_tracking.py --seeds 1 --methods huidurep --output results/tracking.json
 """
 
+from __future__ import annotations
+
 import argparse
 import logging
 import sys
 from pathlib import Path
 
 from huidurep_hf.evaluation.records.tables import put_tables
-from huidurep_hf.evaluation.tracking.benchmark import SORTED, SOURCES, TRUE, benchmark_tracking, rows_of_model
 from huidurep_hf.evaluation.tracking.conditions import CONDITIONS, FIRST_REPORTING_SEED, SMOKE_CONDITION
 from huidurep_hf.evaluation.tracking.methods.names import METHODS
-from huidurep_hf.evaluation.tracking.plots import draw_tracking
-from huidurep_hf.evaluation.tracking.tables import calibration_table, earlier_code_list, lead_table, tracking_table
+from huidurep_hf.evaluation.tracking.tracking_benchmark import SORTED, SOURCES, TRUE, benchmark_tracking, rows_of_model
+from huidurep_hf.evaluation.tracking.tracking_plots import draw_tracking
+from huidurep_hf.evaluation.tracking.tracking_tables import (
+    calibration_table,
+    earlier_code_list,
+    lead_table,
+    tracking_table,
+)
 
 
-def main():
+def main() -> None:
     """Run, print the tables, name the file; exit code 1 with one line for a mistake of the caller's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", required=True, help="JSON file of the rows; an existing one is continued")

@@ -8,6 +8,8 @@ of any of them.
 python scripts/build_fit_reference.py --recordings dev/tetrode_900 dev/tetrode_901 dev/silicon32_901
 """
 
+from __future__ import annotations
+
 import argparse
 
 from huidurep_hf import SortingParameters, SpikeSorter
@@ -24,7 +26,7 @@ from huidurep_hf.sorting.spikes import Spikes
 EXAMPLE_SEED = 950
 
 
-def main():
+def main() -> None:
     """Scan, embed, store; print the reference's file and each recording's distance."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--recordings", nargs="+", required=True, metavar="RECORDING", help="as `huidurep sort` reads")

@@ -3,6 +3,8 @@
 python scripts/calibration.py --conditions tetrode_clear silicon32_clear --recording-seeds 100
 """
 
+from __future__ import annotations
+
 import argparse
 import dataclasses
 import sys
@@ -15,7 +17,7 @@ from huidurep_hf.simulation.recordings.benchmark_conditions import BENCHMARK_CON
 from huidurep_hf.simulation.recordings.far_neurons import generate_condition
 
 
-def main():
+def main() -> None:
     """Sort, judge, print; exit code 1 with one line for a mistake of the caller's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="huidurep/base", help="checkpoint (default: %(default)s)")

@@ -4,6 +4,8 @@ cd model_cards
 python ../scripts/compare.py huidurep/base=base/evaluation.json huidurep/paper=paper/evaluation.json
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import sys
@@ -12,7 +14,7 @@ from pathlib import Path
 from huidurep_hf.evaluation.records.tables import comparison_table
 
 
-def main():
+def main() -> None:
     """Read the files and print the table; exit code 1 for a mistake of the caller's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("figures", nargs="+", metavar="NAME=JSON", help="name for a line, file of scripts/evaluate.py")

@@ -3,6 +3,8 @@
 python scripts/detection_recall.py --conditions tetrode silicon32 silicon32_noisy --recording-seeds 100
 """
 
+from __future__ import annotations
+
 import argparse
 import dataclasses
 import json
@@ -17,7 +19,7 @@ from huidurep_hf.simulation.recordings.benchmark_conditions import BENCHMARK_CON
 from huidurep_hf.simulation.recordings.far_neurons import generate_condition
 
 
-def main():
+def main() -> None:
     """Generate, detect, print; exit code 1 with one line for a mistake of the caller's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     at_rest = sorted(name for name, each in BENCHMARK_CONDITIONS.items() if each.drift_um is None)

@@ -4,6 +4,8 @@ python scripts/document_parameters.py
 python scripts/document_parameters.py --check
 """
 
+from __future__ import annotations
+
 import argparse
 import re
 from dataclasses import Field, fields
@@ -91,7 +93,7 @@ def _limits(one: Field) -> str:
     return f"at most {_value(high)}" if low is None else f"{_value(low)} to {_value(high)}"
 
 
-def _value(value) -> str:
+def _value(value: int | float | str | None) -> str:
     """A number without needless digits, a string as code."""
     if value is None:
         return "automatic"

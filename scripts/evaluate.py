@@ -4,6 +4,8 @@ python scripts/evaluate.py --model huidurep/base --output results/base.json
 python scripts/evaluate.py --model huidurep_hf/hub/checkpoints/base --output model_cards/base/evaluation.json --card
 """
 
+from __future__ import annotations
+
 import argparse
 import logging
 import sys
@@ -15,7 +17,7 @@ from huidurep_hf.pretraining.arguments import parse_overrides
 from huidurep_hf.simulation.recordings.recordings import RECORDING_CONDITIONS
 
 
-def main():
+def main() -> None:
     """Evaluate, print the tables, name the file; exit code 1 for a mistake of the caller's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True, help="hub name or folder of a checkpoint")

@@ -6,6 +6,8 @@ Fingerprints are kept in the folder, a file a session, and used again. Without c
 there.
 """
 
+from __future__ import annotations
+
 import argparse
 import sys
 from pathlib import Path
@@ -16,7 +18,7 @@ from huidurep_hf.tracking.fitting import calibration, describe_model, fit_pair_m
 from huidurep_hf.tracking.settings import TrackingSettings
 
 
-def main():
+def main() -> None:
     """Simulate, fit, print; exit code 1 with one line for a mistake of the caller's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, required=True, help="of the fingerprints: NAME-SEED_DAY.parquet")
@@ -45,7 +47,7 @@ def main():
         print(f"{count:7.0f}  {probability:11.3f}  {share:.3f}")
 
 
-def _simulate(condition, seed, folder):
+def _simulate(condition: str, seed: int, folder: Path) -> None:
     from huidurep_hf.evaluation.tracking.conditions import condition_settings
     from huidurep_hf.simulation.recordings.sessions import generate_sessions
 

@@ -7,7 +7,7 @@ import argparse
 import logging
 import sys
 
-from huidurep_hf.recording.sources.arguments import add_layout, open_recording
+from huidurep_hf.recording.sources.layout_flags import add_layout, open_recording
 from huidurep_hf.spike_dataset.noise_from_recording import NoiseParameters, noise_from_recording
 
 

@@ -6,6 +6,8 @@ Runs on one CPU process, on several, or on GPUs, as `accelerate launch` says. A 
 `--resume`. TensorBoard: `tensorboard --logdir runs/base/logs`.
 """
 
+from __future__ import annotations
+
 import argparse
 import logging
 import sys
@@ -28,7 +30,7 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def main():
+def main() -> None:
     """Train as the command line says."""
     options = parse_arguments()
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")

@@ -4,6 +4,8 @@ python scripts/push_to_hub.py --model huidurep/base
 python scripts/push_to_hub.py --model runs/mine/model --repo me/mine --push
 """
 
+from __future__ import annotations
+
 import argparse
 import sys
 import tempfile
@@ -14,7 +16,7 @@ from huidurep_hf.hub.publishing import gather_repository, push_repository
 from huidurep_hf.model.integrity_huidurep import hash_file
 
 
-def main():
+def main() -> None:
     """Gather, print, and upload if told to; exit code 1 for a mistake of the caller's."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", required=True, help="checkpoint folder, or name of a checkpoint that ships")

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from huggingface_hub.errors import HfHubHTTPError
 
-from huidurep_hf.recording.sources.arguments import add_layout, open_recording
+from huidurep_hf.recording.sources.layout_flags import add_layout, open_recording
 from huidurep_hf.recording.sources.reading import read_sorting
 from huidurep_hf.spike_dataset.folder import check_dataset_folder
 from huidurep_hf.spike_dataset.from_recording import RecordedSpikesParameters, spikes_from_recording

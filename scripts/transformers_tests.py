@@ -6,6 +6,8 @@ They are in no wheel: give a checkout, or the unpacked source distribution, of t
 python scripts/transformers_tests.py ../transformers
 """
 
+from __future__ import annotations
+
 import argparse
 import sys
 import types
@@ -42,7 +44,7 @@ class Tester:
     is_training = True
     batch_size = NUM_SPIKES
 
-    def __init__(self, name, changes):
+    def __init__(self, name: str, changes: dict[str, str]) -> None:
         shipped = HuiduRepConfig.from_pretrained(checkpoint_path(name)).to_dict()
         self.config = {**shipped, **SMALL, **changes}
         self.hidden_size, self.num_hidden_layers = SMALL["hidden_size"], SMALL["num_hidden_layers"]
@@ -51,11 +53,11 @@ class Tester:
         tokens = 6 if config.encoder_type == "channel" else config.window_size
         self.seq_length = (2 if config.fuse_denoised else 1) * tokens
 
-    def get_config(self):
+    def get_config(self) -> HuiduRepConfig:
         """Return the configuration."""
         return HuiduRepConfig(**self.config)
 
-    def prepare_config_and_inputs_for_common(self):
+    def prepare_config_and_inputs_for_common(self) -> tuple[HuiduRepConfig, dict[str, torch.Tensor]]:
         """Return configuration and inputs."""
         config = self.get_config()
         waveforms = 3 * torch.randn(NUM_SPIKES, config.window_size, config.num_channels)
@@ -65,10 +67,12 @@ class Tester:
         }
 
 
-def build_case(label, name, changes, model_mixin, config_tester):
+def build_case(
+    label: str, name: str, changes: dict[str, str], model_mixin: type, config_tester: type
+) -> type[unittest.TestCase]:
     """Return a test case of a configuration."""
 
-    def set_up(self):
+    def set_up(self: unittest.TestCase) -> None:
         self.model_tester = Tester(name, changes)
         self.config_tester = config_tester(self, config_class=HuiduRepConfig, has_text_modality=False)
 
@@ -84,7 +88,7 @@ def build_case(label, name, changes, model_mixin, config_tester):
     return type(f"{label}Test", (model_mixin, unittest.TestCase), members)
 
 
-def main():
+def main() -> None:
     """Run them; exit code 1 if one fails."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("checkout", type=Path, help="folder of transformers with tests/")

@@ -6,7 +6,7 @@ import argparse
 from datetime import datetime
 from pathlib import Path
 
-from ..recording.sources.arguments import add_layout, open_recording
+from ..recording.sources.layout_flags import add_layout, open_recording
 
 ONNX = "onnx"
 SUBJECT_FIELDS = ("subject_id", "species", "sex", "age", "strain", "genotype", "description")

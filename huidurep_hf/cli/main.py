@@ -1,16 +1,20 @@
 """The command `huidurep`: argument parsing and calls, nothing else."""
 
+from __future__ import annotations
+
 import argparse
 import logging
 import os
 import sys
 import time
 import warnings
+from dataclasses import Field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .. import __version__
 from ..device import choose_device
-from ..recording.sources.arguments import add_layout, open_recording
+from ..recording.sources.layout_flags import add_layout, open_recording
 from .curate_command import add_curate_command
 from .doctor import run_doctor
 from .export_command import add_export_command
@@ -21,6 +25,12 @@ from .saved_result import how_far, kept_log, note_start, write_log_and_page
 from .stop import Stop
 from .track_command import add_track_command
 
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording, BaseSorting
+
+    from ..sorting.output.result import SortingResult
+    from ..sorting.parameters import SortingParameters
+
 logger = logging.getLogger("huidurep_hf")
 
 USER_ERRORS = (ValueError, TypeError, OSError, ImportError)
@@ -30,7 +40,7 @@ LOG_LEVELS = ("debug", "info", "warning", "error")
 TRUTH_FOLDER, RECORDING_FOLDER = "truth", "recording"
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> int:
     """Run the command line.
 
     Args:
@@ -45,7 +55,7 @@ def main(arguments=None):
         return _run(arguments, stop)
 
 
-def _run(arguments, stop):
+def _run(arguments: list[str] | None, stop: Stop) -> int:
     # The parser imports the settings, and may be interrupted as the rest.
     options = None
     try:
@@ -68,13 +78,13 @@ def _run(arguments, stop):
     return 0
 
 
-def _interrupted(stop, options):
+def _interrupted(stop: Stop, options: argparse.Namespace | None) -> int:
     left = how_far(options)
     print(f"huidurep: interrupted; {left}" if left else "huidurep: interrupted", file=sys.stderr)
     return stop.exit_code
 
 
-def build_parser():
+def build_parser() -> argparse.ArgumentParser:
     """Build the parser; the sorting flags come from [`SortingParameters`]."""
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument("--quiet", action="store_true", help="no log but warnings, and no progress bars")
@@ -132,7 +142,7 @@ def build_parser():
     return parser
 
 
-def _add_output(parser):
+def _add_output(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("output", metavar="OUT", type=Path, help="result folder, made by this command")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier result there")
     parser.add_argument("--keep-noise", action="store_true", help="keep units whose label is noise")
@@ -152,7 +162,7 @@ def _add_output(parser):
     )
 
 
-def _add_parameters(parser):
+def _add_parameters(parser: argparse.ArgumentParser) -> None:
     from ..sorting.parameters import SortingParameters
 
     group = parser.add_argument_group("method")
@@ -180,7 +190,7 @@ def _add_parameters(parser):
     )
 
 
-def _sort(options):
+def _sort(options: argparse.Namespace) -> None:
     from ..sorting.output.result import check_output_folder
 
     parameters = _parameters(options)
@@ -191,13 +201,13 @@ def _sort(options):
     _print_summary(result, seconds, options.output)
 
 
-def _info(options):
+def _info(options: argparse.Namespace) -> None:
     from .recording_info import describe
 
     print(describe(open_recording(options.recording, options)))
 
 
-def _sort_table(options):
+def _sort_table(options: argparse.Namespace) -> None:
     from ..hub.checkpoints import resolve_checkpoint
     from .sort_table import FAILURES_FILE, sort_table
 
@@ -206,7 +216,7 @@ def _sort_table(options):
     # Once, and not for each recording.
     resolve_checkpoint(options.model, revision=options.revision)
 
-    def sort_one(row, output):
+    def sort_one(row: argparse.Namespace, output: Path) -> None:
         recording = open_recording(row.recording, row)
         _run_sorter(recording, parameters, argparse.Namespace(**{**vars(options), "output": output}))
 
@@ -215,7 +225,7 @@ def _sort_table(options):
         raise ValueError(f"{len(failed)} recordings failed, see {options.output / FAILURES_FILE}: {', '.join(failed)}.")
 
 
-def _example(options):
+def _example(options: argparse.Namespace) -> None:
     from ..evaluation.sorters.ground_truth import score_sorting
     from ..simulation.recordings.examples import example_recording
     from ..sorting.output.result import check_output_folder
@@ -234,7 +244,7 @@ def _example(options):
     )
 
 
-def _parameters(options):
+def _parameters(options: argparse.Namespace) -> SortingParameters:
     from ..settings import refuse_unknown
     from ..sorting.parameters import SortingParameters
 
@@ -249,7 +259,7 @@ def _parameters(options):
     return SortingParameters.from_dict(values)
 
 
-def _value(parameter, text):
+def _value(parameter: Field, text: str) -> int | float | str:
     kind = int if parameter.type == int | None else parameter.type
     try:
         return kind(text)
@@ -257,7 +267,12 @@ def _value(parameter, text):
         raise ValueError(f"Got --set {parameter.name}={text}; {kind.__name__} is needed.") from None
 
 
-def _run_sorter(recording, parameters, options, truth=None):
+def _run_sorter(
+    recording: BaseRecording,
+    parameters: SortingParameters,
+    options: argparse.Namespace,
+    truth: BaseSorting | None = None,
+) -> tuple[SortingResult, float]:
     from ..sorting.sorter import SpikeSorter
 
     note_start(options)
@@ -285,7 +300,7 @@ def _run_sorter(recording, parameters, options, truth=None):
     return result, seconds
 
 
-def _print_summary(result, seconds, output):
+def _print_summary(result: SortingResult, seconds: float, output: Path) -> None:
     counts = result.provenance["counts"]
     print(f"units     {counts['units']}")
     print(f"spikes    {counts.get('unit', 0)} sorted of {counts['events']} detected")
@@ -297,21 +312,21 @@ def _print_summary(result, seconds, output):
         print(f"          {path.name}")
 
 
-def _install_checkpoints(options):
+def _install_checkpoints(options: argparse.Namespace) -> None:
     from ..hub.checkpoints import install_checkpoints
 
     for name, folder in install_checkpoints(options.cache_dir).items():
         print(f"{name}  {folder}")
 
 
-def _list_checkpoints(options):
+def _list_checkpoints(options: argparse.Namespace) -> None:
     from ..hub.checkpoints import list_checkpoints
 
     for name, folder in list_checkpoints().items():
         print(f"{name}  {folder}")
 
 
-def _set_up_logging(options):
+def _set_up_logging(options: argparse.Namespace) -> None:
     level = logging.WARNING if options.quiet else getattr(logging, options.log_level.upper())
     shown = logging.StreamHandler()
     shown.setLevel(level)

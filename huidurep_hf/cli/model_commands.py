@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from ..recording.sources.arguments import add_layout, open_recording
+from ..recording.sources.layout_flags import add_layout, open_recording
 from ..spike_dataset.folder import is_dataset_folder
 
+if TYPE_CHECKING:
+    from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
+    from ..model.modeling_huidurep import HuiduRepModel
 
-def add_model_commands(commands, common, default_model):
+
+def add_model_commands(
+    commands: argparse._SubParsersAction, common: argparse.ArgumentParser, default_model: str
+) -> None:
     """Add them to the parser.
 
     Args:
@@ -44,7 +52,7 @@ def add_model_commands(commands, common, default_model):
     card.set_defaults(run=_card)
 
 
-def _embed(options):
+def _embed(options: argparse.Namespace) -> None:
     import torch
 
     from ..device import choose_device
@@ -67,8 +75,10 @@ def _embed(options):
     print(f"{write(options, model, feature_extractor)} spikes embedded in {options.output}")
 
 
-def _embed_dataset(options, model, feature_extractor):
-    from ..embedding.spikes import embed_dataset
+def _embed_dataset(
+    options: argparse.Namespace, model: HuiduRepModel, feature_extractor: HuiduRepFeatureExtractor
+) -> int:
+    from ..embedding.dataset_column import embed_dataset
     from ..spike_dataset.loading import open_spikes
 
     spikes = open_spikes(options.source, options.split)
@@ -81,7 +91,9 @@ def _embed_dataset(options, model, feature_extractor):
     return len(spikes)
 
 
-def _embed_recording(options, model, feature_extractor):
+def _embed_recording(
+    options: argparse.Namespace, model: HuiduRepModel, feature_extractor: HuiduRepFeatureExtractor
+) -> int:
     from ..embedding.recording import embed_recording
 
     return embed_recording(
@@ -95,7 +107,7 @@ def _embed_recording(options, model, feature_extractor):
     )
 
 
-def _card(options):
+def _card(options: argparse.Namespace) -> None:
     from ..hub.model_card import write_model_card
 
     card = write_model_card(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from ..recording.sources.arguments import add_layout, open_recording
+from ..recording.sources.layout_flags import add_layout, open_recording
 from .saved_result import kept_log, note_start, write_log_and_page
 
 

@@ -69,7 +69,7 @@ def sort_table(
     return failed
 
 
-def _read(path):
+def _read(path: Path) -> list[dict]:
     from datasets import load_dataset
 
     formats = {".parquet": "parquet", ".csv": "csv", ".json": "json", ".jsonl": "json"}

@@ -20,6 +20,7 @@ from ..sorting.rerun import differing_traces
 from .spike_times import times_of_recording_s
 
 if TYPE_CHECKING:
+    from pynwb import NWBFile
     from spikeinterface.core import BaseRecording, BaseSorting, SortingAnalyzer
 
     from ..sorting.output.result import SortingResult
@@ -274,7 +275,7 @@ def _concatenate(sorting: BaseSorting, num_samples: Sequence[int]) -> BaseSortin
     return concatenated
 
 
-def _add_nwb_units(file, result: SortingResult) -> None:
+def _add_nwb_units(file: NWBFile, result: SortingResult) -> None:
     units = result.units
     if len(units) == 0:
         return

@@ -1,5 +1,7 @@
 """The pictures of a model card, drawn from the same figures as its tables."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +23,7 @@ DENOISER_PLOT = "denoiser.png"
 LEGEND_COLUMNS = 3
 
 
-def draw_card_plots(rows, folder) -> list[str]:
+def draw_card_plots(rows: list[dict], folder: str | Path) -> list[str]:
     """Draw what the rows hold figures of.
 
     Args:
@@ -37,11 +39,11 @@ def draw_card_plots(rows, folder) -> list[str]:
     return drawn
 
 
-def _draw_embedding(rows, folder):
+def _draw_embedding(rows: list[dict], folder: Path) -> str:
     """Agreement of Gaussian mixtures with the truth, by condition and method."""
     conditions = list(dict.fromkeys(row["condition"] for row in rows))
 
-    def scores(condition, method):
+    def scores(condition: str, method: str) -> np.ndarray:
         of_condition = [row for row in rows if row["condition"] == condition]
         return np.concatenate([row["methods"][method]["all"]["mixture_ari"] for row in of_condition])
 
@@ -52,7 +54,7 @@ def _draw_embedding(rows, folder):
     )
 
 
-def _draw_denoiser(rows, folder):
+def _draw_denoiser(rows: list[dict], folder: Path) -> str:
     """SNR gain by the SNR of the clean spike, a value per recording."""
     entries = [entry for row in rows for entry in row.get("denoising", [])]
     # The bin of all spikes is no bin of its own in a picture.
@@ -70,7 +72,7 @@ def _draw_denoiser(rows, folder):
     return _draw_bars(labels, series, DENOISERS, "SNR gain, dB", folder / DENOISER_PLOT)
 
 
-def _draw_bars(labels, series, colors, quantity, path):
+def _draw_bars(labels: list[str], series: dict[str, list], colors: dict[str, str], quantity: str, path: Path) -> str:
     """Draw the mean and SD of `series[name][place]` for each label."""
     # Not by pyplot, which would open windows and keep every figure.
     from matplotlib.figure import Figure

@@ -1,5 +1,7 @@
 """The checkpoints that ship with the package: find them, resolve their names, install them into the Hub's cache."""
 
+from __future__ import annotations
+
 import hashlib
 import logging
 import os
@@ -130,7 +132,14 @@ def _is_pinned(revision: str | None) -> bool:
     return isinstance(revision, ResolvedRevision) or REGEX_COMMIT_HASH.fullmatch(revision or "") is not None
 
 
-def _check_on_hub(name, revision, cache_dir, token, local_files_only, needed_file):
+def _check_on_hub(
+    name: str,
+    revision: str | None,
+    cache_dir: str | os.PathLike | None,
+    token: bool | str | None,
+    local_files_only: bool,
+    needed_file: str,
+) -> None:
     """Ask the Hub once, without the retries of downloads, and the cache where the Hub cannot be reached."""
     try:
         HfApi().resolve_revision(
@@ -160,11 +169,11 @@ def _check_on_hub(name, revision, cache_dir, token, local_files_only, needed_fil
         ) from error
 
 
-def _is_cached(name, revision, cache_dir, needed_file) -> bool:
+def _is_cached(name: str, revision: str | None, cache_dir: str | os.PathLike | None, needed_file: str) -> bool:
     return isinstance(try_to_load_from_cache(name, needed_file, cache_dir=cache_dir, revision=revision), str)
 
 
-def _list_revisions(name, token) -> list[str]:
+def _list_revisions(name: str, token: bool | str | None) -> list[str]:
     refs = HfApi().list_repo_refs(name, token=token)
     return [ref.name for ref in [*refs.branches, *refs.tags]]
 

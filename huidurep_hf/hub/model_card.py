@@ -1,10 +1,16 @@
 """Model cards: written from configuration, training run and measured figures, never by hand."""
 
+from __future__ import annotations
+
 import json
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+if TYPE_CHECKING:
+    from huggingface_hub import ModelCardData
 
 TEMPLATE = Path(__file__).with_name("card_template.md")
 CELL_MODEL_LICENSE = "cc-by-nc-sa-4.0"
@@ -17,7 +23,13 @@ OLD_LOCATION_WEIGHT = "variance of one feature in each of its two columns"
 
 
 def write_model_card(
-    folder, results_json, training_json=None, *, benchmark_json=None, tracking_json=None, model_id=None
+    folder: str | Path,
+    results_json: str | Path,
+    training_json: str | Path | None = None,
+    *,
+    benchmark_json: str | Path | None = None,
+    tracking_json: str | Path | None = None,
+    model_id: str | None = None,
 ) -> Path:
     """Write the card of a checkpoint, `README.md` in its folder, and the pictures that it shows.
 
@@ -45,7 +57,7 @@ def write_model_card(
     from ..evaluation.sorters.benchmark_plots import draw_benchmark
     from ..evaluation.sorters.sorting_process import OUR_SORTER
     from ..evaluation.tracking.methods.names import OUR_METHOD
-    from ..evaluation.tracking.tables import lead_table as tracking_lead_table
+    from ..evaluation.tracking.tracking_tables import lead_table as tracking_lead_table
     from .card_plots import draw_card_plots
 
     folder = Path(folder)
@@ -77,7 +89,7 @@ def write_model_card(
     return path
 
 
-def check_figures(results: dict, folder):
+def check_figures(results: dict, folder: str | Path) -> None:
     """Refuse figures that are absent or that other weights gave.
 
     Args:
@@ -124,7 +136,7 @@ def weights_license(training: dict) -> str:
     return CELL_MODEL_LICENSE if CELL_MODEL_LICENSE in licenses else OPEN_LICENSE
 
 
-def card_metadata(model_id: str, results: dict, license: str):
+def card_metadata(model_id: str, results: dict, license: str) -> ModelCardData:
     """Return the `huggingface_hub.ModelCardData` of a card: licence, tags and figures as `model-index`."""
     from huggingface_hub import EvalResult, ModelCardData
 
@@ -158,7 +170,7 @@ def card_metadata(model_id: str, results: dict, license: str):
     )
 
 
-def _card_values(description, folder, results, training) -> dict:
+def _card_values(description: Path, folder: Path, results: dict, training: dict) -> dict:
     from ..evaluation.records.tables import report
     from ..model.configuration_huidurep import HuiduRepConfig
     from ..simulation.electrodes.probes import HELD_OUT_PROBES
@@ -187,7 +199,7 @@ def _card_values(description, folder, results, training) -> dict:
     }
 
 
-def _read_rows(rows_json, script: str, ours: tuple[str, str], results: dict) -> list[dict]:
+def _read_rows(rows_json: str | Path, script: str, ours: tuple[str, str], results: dict) -> list[dict]:
     """Rows that a script wrote; ours, by the value of a column, must be of the weights that the figures are of."""
     rows = _read(rows_json, f"rows of scripts/{script}.py, which makes them")["rows"]
     column, name = ours
@@ -201,7 +213,7 @@ def _read_rows(rows_json, script: str, ours: tuple[str, str], results: dict) -> 
     return rows
 
 
-def _read(path, what: str) -> dict:
+def _read(path: str | Path, what: str) -> dict:
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(f"{path} is missing: it holds the {what}.")

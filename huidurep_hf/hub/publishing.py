@@ -1,5 +1,7 @@
 """What goes to the hub for a checkpoint: its files, the code that reads them, and a card that holds its figures."""
 
+from __future__ import annotations
+
 import shutil
 from pathlib import Path
 
@@ -10,7 +12,7 @@ PUBLISHED = ("*.safetensors", "*.safetensors.index.json", "config.json", "prepro
 SHOWN = ("README.md", "*.png")
 
 
-def gather_repository(folder, target) -> list[Path]:
+def gather_repository(folder: str | Path, target: str | Path) -> list[Path]:
     """Copy what is published of a checkpoint into a new folder, and add the code; weights stay the same to the bit.
 
     Args:
@@ -36,7 +38,7 @@ def gather_repository(folder, target) -> list[Path]:
     return sorted(target.iterdir())
 
 
-def check_publishable(folder):
+def check_publishable(folder: str | Path) -> None:
     """Refuse a checkpoint that is not whole, or whose card does not hold the figures of these very weights.
 
     Args:
@@ -74,7 +76,14 @@ def check_publishable(folder):
     HuiduRepFeatureExtractor.from_pretrained(folder)
 
 
-def push_repository(repository, repo_id, *, private=True, message="Upload a HuiduRep checkpoint", tag=None) -> str:
+def push_repository(
+    repository: str | Path,
+    repo_id: str,
+    *,
+    private: bool = True,
+    message: str = "Upload a HuiduRep checkpoint",
+    tag: str | None = None,
+) -> str:
     """Upload a gathered repository in one commit; files of an earlier upload that are no longer in it are deleted.
 
     Args:
@@ -105,7 +114,7 @@ def push_repository(repository, repo_id, *, private=True, message="Upload a Huid
     return commit.commit_url
 
 
-def _pictures(text):
+def _pictures(text: str) -> list[str]:
     """Names of the pictures that a card shows from its own folder."""
     links = (part.split(")")[0] for part in text.split("](")[1:])
     return [link for link in links if link.endswith(".png") and "/" not in link]

@@ -1,11 +1,20 @@
 """The encoder outside Python: `torch.export` programs and ONNX files, checked against the model they come from."""
 
+from __future__ import annotations
+
 import warnings
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import torch
 from torch import nn
 from torch.export import Dim
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    from ..model.modeling_huidurep import HuiduRepModel
 
 INPUTS = ("waveforms", "channel_positions", "channel_mask")
 OUTPUTS = ("embeddings", "denoised_waveforms", "locations")
@@ -14,17 +23,19 @@ OUTPUTS = ("embeddings", "denoised_waveforms", "locations")
 class _PlainOutput(nn.Module):
     """The model with a tuple of named tensors for an output, which every runtime knows."""
 
-    def __init__(self, model):
+    def __init__(self, model: HuiduRepModel):
         super().__init__()
         self.model = model
 
-    def forward(self, waveforms, channel_positions, channel_mask):
+    def forward(
+        self, waveforms: torch.Tensor, channel_positions: torch.Tensor, channel_mask: torch.Tensor
+    ) -> tuple[torch.Tensor, ...]:
         """Return the tensors of `OUTPUTS` that the model has."""
         output = self.model(waveforms, channel_positions, channel_mask)
         return tuple(output[name] for name in OUTPUTS if output.get(name) is not None)
 
 
-def export_program(model) -> torch.export.ExportedProgram:
+def export_program(model: HuiduRepModel) -> torch.export.ExportedProgram:
     """Return the model as a `torch.export` program of any number of spikes and, with channel tokens, of channels.
 
     Args:
@@ -50,7 +61,7 @@ def export_program(model) -> torch.export.ExportedProgram:
         model.set_attn_implementation(attention)
 
 
-def export_onnx(model, path) -> float:
+def export_onnx(model: HuiduRepModel, path: str | Path) -> float:
     """Write the model as an ONNX file, and run it once to compare.
 
     Args:
@@ -95,7 +106,9 @@ def export_onnx(model, path) -> float:
     return deviation
 
 
-def compare(model, run, num_spikes=3) -> float:
+def compare(
+    model: HuiduRepModel, run: Callable[[dict[str, np.ndarray]], Sequence[np.ndarray]], num_spikes: int = 3
+) -> float:
     """Return the largest deviation of a runtime from the model, relative to the largest value of each output.
 
     Args:
@@ -110,7 +123,9 @@ def compare(model, run, num_spikes=3) -> float:
     return max(float(abs(f - e.numpy()).max() / abs(e.numpy()).max()) for f, e in zip(found, expected, strict=True))
 
 
-def _example(model, num_spikes=2, num_channels=None, seed=0):
+def _example(
+    model: HuiduRepModel, num_spikes: int = 2, num_channels: int | None = None, seed: int = 0
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     num_channels = num_channels or max(2, model.config.num_channels)
     random = torch.Generator().manual_seed(seed)
     waveforms = 5 * torch.randn(num_spikes, model.config.window_size, num_channels, generator=random)

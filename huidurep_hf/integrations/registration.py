@@ -1,5 +1,7 @@
 """Teach `transformers` the model type `huidurep` and its two tasks, and the model's classes where checkpoints are."""
 
+from __future__ import annotations
+
 from transformers import AutoConfig, AutoFeatureExtractor, AutoModel, AutoModelForPreTraining, AutoProcessor
 from transformers.pipelines import PIPELINE_REGISTRY
 
@@ -15,7 +17,7 @@ from ..model.sorting_pipeline_huidurep import SpikeSortingPipeline
 PIPELINES = {"spike-sorting": SpikeSortingPipeline, "spike-embedding": SpikeEmbeddingPipeline}
 
 
-def register():
+def register() -> None:
     """Register all classes; a second call changes nothing."""
     CheckpointResolvingMixin.resolve_checkpoint = staticmethod(resolve_checkpoint)
     AutoConfig.register(HuiduRepConfig.model_type, HuiduRepConfig, exist_ok=True)

@@ -1,11 +1,19 @@
 """Our sorter as one of SpikeInterface's: `run_sorter("huidurep", recording, folder=...)`, `SorterStudy` and others."""
 
+from __future__ import annotations
+
 from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
 
 from spikeinterface.sorters import BaseSorter
 from spikeinterface.sorters.sorterlist import sorter_dict, sorter_full_list
 
 from ..sorting.parameters import SortingParameters
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from spikeinterface.core import BaseRecording, BaseSorting
 
 RESULT_FOLDER = "result"
 
@@ -36,31 +44,33 @@ class HuiduRepSorter(BaseSorter):
     }
 
     @classmethod
-    def is_installed(cls):
+    def is_installed(cls) -> bool:
         """Whether it can run: where this class is, the sorter is."""
         return True
 
     @classmethod
-    def get_sorter_version(cls):
+    def get_sorter_version(cls) -> str:
         """Return the package's version."""
         return version("huidurep-hf")
 
     @classmethod
-    def _check_params(cls, recording, output_folder, params):
+    def _check_params(cls, recording: BaseRecording, output_folder: Path, params: dict[str, Any]) -> dict[str, Any]:
         _split(params)
         return params
 
     @classmethod
-    def _check_apply_filter_in_params(cls, params):
+    def _check_apply_filter_in_params(cls, params: dict[str, Any]) -> bool:
         return True
 
     @classmethod
-    def _setup_recording(cls, recording, sorter_output_folder, params, verbose):
+    def _setup_recording(
+        cls, recording: BaseRecording, sorter_output_folder: Path, params: dict[str, Any], verbose: bool
+    ) -> None:
         # The recording is read where it lies.
         pass
 
     @classmethod
-    def _run_from_folder(cls, sorter_output_folder, params, verbose):
+    def _run_from_folder(cls, sorter_output_folder: Path, params: dict[str, Any], verbose: bool) -> None:
         from ..sorting.sorter import SpikeSorter
 
         model, parameters = _split(params)
@@ -71,13 +81,13 @@ class HuiduRepSorter(BaseSorter):
         )
 
     @classmethod
-    def _get_result_from_folder(cls, sorter_output_folder):
+    def _get_result_from_folder(cls, sorter_output_folder: Path) -> BaseSorting:
         from ..sorting.output.result import SortingResult
 
         return SortingResult.load(sorter_output_folder / RESULT_FOLDER).sorting
 
 
-def _split(params):
+def _split(params: dict[str, Any]) -> tuple[str | Path, SortingParameters]:
     """The checkpoint, and the parameters of the method, checked."""
     return params["model"], SortingParameters.from_dict({name: params[name] for name in params if name != "model"})
 

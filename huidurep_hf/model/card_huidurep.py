@@ -1,6 +1,8 @@
 # Copyright 2026 The huidurep-hf authors. Licensed under the Apache License, Version 2.0.
 """The first card of saved weights: what they are, and what the card of the weights that they were made from says."""
 
+from __future__ import annotations
+
 from pathlib import Path
 
 import yaml
@@ -32,7 +34,7 @@ was trained on since may ask for others. Its figures are not those of these weig
 the figures of `scripts/evaluate.py`."""
 
 
-def write_first_card(folder, source=None):
+def write_first_card(folder: str | Path, source: str | Path | None = None) -> None:
     """Write a card where there is none.
 
     Args:
@@ -59,7 +61,7 @@ def write_first_card(folder, source=None):
     path.write_text(f"---\n{data.to_yaml()}\n---\n{TEXT.format(origin=origin)}", encoding="utf-8")
 
 
-def read_card(source) -> ModelCardData:
+def read_card(source: str | Path | None) -> ModelCardData:
     """Return what the card of a checkpoint states for machines; nothing where there is none that can be read.
 
     Args:
@@ -78,7 +80,7 @@ def read_card(source) -> ModelCardData:
         return ModelCardData()
 
 
-def find_base_model(source, known: ModelCardData) -> str | None:
+def find_base_model(source: str | Path | None, known: ModelCardData) -> str | None:
     """Return the hub name of the weights that others were made from: their own, or the one that their card states."""
     if source and not Path(source).exists():
         return str(source)

@@ -1,6 +1,8 @@
 # Copyright 2026 The huidurep-hf authors. Licensed under the Apache License, Version 2.0.
 """The channel-token encoder (ours): a token of every channel, which knows where its contact is."""
 
+from __future__ import annotations
+
 import torch
 from torch import nn
 
@@ -43,7 +45,7 @@ class HuiduRepChannelTokenizer(nn.Module):
         """Return the first map from waveforms to tokens."""
         return self.waveform_proj
 
-    def set_input_projection(self, value: nn.Module):
+    def set_input_projection(self, value: nn.Module) -> None:
         """Replace the first map from waveforms to tokens."""
         self.waveform_proj = value
 

@@ -1,7 +1,10 @@
 # Copyright 2026 The huidurep-hf authors. Licensed under the Apache License, Version 2.0.
 """Loading and saving of models: whole weights or an error, whole repositories, from safetensors alone."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import Any, TypeVar
 
 from safetensors import SafetensorError
 
@@ -11,12 +14,16 @@ from .integrity_huidurep import WeightsError, check_download, check_finite, chec
 from .repository_huidurep import push_model
 from .resolving_huidurep import CheckpointResolvingMixin
 
+Model = TypeVar("Model", bound="CheckpointMixin")
+
 
 class CheckpointMixin(CheckpointResolvingMixin):
     """What all HuiduRep models do with folders and the Hub; stands before `PreTrainedModel` among the bases."""
 
     @classmethod
-    def from_pretrained(cls, pretrained_model_name_or_path, *args, **kwargs):
+    def from_pretrained(
+        cls: type[Model], pretrained_model_name_or_path: str | Path | None, *args: object, **kwargs
+    ) -> Model | tuple[Model, dict[str, Any]]:
         """As in `transformers`, but whole weights or an error, and from safetensors alone: no pickle is ever opened.
 
         With `output_loading_info=True` the report says what a checkpoint lacks or has beside, and nothing is refused
@@ -29,7 +36,8 @@ class CheckpointMixin(CheckpointResolvingMixin):
         """
         if kwargs.pop("use_safetensors", None) is False:
             raise ValueError("HuiduRep weights are read from safetensors alone; leave use_safetensors out.")
-        check_shards(Path(pretrained_model_name_or_path or "", kwargs.get("subfolder", "")))
+        if pretrained_model_name_or_path is not None:
+            check_shards(Path(pretrained_model_name_or_path, kwargs.get("subfolder", "")))
         wants_report = kwargs.pop("output_loading_info", False)
         allow_mismatched = kwargs.pop("ignore_mismatched_sizes", False)
         options = {"use_safetensors": True, "output_loading_info": True, "ignore_mismatched_sizes": True}
@@ -43,14 +51,15 @@ class CheckpointMixin(CheckpointResolvingMixin):
         if not wants_report and kwargs.get("state_dict") is None:
             check_report(report, name, allow_mismatched)
         check_finite(model, name)
-        check_download(model.config.name_or_path or "", kwargs.get("revision"), kwargs.get("cache_dir"))
+        if name:
+            check_download(name, kwargs.get("revision"), kwargs.get("cache_dir"))
         given = str(pretrained_model_name_or_path or "")
         if given and Path(model.config.name_or_path or given).is_dir() and not Path(given).exists():
             # A checkpoint that ships: results need its folder, adapters and cards the name that others know.
             model.name_or_path = model.config.hub_name = given
         return (model, report) if wants_report else model
 
-    def save_pretrained(self, save_directory, push_to_hub=False, **kwargs):
+    def save_pretrained(self, save_directory: str | Path, push_to_hub: bool = False, **kwargs) -> None:
         """Write a whole repository: weights, configuration, code; feature extractor and card where there are none.
 
         Args:

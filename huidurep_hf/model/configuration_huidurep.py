@@ -3,6 +3,7 @@
 
 import math
 from pathlib import Path
+from typing import Any
 
 from huggingface_hub.dataclasses import strict
 from huggingface_hub.errors import StrictDataclassError
@@ -118,14 +119,16 @@ class HuiduRepConfig(CheckpointResolvingMixin, PreTrainedConfig):
     denoising_weight: float | int = 0.2
     location_weight: float | int = 0.2
 
-    def __post_init__(self, **kwargs):
+    def __post_init__(self, **kwargs) -> None:
         """Take the fields that `transformers` adds."""
         if IS_INSTALLED:
             kwargs = {name: value for name, value in kwargs.items() if name not in CODE_KEYS}
         super().__post_init__(**kwargs)
 
     @classmethod
-    def from_dict(cls, config_dict, **kwargs):
+    def from_dict(
+        cls, config_dict: dict[str, Any], **kwargs
+    ) -> "HuiduRepConfig | tuple[HuiduRepConfig, dict[str, Any]]":
         """As in `transformers`, but a repository cannot choose attention code or a weights file for its users.
 
         Raises:
@@ -143,7 +146,7 @@ class HuiduRepConfig(CheckpointResolvingMixin, PreTrainedConfig):
             reason = " ".join(str(error.__cause__ or error).split())
             raise ValueError(f"The configuration cannot be used: {reason}") from error
 
-    def save_pretrained(self, save_directory, push_to_hub=False, **kwargs):
+    def save_pretrained(self, save_directory: str | Path, push_to_hub: bool = False, **kwargs) -> None:
         """Write `config.json` and the code that it names, so that the folder can be used without `huidurep_hf`.
 
         Args:
@@ -157,7 +160,7 @@ class HuiduRepConfig(CheckpointResolvingMixin, PreTrainedConfig):
         if push_to_hub:
             self.push_to_hub(kwargs.pop("repo_id", Path(save_directory).name), **kwargs)
 
-    def to_dict(self):
+    def to_dict(self) -> dict[str, Any]:
         """As in `transformers`; a checkpoint that ships goes by its hub name, not by its folder on this machine."""
         values = super().to_dict()
         hub_name = values.pop("hub_name", None)
@@ -186,7 +189,7 @@ class HuiduRepConfig(CheckpointResolvingMixin, PreTrainedConfig):
         }
         return cls(**{**published, **overrides})
 
-    def validate_architecture(self):
+    def validate_architecture(self) -> None:
         """Refuse impossible or absurd values; called by `@strict` once the fields are set, before anything is built."""
         choices = {"encoder_type": ENCODER_TYPES, "pooling": POOLINGS, "origin": ORIGINS, "objective": OBJECTIVES}
         for name, known in choices.items():
@@ -235,7 +238,7 @@ class HuiduRepConfig(CheckpointResolvingMixin, PreTrainedConfig):
     def count_parameters(self) -> int:
         """Return how many parameters a `HuiduRepForPreTraining` of this configuration has, without building it."""
 
-        def linear(*sizes):
+        def linear(*sizes: int) -> int:
             return sum(a * b + b for a, b in zip(sizes[:-1], sizes[1:]))
 
         width, inner, window = self.hidden_size, self.intermediate_size, self.window_size

@@ -1,8 +1,11 @@
 # Copyright 2026 The huidurep-hf authors. Licensed under the Apache License, Version 2.0.
 """`pipeline("spike-embedding")`: spike waveforms in, the numbers that are clustered out."""
 
+from __future__ import annotations
+
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,7 +57,13 @@ class SpikeEmbeddingPipeline(Pipeline):
     _load_video_processor = False
     _load_processor = False
 
-    def __call__(self, spikes, *, batch_size=None, **kwargs):
+    def __call__(
+        self,
+        spikes: np.ndarray | torch.Tensor | Mapping[str, Any] | Iterable | torch.utils.data.Dataset,
+        *,
+        batch_size: int | None = None,
+        **kwargs,
+    ) -> np.ndarray | list[np.ndarray] | Iterator[np.ndarray] | dict[str, Iterator[np.ndarray]]:
         """Embed spikes; see the class.
 
         Raises:
@@ -83,13 +92,17 @@ class SpikeEmbeddingPipeline(Pipeline):
             return super().__call__(spikes, batch_size=1, **kwargs)
         return super().__call__(spikes, batch_size=batch_size, **kwargs)
 
-    def _sanitize_parameters(self, spikes_per_pass=None, **kwargs):
+    def _sanitize_parameters(
+        self, spikes_per_pass: int | None = None, **kwargs
+    ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         unknown = sorted(set(kwargs) - set(SPIKE_ARGUMENTS) - {"needs_unit"})
         if unknown:
             raise TypeError(f"Got unknown arguments {unknown}; there are {', '.join(SPIKE_ARGUMENTS)} and batch_size.")
         return kwargs, {} if spikes_per_pass is None else {"spikes_per_pass": spikes_per_pass}, {}
 
-    def preprocess(self, spike, **stated):
+    def preprocess(
+        self, spike: np.ndarray | torch.Tensor | Sequence | Mapping[str, Any], **stated
+    ) -> dict[str, torch.Tensor | bool]:
         """Return the model's input with the channels before the samples, because batches are padded along that axis."""
         given = read_spikes(spike, **stated)
         if "sampling_rate" not in given.stated:
@@ -108,7 +121,7 @@ class SpikeEmbeddingPipeline(Pipeline):
             "is_single": given.is_single,
         }
 
-    def _forward(self, inputs, spikes_per_pass=None):
+    def _forward(self, inputs: Mapping[str, Any], spikes_per_pass: int | None = None) -> dict[str, Any]:
         is_single = inputs["is_single"]
         # With batch_size the framework has joined the first spike of each item.
         if isinstance(is_single, list) and not all(is_single):
@@ -124,25 +137,25 @@ class SpikeEmbeddingPipeline(Pipeline):
         empty = torch.zeros(0, self.model.config.embedding_size)
         return {"embeddings": torch.cat(embeddings) if embeddings else empty, "is_single": is_single}
 
-    def postprocess(self, outputs):
+    def postprocess(self, outputs: Mapping[str, Any]) -> np.ndarray:
         """Return the embeddings as a float32 array."""
         embeddings = outputs["embeddings"].numpy()
         return embeddings[0] if outputs["is_single"] else embeddings
 
 
-def _is_split(spikes) -> bool:
+def _is_split(spikes: object) -> bool:
     """Say whether these are the splits of a dataset."""
     datasets = sys.modules.get("datasets")
     return datasets is not None and isinstance(spikes, (datasets.DatasetDict, datasets.IterableDatasetDict))
 
 
-def _is_table(spikes) -> bool:
+def _is_table(spikes: object) -> bool:
     """Say whether this is a table or stream of `datasets`, which need not be installed."""
     datasets = sys.modules.get("datasets")
     return datasets is not None and isinstance(spikes, (datasets.Dataset, datasets.IterableDataset))
 
 
-def as_rows(spikes):
+def as_rows(spikes: Any) -> Any:
     """Return a table or stream of `datasets` that gives rows, and no tables of pandas, polars or Arrow."""
     if not hasattr(spikes, "format"):
         return spikes.with_format(None)
@@ -150,7 +163,7 @@ def as_rows(spikes):
     return spikes.with_format(None, columns=spikes.format["columns"]) if is_of_tables else spikes
 
 
-def _rows_of_key(spikes):
+def _rows_of_key(spikes: KeyDataset) -> Iterator[dict[str, Any]]:
     """Return the rows of a `KeyDataset`, which says with its waveforms what stands beside them."""
     rows = as_rows(spikes.dataset) if _is_table(spikes.dataset) else spikes.dataset
     return ({**row, "waveform": row[spikes.key]} for row in rows)

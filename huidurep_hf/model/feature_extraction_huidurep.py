@@ -1,9 +1,12 @@
 # Copyright 2026 The huidurep-hf authors. Licensed under the Apache License, Version 2.0.
 """Feature extractor: spike waveforms of any rate, window and probe become the model's input."""
 
+from __future__ import annotations
+
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -14,6 +17,9 @@ from transformers.utils import logging
 from .repository_huidurep import CODE_KEYS, EXTRACTOR_CODE, IS_INSTALLED, name_code, write_code
 from .resolving_huidurep import CheckpointResolvingMixin
 from .spike_rows_huidurep import as_tensor, is_empty, is_ragged, read_spikes
+
+if TYPE_CHECKING:
+    from .configuration_huidurep import HuiduRepConfig
 
 logger = logging.get_logger(__name__)
 
@@ -78,7 +84,9 @@ class HuiduRepFeatureExtractor(CheckpointResolvingMixin, FeatureExtractionMixin)
         self.pad_channels = pad_channels
 
     @classmethod
-    def from_dict(cls, feature_extractor_dict, **kwargs):
+    def from_dict(
+        cls, feature_extractor_dict: dict[str, Any], **kwargs
+    ) -> HuiduRepFeatureExtractor | tuple[HuiduRepFeatureExtractor, dict[str, Any]]:
         """As in `transformers`.
 
         Raises:
@@ -92,7 +100,7 @@ class HuiduRepFeatureExtractor(CheckpointResolvingMixin, FeatureExtractionMixin)
         return super().from_dict(feature_extractor_dict, **kwargs)
 
     @classmethod
-    def from_config(cls, config) -> "HuiduRepFeatureExtractor":
+    def from_config(cls, config: HuiduRepConfig) -> HuiduRepFeatureExtractor:
         """Return the extractor that a model of this `HuiduRepConfig` needs."""
         return cls(
             sampling_rate=config.sampling_rate,
@@ -102,7 +110,7 @@ class HuiduRepFeatureExtractor(CheckpointResolvingMixin, FeatureExtractionMixin)
             pad_channels=config.encoder_type == "time",
         )
 
-    def save_pretrained(self, save_directory, push_to_hub=False, **kwargs):
+    def save_pretrained(self, save_directory: str | Path, push_to_hub: bool = False, **kwargs) -> list[str]:
         """Write `preprocessor_config.json` and the code that it names, so that it can be used without `huidurep_hf`.
 
         Args:
@@ -132,12 +140,12 @@ class HuiduRepFeatureExtractor(CheckpointResolvingMixin, FeatureExtractionMixin)
 
     def __call__(
         self,
-        waveforms,
+        waveforms: np.ndarray | torch.Tensor | Sequence | Mapping[str, Any],
         *,
         sampling_rate: float | None = None,
-        channel_positions=None,
-        noise_levels=None,
-        channel_mask=None,
+        channel_positions: np.ndarray | torch.Tensor | Sequence | None = None,
+        noise_levels: np.ndarray | torch.Tensor | Sequence | None = None,
+        channel_mask: np.ndarray | torch.Tensor | Sequence | None = None,
         peak_sample: int | None = None,
         padding: bool | str = True,
         return_tensors: str | None = "pt",
@@ -236,7 +244,7 @@ class HuiduRepFeatureExtractor(CheckpointResolvingMixin, FeatureExtractionMixin)
             features = {name: value.cpu().numpy() for name, value in features.items()}
         return BatchFeature(features, tensor_type=return_tensors)
 
-    def _check_waveforms(self, waveforms, sampling_rate) -> torch.Tensor:
+    def _check_waveforms(self, waveforms: np.ndarray | torch.Tensor | Sequence, sampling_rate: float) -> torch.Tensor:
         # Masked channels may hold NaN, so float32 at least and no integer wrap-around.
         waveforms = as_tensor(waveforms, "waveforms")
         if waveforms.ndim != 3 or min(waveforms.shape[1:]) == 0:
@@ -253,7 +261,9 @@ class HuiduRepFeatureExtractor(CheckpointResolvingMixin, FeatureExtractionMixin)
             )
         return waveforms
 
-    def _select_channels(self, waveforms, positions, usable, is_padded: bool):
+    def _select_channels(
+        self, waveforms: torch.Tensor, positions: torch.Tensor, usable: torch.Tensor, is_padded: bool
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Keep the `num_channels` nearest channels in their given order; pad where that is asked for."""
         num_channels = waveforms.shape[2]
         if num_channels > self.num_channels:
@@ -271,7 +281,7 @@ class HuiduRepFeatureExtractor(CheckpointResolvingMixin, FeatureExtractionMixin)
         return waveforms, torch.where(usable[:, :, None], positions, 0.0), usable
 
 
-def _check_window(sampling_rate, window_size, peak_sample, num_channels):
+def _check_window(sampling_rate: float, window_size: int, peak_sample: int, num_channels: int) -> None:
     if not (isinstance(sampling_rate, (int, float)) and np.isfinite(sampling_rate) and sampling_rate > 0):
         raise ValueError(f"sampling_rate is {sampling_rate!r}; give the model's rate in Hz, such as 30000.")
     limits = {
@@ -300,7 +310,7 @@ def _guess_peak(waveforms: torch.Tensor) -> int:
     return int((waveforms - median[:, None]).square().mean(dim=(0, 2)).argmax())
 
 
-def _warn_of_lost_peaks(waveforms: torch.Tensor, kept: torch.Tensor):
+def _warn_of_lost_peaks(waveforms: torch.Tensor, kept: torch.Tensor) -> None:
     """Say that positions may be relative to something else, if most spikes are largest on a channel left out."""
     largest = waveforms.abs().amax(dim=1).argmax(dim=1)
     is_lost = (kept != largest[:, None]).all(dim=1)
@@ -313,7 +323,9 @@ def _warn_of_lost_peaks(waveforms: torch.Tensor, kept: torch.Tensor):
         )
 
 
-def _per_spike(values, name: str, shape: tuple, fill: float, device: torch.device) -> torch.Tensor:
+def _per_spike(
+    values: np.ndarray | torch.Tensor | Sequence | None, name: str, shape: tuple, fill: float, device: torch.device
+) -> torch.Tensor:
     """Broadcast per-channel values to one row per spike, or say what shape was wanted."""
     if values is None:
         return torch.full(shape, fill, device=device)

@@ -1,10 +1,13 @@
 # Copyright 2026 The huidurep-hf authors. Licensed under the Apache License, Version 2.0.
 """Weights are what they are said to be: files of their own folder, with the content that the Hub promised."""
 
+from __future__ import annotations
+
 import hashlib
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import torch
 from huggingface_hub import try_to_load_from_cache
@@ -23,7 +26,7 @@ class WeightsError(OSError, RuntimeError):
     """
 
 
-def check_report(report, name, allow_mismatched=False):
+def check_report(report: dict[str, Any], name: str | Path | None, allow_mismatched: bool = False) -> None:
     """Refuse weights that do not fill the model, or that it has no place for; heads of pretraining aside.
 
     Args:
@@ -52,7 +55,7 @@ def check_report(report, name, allow_mismatched=False):
             )
 
 
-def check_finite(model, name):
+def check_finite(model: torch.nn.Module, name: str | Path | None) -> None:
     """Refuse weights that are NaN or infinite; weights on the disk are not looked at.
 
     Args:
@@ -73,7 +76,7 @@ def check_finite(model, name):
         )
 
 
-def check_shards(folder):
+def check_shards(folder: Path) -> None:
     """Refuse a local folder whose index of weights names files outside it; the Hub's client refuses those itself.
 
     Args:
@@ -88,7 +91,7 @@ def check_shards(folder):
                 raise ValueError(f"{index} names the weights file {name!r}, which does not lie beside it.")
 
 
-def check_download(name, revision=None, cache_dir=None):
+def check_download(name: str | Path, revision: str | None = None, cache_dir: str | Path | None = None) -> None:
     """Compare weights in the Hub's cache with the SHA-256 under which the Hub stores them.
 
     The Hub's client compares the size alone: content that a proxy or a disk has changed would be loaded in silence.
@@ -121,7 +124,7 @@ def check_download(name, revision=None, cache_dir=None):
                 )
 
 
-def hash_file(path):
+def hash_file(path: str | Path) -> str:
     """Return the SHA-256 of a file, as the Hub writes it."""
     digest = hashlib.sha256()
     with open(path, "rb") as file:

@@ -1,6 +1,8 @@
 # Copyright 2026 The huidurep-hf authors. Licensed under the Apache License, Version 2.0.
 """The transformer layers of both encoders and of the denoiser, and how tokens become one vector."""
 
+from __future__ import annotations
+
 from collections.abc import Callable
 
 import torch
@@ -14,7 +16,16 @@ from transformers.utils import TransformersKwargs
 from .configuration_huidurep import HuiduRepConfig
 
 
-def eager_attention_forward(module, query, key, value, attention_mask, scaling, dropout=0.0, **kwargs):
+def eager_attention_forward(
+    module: nn.Module,
+    query: torch.Tensor,
+    key: torch.Tensor,
+    value: torch.Tensor,
+    attention_mask: torch.Tensor | None,
+    scaling: float,
+    dropout: float = 0.0,
+    **kwargs,
+) -> tuple[torch.Tensor, torch.Tensor]:
     """Plain scaled dot-product attention: `(num_spikes, heads, tokens, head_dim)` in, weights out as well."""
     weights = torch.matmul(query, key.transpose(2, 3)) * scaling
     if attention_mask is not None:

@@ -1,6 +1,8 @@
 # Copyright 2026 The huidurep-hf authors. Licensed under the Apache License, Version 2.0.
 """The losses of HuiduRep, as functions of tensors, and what they need across processes."""
 
+from __future__ import annotations
+
 import torch
 import torch.nn.functional as F
 from torch import nn
@@ -122,13 +124,13 @@ class _SumOverProcesses(torch.autograd.Function):
     """The sum of a tensor over all processes, which hand one another's gradients back in the same way."""
 
     @staticmethod
-    def forward(ctx, values):
+    def forward(ctx: torch.autograd.function.FunctionCtx, values: torch.Tensor) -> torch.Tensor:
         total = values.clone(memory_format=torch.contiguous_format)
         torch.distributed.all_reduce(total)
         return total
 
     @staticmethod
-    def backward(ctx, gradient):
+    def backward(ctx: torch.autograd.function.FunctionCtx, gradient: torch.Tensor) -> torch.Tensor:
         total = gradient.clone(memory_format=torch.contiguous_format)
         torch.distributed.all_reduce(total)
         return total

@@ -8,6 +8,7 @@ is the one that runs.
 
 import difflib
 import inspect
+from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
@@ -168,7 +169,7 @@ class HuiduRepBackbone(nn.Module):
 
 
 @contextmanager
-def unrecorded():
+def unrecorded() -> Iterator[None]:
     """Run the layers without recording: the tokens of a pass that only denoises are not the model's hidden states."""
     recorded = _active_collector.get()
     token = _active_collector.set({})
@@ -201,11 +202,11 @@ class HuiduRepPreTrainedModel(CheckpointMixin, PreTrainedModel):
         "attentions": OutputRecorder(HuiduRepAttention, index=1, layer_name="backbone.encoder.layers"),
     }
 
-    def __init__(self, config: HuiduRepConfig, *args, **kwargs):
+    def __init__(self, config: HuiduRepConfig, *args: object, **kwargs):
         refuse_flash_attention(config._attn_implementation)
         super().__init__(config, *args, **kwargs)
 
-    def set_attn_implementation(self, attn_implementation: str | dict, **kwargs):
+    def set_attn_implementation(self, attn_implementation: str | dict, **kwargs) -> None:
         """As in `transformers`: eager, sdpa or flex_attention.
 
         Raises:
@@ -241,7 +242,7 @@ class HuiduRepPreTrainedModel(CheckpointMixin, PreTrainedModel):
         return channel_mask, options
 
     @torch.no_grad()
-    def _init_weights(self, module):
+    def _init_weights(self, module: nn.Module) -> None:
         if isinstance(module, HuiduRepEmbedding) and self.config.objective == "prototypes":
             init.normal_(module.weight, std=PROTOTYPE_INITIALIZER)
             init.zeros_(module.bias)
@@ -281,7 +282,7 @@ class HuiduRepModel(HuiduRepPreTrainedModel):
         """Return the first map from waveforms to tokens."""
         return self.backbone.encoder.tokenizer.get_input_projection()
 
-    def set_input_embeddings(self, value: nn.Module):
+    def set_input_embeddings(self, value: nn.Module) -> None:
         """Replace the first map from waveforms to tokens."""
         self.backbone.encoder.tokenizer.set_input_projection(value)
 
@@ -322,7 +323,7 @@ class HuiduRepModel(HuiduRepPreTrainedModel):
         return self.backbone(waveforms, channel_positions.to(self.dtype), channel_mask, denoise, **kwargs)
 
 
-def refuse_flash_attention(attn_implementation):
+def refuse_flash_attention(attn_implementation: str | dict | None) -> None:
     """Refuse kernels that would gain nothing on a dozen tokens, and that know no mask of channels."""
     if "flash" in str(attn_implementation):
         raise ValueError(
@@ -336,7 +337,7 @@ def check_model_input(
     waveforms: torch.Tensor,
     channel_positions: torch.Tensor | None,
     channel_mask: torch.Tensor | None,
-):
+) -> None:
     """Refuse input of the wrong shape, saying what was given and what is needed."""
     if waveforms.ndim != 3 or waveforms.shape[1] != config.window_size:
         raise ValueError(

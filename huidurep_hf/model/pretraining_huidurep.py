@@ -2,6 +2,7 @@
 """HuiduRep in pretraining: to tell units apart (by momentum contrast or prototypes) and to denoise, together."""
 
 import re
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -20,7 +21,7 @@ from .losses_huidurep import (
     name_unknown_units,
     prototype_loss,
 )
-from .modeling_huidurep import HuiduRepBackbone, HuiduRepModel, HuiduRepPreTrainedModel
+from .modeling_huidurep import HuiduRepBackbone, HuiduRepModel, HuiduRepModelOutput, HuiduRepPreTrainedModel
 
 logger = logging.get_logger(__name__)
 
@@ -93,7 +94,7 @@ class HuiduRepForPreTraining(HuiduRepPreTrainedModel):
         self._first_sum = None
         self.post_init()
 
-    def _build_momentum_contrast(self, config: HuiduRepConfig):
+    def _build_momentum_contrast(self, config: HuiduRepConfig) -> None:
         projector_sizes = [config.embedding_size, *2 * [config.projection_hidden_size], config.projection_size]
         self.projector = build_head(projector_sizes)
         self.predictor = build_head([config.projection_size, config.projection_hidden_size, config.projection_size])
@@ -111,11 +112,11 @@ class HuiduRepForPreTraining(HuiduRepPreTrainedModel):
         """Return the first map from waveforms to tokens."""
         return self.huidurep.get_input_embeddings()
 
-    def set_input_embeddings(self, value: nn.Module):
+    def set_input_embeddings(self, value: nn.Module) -> None:
         """Replace the first map from waveforms to tokens."""
         self.huidurep.set_input_embeddings(value)
 
-    def _momentum_pairs(self):
+    def _momentum_pairs(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """Give each tensor of the trained branch with its momentum copy, parameters and buffers; none without one."""
         if not self.has_momentum:
             return
@@ -126,7 +127,7 @@ class HuiduRepForPreTraining(HuiduRepPreTrainedModel):
             yield from zip(trained.state_dict(keep_vars=True).values(), copy.state_dict(keep_vars=True).values())
 
     @torch.no_grad()
-    def initialize_weights(self):
+    def initialize_weights(self) -> None:
         """Initialise; what no checkpoint gave the momentum branch it takes from the trained one.
 
         Raises:
@@ -143,7 +144,7 @@ class HuiduRepForPreTraining(HuiduRepPreTrainedModel):
             copy.requires_grad_(False)
 
     @torch.no_grad()
-    def update_momentum(self, momentum: float):
+    def update_momentum(self, momentum: float) -> None:
         """Move the momentum branch towards the trained one: `copy = momentum * copy + (1 - momentum) * trained`."""
         self._is_branch_watched = False
         for trained, copy in self._momentum_pairs():
@@ -217,7 +218,14 @@ class HuiduRepForPreTraining(HuiduRepPreTrainedModel):
             attentions=_of_first_view(trained.attentions, len(views), num_spikes),
         )
 
-    def _weigh(self, contrastive, trained, clean, mask, true_locations) -> dict[str, torch.Tensor | None]:
+    def _weigh(
+        self,
+        contrastive: torch.Tensor,
+        trained: HuiduRepModelOutput,
+        clean: torch.Tensor,
+        mask: torch.Tensor,
+        true_locations: torch.Tensor,
+    ) -> dict[str, torch.Tensor | None]:
         """Return the losses by their names in the output, and their weighted sum."""
         denoising = denoising_loss(trained.denoised_waveforms, clean, mask)
         loss = contrastive + self.config.denoising_weight * denoising
@@ -232,7 +240,7 @@ class HuiduRepForPreTraining(HuiduRepPreTrainedModel):
             "location_loss": localizing,
         }
 
-    def _warn_of_a_branch_that_stays(self):
+    def _warn_of_a_branch_that_stays(self) -> None:
         """Say that weights are trained and nobody moves the momentum branch, which would be silent otherwise."""
         if not self.training or not self._is_branch_watched or torch.compiler.is_compiling():
             return
@@ -247,7 +255,15 @@ class HuiduRepForPreTraining(HuiduRepPreTrainedModel):
                 " step."
             )
 
-    def _contrast_with_momentum(self, embeddings, waveforms, positions, mask, num_views, unit_ids) -> torch.Tensor:
+    def _contrast_with_momentum(
+        self,
+        embeddings: torch.Tensor,
+        waveforms: torch.Tensor,
+        positions: torch.Tensor,
+        mask: torch.Tensor,
+        num_views: int,
+        unit_ids: torch.Tensor | None,
+    ) -> torch.Tensor:
         self._warn_of_a_branch_that_stays()
         queries = self.predictor(self.projector(embeddings)).chunk(num_views)
         with torch.no_grad():
@@ -264,7 +280,9 @@ class HuiduRepForPreTraining(HuiduRepPreTrainedModel):
         return contrastive_loss(queries, all_keys, self.config.temperature, unit_ids, key_units, offset)
 
 
-def _of_first_view(recorded, num_views, num_spikes):
+def _of_first_view(
+    recorded: tuple[torch.Tensor | None, ...] | None, num_views: int, num_spikes: int
+) -> tuple[torch.Tensor | None, ...] | None:
     """Return recorded tensors of the first view alone, so that the batch comes first in every output."""
     if recorded is None or num_views == 1:
         # Unsliced, so that the loss's gradients reach what is returned.
@@ -272,7 +290,13 @@ def _of_first_view(recorded, num_views, num_spikes):
     return tuple(None if tensor is None else tensor[:num_spikes] for tensor in recorded)
 
 
-def _complete_view(waveforms, positions, mask, clean, locations):
+def _complete_view(
+    waveforms: torch.Tensor,
+    positions: torch.Tensor | None,
+    mask: torch.Tensor | None,
+    clean: torch.Tensor | None,
+    locations: torch.Tensor | None,
+) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     """Fill in what a view leaves out: unknown geometry and place, all channels, the waveforms as their own target."""
     num_spikes, _, num_channels = waveforms.shape
     if positions is None:

@@ -1,13 +1,19 @@
 # Copyright 2026 The huidurep-hf authors. Licensed under the Apache License, Version 2.0.
 """What makes a folder of weights a whole repository, also for those who do not have `huidurep_hf`: its code."""
 
+from __future__ import annotations
+
 import json
 import shutil
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from huggingface_hub import HfApi, ModelCard
 from huggingface_hub.errors import HfHubHTTPError
+
+if TYPE_CHECKING:
+    from .modeling_huidurep import HuiduRepPreTrainedModel
 
 # Which file of the repository defines what; `trust_remote_code=True` reads these from its JSON files.
 MODEL_CODE = {
@@ -25,7 +31,7 @@ CODE_KEYS = ("auto_map", "custom_pipelines")
 IS_INSTALLED = __package__ == "huidurep_hf.model"
 
 
-def list_entry_points():
+def list_entry_points() -> tuple[type, ...]:
     """Return the classes that users of a repository start from, apart from those that this file's readers import.
 
     `transformers` copies a file of a repository together with all that it imports, and no others. These imports make
@@ -38,7 +44,7 @@ def list_entry_points():
     return HuiduRepForPreTraining, SpikeEmbeddingPipeline, SpikeSortingPipeline
 
 
-def write_code(folder):
+def write_code(folder: str | Path) -> None:
     """Copy the model's code into a folder; files that are there already are replaced.
 
     Args:
@@ -51,7 +57,7 @@ def write_code(folder):
         shutil.copyfile(path, Path(folder) / path.name)
 
 
-def name_code(path, auto_map, pipelines=()):
+def name_code(path: str | Path, auto_map: dict[str, str], pipelines: dict[str, str] | tuple[()] = ()) -> None:
     """Say in a JSON file which code beside it defines what. Code that is not there is not named.
 
     Args:
@@ -61,7 +67,7 @@ def name_code(path, auto_map, pipelines=()):
     """
     path = Path(path)
 
-    def is_there(reference):
+    def is_there(reference: str) -> bool:
         return (path.parent / f"{reference.split('.')[0]}.py").is_file()
 
     content = {key: value for key, value in json.loads(path.read_text()).items() if key not in CODE_KEYS}
@@ -76,7 +82,16 @@ def name_code(path, auto_map, pipelines=()):
     path.write_text(json.dumps(content, indent=2, sort_keys=True) + "\n", encoding="utf-8")
 
 
-def push_model(model, repo_id, *, token=None, private=None, revision=None, tags=(), **commit) -> str:
+def push_model(
+    model: HuiduRepPreTrainedModel,
+    repo_id: str,
+    *,
+    token: bool | str | None = None,
+    private: bool | None = None,
+    revision: str | None = None,
+    tags: list[str] | tuple[str, ...] = (),
+    **commit,
+) -> str:
     """Upload a whole repository in one commit. A card that the repository has already stays.
 
     Args:
@@ -114,7 +129,7 @@ def push_model(model, repo_id, *, token=None, private=None, revision=None, tags=
     return info.commit_url
 
 
-def _download_card(api, repo_id) -> str | None:
+def _download_card(api: HfApi, repo_id: str) -> str | None:
     try:
         return api.hf_hub_download(repo_id, "README.md")
     except (HfHubHTTPError, OSError):

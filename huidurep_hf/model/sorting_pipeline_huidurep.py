@@ -1,7 +1,11 @@
 # Copyright 2026 The huidurep-hf authors. Licensed under the Apache License, Version 2.0.
 """`pipeline("spike-sorting")`: the sorter in the clothes of a transformers pipeline."""
 
+from __future__ import annotations
+
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 from transformers import Pipeline
 
@@ -30,7 +34,7 @@ class SpikeSortingPipeline(Pipeline):
     _load_video_processor = False
     _load_processor = False
 
-    def __call__(self, recordings, *, batch_size=None, **kwargs):
+    def __call__(self, recordings: Any, *, batch_size: int | None = None, **kwargs) -> Any:
         """Sort one recording or several; see the class.
 
         Raises:
@@ -55,7 +59,9 @@ class SpikeSortingPipeline(Pipeline):
         # Recordings are never batched together; the model's batches are of spikes.
         return super().__call__(recordings, batch_size=1, **kwargs)
 
-    def _sanitize_parameters(self, spike_batch_size=None, **kwargs):
+    def _sanitize_parameters(
+        self, spike_batch_size: int | None = None, **kwargs
+    ) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
         sort_arguments = {name: kwargs.pop(name) for name in SORT_ARGUMENTS if name in kwargs}
         if spike_batch_size is not None:
             kwargs["batch_size"] = spike_batch_size
@@ -64,20 +70,20 @@ class SpikeSortingPipeline(Pipeline):
             _sorting_package().SortingParameters.from_dict(kwargs)
         return {}, {**sort_arguments, **kwargs}, {}
 
-    def preprocess(self, recording):
+    def preprocess(self, recording: Any) -> dict[str, Any]:
         """Make a SpikeInterface recording of whatever was given."""
         return {"recording": _sorting_package().as_recording(recording)}
 
-    def _forward(self, inputs, **kwargs):
+    def _forward(self, inputs: Mapping[str, Any], **kwargs) -> dict[str, Any]:
         sorter = _sorting_package().SpikeSorter(self.model, self.feature_extractor)
         return {"sorting": sorter(inputs["recording"], **kwargs)}
 
-    def postprocess(self, outputs):
+    def postprocess(self, outputs: Mapping[str, Any]) -> Any:
         """Return the sorting."""
         return outputs["sorting"]
 
 
-def _sorting_package():
+def _sorting_package() -> Any:
     # Not before sorting begins: SpikeInterface takes seconds to load. In a `try`, so that a repository loads without.
     try:
         import spikeinterface  # noqa: F401

@@ -1,9 +1,12 @@
 # Copyright 2026 The huidurep-hf authors. Licensed under the Apache License, Version 2.0.
 """Spikes as users have them: arrays, rows of a dataset or batches of its columns, in the extractor's words."""
 
+from __future__ import annotations
+
 import difflib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Container, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -50,7 +53,12 @@ class GivenSpikes:
     is_single: bool
 
 
-def read_spikes(spikes, needs_unit: bool = False, padding: bool = True, **stated) -> GivenSpikes:
+def read_spikes(
+    spikes: np.ndarray | torch.Tensor | Sequence | Mapping[str, Any],
+    needs_unit: bool = False,
+    padding: bool = True,
+    **stated,
+) -> GivenSpikes:
     """Return the waveforms and all that is known of them; what a row says itself goes before what a call states.
 
     Args:
@@ -106,7 +114,7 @@ def read_spikes(spikes, needs_unit: bool = False, padding: bool = True, **stated
     return GivenSpikes(waveforms, stated, is_single)
 
 
-def check_names(names):
+def check_names(names: Collection[str]) -> None:
     """Refuse a name that is like a known one which is not there; columns of other names are let be.
 
     Raises:
@@ -121,7 +129,7 @@ def check_names(names):
             raise ValueError(f"Got a row with {name!r}; did you mean {alike[0]!r}? Rename it, or leave it out.")
 
 
-def check_unit(names):
+def check_unit(names: Container[str]) -> None:
     """Refuse spikes of a dataset where neither their unit nor the noise by which to divide is among the names.
 
     Raises:
@@ -134,7 +142,7 @@ def check_unit(names):
         )
 
 
-def is_empty(spikes) -> bool:
+def is_empty(spikes: object) -> bool:
     """Say whether this is a batch of columns of no rows, which do not say the shape of a waveform."""
     if not isinstance(spikes, Mapping):
         return False
@@ -142,14 +150,14 @@ def is_empty(spikes) -> bool:
     return (isinstance(given, Sequence) or getattr(given, "ndim", 0) > 0) and len(given) == 0
 
 
-def is_ragged(values) -> bool:
+def is_ragged(values: object) -> bool:
     """Say whether these are waveforms of several shapes."""
     if isinstance(values, np.ndarray):
         return values.dtype == object and len({np.shape(value) for value in values}) > 1
     return isinstance(values, Sequence) and len({_shape(value) for value in values}) > 1
 
 
-def _shape(value) -> tuple[int, ...]:
+def _shape(value: Any) -> tuple[int, ...]:
     """The shape of a waveform, of which a flat list is looked at alone."""
     if hasattr(value, "shape"):
         return tuple(value.shape)
@@ -158,7 +166,7 @@ def _shape(value) -> tuple[int, ...]:
     return np.shape(value)
 
 
-def _one_by_one(given, stated: dict) -> list[dict]:
+def _one_by_one(given: np.ndarray | Sequence, stated: dict) -> list[dict]:
     """Return a row for each spike of a ragged list, with its own part of what is stated for each."""
     rows = []
     for index, waveform in enumerate(given):
@@ -200,7 +208,7 @@ def _pad(spikes: list[GivenSpikes]) -> GivenSpikes:
     return GivenSpikes(joined, {**stated, **columns, "channel_mask": mask}, False)
 
 
-def as_tensor(values, name: str) -> torch.Tensor:
+def as_tensor(values: np.ndarray | torch.Tensor | Sequence | float, name: str) -> torch.Tensor:
     """Return float32 values; a tensor stays on its device, and all else is looked at where it lies.
 
     Raises:
@@ -221,7 +229,7 @@ def as_tensor(values, name: str) -> torch.Tensor:
     return torch.from_numpy(array)
 
 
-def _the_one(name: str, values):
+def _the_one(name: str, values: np.ndarray | torch.Tensor | Sequence | float) -> int | float | None:
     """Return the value that all spikes share; a batch of columns brings one for each."""
     if np.ndim(values) == 0:
         return values.item() if isinstance(values, (np.generic, np.ndarray, torch.Tensor)) else values
@@ -246,7 +254,7 @@ def _count_channels(waveforms: torch.Tensor, row: Mapping) -> int | None:
     return shape[0] // 2 if shape and shape[0] else None
 
 
-def _scale(stated: dict, shape: tuple[int, int]):
+def _scale(stated: dict, shape: tuple[int, int]) -> None:
     """Say by which noise the waveforms are to be divided: those in SDs of noise by none."""
     units = np.unique(np.asarray(stated.get("unit", []), dtype=str))
     unknown = sorted(set(units.tolist()) - set(UNITS))

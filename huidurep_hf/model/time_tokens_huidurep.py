@@ -1,6 +1,8 @@
 # Copyright 2026 The huidurep-hf authors. Licensed under the Apache License, Version 2.0.
 """The time-token encoder (the paper's): a token of every sample, from a fixed number of channels."""
 
+from __future__ import annotations
+
 import math
 
 import torch
@@ -32,7 +34,7 @@ class HuiduRepTimeTokenizer(nn.Module):
         """Return the first map from waveforms to tokens."""
         return self.conv1
 
-    def set_input_projection(self, value: nn.Module):
+    def set_input_projection(self, value: nn.Module) -> None:
         """Replace the first map from waveforms to tokens."""
         self.conv1 = value
 

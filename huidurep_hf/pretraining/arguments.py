@@ -165,7 +165,7 @@ def _as_numbers(values: dict, owner: type) -> dict:
     return numbers
 
 
-def _as_number(name: str, value, kind: type) -> int | float:
+def _as_number(name: str, value: object, kind: type) -> int | float:
     try:
         # YAML reads 1e-3, which has no point, as text.
         number = float(value) if isinstance(value, str) else value
@@ -176,7 +176,7 @@ def _as_number(name: str, value, kind: type) -> int | float:
     raise ValueError(f"{name} is {value!r}; give {'a whole number' if kind is int else 'a number'}.")
 
 
-def check_names(values: dict, known: list[str], place: str):
+def check_names(values: dict, known: list[str], place: str) -> None:
     """Raise a `ValueError` that names the nearest known name of each unknown one."""
     for name in values:
         if name not in known:

@@ -1,6 +1,9 @@
 """Figures that a run is watched by, on training units kept aside: can views of one unit be told from the others'?"""
 
+from __future__ import annotations
+
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -10,6 +13,9 @@ from sklearn.mixture import GaussianMixture
 from .dataset import SpikePairs
 from .views import SpikeViews
 
+if TYPE_CHECKING:
+    from ..model.modeling_huidurep import HuiduRepModel
+
 UNITS_PER_SORT = 12
 VIEWS_PER_UNIT = 80
 REGULARIZATION = 1e-3
@@ -17,7 +23,7 @@ REGULARIZATION = 1e-3
 
 
 def sort_validation_units(
-    model, pairs: SpikePairs, units: np.ndarray, views: SpikeViews, num_sorts: int = 6, seed: int = 0
+    model: HuiduRepModel, pairs: SpikePairs, units: np.ndarray, views: SpikeViews, num_sorts: int = 6, seed: int = 0
 ) -> dict[str, float]:
     """Embed views of a few units of one probe, cluster them with the true number of units, and score; several times.
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -21,6 +22,9 @@ from .dataset import SpikePairs
 from .schedules import cosine_ramp
 from .view_parameters import View, ViewParameters
 from .views import SpikeViews
+
+if TYPE_CHECKING:
+    from ..model.pretraining_huidurep import HuiduRepForPreTraining
 
 
 class PairCollator:
@@ -108,12 +112,24 @@ class MomentumCallback(TrainerCallback):
         self.momentum, self.final_momentum = momentum, final_momentum
 
     def on_train_begin(
-        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model=None, **kwargs
-    ):
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        model: HuiduRepForPreTraining | None = None,
+        **kwargs,
+    ) -> None:
         """Start from the trained branch."""
         model.update_momentum(0.0)
 
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, model=None, **kwargs):
+    def on_step_end(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        model: HuiduRepForPreTraining | None = None,
+        **kwargs,
+    ) -> None:
         """Follow the trained branch."""
         model.update_momentum(cosine_ramp(state.global_step, state.max_steps, self.momentum, self.final_momentum))
 

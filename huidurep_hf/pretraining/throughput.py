@@ -1,7 +1,11 @@
 """Where the time of a training step goes, and whether its data come fast enough."""
 
+from __future__ import annotations
+
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -32,12 +36,12 @@ class StepTimer:
         trainer.model.register_forward_pre_hook(lambda *_: self._start())
         trainer.model.register_forward_hook(lambda *_: self._stop("forward"))
 
-    def reset(self):
+    def reset(self) -> None:
         """Forget what was timed."""
         self.seconds = dict.fromkeys(PARTS, 0.0)
 
-    def _timed(self, name, function):
-        def call(*arguments, **options):
+    def _timed(self, name: str, function: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: object, **options) -> Any:
             self._start()
             result = function(*arguments, **options)
             self._stop(name)
@@ -45,11 +49,11 @@ class StepTimer:
 
         return call
 
-    def _start(self):
+    def _start(self) -> None:
         synchronize(self.device)
         self._started = time.perf_counter()
 
-    def _stop(self, name):
+    def _stop(self, name: str) -> None:
         synchronize(self.device)
         self.seconds[name] += time.perf_counter() - self._started
 
@@ -118,7 +122,7 @@ def report_throughput(trainer: Pretrainer, num_steps: int = 10) -> str:
     return "\n".join(lines)
 
 
-def synchronize(device: torch.device):
+def synchronize(device: torch.device) -> None:
     """Wait until a GPU has done what it was given."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -1,5 +1,7 @@
 """The pretraining loop, on one CPU process, several, or GPUs: `accelerate` sees to the rest."""
 
+from __future__ import annotations
+
 import json
 import logging
 import os
@@ -63,7 +65,7 @@ class Progress:
             "arguments": self._arguments,
         }
 
-    def load_state_dict(self, state: dict):
+    def load_state_dict(self, state: dict) -> None:
         """Take up where the state was saved, and note what is asked for differently from now on."""
         self.step, self.seconds, self.changes = int(state["step"]), float(state["seconds"]), list(state["changes"])
         earlier = state["arguments"]
@@ -124,7 +126,7 @@ class Pretrainer:
         self._prepare_model()
         self.progress = Progress(_plain(arguments))
 
-    def _prepare_data(self):
+    def _prepare_data(self) -> None:
         arguments = self.arguments
         self.config = arguments.build_config()
         spikes, geometry = load_spikes(arguments.dataset)
@@ -175,7 +177,7 @@ class Pretrainer:
             )
         return torch.from_numpy(snippets.whitened()).to(self.accelerator.device)
 
-    def _prepare_model(self):
+    def _prepare_model(self) -> None:
         arguments = self.arguments
         # The same weights in every process, without touching the caller's random state.
         with torch.random.fork_rng(devices=[]):
@@ -241,7 +243,7 @@ class Pretrainer:
         self.accelerator.end_training()
         return folder
 
-    def _open_run(self, resume: bool):
+    def _open_run(self, resume: bool) -> None:
         checkpoints = sorted((self.output / "checkpoints").glob("step_*"))
         if checkpoints and not resume:
             raise ValueError(f"{self.output} holds a run already; resume it with --resume, or take another folder.")
@@ -312,7 +314,7 @@ class Pretrainer:
         view, paired = self.views(first.to(device), second.to(device), generator, num_pairs)
         return {**pair_inputs(view, paired), "unit_ids": unit_ids.to(device)}
 
-    def _evaluate(self, step: int):
+    def _evaluate(self, step: int) -> None:
         if len(self.validation_units) == 0:
             return
         # On every process, so that none runs ahead into a collective call and waits there.
@@ -322,7 +324,7 @@ class Pretrainer:
         if self.accelerator.is_main_process:
             logger.info("step %d: %s", step, ", ".join(f"{name} {value:.3f}" for name, value in figures.items()))
 
-    def _save_checkpoint(self):
+    def _save_checkpoint(self) -> None:
         folder = self.output / "checkpoints"
         final = folder / f"step_{self.progress.step:08d}"
         unfinished = folder / f"unfinished_{self.progress.step:08d}"
@@ -364,7 +366,7 @@ class Pretrainer:
         }
 
 
-def refuse_sharding():
+def refuse_sharding() -> None:
     """Refuse what `accelerate launch` may have been told of sharding: the momentum branch follows whole weights.
 
     Raises:

@@ -90,7 +90,13 @@ def noise_power(
     return power / variance
 
 
-def _coloured_noise(positions, num_samples, sampling_rate, parameters, generator):
+def _coloured_noise(
+    positions: torch.Tensor,
+    num_samples: int,
+    sampling_rate: float,
+    parameters: ViewParameters,
+    generator: torch.Generator,
+) -> torch.Tensor:
     num_spikes, num_channels, _ = positions.shape
     # Long enough that the circular correlation of the two ends is outside what is kept.
     length = 2 * num_samples
@@ -99,7 +105,7 @@ def _coloured_noise(positions, num_samples, sampling_rate, parameters, generator
     return torch.fft.irfft(torch.fft.rfft(white, dim=1) * gain[..., None], n=length, dim=1)[:, :num_samples]
 
 
-def _recorded_noise(shape, recorded: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+def _recorded_noise(shape: torch.Size, recorded: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
     """Read a stretch for each channel, from a random start, with a random sign."""
     num_spikes, num_samples, num_channels = shape
     device = recorded.device

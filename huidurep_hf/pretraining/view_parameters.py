@@ -99,7 +99,7 @@ class Spikes:
     is_recorded: torch.Tensor
     partners: torch.Tensor | None = None
 
-    def to(self, device) -> "Spikes":
+    def to(self, device: torch.device | str) -> "Spikes":
         """Return the batch on a device."""
         values = (self.waveforms, self.positions, self.mask, self.locations, self.is_recorded, self.partners)
         return Spikes(*(None if value is None else value.to(device) for value in values))

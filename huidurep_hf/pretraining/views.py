@@ -6,8 +6,11 @@ wrong sample or on the wrong channel, unequal noise levels, small spikes in the 
 needs no view of its own: the two spikes of a pair come from the same unit at two true displacements.
 """
 
+from __future__ import annotations
+
 import math
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -16,6 +19,9 @@ from .view_draws import happens, uniform
 from .view_noise import draw_noise
 from .view_parameters import Spikes, View, ViewParameters
 from .view_whitening import Whitening, draw_whitening
+
+if TYPE_CHECKING:
+    from ..model.configuration_huidurep import HuiduRepConfig
 
 LONGEST_SHIFT = 23
 """Zero samples added to a waveform before it is shifted; with the dataset's 121 they make 144, a quick FFT."""
@@ -106,7 +112,7 @@ class SpikeViews:
     def __init__(
         self,
         parameters: ViewParameters,
-        config,
+        config: HuiduRepConfig,
         source_peak_sample: int,
         source_num_samples: int,
         recorded_noise: torch.Tensor | None = None,

@@ -15,7 +15,7 @@ def by_channel(traces: np.ndarray) -> np.ndarray:
 
 
 @numba.njit(cache=True, nogil=True)
-def _turned(traces):
+def _turned(traces: np.ndarray) -> np.ndarray:
     num_samples, num_channels = traces.shape
     turned = np.empty((num_channels, num_samples), dtype=traces.dtype)
     for first_sample in range(0, num_samples, SIDE):

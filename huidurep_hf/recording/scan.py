@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("huidurep_hf")
 
+# Peaks that were detected at the threshold are kept, though float32 may place them a little below it.
+ROUNDING = 1e-4
+
 
 def scan(
     recording: BaseRecording,
@@ -172,7 +175,7 @@ def _with_noise_over_time(
     if len(peaks) and not noise.is_steady:
         factors = noise.of_events(peaks["segment_index"], peaks["sample_index"], peaks["channel_index"])
         limits = detection.detect_threshold * prepared.noise_levels[peaks["channel_index"]] * factors
-        peaks = peaks[np.abs(peaks["amplitude"]) >= 0.9999 * limits]
+        peaks = peaks[np.abs(peaks["amplitude"]) >= (1 - ROUNDING) * limits]
     return dataclasses.replace(prepared, noise_over_time=noise, steps=steps), peaks
 
 

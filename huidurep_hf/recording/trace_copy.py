@@ -133,7 +133,7 @@ class ScaledSegment(BasePreprocessorSegment):
 
 
 @numba.njit(cache=True, nogil=True)
-def _rounded(traces, gains):
+def _rounded(traces: np.ndarray, gains: np.ndarray) -> np.ndarray:
     """Traces in steps of each channel's gain, the nearest, as int16; the largest step where they are larger."""
     num_samples, num_channels = traces.shape
     rounded = np.empty((num_samples, num_channels), dtype=np.int16)

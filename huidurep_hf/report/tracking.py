@@ -15,6 +15,9 @@ from .style import hover, new_figure, read_asset
 from .template_layout import lay_out
 
 if TYPE_CHECKING:
+    import pandas as pd
+    from bokeh.plotting import figure as Figure
+
     from ..sorting.output.fingerprint_table import UnitFingerprints
     from ..tracking.tracked import TrackedUnits
 
@@ -112,7 +115,7 @@ def _cells(tracked: TrackedUnits) -> ColumnDataSource:
     )
 
 
-def _matrix(tracked: TrackedUnits, cells: ColumnDataSource):
+def _matrix(tracked: TrackedUnits, cells: ColumnDataSource) -> Figure:
     drawn = new_figure(
         "neurons",
         "Neurons over sessions (grey: in one alone)",
@@ -141,7 +144,7 @@ def _matrix(tracked: TrackedUnits, cells: ColumnDataSource):
     return drawn
 
 
-def _neuron(own, tables: list[UnitFingerprints], names: list[str]) -> tuple[dict, dict]:
+def _neuron(own: pd.DataFrame, tables: list[UnitFingerprints], names: list[str]) -> tuple[dict, dict]:
     """Lines of the templates, sessions side by side, and of the autocorrelograms of one neuron."""
     rows = own.iloc[np.unique(np.linspace(0, len(own) - 1, min(MAX_SESSIONS, len(own))).round().astype(int))]
     found = {"xs": [], "ys": [], "color": [], "session": []}
@@ -174,7 +177,7 @@ def _neuron(own, tables: list[UnitFingerprints], names: list[str]) -> tuple[dict
     return found, correlograms
 
 
-def _displacements(tracked: TrackedUnits):
+def _displacements(tracked: TrackedUnits) -> Figure:
     moved = tracked.table.groupby("session")["displacement_um"].first()
     drawn = new_figure("displacements", "Displacement against the first session", "session", "µm", height=330)
     drawn.line(moved.index.to_numpy(), moved.to_numpy(), color=BLUE, line_width=1.5)
@@ -186,7 +189,7 @@ def _displacements(tracked: TrackedUnits):
     return drawn
 
 
-def _name_sessions(drawn, tracked: TrackedUnits, offset: float) -> None:
+def _name_sessions(drawn: Figure, tracked: TrackedUnits, offset: float) -> None:
     """Short names of some sessions at the axis, numbers in place of long ones; a session is at its number + offset."""
     names = tracked.session_names
     drawn.xaxis.ticker = [index + offset for index in range(0, len(names), max(len(names) // 10, 1))]
@@ -195,7 +198,7 @@ def _name_sessions(drawn, tracked: TrackedUnits, offset: float) -> None:
     }
 
 
-def _scores(tracked: TrackedUnits):
+def _scores(tracked: TrackedUnits) -> Figure:
     drawn = new_figure("scores", "Scores of pairs", "log likelihood ratio", "share of pairs", height=430)
     within, pairs = tracked.within, tracked.pairs
     for scores, color, label in (

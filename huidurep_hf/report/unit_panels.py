@@ -112,7 +112,7 @@ def _add_templates(
     for unit, measured in enumerate(measures):
         shown = measured.channels
 
-        def of_channels(waveforms, index, shown=shown):
+        def of_channels(waveforms: np.ndarray, index: int, shown: np.ndarray = shown) -> np.ndarray:
             return waveforms[index][drawn_samples, shown] * noise[shown]
 
         waveform, spread = of_channels(result.templates, unit), of_channels(result.spread, unit)

@@ -13,24 +13,24 @@ from ..recording.preprocessing.preparation import PreparedRecording
 from ..recording.preprocessing.whitening import WhitenedTraces
 from ..recording.spikes.neighborhood import find_neighborhoods
 from ..workers import Workers
-from .clustering.clusters import split_by_embedding
+from .clustering.splitting import split_by_embedding
 from .learning_blocks import choose_trial_blocks, in_blocks
 from .matching.bursts import find_bursting_units, without_isolated
 from .matching.engine import Matcher
 from .matching.pairing import pair_with_peaks
-from .merging.clusters import merge_clusters
 from .merging.drift_fragments import merge_drift_fragments
+from .merging.merge_clusters import merge_clusters
+from .merging.merge_units import merge_units
 from .merging.template_distance import find_duplicates
-from .merging.units import merge_units
 from .parameters import SortingParameters
-from .rejection.clusters import reject_clusters
 from .rejection.noise_units import is_noise_unit
 from .rejection.oscillations import is_oscillation
+from .rejection.reject_clusters import reject_clusters
 from .rejection.residual_units import is_residual_unit
 from .rejection.side_lobes import is_side_lobe_unit
 from .spikes import Spikes, in_order
 from .templates.averages import average_templates, signed, template_window
-from .templates.estimation import find_templates
+from .templates.find_templates import find_templates
 from .templates.unit_templates import UnitTemplates
 
 logger = logging.getLogger("huidurep_hf")
@@ -94,7 +94,7 @@ def learn_clusters(spikes: Spikes, whitened: WhitenedTraces, parameters: Sorting
     if parameters.num_units is not None:
         return spikes.with_columns(aligned_sample=spikes["sample_index"])
     spikes = merge_clusters(spikes, whitened, parameters, workers)
-    if whitened.motion is not None:
+    if whitened.is_corrected:
         spikes = merge_drift_fragments(spikes, whitened, parameters, workers)
     return spikes
 

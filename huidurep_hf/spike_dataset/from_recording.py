@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from datasets import Dataset
     from spikeinterface.core import BaseRecording, BaseSorting
 
+    from ..recording.preprocessing.preparation import PreparedRecording
+
 logger = logging.getLogger("huidurep_hf")
 
 CHANNELS_SEARCHED = 11
@@ -59,7 +61,10 @@ class RecordedSpikesParameters:
 
 
 def spikes_from_recording(
-    recording, sorting=None, parameters: RecordedSpikesParameters | None = None, progress: bool = True
+    recording: BaseRecording,
+    sorting: BaseSorting | None = None,
+    parameters: RecordedSpikesParameters | None = None,
+    progress: bool = True,
 ) -> Dataset:
     """Turn a recording into a spike dataset, with the columns that docs/architecture.md states.
 
@@ -124,7 +129,9 @@ def check_sorting(recording: BaseRecording, sorting: BaseSorting) -> None:
         )
 
 
-def _find_spikes(prepared, sorting, parameters) -> tuple[np.ndarray, np.ndarray]:
+def _find_spikes(
+    prepared: PreparedRecording, sorting: BaseSorting | None, parameters: RecordedSpikesParameters
+) -> tuple[np.ndarray, np.ndarray]:
     """Return peaks sorted by segment and sample, and the unit id of each."""
     random = np.random.default_rng(parameters.seed)
     if sorting is None:
@@ -148,17 +155,24 @@ def _find_spikes(prepared, sorting, parameters) -> tuple[np.ndarray, np.ndarray]
     return peaks[order], spikes["unit_index"][order].astype("int64")
 
 
-def _draw(num_spikes: int, max_spikes: int, random) -> np.ndarray:
+def _draw(num_spikes: int, max_spikes: int, random: np.random.Generator) -> np.ndarray:
     return np.sort(random.permutation(num_spikes)[:max_spikes])
 
 
-def _names(recording, parameters) -> dict[str, str]:
+def _names(recording: BaseRecording, parameters: RecordedSpikesParameters) -> dict[str, str]:
     probes = recording.get_annotation("probes_info") or [{}]
     model = probes[0].get("model_name") or probes[0].get("name") or "recorded"
     return {"cell_type": "recorded", "probe": model, "group": parameters.name or recording.name or "recording"}
 
 
-def _write_arrow(prepared, peaks, unit_ids, geometry: SpikeGeometry, names: dict, progress: bool) -> Path:
+def _write_arrow(
+    prepared: PreparedRecording,
+    peaks: np.ndarray,
+    unit_ids: np.ndarray,
+    geometry: SpikeGeometry,
+    names: dict,
+    progress: bool,
+) -> Path:
     import pyarrow as pa
     from datasets.config import HF_DATASETS_CACHE
 
@@ -185,10 +199,17 @@ def _write_arrow(prepared, peaks, unit_ids, geometry: SpikeGeometry, names: dict
     return path
 
 
-def _columns(batch: WaveformBatch, unit_ids, peak_positions, geometry: SpikeGeometry, names: dict, layout: int) -> dict:
+def _columns(
+    batch: WaveformBatch,
+    unit_ids: np.ndarray,
+    peak_positions: np.ndarray,
+    geometry: SpikeGeometry,
+    names: dict,
+    layout: int,
+) -> dict:
     import pyarrow as pa
 
-    def rows(values):
+    def rows(values: np.ndarray) -> pa.FixedSizeListArray:
         flat = np.ascontiguousarray(values).reshape(-1)
         return pa.FixedSizeListArray.from_arrays(pa.array(flat), flat.size // len(values))
 

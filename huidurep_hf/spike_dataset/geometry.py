@@ -176,7 +176,7 @@ def _columns(spikes: Dataset | IterableDataset) -> dict[str, _Column]:
     return {name: _Column(spikes.select_columns([name]).with_format("arrow")[:][name]) for name in needed}
 
 
-def _only(name: str, values: list):
+def _only(name: str, values: list) -> int | float:
     if len(values) > 1 or values[0] is None:
         raise ValueError(
             f"Rows of the dataset have several {name} ({', '.join(map(str, values[:3]))}); only those of one rate,"

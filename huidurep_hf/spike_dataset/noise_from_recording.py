@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +16,11 @@ from ..recording.spikes.neighborhood import find_neighborhoods
 from .geometry import SpikeGeometry
 from .noise_snippets import NoiseSnippets
 from .resampled_waveforms import iterate_resampled, samples_needed
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording
+
+    from ..recording.preprocessing.preparation import PreparedRecording
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -49,7 +55,7 @@ class NoiseParameters:
     seed: int = 0
 
 
-def noise_from_recording(recording, parameters: NoiseParameters | None = None) -> NoiseSnippets:
+def noise_from_recording(recording: BaseRecording, parameters: NoiseParameters | None = None) -> NoiseSnippets:
     """Cut stretches without spikes from a recording, prepared as for sorting.
 
     On a probe of many channels some neuron always fires. A snippet is therefore only as quiet as matters to it: no
@@ -108,7 +114,13 @@ def _no_snippets(parameters: NoiseParameters) -> NoiseSnippets:
     )
 
 
-def _draw_starts(prepared, peaks, num_samples: int, parameters: NoiseParameters, random) -> np.ndarray:
+def _draw_starts(
+    prepared: PreparedRecording,
+    peaks: np.ndarray,
+    num_samples: int,
+    parameters: NoiseParameters,
+    random: np.random.Generator,
+) -> np.ndarray:
     """Return first samples of quiet stretches with their channels, as sorted peaks."""
     places = random.permutation(len(prepared.positions))[: parameters.num_places]
     share = -(-parameters.num_snippets // len(places))
@@ -132,7 +144,9 @@ def _draw_starts(prepared, peaks, num_samples: int, parameters: NoiseParameters,
     return chosen[np.lexsort((chosen["sample_index"], chosen["segment_index"]))]
 
 
-def _quiet_stretches(peaks, segment: int, segment_samples: int, num_samples: int, distance: int) -> np.ndarray:
+def _quiet_stretches(
+    peaks: np.ndarray, segment: int, segment_samples: int, num_samples: int, distance: int
+) -> np.ndarray:
     """Lay as many snippets as fit, without overlap, between the peaks of a segment."""
     samples = peaks["sample_index"][peaks["segment_index"] == segment]
     # The detector looks nowhere near the ends of a segment, so there might be a spike.

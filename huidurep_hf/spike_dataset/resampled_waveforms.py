@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -12,6 +13,9 @@ from ..model.feature_extraction_huidurep import KERNEL_HALF_WIDTH, resampling_ma
 from ..recording.spikes.neighborhood import find_neighborhoods
 from ..recording.spikes.waveforms import WaveformBatch, iterate_waveforms
 from .geometry import SpikeGeometry
+
+if TYPE_CHECKING:
+    from ..recording.preprocessing.preparation import PreparedRecording
 
 
 def samples_needed(sampling_rate: float, geometry: SpikeGeometry) -> tuple[int, int]:
@@ -23,7 +27,9 @@ def samples_needed(sampling_rate: float, geometry: SpikeGeometry) -> tuple[int, 
     return before, after
 
 
-def iterate_resampled(prepared, peaks: np.ndarray, geometry: SpikeGeometry) -> Iterator[WaveformBatch]:
+def iterate_resampled(
+    prepared: PreparedRecording, peaks: np.ndarray, geometry: SpikeGeometry
+) -> Iterator[WaveformBatch]:
     """Cut waveforms, resample them by the feature extractor's interpolation and divide them by the noise.
 
     Args:

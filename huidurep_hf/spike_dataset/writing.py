@@ -56,7 +56,7 @@ def write_spikes(
     return folder
 
 
-def _groups(spikes: Dataset, first: int, schema) -> Iterator[pa.Table]:
+def _groups(spikes: Dataset, first: int, schema: pa.Schema) -> Iterator[pa.Table]:
     """Yield the rows of a shard, a group in memory at a time."""
     arrow = spikes.with_format("arrow")
     last = min(first + ROWS_PER_SHARD, len(spikes))

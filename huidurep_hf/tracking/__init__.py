@@ -1,6 +1,9 @@
 """Units followed across sessions."""
 
+from __future__ import annotations
+
 from importlib import import_module
+from typing import Any
 
 # Loaded on first use: the command line reads the settings, and needs nothing else until it tracks.
 _LAZY = {
@@ -15,7 +18,7 @@ _LAZY = {
 __all__ = [*_LAZY]
 
 
-def __getattr__(name: str):
+def __getattr__(name: str) -> Any:
     if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(_LAZY[name], __name__), name)

@@ -116,7 +116,7 @@ def _without_motion(
 ) -> tuple[PreparedRecording, EmbeddedSpikes]:
     """Traces and places corrected for the motion within the session, as a sort does, if the spikes show any."""
     corrected = follow_motion(prepared, peaks, sample.places, PreparationParameters(), seed=seed)
-    if corrected.motion is None:
+    if not corrected.is_corrected:
         return prepared, sample
     moved = displacements_of(
         corrected.motion, prepared.recording, peaks["segment_index"], peaks["sample_index"], sample.places[:, 1]

@@ -12,10 +12,10 @@ import numpy as np
 import pandas as pd
 
 from ..sorting.output.fingerprint_table import UnitFingerprints, mean_of_halves
-from .assignment import link_sessions
 from .comparison import Comparison, compare_sessions
 from .correlograms import fit_correlogram_model
 from .displacement import Displacement
+from .linking import link_sessions
 from .placement import find_displacements, place_sessions, placed_together
 from .settings import TrackingSettings
 from .similarity import FEATURES, common_shapes, see

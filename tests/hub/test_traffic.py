@@ -17,7 +17,7 @@ import json, torch
 from datasets import load_dataset
 from huggingface_hub import HfApi
 from huidurep_hf import HuiduRepFeatureExtractor, HuiduRepForPreTraining, HuiduRepModel
-from huidurep_hf.embedding.spikes import embed_dataset
+from huidurep_hf.embedding.dataset_column import embed_dataset
 from huidurep_hf.spike_dataset.hub import push_dataset
 api = HfApi()
 head = HuiduRepForPreTraining.from_pretrained({checkpoint!r})

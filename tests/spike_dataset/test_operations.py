@@ -16,7 +16,7 @@ from datasets import (
 
 from huidurep_hf import HuiduRepFeatureExtractor, HuiduRepModel
 from huidurep_hf.cli.main import main
-from huidurep_hf.embedding.spikes import embed_dataset
+from huidurep_hf.embedding.dataset_column import embed_dataset
 from huidurep_hf.pretraining.dataset import load_spikes
 from huidurep_hf.spike_dataset.geometry import SpikeGeometry, read_geometry
 from huidurep_hf.spike_dataset.loading import open_spikes

@@ -1,5 +1,7 @@
 """What a figure was made with: command, versions, machine, model; and rows of figures kept on disk as they come."""
 
+from __future__ import annotations
+
 import dataclasses
 import hashlib
 import json
@@ -11,11 +13,17 @@ from collections.abc import Iterable
 from datetime import datetime, timezone
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
+
+    from ...model.modeling_huidurep import HuiduRepModel
 
 PACKAGES = ("huidurep-hf", "torch", "transformers", "spikeinterface", "numpy", "scikit-learn", "hdbscan")
 
 
-def describe_environment(extra_packages=()) -> dict:
+def describe_environment(extra_packages: Iterable[str] = ()) -> dict:
     """Return command, time, versions and machine class (cores, memory, GPU; no host name) as plain JSON values."""
     import torch
 
@@ -37,7 +45,7 @@ def describe_environment(extra_packages=()) -> dict:
 ADDED_FIELDS = {"pooling": "mean", "origin": "peak", "objective": "momentum_contrast"}
 
 
-def hash_weights(model) -> str:
+def hash_weights(model: HuiduRepModel) -> str:
     """Return the SHA-256 of a model's configuration and weights: two models of one hash give the same figures."""
     config = model.config.to_diff_dict()
     # Of the library that is installed, not of the model.
@@ -77,7 +85,7 @@ def hash_sources(names: Iterable[str], package: Path = Path(__file__).parents[2]
 ADDED_PARAMETERS = {"pattern": None}
 
 
-def plain(parameters) -> dict:
+def plain(parameters: DataclassInstance) -> dict:
     """Return a dataclass as JSON would give it back: tuples become lists; later fields appear when they are used."""
     values = json.loads(json.dumps(dataclasses.asdict(parameters)))
     return {
@@ -102,7 +110,7 @@ class ResultFile:
         ValueError: if the file exists and holds figures of another identity.
     """
 
-    def __init__(self, path, identity: dict):
+    def __init__(self, path: str | Path, identity: dict) -> None:
         self.path = Path(path)
         self.content = {"identity": identity, "runs": [], "rows": []}
         if self.path.exists():
@@ -124,20 +132,20 @@ class ResultFile:
         """Whether there is a row with these values."""
         return any(has_key(row, key) for row in self.rows)
 
-    def drop_rows(self, **key):
+    def drop_rows(self, **key) -> None:
         """Forget rows with these values; the file follows when the next row is added."""
         self.content["rows"] = [row for row in self.rows if not has_key(row, key)]
 
-    def add_run(self, environment: dict):
+    def add_run(self, environment: dict) -> None:
         """Note the environment of the rows that follow; every row names its run."""
         self.content["runs"].append(environment)
 
-    def add_row(self, row: dict):
+    def add_row(self, row: dict) -> None:
         """Append a row and write the file, whole or not at all."""
         self.rows.append({**row, "run": len(self.content["runs"]) - 1})
         self.write()
 
-    def write(self):
+    def write(self) -> None:
         """Write the file beside its place, then move it there."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         beside = self.path.with_name(self.path.name + ".partial")
@@ -145,7 +153,7 @@ class ResultFile:
         os.replace(beside, self.path)
 
 
-def _version(package: str):
+def _version(package: str) -> str | None:
     try:
         return version(package)
     except PackageNotFoundError:

@@ -1,5 +1,8 @@
 """Figures as markdown tables."""
 
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -33,7 +36,7 @@ def density_table(rows: list[dict], subset: str = "all") -> str:
 def neighbor_table(rows: list[dict]) -> str:
     """Accuracy of nearest neighbours, leave-one-out: mean ± SD over the recording seeds of a condition."""
 
-    def cell(condition_rows, method):
+    def cell(condition_rows: list[dict], method: str) -> str:
         return mean_and_sd([row["methods"][method]["neighbor_accuracy"] for row in condition_rows])
 
     return _method_table(rows, cell)
@@ -69,7 +72,7 @@ def robustness_table(rows: list[dict]) -> str:
     conditions = list(dict.fromkeys(row["condition"] for row in rows))
     variants = list(dict.fromkeys(variant for row in rows for variant in row["robustness"]))
 
-    def cell(variant, condition, method):
+    def cell(variant: str, condition: str, method: str) -> str:
         of_condition = [row["robustness"].get(variant, {}) for row in rows if row["condition"] == condition]
         return mean_and_sd([score for methods in of_condition for score in methods.get(method, [])])
 
@@ -91,7 +94,7 @@ def comparison_table(contents: dict[str, dict]) -> str:
         contents: name -> content of a file written by `scripts/evaluate.py`, in the order of the lines.
     """
 
-    def key(row):
+    def key(row: dict) -> tuple[str, int]:
         return row["condition"], row["recording_seed"]
 
     common = set.intersection(*({key(row) for row in content["rows"]} for content in contents.values()))
@@ -112,7 +115,7 @@ def comparison_table(contents: dict[str, dict]) -> str:
     return markdown_table(["", *conditions, "neighbours", "denoiser, dB"], lines)
 
 
-def _mean_gain(rows, method) -> str:
+def _mean_gain(rows: list[dict], method: str) -> str:
     """Mean gain on spikes of SNR 4 to 8 of the denoiser that belongs to a set of features; empty if none does."""
     denoiser = {"model": "model", "PCA-32": "PCA"}.get(method)
     entries = [
@@ -149,7 +152,7 @@ def report(content: dict) -> str:
     return "\n\n".join(parts)
 
 
-def mean_and_sd(values, digits: int = 2) -> str:
+def mean_and_sd(values: Iterable[float | None], digits: int = 2) -> str:
     """Return `mean ± SD`, the mean alone for one value, a dash for none."""
     values = np.asarray([value for value in values if value is not None], dtype=float)
     if len(values) == 0:
@@ -164,7 +167,7 @@ def markdown_table(header: list[str], lines: list[list[str]], num_text_columns: 
     return "\n".join("| " + " | ".join(map(str, cells)) + " |" for cells in [header, ruler, *lines])
 
 
-def put_table(table: str, path, name: str | None = None):
+def put_table(table: str, path: str | Path, name: str | None = None) -> None:
     """Put a table between the marks `<!-- table begin -->` and `<!-- table end -->` of a markdown file.
 
     Args:
@@ -190,7 +193,7 @@ def put_tables(tables: dict[str, str], path: str | Path) -> None:
         put_table(table, path, name)
 
 
-def _method_table(rows, cell) -> str:
+def _method_table(rows: list[dict], cell: Callable[[list[dict], str], str]) -> str:
     conditions = list(dict.fromkeys(row["condition"] for row in rows))
     methods = list(rows[0]["methods"])
     lines = [
@@ -200,7 +203,7 @@ def _method_table(rows, cell) -> str:
     return markdown_table(["", *conditions], lines)
 
 
-def _template_oracles(rows, subset) -> list[str]:
+def _template_oracles(rows: list[dict], subset: str) -> list[str]:
     """The template oracle of each condition: a dash where units move, as templates at rest are no upper bound there."""
     by_condition = {}
     for row in rows:
@@ -209,20 +212,20 @@ def _template_oracles(rows, subset) -> list[str]:
     return [mean_and_sd(values) for values in by_condition.values()]
 
 
-def _template_oracle(row) -> dict | None:
+def _template_oracle(row: dict) -> dict | None:
     """Agreement of the template oracle in each subset; None where it was not measured. Early rows name it otherwise."""
     return row.get("template_oracle", row.get("ceiling"))
 
 
-def _over_seeds(rows, method, subset, score) -> str:
+def _over_seeds(rows: list[dict], method: str, subset: str, score: str) -> str:
     scores = [_of(row, method, subset, score) for row in rows]
     return mean_and_sd(np.concatenate([values for values in scores if values is not None] or [[]]))
 
 
-def _over_recordings(rows, method, subset, score) -> str:
+def _over_recordings(rows: list[dict], method: str, subset: str, score: str) -> str:
     return mean_and_sd([_of(row, method, subset, score) for row in rows])
 
 
-def _of(row, method, subset, score):
+def _of(row: dict, method: str, subset: str, score: str) -> list[float] | float | None:
     """A subset without units in a recording has no figures."""
     return row["methods"][method].get(subset, {}).get(score)

@@ -1,11 +1,15 @@
 """What each choice is worth: train variants of one run on as many pairs of spikes, and compare what they give."""
 
+from __future__ import annotations
+
 import dataclasses
 import json
 import logging
 import shutil
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import yaml
@@ -17,6 +21,10 @@ from .added_spikes import add_spikes_at_rest, model_gain_db
 from .embedding import METHOD, agreement, cluster_by_density, cluster_by_kmeans, cluster_by_mixture
 from .feature_sets import model_features, own_features
 from .true_spikes import TrueSpikes, true_spikes
+
+if TYPE_CHECKING:
+    from ...model.feature_extraction_huidurep import HuiduRepFeatureExtractor
+    from ...model.modeling_huidurep import HuiduRepModel
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -50,12 +58,12 @@ class AblationParameters:
     recording_seeds: tuple[int, ...] = (900, 901)
     num_mixture_seeds: int = 3
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.recordings not in RECORDINGS:
             raise ValueError(f"Got recordings {self.recordings!r}; expected one of {list(RECORDINGS)}.")
 
     @classmethod
-    def from_yaml(cls, path: str | Path, **overrides) -> "AblationParameters":
+    def from_yaml(cls, path: str | Path, **overrides) -> AblationParameters:
         """Read `base` and `arms`, and whatever else differs from the defaults.
 
         Raises:
@@ -141,7 +149,7 @@ def plain_changes(parameters: AblationParameters, arm: str) -> dict:
     return json.loads(json.dumps(parameters.arms[arm] or {}))
 
 
-def measured_spikes(recordings: str, recording_seeds) -> dict[str, list[MeasuredSpikes]]:
+def measured_spikes(recordings: str, recording_seeds: Sequence[int]) -> dict[str, list[MeasuredSpikes]]:
     """Spikes of generated recordings, by condition."""
     from ...simulation.recordings.recordings import DEVELOPMENT_CONDITIONS, RECORDING_CONDITIONS, generate_recording
 
@@ -180,12 +188,19 @@ def ablation_table(content: dict) -> str:
     return markdown_table(["", *conditions, *means, "denoiser (dB)", "parameters"], lines)
 
 
-def _means(by_condition) -> list[float]:
+def _means(by_condition: Iterable[dict[str, float] | None]) -> list[float]:
     """The mean over conditions of each run that has figures."""
     return [float(np.mean(list(scores.values()))) for scores in by_condition if scores]
 
 
-def _run_arm(parameters, arm, seed, folder, measured, progress) -> dict:
+def _run_arm(
+    parameters: AblationParameters,
+    arm: str,
+    seed: int,
+    folder: Path,
+    measured: dict[str, list[MeasuredSpikes]],
+    progress: bool,
+) -> dict:
     """Train an arm and measure it; plain JSON values."""
     from ...model.feature_extraction_huidurep import HuiduRepFeatureExtractor
     from ...model.modeling_huidurep import HuiduRepModel
@@ -220,7 +235,7 @@ def _run_arm(parameters, arm, seed, folder, measured, progress) -> dict:
     }
 
 
-def _forget_other_run(folder, arguments):
+def _forget_other_run(folder: Path, arguments: dict) -> None:
     """Delete what a stopped call left of this arm if it asked for something else; note what is asked for now."""
     asked = folder / "asked.json"
     if folder.exists() and not (asked.is_file() and json.loads(asked.read_text()) == arguments):
@@ -229,7 +244,9 @@ def _forget_other_run(folder, arguments):
     asked.write_text(json.dumps(arguments))
 
 
-def _agreements(spikes: TrueSpikes, model, extractor, num_seeds: int) -> dict[str, dict[str, float]]:
+def _agreements(
+    spikes: TrueSpikes, model: HuiduRepModel, extractor: HuiduRepFeatureExtractor, num_seeds: int
+) -> dict[str, dict[str, float]]:
     """Agreement with the truth of each set of features that a model gives, by k-means, mixture and density."""
     features = own_features(spikes, model_features(spikes, model, extractor))
     num_units = len(np.unique(spikes.labels))

@@ -1,6 +1,9 @@
 """Spikes whose clean waveform is known: templates added to a recording at moments of our choosing."""
 
+from __future__ import annotations
+
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -9,12 +12,23 @@ from .denoising import best_low_rank_denoiser, denoising_table, snr_gain_db
 from .feature_sets import extract, run_model, with_random_decoder
 from .true_spikes import TrueSpikes, true_spikes, waveforms_at
 
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording
+    from transformers import BatchFeature
+
+    from ...model.feature_extraction_huidurep import HuiduRepFeatureExtractor
+    from ...model.modeling_huidurep import HuiduRepModel
+    from ...simulation.recordings.injection import UnitTemplates
+    from ...simulation.recordings.recordings import RecordingParameters
+
 # Added spikes are so far apart that none lies in another's window; those of the recording may overlap them.
 SLOT_MS = 10.0
 DURATION_S = 30.0
 
 
-def add_spikes(recording, templates, *, spikes_per_unit: int = 50, seed: int = 0) -> tuple[TrueSpikes, np.ndarray]:
+def add_spikes(
+    recording: BaseRecording, templates: UnitTemplates, *, spikes_per_unit: int = 50, seed: int = 0
+) -> tuple[TrueSpikes, np.ndarray]:
     """Add spikes of known units to a recording, and say what each looks like without all that was there before.
 
     The clean waveform is what the addition changed in the prepared recording, so filter and reference have acted on
@@ -51,7 +65,9 @@ def add_spikes(recording, templates, *, spikes_per_unit: int = 50, seed: int = 0
     return spikes, spikes.waveforms - waveforms_at(background, spikes, seed)
 
 
-def add_spikes_at_rest(recording, recording_parameters) -> tuple[TrueSpikes, np.ndarray]:
+def add_spikes_at_rest(
+    recording: BaseRecording, recording_parameters: RecordingParameters
+) -> tuple[TrueSpikes, np.ndarray]:
     """Add more spikes of its own units, at rest, to a generated recording; see [`add_spikes`].
 
     Args:
@@ -64,7 +80,9 @@ def add_spikes_at_rest(recording, recording_parameters) -> tuple[TrueSpikes, np.
     return add_spikes(recording, at_rest, seed=recording_parameters.seed)
 
 
-def evaluate_denoiser(spikes: TrueSpikes, clean: np.ndarray, model, feature_extractor) -> list[dict]:
+def evaluate_denoiser(
+    spikes: TrueSpikes, clean: np.ndarray, model: HuiduRepModel, feature_extractor: HuiduRepFeatureExtractor
+) -> list[dict]:
     """Compare a model's denoiser with none, with the best low-rank one and with an untrained decoder.
 
     Args:
@@ -91,7 +109,11 @@ def evaluate_denoiser(spikes: TrueSpikes, clean: np.ndarray, model, feature_extr
 
 
 def model_gain_db(
-    spikes: TrueSpikes, clean: np.ndarray, model, feature_extractor, snr_range: tuple[float, float]
+    spikes: TrueSpikes,
+    clean: np.ndarray,
+    model: HuiduRepModel,
+    feature_extractor: HuiduRepFeatureExtractor,
+    snr_range: tuple[float, float],
 ) -> float:
     """SNR gain of a model's denoiser on spikes whose clean trough lies in a range of noise SDs; NaN without any.
 
@@ -106,7 +128,9 @@ def model_gain_db(
     return snr_gain_db(truth[chosen], features["waveforms"].numpy()[chosen], denoised[chosen])
 
 
-def _extract_both(spikes: TrueSpikes, clean: np.ndarray, feature_extractor) -> tuple[dict, np.ndarray]:
+def _extract_both(
+    spikes: TrueSpikes, clean: np.ndarray, feature_extractor: HuiduRepFeatureExtractor
+) -> tuple[BatchFeature, np.ndarray]:
     """What a model sees of noisy spikes, and their clean waveforms in its window."""
     truth = extract(dataclasses.replace(spikes, waveforms=clean), feature_extractor)
     return extract(spikes, feature_extractor), truth["waveforms"].numpy()

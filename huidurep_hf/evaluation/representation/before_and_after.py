@@ -1,9 +1,13 @@
 """What adapting a checkpoint to a recording brings: its features, its denoiser and the sort, before and after."""
 
+from __future__ import annotations
+
 import dataclasses
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
@@ -18,14 +22,21 @@ from .embedding import METHOD, agreement, cluster_by_density, cluster_by_kmeans,
 from .feature_sets import model_features, own_features
 from .true_spikes import true_spikes
 
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseSorting
+
+    from ...simulation.recordings.injection import GroundTruthRecording
+    from ...simulation.recordings.recordings import RecordingParameters
+    from .true_spikes import TrueSpikes
+
 NUM_MIXTURE_SEEDS = 3
 
 
 def evaluate_adaptation(
     model: str,
-    output,
+    output: str | Path,
     conditions: dict,
-    seeds,
+    seeds: Sequence[int],
     parameters: AdaptationParameters | None = None,
     *,
     progress: bool = True,
@@ -100,11 +111,17 @@ def around_table(rows: list[dict]) -> str:
     return markdown_table(header, lines)
 
 
-def _figure(rows, when, features, score) -> str:
+def _figure(rows: list[dict], when: str, features: str, score: str) -> str:
     return mean_and_sd([row[when]["agreement"][features][score] for row in rows])
 
 
-def _measure(model, sorter, truth, recording_parameters, parameters) -> dict:
+def _measure(
+    model: str,
+    sorter: SpikeSorter,
+    truth: GroundTruthRecording,
+    recording_parameters: RecordingParameters,
+    parameters: AdaptationParameters,
+) -> dict:
     # Generated as it is read; it will be read several times.
     recording = truth.recording.save(format="memory", progress_bar=False, verbose=False)
     seed = recording_parameters.seed
@@ -122,7 +139,13 @@ def _measure(model, sorter, truth, recording_parameters, parameters) -> dict:
     return {**row, "after": _figures(adapted, sorting, spikes, added, truth)}
 
 
-def _figures(sorter, sorting, spikes, added, truth) -> dict:
+def _figures(
+    sorter: SpikeSorter,
+    sorting: BaseSorting,
+    spikes: TrueSpikes,
+    added: tuple[TrueSpikes, np.ndarray],
+    truth: GroundTruthRecording,
+) -> dict:
     """What one checkpoint gives; plain JSON values."""
     features = own_features(spikes, model_features(spikes, sorter.model, sorter.feature_extractor))
     denoiser = evaluate_denoiser(*added, sorter.model, sorter.feature_extractor)
@@ -137,7 +160,7 @@ def _figures(sorter, sorting, spikes, added, truth) -> dict:
     }
 
 
-def _agreement(labels, features) -> dict:
+def _agreement(labels: np.ndarray, features: np.ndarray) -> dict:
     """Agreement of what each kind of clustering finds in features."""
     num_units = len(np.unique(labels))
     clusterings = {

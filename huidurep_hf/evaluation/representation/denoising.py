@@ -1,5 +1,7 @@
 """How much nearer a denoiser brings a spike to its clean waveform."""
 
+from __future__ import annotations
+
 import numpy as np
 
 # Trough of the clean spike at its largest channel, in noise SDs. The second bin is the one that decides a sort.
@@ -124,7 +126,7 @@ def _energy(waveforms: np.ndarray) -> float:
     return float((waveforms.astype("float64") ** 2).sum())
 
 
-def _check_same_shape(*waveforms):
+def _check_same_shape(*waveforms: np.ndarray) -> None:
     shapes = {array.shape for array in waveforms}
     if len(shapes) > 1 or waveforms[0].ndim != 3:
         raise ValueError(

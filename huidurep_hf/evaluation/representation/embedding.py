@@ -1,9 +1,12 @@
 """How well features of spikes, taken at true times, agree with the true units."""
 
+from __future__ import annotations
+
 import functools
 import logging
 import os
 import warnings
+from collections.abc import Callable, Iterable
 
 import numpy as np
 from joblib import Parallel, delayed
@@ -40,7 +43,7 @@ METHOD = {
 }
 
 
-def cluster_by_mixture(features: np.ndarray, num_units: int, seeds=range(10)) -> np.ndarray:
+def cluster_by_mixture(features: np.ndarray, num_units: int, seeds: Iterable[int] = range(10)) -> np.ndarray:
     """Cluster spikes by Gaussian mixtures of a given number of units, one for each seed.
 
     Full covariances, k-means start, as in the paper (arXiv 2507.17224). The features of every method are centred
@@ -59,7 +62,7 @@ def cluster_by_mixture(features: np.ndarray, num_units: int, seeds=range(10)) ->
     return _cluster_from_seeds(_fit_mixture, features, num_units, seeds)
 
 
-def cluster_by_kmeans(features: np.ndarray, num_units: int, seeds=KMEANS_SEEDS) -> np.ndarray:
+def cluster_by_kmeans(features: np.ndarray, num_units: int, seeds: Iterable[int] = KMEANS_SEEDS) -> np.ndarray:
     """Cluster spikes by k-means with a given number of units, the tightest of 10 starts for each seed.
 
     It takes clusters to be round and of one size. No feature is scaled against another: to make noise round is a
@@ -125,7 +128,9 @@ def neighbor_accuracy(features: np.ndarray, labels: np.ndarray, num_neighbors: i
     return float((votes.argmax(axis=1) == index).mean())
 
 
-def _cluster_from_seeds(fit, features, num_units, seeds) -> np.ndarray:
+def _cluster_from_seeds(
+    fit: Callable[[np.ndarray, int, int], np.ndarray], features: np.ndarray, num_units: int, seeds: Iterable[int]
+) -> np.ndarray:
     """Fit features of unit variance from each seed: `(num_seeds, num_spikes)` int64."""
     seeds = list(seeds)
     if len(features) == 0:
@@ -138,7 +143,7 @@ def _cluster_from_seeds(fit, features, num_units, seeds) -> np.ndarray:
     return np.stack(found)
 
 
-def _fit_mixture(features, num_units, seed) -> np.ndarray:
+def _fit_mixture(features: np.ndarray, num_units: int, seed: int) -> np.ndarray:
     mixture = GaussianMixture(
         num_units, reg_covar=MIXTURE_FLOOR, max_iter=MIXTURE_ITERATIONS, tol=MIXTURE_TOLERANCE, random_state=seed
     )
@@ -152,7 +157,7 @@ def _fit_mixture(features, num_units, seed) -> np.ndarray:
         return np.zeros(len(features), dtype="int64")
 
 
-def _check(features, labels):
+def _check(features: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     features, labels = np.asarray(features, dtype="float64"), np.asarray(labels)
     if features.ndim != 2 or labels.shape != features.shape[:1]:
         raise ValueError(

@@ -1,8 +1,11 @@
 """The features that are compared: a model's embeddings beside principal components, each with and without location."""
 
+from __future__ import annotations
+
 import copy
 import time
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -17,6 +20,12 @@ from .baselines import (
     with_location,
 )
 from .true_spikes import TrueSpikes
+
+if TYPE_CHECKING:
+    from transformers import BatchFeature
+
+    from ...model.feature_extraction_huidurep import HuiduRepFeatureExtractor
+    from ...model.modeling_huidurep import HuiduRepModel
 
 BATCH_SIZE = 256
 
@@ -45,7 +54,9 @@ class ModelFeatures:
     spikes_per_s: float
 
 
-def model_features(spikes: TrueSpikes, model, feature_extractor) -> ModelFeatures:
+def model_features(
+    spikes: TrueSpikes, model: HuiduRepModel, feature_extractor: HuiduRepFeatureExtractor
+) -> ModelFeatures:
     """Embed and denoise spikes with a HuiduRep model, on the model's device.
 
     Args:
@@ -71,7 +82,7 @@ def model_features(spikes: TrueSpikes, model, feature_extractor) -> ModelFeature
     )
 
 
-def extract(spikes: TrueSpikes, feature_extractor):
+def extract(spikes: TrueSpikes, feature_extractor: HuiduRepFeatureExtractor) -> BatchFeature:
     """Return the model's input for spikes, a `BatchFeature`."""
     return feature_extractor(
         spikes.waveforms,
@@ -83,7 +94,7 @@ def extract(spikes: TrueSpikes, feature_extractor):
 
 
 @torch.no_grad()
-def run_model(model, features) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
+def run_model(model: HuiduRepModel, features: BatchFeature) -> tuple[np.ndarray, np.ndarray, np.ndarray | None]:
     """Return embeddings, denoised waveforms and locations (None if it gives none) of a feature extractor's batch."""
     model.eval()
     embeddings, denoised, locations = [], [], []
@@ -98,7 +109,7 @@ def run_model(model, features) -> tuple[np.ndarray, np.ndarray, np.ndarray | Non
     return np.concatenate(embeddings), np.concatenate(denoised), np.concatenate(locations) if locations else None
 
 
-def with_random_decoder(model, seed: int = 0):
+def with_random_decoder(model: HuiduRepModel, seed: int = 0) -> HuiduRepModel:
     """Return a copy of a model whose denoiser has never been trained; its encoder is the trained one."""
     untrained = copy.deepcopy(model)
     with torch.random.fork_rng(devices=[]):

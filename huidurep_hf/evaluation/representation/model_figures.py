@@ -1,9 +1,12 @@
 """Evaluate a model on the held-out conditions: every figure of its card."""
 
+from __future__ import annotations
+
 import dataclasses
 import logging
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
@@ -24,6 +27,14 @@ from .feature_sets import compared_features, model_features
 from .robustness import RATES_HZ, compare_variants, cut_window, mask_channels
 from .template_oracle import template_oracle_labels
 from .true_spikes import true_spikes
+
+if TYPE_CHECKING:
+    import torch
+
+    from ...model.feature_extraction_huidurep import HuiduRepFeatureExtractor
+    from ...model.modeling_huidurep import HuiduRepModel
+    from ...simulation.recordings.recordings import RecordingParameters
+    from .true_spikes import TrueSpikes
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -52,7 +63,13 @@ class EvaluationParameters:
 
 
 def evaluate(
-    model_name, output, parameters: EvaluationParameters, *, config_changes=None, device=None, progress=True
+    model_name: str | Path,
+    output: str | Path,
+    parameters: EvaluationParameters,
+    *,
+    config_changes: dict | None = None,
+    device: str | torch.device | None = None,
+    progress: bool = True,
 ) -> dict:
     """Evaluate a checkpoint on held-out recordings; go on where an earlier run of the same was cut short.
 
@@ -97,7 +114,12 @@ def evaluate(
     return results.content
 
 
-def evaluate_recording(recording_parameters, model, feature_extractor, parameters: EvaluationParameters) -> dict:
+def evaluate_recording(
+    recording_parameters: RecordingParameters,
+    model: HuiduRepModel,
+    feature_extractor: HuiduRepFeatureExtractor,
+    parameters: EvaluationParameters,
+) -> dict:
     """Generate one recording and measure embeddings and denoiser on it; plain JSON values."""
     from ...simulation.recordings.recordings import generate_recording
 
@@ -135,7 +157,7 @@ def _known_fields(config_changes: dict) -> dict:
     return config_changes
 
 
-def _other_rates(recording_parameters, parameters: EvaluationParameters) -> dict:
+def _other_rates(recording_parameters: RecordingParameters, parameters: EvaluationParameters) -> dict:
     """The same units recorded at other rates: on small probes alone, where recordings are quickly made."""
     from ...simulation.recordings.recordings import generate_recording
 
@@ -155,7 +177,9 @@ def _other_rates(recording_parameters, parameters: EvaluationParameters) -> dict
     return variants
 
 
-def open_results(output, model_name, model, parameters: EvaluationParameters) -> ResultFile:
+def open_results(
+    output: str | Path, model_name: str | Path, model: HuiduRepModel, parameters: EvaluationParameters
+) -> ResultFile:
     """Open the file of figures of a model; only what changes a row is part of its identity."""
     identity = {
         "model_sha256": hash_weights(model),
@@ -175,7 +199,9 @@ def open_results(output, model_name, model, parameters: EvaluationParameters) ->
     return results
 
 
-def evaluate_spikes(spikes, model, feature_extractor, *, num_seeds: int = 10) -> dict:
+def evaluate_spikes(
+    spikes: TrueSpikes, model: HuiduRepModel, feature_extractor: HuiduRepFeatureExtractor, *, num_seeds: int = 10
+) -> dict:
     """Compare a model's embeddings with the baselines on the true spikes of one recording.
 
     Args:

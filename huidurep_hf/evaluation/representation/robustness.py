@@ -1,6 +1,9 @@
 """How well embeddings hold when spikes come otherwise than in training: dead channels, short windows, other rates."""
 
+from __future__ import annotations
+
 import dataclasses
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -8,6 +11,10 @@ from .baselines import in_probe_order, pca_features
 from .embedding import agreement, cluster_by_mixture
 from .feature_sets import model_features
 from .true_spikes import TrueSpikes
+
+if TYPE_CHECKING:
+    from ...model.feature_extraction_huidurep import HuiduRepFeatureExtractor
+    from ...model.modeling_huidurep import HuiduRepModel
 
 MASKED_FRACTION = 0.2
 # The window of a public set of labelled tetrode spikes: 50 samples at 48 kHz, the trough early in it.
@@ -47,7 +54,13 @@ def cut_window(spikes: TrueSpikes, ms_before: float = SHORT_MS_BEFORE, ms_after:
     return dataclasses.replace(spikes, waveforms=spikes.waveforms[:, window], peak_sample=num_before)
 
 
-def compare_variants(variants: dict[str, TrueSpikes], model, feature_extractor, *, num_seeds: int = 10) -> dict:
+def compare_variants(
+    variants: dict[str, TrueSpikes],
+    model: HuiduRepModel,
+    feature_extractor: HuiduRepFeatureExtractor,
+    *,
+    num_seeds: int = 10,
+) -> dict:
     """Agreement of a model's embeddings and of principal components with the true units, for variants of spikes.
 
     Args:

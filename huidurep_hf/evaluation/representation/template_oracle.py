@@ -1,5 +1,7 @@
 """How well spikes could be told apart by one who knows every unit's template; no clustering can be asked to beat it."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from .baselines import place_on_probe
@@ -39,7 +41,7 @@ def template_oracle_labels(spikes: TrueSpikes, seed: int = 0) -> np.ndarray:
     return found
 
 
-def _templates(waveforms, is_seen, labels):
+def _templates(waveforms: np.ndarray, is_seen: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Mean waveform of each unit over the spikes in which a channel was seen; zero where it holds noise alone."""
     units = np.unique(labels)
     templates = np.zeros((len(units), *waveforms.shape[1:]), dtype="float32")
@@ -51,7 +53,7 @@ def _templates(waveforms, is_seen, labels):
     return units, templates
 
 
-def _nearest(waveforms, is_seen, templates):
+def _nearest(waveforms: np.ndarray, is_seen: np.ndarray, templates: np.ndarray) -> np.ndarray:
     """Index of the template of least squared distance on the channels seen, at the best shift."""
     num_samples = waveforms.shape[1]
     core = slice(MAX_SHIFT, num_samples - MAX_SHIFT)

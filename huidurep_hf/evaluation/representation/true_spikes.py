@@ -1,6 +1,10 @@
 """From a ground-truth recording to the waveforms of its true spikes."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -9,6 +13,12 @@ from ...recording.scan import prepare
 from ...recording.spikes.alignment import align_spikes, find_main_channels
 from ...recording.spikes.neighborhood import find_neighborhoods
 from ...recording.spikes.waveforms import iterate_waveforms
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording, BaseSorting
+
+    from ...recording.preprocessing.preparation import PreparedRecording
+    from ...recording.spikes.neighborhood import Neighborhoods
 
 # Window of the spike dataset: 121 samples at 30 kHz, trough at sample 42. Every model's window lies within it.
 MS_BEFORE = 1.4
@@ -61,7 +71,14 @@ class TrueSpikes:
         return self.unit_snr[self.labels]
 
 
-def true_spikes(recording, sorting, unit_snr, *, max_spikes_per_unit: int = 200, seed: int = 0) -> TrueSpikes:
+def true_spikes(
+    recording: BaseRecording,
+    sorting: BaseSorting,
+    unit_snr: Mapping[Any, float] | Sequence[float] | np.ndarray,
+    *,
+    max_spikes_per_unit: int = 200,
+    seed: int = 0,
+) -> TrueSpikes:
     """Cut the true spikes out of a recording as a sorter would, knowing nothing but when they fire.
 
     The recording is prepared as for sorting (band-pass 300-6000 Hz, common reference on large probes, noise by the
@@ -115,7 +132,7 @@ def true_spikes(recording, sorting, unit_snr, *, max_spikes_per_unit: int = 200,
     )
 
 
-def waveforms_at(recording, spikes: TrueSpikes, seed: int = 0) -> np.ndarray:
+def waveforms_at(recording: BaseRecording, spikes: TrueSpikes, seed: int = 0) -> np.ndarray:
     """Cut another recording of the same probe at the very samples and channels of `spikes`, in the same noise SDs.
 
     Args:
@@ -139,7 +156,7 @@ def waveforms_at(recording, spikes: TrueSpikes, seed: int = 0) -> np.ndarray:
     return _cut(traces, spikes.peaks, neighborhoods, spikes.noise_levels, spikes.peak_sample, num_after)
 
 
-def _prepare(recording, seed):
+def _prepare(recording: BaseRecording, seed: int) -> tuple[PreparedRecording, BaseRecording, Neighborhoods]:
     prepared = prepare(recording, seed=seed)
     if prepared.recording is None or len(prepared.segment_indices) != recording.get_num_segments():
         raise ValueError(
@@ -151,7 +168,7 @@ def _prepare(recording, seed):
     return prepared, traces, find_neighborhoods(prepared.positions, prepared.shanks, num_channels)
 
 
-def _draw_spikes(sorting, max_spikes_per_unit, rng):
+def _draw_spikes(sorting: BaseSorting, max_spikes_per_unit: int, rng: np.random.Generator) -> np.ndarray:
     spikes = sorting.to_spike_vector()
     kept = []
     for unit in range(len(sorting.unit_ids)):
@@ -160,7 +177,14 @@ def _draw_spikes(sorting, max_spikes_per_unit, rng):
     return spikes[np.sort(np.concatenate(kept))] if kept else spikes[:0]
 
 
-def _cut(traces, peaks, neighborhoods, noise_levels, num_before, num_after):
+def _cut(
+    traces: BaseRecording,
+    peaks: np.ndarray,
+    neighborhoods: Neighborhoods,
+    noise_levels: np.ndarray,
+    num_before: int,
+    num_after: int,
+) -> np.ndarray:
     """Waveforms of all peaks `(num_spikes, num_before + num_after, num_channels)` in noise SDs."""
     shape = (len(peaks), num_before + num_after, neighborhoods.channel_indices.shape[1])
     waveforms = np.zeros(shape, dtype="float32")

@@ -1,8 +1,12 @@
 """Sorters against the truth, on the same traces: one row per condition, recording seed and sorter."""
 
+from __future__ import annotations
+
 import logging
 import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
 
@@ -13,12 +17,25 @@ from .ground_truth import SCORES, score_sorting
 from .peers import NOT_INSTALLED, SORTERS, run_in_process
 from .sorting_process import OUR_SORTER
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .benchmark_cases import BenchmarkCase
+
 logger = logging.getLogger("huidurep_hf")
 
 BENCHMARK_PACKAGES = ("mountainsort5", "kilosort", "herdingspikes", "spikesift", "dartsort", "numba")
 
 
-def benchmark(cases, sorters, output, *, model: str, timeout_s: float = 3600.0, progress: bool = True) -> list[dict]:
+def benchmark(
+    cases: Sequence[BenchmarkCase],
+    sorters: Sequence[str],
+    output: str | Path,
+    *,
+    model: str,
+    timeout_s: float = 3600.0,
+    progress: bool = True,
+) -> list[dict]:
     """Run sorters on cases, each in its own process; go on where an earlier run was cut short.
 
     A case is generated and written to disk once, and every sorter reads those same traces with their true probe and
@@ -57,7 +74,7 @@ def benchmark(cases, sorters, output, *, model: str, timeout_s: float = 3600.0, 
     return rows
 
 
-def current_rows(output, model: str) -> list[dict]:
+def current_rows(output: str | Path, model: str) -> list[dict]:
     """Return all rows of a file that hold now: those of the peers, and ours with this model and the code as it is."""
     ours = _identify(model)
     rows = ResultFile(output, {"figures": "sorting benchmark"}).rows
@@ -109,11 +126,11 @@ def benchmark_table(rows: list[dict]) -> str:
     return table + ("\n\nFailures:\n\n" + "\n".join(f"- {line}" for line in failures) if failures else "")
 
 
-def _is_partly_known(row) -> bool:
+def _is_partly_known(row: dict) -> bool:
     return row["scores"] is not None and row["scores"]["num_false_positive_units"] is None
 
 
-def _run_case(case, keys, model, timeout_s):
+def _run_case(case: BenchmarkCase, keys: list[dict], model: str, timeout_s: float) -> Iterator[dict]:
     truth = case.generate()
     with tempfile.TemporaryDirectory(prefix="benchmark_recording_") as folder:
         recording_folder = Path(folder) / "recording"
@@ -136,11 +153,11 @@ def _run_case(case, keys, model, timeout_s):
             yield {**key, **rest, "scores": scores, "units": units}
 
 
-def _compact(units) -> list[dict]:
+def _compact(units: pd.DataFrame) -> list[dict]:
     return units[["snr", "num_spikes", *SCORES]].round(4).to_dict("records")
 
 
-def _key(case, sorter, ours) -> dict:
+def _key(case: BenchmarkCase, sorter: str, ours: dict) -> dict:
     return {
         "condition": case.name,
         "recording_seed": case.seed,
@@ -151,7 +168,7 @@ def _key(case, sorter, ours) -> dict:
     }
 
 
-def _identify(model) -> dict:
+def _identify(model: str) -> dict:
     """What our rows are kept by: the model's weights and the code that sorts."""
     from ...model.modeling_huidurep import HuiduRepModel
 

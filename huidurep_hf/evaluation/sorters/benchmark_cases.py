@@ -1,9 +1,16 @@
 """Ground-truth recordings for comparisons of sorters, each with a description that its rows are kept by."""
 
+from __future__ import annotations
+
 import dataclasses
 import hashlib
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from ..records.run_record import plain
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,7 +32,7 @@ class BenchmarkCase:
     is_exhaustive: bool = True
 
 
-def condition_cases(conditions, seeds) -> list[BenchmarkCase]:
+def condition_cases(conditions: Sequence[str], seeds: Sequence[int]) -> list[BenchmarkCase]:
     """Return the held-out conditions of these names with these recording seeds.
 
     Raises:
@@ -47,7 +54,7 @@ def condition_cases(conditions, seeds) -> list[BenchmarkCase]:
     return cases
 
 
-def hybrid_case(recording, seed: int) -> BenchmarkCase:
+def hybrid_case(recording: BaseRecording, seed: int) -> BenchmarkCase:
     """Return a recording with units of held-out cells added to it; its own neurons are not in the truth.
 
     Args:

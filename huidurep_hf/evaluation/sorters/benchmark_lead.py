@@ -1,5 +1,7 @@
 """How far our sorter is ahead of the best of its peers, or behind it, by condition."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from ..records.tables import markdown_table
@@ -39,7 +41,7 @@ def lead_table(rows: list[dict]) -> str:
     return markdown_table(header, lines, num_text_columns=2)
 
 
-def _means(rows) -> dict:
+def _means(rows: list[dict]) -> dict:
     """Mean figures of each sorter over the recordings that all of them have sorted."""
     sorters = dict.fromkeys(row["sorter"] for row in rows)
     seeds = [{row["recording_seed"] for row in rows if row["sorter"] == sorter} for sorter in sorters]
@@ -58,5 +60,5 @@ def _means(rows) -> dict:
     return means
 
 
-def _count(value) -> str:
+def _count(value: float | None) -> str:
     return "–" if value is None else f"{value:.1f}".removesuffix(".0")

@@ -1,11 +1,18 @@
 """Pictures of the sorting benchmark, drawn from its rows."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..records.pictures import PALETTE, save_picture
 from .sorting_process import OUR_SORTER
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 OVERVIEW_PLOT = "benchmark_overview.png"
 SNR_PLOT = "benchmark_snr.png"
@@ -18,7 +25,7 @@ LEGEND_COLUMNS = 4
 SNR_BINS = np.array([1.5, 3, 5, 7, 10, 15, 30])
 
 
-def draw_benchmark(rows, folder) -> list[str]:
+def draw_benchmark(rows: list[dict], folder: str | Path) -> list[str]:
     """Draw the rows of sorts that worked.
 
     Args:
@@ -35,7 +42,7 @@ def draw_benchmark(rows, folder) -> list[str]:
     return [_draw_overview(rows, Path(folder)), _draw_snr(rows, Path(folder))]
 
 
-def _styles(rows) -> dict:
+def _styles(rows: list[dict]) -> dict:
     """Colour and marker of each sorter, ours first."""
     sorters = list(dict.fromkeys(row["sorter"] for row in rows))
     peers = iter(PEER_STYLES * (1 + len(sorters) // len(PEER_STYLES)))
@@ -43,7 +50,7 @@ def _styles(rows) -> dict:
     return {name: OUR_STYLE if name == OUR_SORTER else next(peers) for name in ours_first}
 
 
-def _draw_overview(rows, folder):
+def _draw_overview(rows: list[dict], folder: Path) -> str:
     """Accuracy, units found and wrong units: a condition per band, a sorter per line, a dot per recording."""
     from matplotlib.figure import Figure
 
@@ -88,18 +95,18 @@ def _draw_overview(rows, folder):
     return save_picture(figure, folder / OVERVIEW_PLOT)
 
 
-def _found_share(scores):
+def _found_share(scores: dict) -> float:
     return scores["num_well_detected_units"] / max(scores["num_true_units"], 1)
 
 
-def _num_wrong(scores):
+def _num_wrong(scores: dict) -> int | None:
     """False and redundant units; None where false ones are not counted."""
     if scores["num_false_positive_units"] is None:
         return None
     return scores["num_false_positive_units"] + scores["num_redundant_units"]
 
 
-def _draw_snr(rows, folder):
+def _draw_snr(rows: list[dict], folder: Path) -> str:
     """Accuracy of every unit against its SNR, a panel per sorter, and all mean curves together."""
     from matplotlib.figure import Figure
 
@@ -146,7 +153,7 @@ def _draw_snr(rows, folder):
     return save_picture(figure, folder / SNR_PLOT)
 
 
-def _mean_curve(units) -> tuple[list, list]:
+def _mean_curve(units: np.ndarray) -> tuple[list, list]:
     """Geometric middle and mean accuracy of each bin of SNR that holds units."""
     middles, means = [], []
     for low, high in zip(SNR_BINS[:-1], SNR_BINS[1:]):
@@ -157,7 +164,7 @@ def _mean_curve(units) -> tuple[list, list]:
     return middles, means
 
 
-def _add_legend(figure, panel):
+def _add_legend(figure: Figure, panel: Axes) -> None:
     handles, labels = panel.get_legend_handles_labels()
     columns = min(len(labels), LEGEND_COLUMNS)
     figure.legend(handles, labels, frameon=False, ncols=columns, loc="outside upper center")

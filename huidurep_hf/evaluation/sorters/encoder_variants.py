@@ -1,5 +1,7 @@
 """Encoders with a simpler feature in place of some of the model's."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 
 import numpy as np
@@ -26,7 +28,7 @@ class EncoderVariant:
         replacements: what replaces them, one after the other.
     """
 
-    def __init__(self, encoder: SpikeEncoder, replacements: Sequence[Replacement] = ()):
+    def __init__(self, encoder: SpikeEncoder, replacements: Sequence[Replacement] = ()) -> None:
         self.encoder, self.replacements = encoder, tuple(replacements)
 
     @property
@@ -113,6 +115,6 @@ def waveforms_as_recorded(
     return waveforms, positions, mask
 
 
-def _on_probe(prepared, spikes, from_peak_channel):
+def _on_probe(prepared: PreparedRecording, spikes: Spikes, from_peak_channel: np.ndarray) -> np.ndarray:
     """Places relative to the peak channels as places on the probe, `(num_spikes, 2)` float32 µm."""
     return (prepared.positions[spikes["channel_index"]] + from_peak_channel).astype("float32")

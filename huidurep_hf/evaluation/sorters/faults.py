@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from importlib import resources
+from typing import TYPE_CHECKING
 
 import numpy as np
 from scipy.signal import butter, sosfiltfilt
@@ -15,6 +16,11 @@ from ...simulation.recordings.firing import FiringPattern
 from ...simulation.recordings.injection import GroundTruthRecording, RecordingChain, record_units
 from ..records.tables import markdown_table
 from .ground_truth import score_sorting
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording
+
+    from ...sorting.sorter import SpikeSorter
 
 DURATION_S, RATE = 40.0, 30_000.0
 LARGE_SNR = 40.0
@@ -38,7 +44,7 @@ class Fault:
     make: Callable[[int], GroundTruthRecording] | None = None
 
 
-def measure_faults(sorter, seeds: list[int]) -> Iterator[dict]:
+def measure_faults(sorter: SpikeSorter, seeds: list[int]) -> Iterator[dict]:
     """Sort each fault once for each seed.
 
     Args:
@@ -92,7 +98,12 @@ def _with_a_bursting_unit(seed: int) -> GroundTruthRecording:
     return _scaled(seed, lambda snr, rng: np.full(1, BURST_SNR), chosen=[seed % 8], pattern=pattern)
 
 
-def _scaled(seed, new_snr, chosen=None, pattern=None) -> GroundTruthRecording:
+def _scaled(
+    seed: int,
+    new_snr: Callable[[np.ndarray, np.random.Generator], np.ndarray],
+    chosen: Sequence[int] | None = None,
+    pattern: FiringPattern | None = None,
+) -> GroundTruthRecording:
     """The example tetrode with its units at other SNRs."""
     with resources.as_file(resources.files("huidurep_hf.simulation.recordings") / "examples" / "tetrode.npz") as path:
         templates, probe = load_templates(path)
@@ -107,7 +118,7 @@ def _scaled(seed, new_snr, chosen=None, pattern=None) -> GroundTruthRecording:
     return record_units(templates, make_probe(probe), chain)
 
 
-def _recording(truth: GroundTruthRecording, traces: np.ndarray):
+def _recording(truth: GroundTruthRecording, traces: np.ndarray) -> BaseRecording:
     """The traces with the probe; further columns are copies of the first contacts."""
     from spikeinterface.core import NumpyRecording
 
@@ -120,12 +131,12 @@ def _recording(truth: GroundTruthRecording, traces: np.ndarray):
     return recording
 
 
-def _unchanged(traces, rng):
+def _unchanged(traces: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return traces
 
 
-def _noise_for_a_fifth(factor):
-    def spoil(traces, rng):
+def _noise_for_a_fifth(factor: float) -> Callable[[np.ndarray, np.random.Generator], np.ndarray]:
+    def spoil(traces: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         start, length = len(traces) // 3, len(traces) // 5
         band = butter(3, [300, 6000], "band", fs=RATE, output="sos")
         extra = sosfiltfilt(band, rng.normal(size=(length, traces.shape[1])), axis=0)
@@ -135,8 +146,8 @@ def _noise_for_a_fifth(factor):
     return spoil
 
 
-def _steps(step_uv):
-    def spoil(traces, rng):
+def _steps(step_uv: float) -> Callable[[np.ndarray, np.random.Generator], np.ndarray]:
+    def spoil(traces: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         length = round(0.5 * RATE)
         decay = np.exp(-np.arange(length) / (0.2 * RATE))
         for onset in np.arange(2, DURATION_S - 2, 2) * RATE:
@@ -147,17 +158,17 @@ def _steps(step_uv):
     return spoil
 
 
-def _tone(traces, rng):
+def _tone(traces: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     times = np.arange(len(traces)) / RATE
     return traces + 30 * np.sin(2 * np.pi * 1500 * times)[:, None]
 
 
-def _square(traces, rng):
+def _square(traces: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     times = np.arange(len(traces)) / RATE
     return traces + 200 * np.sign(np.sin(2 * np.pi * 50 * times))[:, None]
 
 
-def _ripples(traces, rng):
+def _ripples(traces: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     for start in rng.choice(np.arange(100, len(traces) - 4000, 3000), 80, replace=False):
         length, frequency = int(rng.uniform(0.04, 0.1) * RATE), 400 * rng.normal(1, 0.1)
         phase = 2 * np.pi * (frequency * np.arange(length) / RATE + rng.random())
@@ -165,11 +176,11 @@ def _ripples(traces, rng):
     return traces
 
 
-def _copied_channel(traces, rng):
+def _copied_channel(traces: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.concatenate([traces, traces[:, :1]], axis=1)
 
 
-def _single_samples(traces, rng):
+def _single_samples(traces: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     rows, channels = rng.integers(len(traces), size=200), rng.integers(traces.shape[1], size=200)
     traces[rows[:100], channels[:100]], traces[rows[100:], channels[100:]] = np.nan, np.inf
     return traces

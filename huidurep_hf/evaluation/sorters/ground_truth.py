@@ -1,8 +1,16 @@
 """How well a sorting agrees with the true spike trains."""
 
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
 import numpy as np
 import pandas as pd
 from spikeinterface.comparison import compare_sorter_to_ground_truth
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseSorting
 
 DELTA_TIME_MS = 0.4
 WELL_DETECTED_ACCURACY = 0.8
@@ -12,14 +20,14 @@ SCORES = ("accuracy", "precision", "recall")
 
 
 def score_sorting(
-    sorting,
-    ground_truth,
-    unit_snr=None,
+    sorting: BaseSorting,
+    ground_truth: BaseSorting,
+    unit_snr: Mapping[Any, float] | Sequence[float] | np.ndarray | None = None,
     snr_threshold: float = SNR_THRESHOLD,
     *,
     exhaustive: bool = True,
-    far_neurons=None,
-):
+    far_neurons: BaseSorting | None = None,
+) -> tuple[pd.DataFrame, dict]:
     """Compare a sorting with the truth by SpikeInterface's ground-truth comparison.
 
     Spikes within 0.4 ms coincide; sorted and true units are paired one to one by the Hungarian method, and a pair
@@ -86,7 +94,7 @@ def score_sorting(
     return units, summary
 
 
-def _compare(found, truth, units: pd.DataFrame) -> dict:
+def _compare(found: BaseSorting, truth: BaseSorting, units: pd.DataFrame) -> dict:
     """Write matches and scores into `units`; return the counts of sorted units that are wrong."""
     units["matched_unit_id"] = pd.Series([None] * len(units), index=units.index, dtype=object)
     for score in SCORES:
@@ -116,7 +124,7 @@ def _compare(found, truth, units: pd.DataFrame) -> dict:
     }
 
 
-def _count_false(found, truth, far_neurons) -> int:
+def _count_false(found: BaseSorting, truth: BaseSorting, far_neurons: BaseSorting) -> int:
     """Sorted units that match neither a true unit nor a far neuron."""
     from spikeinterface.core import aggregate_units
 
@@ -136,7 +144,7 @@ def _summarise(units: pd.DataFrame, suffix: str) -> dict:
     return {**means, f"num_well_detected_units{suffix}": well_detected}
 
 
-def _check_comparable(sorting, ground_truth):
+def _check_comparable(sorting: BaseSorting, ground_truth: BaseSorting) -> None:
     if sorting.get_num_segments() != ground_truth.get_num_segments():
         raise ValueError(
             f"The sorting has {sorting.get_num_segments()} segments and the ground truth "
@@ -149,7 +157,7 @@ def _check_comparable(sorting, ground_truth):
         )
 
 
-def _snr_per_unit(unit_snr, unit_ids) -> dict:
+def _snr_per_unit(unit_snr: Mapping[Any, float] | Sequence[float] | np.ndarray | None, unit_ids: np.ndarray) -> dict:
     if unit_snr is None:
         return dict.fromkeys(unit_ids, np.nan)
     if hasattr(unit_snr, "keys"):
@@ -165,7 +173,7 @@ def _snr_per_unit(unit_snr, unit_ids) -> dict:
     return {unit: float(snr[unit]) for unit in unit_ids}
 
 
-def nearest_units(samples: np.ndarray, sorting) -> np.ndarray:
+def nearest_units(samples: np.ndarray, sorting: BaseSorting) -> np.ndarray:
     """Name events by the unit of the nearest spike of a sorting, within 0.4 ms.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -125,7 +125,7 @@ def _generate(condition: str, seed: int) -> GroundTruthRecording:
     return generate_condition(replace(known, seed=seed))
 
 
-def _sort_with_peers(peers, truth):
+def _sort_with_peers(peers: Sequence[str], truth: GroundTruthRecording) -> Iterator[tuple[str, BaseSorting]]:
     if not peers:
         return
     with tempfile.TemporaryDirectory(prefix="labels_") as folder:

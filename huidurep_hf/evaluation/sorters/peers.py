@@ -1,12 +1,18 @@
 """Our sorter and its peers on the same saved recording, each in its own process, with time, memory and failures."""
 
+from __future__ import annotations
+
 import importlib.util
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..watched_process import OUTCOME_FILE, memory_mib, run_watched
 from .sorting_process import CHANGED_SETTINGS, OUR_SORTER, SORTING_FILE, SPIKESIFT
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseSorting
 
 PEERS = (
     "mountainsort5",
@@ -63,7 +69,7 @@ def is_installed(sorter: str) -> bool:
     return bool(sorter_dict[sorter].is_installed())
 
 
-def run_in_process(sorter: str, recording_folder, *, model: str, timeout_s: float = 3600.0) -> SorterRun:
+def run_in_process(sorter: str, recording_folder: str | Path, *, model: str, timeout_s: float = 3600.0) -> SorterRun:
     """Run one sorter with its default parameters (but for `sorting_process`'s settings) and the recording's own probe.
 
     Args:
@@ -97,7 +103,7 @@ def run_in_process(sorter: str, recording_folder, *, model: str, timeout_s: floa
         )
 
 
-def _load_sorting(path):
+def _load_sorting(path: Path) -> BaseSorting:
     from spikeinterface.core import NpzSortingExtractor, NumpySorting
 
     # Into memory: the folder is about to go.

@@ -4,6 +4,8 @@ Run as `python -m huidurep_hf.evaluation.sorters.sorting_process`, by `peers.run
 leaks or changes global state harms nobody else.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import os
@@ -11,8 +13,12 @@ import time
 import traceback
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..watched_process import OUTCOME_FILE
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording, BaseSorting
 
 OUR_SORTER = "huidurep"
 SORTING_FILE = "sorting.npz"
@@ -27,7 +33,7 @@ TRACE_SETTINGS = {"dartsort": {"already_preprocessed": "no"}}
 SPIKESIFT = "spikesift"
 
 
-def sort(sorter: str, recording, folder: Path, model: str):
+def sort(sorter: str, recording: BaseRecording, folder: Path, model: str) -> tuple[BaseSorting, str]:
     """Run one sorter with its default parameters, but for the settings above; return its sorting and its version."""
     if sorter == SPIKESIFT:
         return _sort_with_spikesift(recording)
@@ -44,7 +50,7 @@ def sort(sorter: str, recording, folder: Path, model: str):
     return sorting, str(sorter_dict[name].get_sorter_version())
 
 
-def _sort_with_spikesift(recording):
+def _sort_with_spikesift(recording: BaseRecording) -> tuple[BaseSorting, str]:
     """Run SpikeSift on the recording's own file: it reads wide-band traces of any scale and filters them itself."""
     from spikeinterface.core import NumpySorting
     from spikesift import Recording, perform_spike_sorting
@@ -61,7 +67,7 @@ def _sort_with_spikesift(recording):
     return NumpySorting.from_unit_dict(trains, recording.sampling_frequency), version(SPIKESIFT)
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> None:
     """Sort, save the sorting, and write seconds or the error; the exit code is 0 in both cases."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("sorter")

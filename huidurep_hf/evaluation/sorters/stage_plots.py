@@ -13,11 +13,11 @@ from ...recording.preprocessing.preparation import PreparedRecording
 from ...recording.preprocessing.whitening import WhitenedTraces, whiten
 from ...recording.scan import scan
 from ...simulation.recordings.injection import GroundTruthRecording
-from ...sorting.clustering.clusters import split_by_embedding
+from ...sorting.clustering.splitting import split_by_embedding
 from ...sorting.encoder import SpikeEncoder
 from ...sorting.learning import LearnedUnits, learn_units
 from ...sorting.matching.engine import Matcher
-from ...sorting.merging.clusters import merge_clusters
+from ...sorting.merging.merge_clusters import merge_clusters
 from ...sorting.parameters import SortingParameters
 from ...sorting.spikes import Spikes
 from ...workers import Workers

@@ -10,7 +10,7 @@ from ...recording.blocks import split_into_blocks
 from ...recording.motion.following import follow_motion
 from ...recording.preprocessing.whitening import WhitenedTraces, whiten
 from ...recording.scan import scan
-from ...sorting.assignment import assign_spikes
+from ...sorting.assigning import assign_spikes
 from ...sorting.encoder import SpikeEncoder
 from ...sorting.learning import learn_units
 from ...sorting.parameters import SortingParameters
@@ -43,7 +43,7 @@ def sort_true_clusters(
         workers: who share the blocks.
 
     Returns:
-        Table of every event, as of [`~huidurep_hf.sorting.assignment.assign_spikes`].
+        Table of every event, as of [`~huidurep_hf.sorting.assigning.assign_spikes`].
     """
     prepared, peaks = scan(recording, parameters, seed=parameters.seed, workers=workers)
     peaks = Spikes.from_peaks(peaks)

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -18,6 +19,9 @@ from ...sorting.spikes import Spikes
 from ...workers import Workers
 from .matrix_peak import measure_matrix_peak
 from .repeated import WAYS, measure_rate
+
+if TYPE_CHECKING:
+    from ...recording.preprocessing.preparation import PreparedRecording
 
 DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 # From features in memory to the model's output; to embeddings and places alone; or from traces in memory to embeddings,
@@ -43,7 +47,9 @@ class EmbeddingSize:
 EMBEDDING_SIZES = {"standard": EmbeddingSize(), "smoke": EmbeddingSize(16, 128, 0.05)}
 
 
-def measure_embedding(models: list[str], size: EmbeddingSize, device: torch.device, prepared, peaks: Spikes) -> dict:
+def measure_embedding(
+    models: list[str], size: EmbeddingSize, device: torch.device, prepared: PreparedRecording, peaks: Spikes
+) -> dict:
     """Measure each model in each precision and the matrix peaks, in this process.
 
     Args:
@@ -84,7 +90,7 @@ def count_operations(model: str, batch_size: int = 8, *, denoise: bool = True) -
 
 
 def _measure_model(
-    name: str, dtype: torch.dtype, size: EmbeddingSize, device: torch.device, prepared, peaks: Spikes
+    name: str, dtype: torch.dtype, size: EmbeddingSize, device: torch.device, prepared: PreparedRecording, peaks: Spikes
 ) -> Iterator[dict]:
     sorter = SpikeSorter.from_pretrained(name, device=device, dtype=dtype)
     features = {key: value.to(device, dtype) for key, value in _features(sorter, size.batch_size).items()}

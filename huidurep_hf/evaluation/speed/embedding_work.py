@@ -23,7 +23,13 @@ PEAKS_S = {"standard": 60.0, "smoke": 2.0}
 
 
 def time_embedding(
-    models: list[str], results: ResultFile, identity: dict, *, size: str = "standard", repeats: int = 3, progress=True
+    models: list[str],
+    results: ResultFile,
+    identity: dict,
+    *,
+    size: str = "standard",
+    repeats: int = 3,
+    progress: bool = True,
 ) -> None:
     """Measure the models; go on where an earlier run was cut short.
 

@@ -1,15 +1,20 @@
 """Start a sort in a process of its own and watch it: memory of the process tree, disk used, time limit."""
 
+from __future__ import annotations
+
 import os
 import tempfile
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from ..sorters.sorting_process import SORTING_FILE
 from ..watched_process import MIB, OUTCOME_FILE, run_watched
 from .process_tree import memory_of_tree
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseSorting
 
 CURVE_POINTS = 40
 # What the sort's own process says.
@@ -120,7 +125,7 @@ def _summarise(samples: list[Sample], started: float, ended: float) -> dict:
     }
 
 
-def _load_sorting(path: Path):
+def _load_sorting(path: Path) -> BaseSorting:
     from spikeinterface.core import NpzSortingExtractor, NumpySorting
 
     # Into memory: the folder is about to go.

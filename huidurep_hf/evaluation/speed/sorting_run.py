@@ -3,6 +3,8 @@
 Run as `python -m huidurep_hf.evaluation.speed.sorting_run` by `measured_sort.measure_sort`.
 """
 
+from __future__ import annotations
+
 import argparse
 import contextlib
 import importlib
@@ -12,13 +14,18 @@ import os
 import tempfile
 import time
 import traceback
+from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ...workers import num_available_cores
 from ..sorters.sorting_process import OUR_SORTER, SORTING_FILE, sort
 from ..watched_process import OUTCOME_FILE
 from .process_tree import cpu_seconds_of_tree, memory_of_tree
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording
 
 RESULT_FOLDER = "result"
 # Imported before the clock starts, as their time is not the sorter's.
@@ -81,7 +88,7 @@ def main(arguments: list[str] | None = None) -> None:
     (options.folder / OUTCOME_FILE).write_text(json.dumps(outcome))
 
 
-def _warm_up(run, options: argparse.Namespace) -> None:
+def _warm_up(run: Callable[[str, BaseRecording, Path, str], tuple[object, dict]], options: argparse.Namespace) -> None:
     """Sort another recording, so that all is compiled; what it says of itself, or fails at, is nobody's matter."""
     from spikeinterface.core import load
 
@@ -89,7 +96,7 @@ def _warm_up(run, options: argparse.Namespace) -> None:
         run(options.sorter, load(options.warm_up), Path(folder), options.model)
 
 
-def _sort_with_ours(sorter: str, recording, folder: Path, model: str) -> tuple[object, dict]:
+def _sort_with_ours(sorter: str, recording: BaseRecording, folder: Path, model: str) -> tuple[object, dict]:
     """The sorting; seconds by stage, number of detected peaks, memory of the GPU (MiB) where one is used."""
     import torch
 
@@ -106,7 +113,7 @@ def _sort_with_ours(sorter: str, recording, folder: Path, model: str) -> tuple[o
     }
 
 
-def _sort_with_peer(sorter: str, recording, folder: Path, model: str) -> tuple[object, dict]:
+def _sort_with_peer(sorter: str, recording: BaseRecording, folder: Path, model: str) -> tuple[object, dict]:
     sorting, sorter_version = sort(sorter, recording, folder, model)
     return sorting, {"version": sorter_version}
 

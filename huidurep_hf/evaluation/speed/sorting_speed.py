@@ -6,6 +6,7 @@ import logging
 import tempfile
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from tqdm import tqdm
@@ -17,6 +18,9 @@ from .generated_recordings import SavedRecording
 from .machine import load_average
 from .measured_sort import measure_sort
 from .speed_cases import SpeedCase
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording, BaseSorting
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -110,7 +114,7 @@ def _run(key: dict, saved: SavedRecording, path: Path, **options) -> dict:
     return row
 
 
-def _time_reading(recording) -> float:
+def _time_reading(recording: BaseRecording) -> float:
     """Seconds to read a second of traces, in one thread: each pass over them takes that much at least."""
     num_samples = min(round(READ_S * recording.get_sampling_frequency()), recording.get_num_samples(0))
     started = time.perf_counter()
@@ -118,7 +122,7 @@ def _time_reading(recording) -> float:
     return (time.perf_counter() - started) * recording.get_sampling_frequency() / num_samples
 
 
-def _draw_units(sorting, seed: int):
+def _draw_units(sorting: BaseSorting, seed: int) -> BaseSorting:
     """All true units, or as many random ones as have 4 million spikes together."""
     counts = sorting.count_num_spikes_per_unit(outputs="array")
     order = np.random.default_rng(seed).permutation(len(counts))

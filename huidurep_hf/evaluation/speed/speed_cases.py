@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ..records.run_record import plain
 from ..records.saved_recording import save_recording
 from ..sorters.benchmark_cases import condition_cases
 from .generated_recordings import SIZES, SavedRecording, save_generated, with_changes
+
+if TYPE_CHECKING:
+    from ...simulation.recordings.injection import GroundTruthRecording
 
 CONDITION_WORK, GENERATED_WORK = "silicon32", "generated"
 
@@ -83,6 +87,6 @@ def generated_case(size: str, *, is_lazy: bool = False, **changes: float | None)
     )
 
 
-def _save_truth(truth, folder: Path) -> SavedRecording:
+def _save_truth(truth: GroundTruthRecording, folder: Path) -> SavedRecording:
     save_recording(truth.recording, folder / "recording")
     return SavedRecording(folder / "recording", truth.sorting, truth.unit_snr)

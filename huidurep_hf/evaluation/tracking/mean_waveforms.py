@@ -1,22 +1,31 @@
 """Mean waveforms of the units of a session, as the peers are given them."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import numpy as np
 from spikeinterface.core import NumpySorting
 from spikeinterface.core.sorting_tools import random_spikes_selection
 from spikeinterface.core.waveform_tools import estimate_templates
 from spikeinterface.preprocessing import bandpass_filter
 
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseRecording
+
+    from .method_interface import Session
+
 BAND_HZ = (300.0, 6000.0)
 MAX_SPIKES_PER_HALF = 500
 """As many as UnitMatch's own example with SpikeInterface takes."""
 
 
-def filtered(recording):
+def filtered(recording: BaseRecording) -> BaseRecording:
     """A band-pass of 300-6000 Hz, which needs no setting; our noise has no part that all channels share."""
     return bandpass_filter(recording, *BAND_HZ)
 
 
-def half_waveforms(session, samples_before: int, samples_after: int) -> np.ndarray:
+def half_waveforms(session: Session, samples_before: int, samples_after: int) -> np.ndarray:
     """Mean waveforms in the first and in the second half of a session, in one pass over the traces.
 
     Args:

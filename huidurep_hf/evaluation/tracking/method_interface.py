@@ -1,5 +1,8 @@
 """What every method is given, and what it answers."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -33,7 +36,13 @@ class Tracked:
     units: pd.DataFrame
 
 
-def tracked_from_matrices(unit_ids, scores, is_match, global_units, probabilities=None) -> Tracked:
+def tracked_from_matrices(
+    unit_ids: Sequence[Sequence[int | str]],
+    scores: np.ndarray,
+    is_match: np.ndarray,
+    global_units: np.ndarray,
+    probabilities: np.ndarray | None = None,
+) -> Tracked:
     """Tables from matrices over all units of all sessions.
 
     Args:

@@ -1,5 +1,7 @@
 """A method on saved sessions in a process of its own, with time, memory and failures."""
 
+from __future__ import annotations
+
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,7 +34,9 @@ class TrackingRun:
     log_tail: str | None = None
 
 
-def run_in_process(method: str, sessions_folder: Path, sorting_name: str, *, model: str, timeout_s: float):
+def run_in_process(
+    method: str, sessions_folder: Path, sorting_name: str, *, model: str, timeout_s: float
+) -> TrackingRun:
     """Run one method with its defaults.
 
     Args:

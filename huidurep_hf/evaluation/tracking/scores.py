@@ -1,11 +1,19 @@
 """How well units are followed: pairs of units of two sessions, and global numbers, against the true neurons."""
 
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 from sklearn.metrics import adjusted_rand_score, roc_auc_score
 from spikeinterface.comparison import compare_sorter_to_ground_truth
 
 from .method_interface import Tracked
+
+if TYPE_CHECKING:
+    from spikeinterface.core import BaseSorting
 
 DELTA_TIME_MS = 0.4
 NAMED_AGREEMENT = 0.5
@@ -19,7 +27,7 @@ CALIBRATED_FROM = 0.01
 PAIR_KEY = ["session_a", "unit_a", "session_b", "unit_b"]
 
 
-def name_units(sorting, truth, neurons: dict) -> dict:
+def name_units(sorting: BaseSorting, truth: BaseSorting, neurons: dict) -> dict:
     """Call sorted units after true neurons.
 
     Args:
@@ -79,13 +87,15 @@ def score_tracking(tracked: Tracked, neurons: list[dict]) -> dict:
     return scores | _calibration(pairs["probability"].to_numpy(dtype=float), truth)
 
 
-def calibration_error(bins) -> float | None:
+def calibration_error(bins: np.ndarray | Sequence[Sequence[float]]) -> float | None:
     """Expected calibration error of bins, see `score_tracking`; those of several rows may be added up."""
     counts, probabilities, true = np.asarray(bins, dtype=float).T
     return float(np.abs(probabilities - true).sum() / counts.sum()) if counts.sum() else None
 
 
-def chance_calibration_error(bins, *, num_draws: int = 2000, seed: int = 0) -> float | None:
+def chance_calibration_error(
+    bins: np.ndarray | Sequence[Sequence[float]], *, num_draws: int = 2000, seed: int = 0
+) -> float | None:
     """Mean calibration error of so few pairs if every probability were right.
 
     Args:
@@ -101,7 +111,7 @@ def chance_calibration_error(bins, *, num_draws: int = 2000, seed: int = 0) -> f
     return float(np.abs(probabilities - true).sum(axis=1).mean() / counts.sum())
 
 
-def _all_pairs(neurons) -> pd.DataFrame:
+def _all_pairs(neurons: list[dict]) -> pd.DataFrame:
     rows = []
     for first, second in zip(*np.triu_indices(len(neurons), k=1)):
         for unit_a, neuron_a in neurons[first].items():
@@ -136,7 +146,7 @@ def _recall_at(false_share: float, ranks: np.ndarray, truth: np.ndarray) -> floa
     return float(correct[allowed].max(initial=0.0) / truth.sum())
 
 
-def _score_numbers(units: pd.DataFrame, pairs: pd.DataFrame, neurons) -> dict:
+def _score_numbers(units: pd.DataFrame, pairs: pd.DataFrame, neurons: list[dict]) -> dict:
     numbers = {(row.session, row.unit): row.global_unit for row in units.itertuples()}
     first = [numbers[key] for key in zip(pairs["session_a"], pairs["unit_a"])]
     second = [numbers[key] for key in zip(pairs["session_b"], pairs["unit_b"])]

@@ -3,6 +3,8 @@
 Run as `python -m huidurep_hf.evaluation.tracking.tracking_process`, by `running.run_in_process`.
 """
 
+from __future__ import annotations
+
 import argparse
 import json
 import os
@@ -32,7 +34,7 @@ def _cpu_seconds() -> float:
     return times.user + times.system + times.children_user + times.children_system
 
 
-def main(arguments=None):
+def main(arguments: list[str] | None = None) -> None:
     """Follow the units, write the tables, the seconds or the error; the exit code is 0 in both cases."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("method")

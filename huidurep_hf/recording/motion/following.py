@@ -110,7 +110,7 @@ def agreement_of_parts(first: Motion, second: Motion) -> float:
         first, second: SpikeInterface `Motion`. Where each starts counts for nothing: it moves no spike against another.
     """
 
-    def centered(one):
+    def centered(one: Motion) -> np.ndarray:
         displacement = np.concatenate(one.displacement)
         return (displacement - displacement.mean(axis=0)).ravel()
 

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 from spikeinterface.preprocessing.basepreprocessor import BasePreprocessor, BasePreprocessorSegment
 
+from ..preprocessing.noise_sample import SD_PER_MAD
+
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording, BaseRecordingSegment
     from spikeinterface.core.motion import Motion
@@ -114,7 +116,7 @@ def noise_after_interpolation(
         last = recording.get_num_samples(segment) - num_samples
         start = int(np.clip(middle - num_samples // 2, 0, max(last, 0)))
         traces = recording.get_traces(segment_index=segment, start_frame=start, end_frame=start + num_samples)
-        deviations = np.median(np.abs(traces), axis=0) / 0.6745
+        deviations = SD_PER_MAD * np.median(np.abs(traces), axis=0)
         places.append(displacements[segment][bin_])
         shares.append(deviations / np.maximum(noise_levels, 1e-12))
     bin_um = settings.equalisation_bin_um

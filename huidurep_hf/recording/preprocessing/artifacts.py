@@ -178,7 +178,7 @@ def given_periods(
     rate, periods = recording.get_sampling_frequency(), []
     place = {int(original): own for own, original in enumerate(segment_indices)}
 
-    def add(segment, start_s, stop_s, reason, given):
+    def add(segment: int, start_s: float, stop_s: float, reason: str, given: str) -> None:
         if segment not in place:
             raise ValueError(f"Got {given}; the recording has no segment {segment} that is long enough.")
         duration_s = recording.get_num_samples(place[segment]) / rate

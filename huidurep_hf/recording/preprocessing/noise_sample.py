@@ -54,7 +54,7 @@ class NoiseSample:
             workers: [`~huidurep_hf.workers.Workers`] that read and measure them; this thread if left out.
         """
 
-        def read(stretch):
+        def read(stretch: Block) -> np.ndarray:
             traces = recording.get_traces(
                 segment_index=stretch.segment, start_frame=stretch.start, end_frame=stretch.stop
             )

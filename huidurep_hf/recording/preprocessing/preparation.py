@@ -22,11 +22,15 @@ from .steps import usual_steps
 
 if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording
+    from spikeinterface.core.motion import Motion
 
     from ...workers import Workers
 
 
 logger = logging.getLogger("huidurep_hf")
+
+# With more channels than this, fewer samples than channels are taken for swapped axes.
+MAX_UNSUSPECTED_CHANNELS = 32
 
 
 @dataclass(frozen=True)
@@ -50,24 +54,34 @@ class PreparedRecording:
         uncorrected: the same before the correction; `None` if there was none.
     """
 
-    recording: object
+    recording: BaseRecording | None
     noise_levels: np.ndarray
     positions: np.ndarray
     shanks: np.ndarray
     channel_indices: np.ndarray
     segment_indices: np.ndarray
     unit: str
-    steps: list = field(default_factory=list)
-    excluded_channels: dict = field(default_factory=dict)
+    steps: list[str] = field(default_factory=list)
+    excluded_channels: dict[str, list] = field(default_factory=dict)
     noise_over_time: NoiseOverTime | None = None
-    blanked: list = field(default_factory=list)
-    motion: object = None
+    blanked: list[tuple] = field(default_factory=list)
+    motion: Motion | None = None
     uncorrected: PreparedRecording | None = None
 
     @property
+    def is_corrected(self) -> bool:
+        """Whether the traces are corrected for motion."""
+        return self.motion is not None
+
+    @property
+    def templates_drift(self) -> bool:
+        """Whether templates follow the motion through the traces as recorded, which are matched in place of these."""
+        return self.uncorrected is not None
+
+    @property
     def as_recorded(self) -> PreparedRecording:
-        """The same without correction of motion."""
-        return self if self.uncorrected is None else self.uncorrected
+        """The traces that templates are matched with: those before the correction, where templates drift."""
+        return self.uncorrected if self.templates_drift else self
 
 
 @dataclass(frozen=True)
@@ -84,8 +98,8 @@ class PreprocessingPlan:
         prepared: the recording that comes of it, lazy: each reading filters again.
     """
 
-    filtered: object
-    unfiltered: object
+    filtered: BaseRecording | None
+    unfiltered: BaseRecording | None
     noise_levels: np.ndarray
     usual_steps: np.ndarray
     referenced_shanks: list[np.ndarray]
@@ -230,7 +244,7 @@ def _check(recording: BaseRecording, settings: PreprocessingSettings) -> float:
         raise ValueError("The recording has 0 channels; at least 1 is needed.")
     # Fragments of a few samples among others are left out; they say nothing about the axes.
     longest = max(recording.get_num_samples(i) for i in range(recording.get_num_segments()))
-    if num_channels > 32 and 0 < longest < num_channels:
+    if num_channels > MAX_UNSUSPECTED_CHANNELS and 0 < longest < num_channels:
         raise ValueError(
             f"The recording has {longest} samples of {num_channels} channels; time and channels seem to be swapped."
             " Give traces of shape (num_samples, num_channels), or at the command line check --num-channels."

@@ -20,7 +20,7 @@ from spikeinterface.preprocessing.basepreprocessor import BasePreprocessor, Base
 from ..by_channel import by_channel
 from ..parameters import PreparationParameters
 from ..settings import WhiteningSettings
-from .noise_sample import NoiseSample, column_medians
+from .noise_sample import SD_PER_MAD, NoiseSample, column_medians
 from .preparation import PreparedRecording
 
 if TYPE_CHECKING:
@@ -87,9 +87,9 @@ def whiten(
     time = f" and time ({settings.prediction_ms:g} ms)" if in_time else ""
     steps = [*prepared.steps, f"whitened in space (within {settings.whitening_radius_um:g} um){time}"]
     ones = np.ones(len(levels), dtype="float32")
-    uncorrected = prepared.uncorrected
-    if uncorrected is not None:
-        uncorrected = whiten(uncorrected, parameters, seed=seed, workers=workers)
+    uncorrected = None
+    if prepared.templates_drift:
+        uncorrected = whiten(prepared.uncorrected, parameters, seed=seed, workers=workers)
     # SD of one sample of the noise, in SDs of the noise in the spikes' band.
     sample_sd = (whitened.levels / np.maximum(levels, 1e-12)).astype("float32")
     return WhitenedTraces(
@@ -154,7 +154,7 @@ class WhitenedSegment(BasePreprocessorSegment):
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"contract"})
-def _whitened(traces, sources, weights, prediction):
+def _whitened(traces: np.ndarray, sources: np.ndarray, weights: np.ndarray, prediction: np.ndarray) -> np.ndarray:
     """Weigh and sum channels, then filter causally along time; before the first sample there is nothing.
 
     Args:
@@ -283,7 +283,7 @@ def _covariance(sample: NoiseSample, settings: WhiteningSettings) -> np.ndarray:
 
 def _deviations(sample: NoiseSample) -> np.ndarray:
     """SD of each channel by its median absolute deviation, `(num_channels,)`."""
-    return np.maximum(column_medians(np.abs(sample.concatenated)) / 0.6745, 1e-12)
+    return np.maximum(SD_PER_MAD * column_medians(np.abs(sample.concatenated)), 1e-12)
 
 
 def _noise_alone(sample: NoiseSample, spike_sd: float, spike_ms: float) -> list[np.ndarray]:

@@ -94,7 +94,7 @@ def detect(
         return no_peaks()
     detector = PeakDetector(prepared, settings or DetectionSettings())
 
-    def detect_in(block):
+    def detect_in(block: Block) -> np.ndarray:
         traces, start = read_with_margin(prepared.recording, block, detector.margin)
         noise, factors = prepared.noise_over_time, None
         if noise is not None and not noise.is_quiet(block):

@@ -157,7 +157,7 @@ def batch_ranges(recording: BaseRecording, peaks: PeakTable, batch_size: int) ->
 
 
 @numba.njit(cache=True, nogil=True)
-def _cut(traces, firsts, channels, waveforms):
+def _cut(traces: np.ndarray, firsts: np.ndarray, channels: np.ndarray, waveforms: np.ndarray) -> None:
     """Copy the traces from each first sample on, on the channels of each spike; 0 for padded channels.
 
     Args:

@@ -46,6 +46,6 @@ class SpikeDatasetParameters:
         templates = self.templates
         return SpikeGeometry(templates.num_samples, self.num_channels, templates.sampling_rate, templates.peak_sample)
 
-    def __post_init__(self):
+    def __post_init__(self) -> None:
         if self.source not in SOURCES:
             raise ValueError(f"Got source {self.source!r}; expected one of {list(SOURCES)}.")

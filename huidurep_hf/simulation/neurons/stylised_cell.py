@@ -5,6 +5,8 @@ They belong to this project and carry its licence; no published cell model is ne
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..currents import CellCurrents
@@ -16,6 +18,9 @@ from .neuron_families import FAMILIES, random_morphology
 from .somatic_spikes import SAMPLES_AFTER, SAMPLES_BEFORE, SPIKE_THRESHOLD_MV, TIME_STEP_MS, choose_spikes
 from .spike_shape import trough_to_peak_ms
 from .spiking_mechanism import load_mechanism
+
+if TYPE_CHECKING:
+    from neuron.hoc import HocObject
 
 MAXIMAL_TRIES = 200
 MINIMAL_SPIKES = 3
@@ -146,7 +151,7 @@ def _make_sections(branches: list[Branch], membrane: Membrane) -> list:
     return sections
 
 
-def _threshold_current(sections: list, clamp, membrane: Membrane) -> float | None:
+def _threshold_current(sections: list, clamp: HocObject, membrane: Membrane) -> float | None:
     """Current (nA) of a slow ramp at which the soma spikes; None if it does so without, not at all, or for long."""
     from neuron import h
 

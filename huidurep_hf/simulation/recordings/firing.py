@@ -64,7 +64,9 @@ def patterned_times(
     return [times for times, _ in spikes], [amplitudes for _, amplitudes in spikes]
 
 
-def _synchronous(rates, depths, duration_s, pattern, rng) -> list[np.ndarray]:
+def _synchronous(
+    rates: np.ndarray, depths: np.ndarray, duration_s: float, pattern: FiringPattern, rng: np.random.Generator
+) -> list[np.ndarray]:
     """Events of each unit: its own, and those that it takes from the common train of its group."""
     events = [np.empty(0)] * len(rates)
     order = np.argsort(depths, kind="stable")
@@ -80,11 +82,11 @@ def _synchronous(rates, depths, duration_s, pattern, rng) -> list[np.ndarray]:
     return events
 
 
-def _thinned(times, share, rng):
+def _thinned(times: np.ndarray, share: float, rng: np.random.Generator) -> np.ndarray:
     return times[rng.random(len(times)) < share]
 
 
-def _burst(events, pattern, rng) -> tuple[np.ndarray, np.ndarray]:
+def _burst(events: np.ndarray, pattern: FiringPattern, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Turn some events into bursts; return times and amplitudes of all spikes."""
     is_burst = rng.random(len(events)) < pattern.burst_probability
     lengths = np.where(is_burst, rng.integers(*pattern.burst_spikes, len(events), endpoint=True), 1)
@@ -101,7 +103,7 @@ def _burst(events, pattern, rng) -> tuple[np.ndarray, np.ndarray]:
     return times[kept], amplitudes[kept]
 
 
-def _outside_dead_time(times) -> list[int]:
+def _outside_dead_time(times: np.ndarray) -> list[int]:
     """Indices of the spikes that remain when each silences those that follow it too closely."""
     kept, last = [], -np.inf
     for index, time in enumerate(times):

@@ -160,7 +160,15 @@ def spike_trains(
     return rates, samples, [factors[kept] for factors, kept in zip(amplitudes, inside)]
 
 
-def _inject(templates, probe, chain, trains, amplitudes, noise, rng):
+def _inject(
+    templates: UnitTemplates,
+    probe: Probe,
+    chain: RecordingChain,
+    trains: list[np.ndarray],
+    amplitudes: list[np.ndarray],
+    noise: np.ndarray,
+    rng: np.random.Generator,
+) -> InjectDriftingTemplatesRecording:
     # SpikeInterface adds templates at whole samples. Each unit is injected as NUM_PHASES units whose templates are
     # moved by fractions of a sample, and each of its spikes goes to one of them at random.
     num_units = len(trains)

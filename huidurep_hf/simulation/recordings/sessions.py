@@ -251,7 +251,9 @@ def _draw_lives(num_places: int, settings: SessionSettings, rng: np.random.Gener
     return [np.array([neuron in holder for holder in by_day]) for neuron in range(num_neurons)]
 
 
-def _draw_changes(lives: np.ndarray, settings: SessionSettings, rng: np.random.Generator):
+def _draw_changes(
+    lives: np.ndarray, settings: SessionSettings, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Whether a neuron fires on each day, its steps and its amplitudes, see `SessionNeuron`."""
     fires = lives & (rng.random(settings.num_days) >= settings.silent_share)
     deviations = (settings.scatter_um, settings.scatter_um, settings.distance_step_um)

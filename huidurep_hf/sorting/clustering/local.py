@@ -10,9 +10,9 @@ import numpy as np
 from ...workers import Workers
 from ..merging.valley import valley_depth
 from ..parameters import SortingParameters
-from .assignment import assign, drop_small
 from .density import cluster_density
 from .features import reduce_locally
+from .gaussian_labels import assign, drop_small
 from .mixture import split_by_mixture
 from .settings import DensitySettings
 
@@ -39,7 +39,7 @@ def cluster_locally(
     density = parameters.density
     min_cluster_size = max(int(density.min_dense_size * parameters.min_spikes_per_unit), 2)
 
-    def cluster_channel(members):
+    def cluster_channel(members: np.ndarray) -> np.ndarray:
         if parameters.clustering != "hdbscan":
             return split_by_mixture(features[members], parameters.mixture, parameters.seed)
         local = split_by_density(features[members], density, min_cluster_size, parameters.min_valley)

@@ -73,7 +73,15 @@ def _interval(settings: BurstSettings, sampling_rate: float) -> tuple[float, flo
 
 
 @numba.njit(cache=True, nogil=True)
-def _continues(segments, samples, units, is_weakened, num_units, low, high):
+def _continues(
+    segments: np.ndarray,
+    samples: np.ndarray,
+    units: np.ndarray,
+    is_weakened: np.ndarray,
+    num_units: int,
+    low: float,
+    high: float,
+) -> np.ndarray:
     kept = np.ones(len(samples), dtype=np.bool_)
     last_sample, last_segment = np.zeros(num_units), np.full(num_units, -1)
     for spike in range(len(samples)):

@@ -10,8 +10,8 @@ from functools import partial
 from itertools import chain
 
 import numpy as np
-from tqdm.auto import tqdm
 
+from ...progress import ProgressBar
 from ...recording.blocks import Block, read_with_margin, rows_in_block, split_into_blocks
 from ...recording.preprocessing.preparation import PreparedRecording
 from ...workers import Workers
@@ -92,7 +92,7 @@ class Matcher:
         spans = self.split_by_state(blocks)
         spans = sorted(spans, key=lambda span: span.state)
         found = (workers or Workers()).run(name, partial(self._columns_of_span, add=add), spans)
-        found = tqdm(found, total=len(spans), desc=name, unit="s", disable=not progress)
+        found = ProgressBar(found, total=len(spans), desc=name, unit="s", disable=not progress)
         # Without spans there are columns, too.
         nothing = self._no_spikes() if add is None else add(self._no_spikes(), Span(Block(0, 0, 0), 0))
         return in_order(Spikes.concatenate(chain([nothing], (Spikes(**columns) for columns in found))).columns)
@@ -167,7 +167,7 @@ class Matcher:
 
         spans = self.split_by_state(split_into_blocks(self.recorded.recording))
 
-        def judge_span(span):
+        def judge_span(span: Span) -> tuple[np.ndarray, np.ndarray]:
             block = span.block
             members, bank = self._bank(span.state)
             rows = rows_in_block(spikes["segment_index"], spikes["sample_index"], block, self._margin)

@@ -47,7 +47,17 @@ def pair_with_peaks(
 
 
 @numba.njit(cache=True, nogil=True)
-def _take_nearest(samples, channels, peak_samples, peak_channels, peak_rows, is_near, max_gap, found, is_taken):
+def _take_nearest(
+    samples: np.ndarray,
+    channels: np.ndarray,
+    peak_samples: np.ndarray,
+    peak_channels: np.ndarray,
+    peak_rows: np.ndarray,
+    is_near: np.ndarray,
+    max_gap: int,
+    found: np.ndarray,
+    is_taken: np.ndarray,
+) -> None:
     """Pair spikes and peaks, both ascending: those of no gap first, then those of one sample, and so on.
 
     `found` and `is_taken` are written.

@@ -13,7 +13,17 @@ BIN = 32
 
 
 @numba.njit(cache=True, nogil=True)
-def pursue(gains, source, factor, near, slot, overlaps, weights, threshold, refractory):
+def pursue(
+    gains: np.ndarray,
+    source: np.ndarray,
+    factor: np.ndarray,
+    near: np.ndarray,
+    slot: np.ndarray,
+    overlaps: np.ndarray,
+    weights: np.ndarray,
+    threshold: float,
+    refractory: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Find spikes, and subtract them from the gains.
 
     Args:
@@ -73,23 +83,23 @@ def pursue(gains, source, factor, near, slot, overlaps, weights, threshold, refr
 
 @numba.njit(cache=True, nogil=True)
 def judge(
-    gains,
-    source,
-    near,
-    slot,
-    overlaps,
-    norms,
-    weights,
-    unit_of_row,
-    times,
-    rows,
-    shifts,
-    reach,
-    scale_low,
-    scale_high,
-    noise,
-    weight,
-):
+    gains: np.ndarray,
+    source: np.ndarray,
+    near: np.ndarray,
+    slot: np.ndarray,
+    overlaps: np.ndarray,
+    norms: np.ndarray,
+    weights: np.ndarray,
+    unit_of_row: np.ndarray,
+    times: np.ndarray,
+    rows: np.ndarray,
+    shifts: np.ndarray,
+    reach: int,
+    scale_low: float,
+    scale_high: float,
+    noise: float,
+    weight: float,
+) -> np.ndarray:
     """Estimate how likely each spike is of its unit, and not of another near it or noise.
 
     The spike's own template is added back; each template near it is then fitted to the residual of all other spikes,
@@ -144,7 +154,7 @@ def judge(
 
 # The largest of numbers does not depend on their order, which lets the compiler use vector instructions.
 @numba.njit(cache=True, nogil=True, fastmath={"nnan", "nsz", "reassoc"})
-def _largest_of_bin(gains, b):
+def _largest_of_bin(gains: np.ndarray, b: int) -> float:
     largest = np.float32(-np.inf)
     for time in range(b * BIN, min((b + 1) * BIN, len(gains))):
         largest = max(largest, gains[time])
@@ -152,7 +162,7 @@ def _largest_of_bin(gains, b):
 
 
 @numba.njit(cache=True, nogil=True)
-def _best_of_bin(gains, is_blocked, b):
+def _best_of_bin(gains: np.ndarray, is_blocked: np.ndarray, b: int) -> tuple[float, int]:
     best, at = np.float32(-np.inf), -1
     for time in range(b * BIN, min((b + 1) * BIN, len(gains))):
         if gains[time] > best and not is_blocked[time]:
@@ -161,7 +171,7 @@ def _best_of_bin(gains, is_blocked, b):
 
 
 @numba.njit(cache=True, nogil=True)
-def _nearest_shift(gains, is_blocked, time, num_shifts):
+def _nearest_shift(gains: np.ndarray, is_blocked: np.ndarray, time: int, num_shifts: int) -> int:
     """Index of the shift nearest to the top of a parabola through the gains around a maximum."""
     offset = 0.0
     if 0 < time < len(gains) - 1 and not is_blocked[time - 1] and not is_blocked[time + 1]:
@@ -173,7 +183,16 @@ def _nearest_shift(gains, is_blocked, time, num_shifts):
 
 
 @numba.njit(cache=True, nogil=True)
-def subtract_known(gains, source, factor, near, slot, overlaps, times, rows):
+def subtract_known(
+    gains: np.ndarray,
+    source: np.ndarray,
+    factor: np.ndarray,
+    near: np.ndarray,
+    slot: np.ndarray,
+    overlaps: np.ndarray,
+    times: np.ndarray,
+    rows: np.ndarray,
+) -> np.ndarray:
     """Subtract spikes whose times and rows are known, in their order, at the sub-sample shift that fits each.
 
     Args:
@@ -195,7 +214,19 @@ def subtract_known(gains, source, factor, near, slot, overlaps, times, rows):
 
 
 @numba.njit(cache=True, nogil=True)
-def _subtract(gains, source, factor, near, slot, overlaps, row, shift, time, first, last):
+def _subtract(
+    gains: np.ndarray,
+    source: np.ndarray,
+    factor: np.ndarray,
+    near: np.ndarray,
+    slot: np.ndarray,
+    overlaps: np.ndarray,
+    row: int,
+    shift: int,
+    time: int,
+    first: int,
+    last: int,
+) -> None:
     offset = (overlaps.shape[3] + 1) // 2 - 1 - time
     for place in range(near.shape[1]):
         other = near[row, place]

@@ -100,7 +100,15 @@ class TemplateBank:
 
 
 @numba.njit(cache=True, nogil=True, fastmath={"contract"})
-def add_up_in_time(in_space, temporal, norms, templates, gains, start, stop):
+def add_up_in_time(
+    in_space: np.ndarray,
+    temporal: np.ndarray,
+    norms: np.ndarray,
+    templates: np.ndarray,
+    gains: np.ndarray,
+    start: int,
+    stop: int,
+) -> None:
     """Correlate the traces in each spatial component with its temporal one, and make gains of the sums.
 
     Args:

@@ -65,7 +65,7 @@ def fit_templates(
     peak_channels = np.ptp(templates, axis=1).argmax(axis=1)
     versions = [templates, delayed(templates, 0.5)]
 
-    def fit_channel(channel):
+    def fit_channel(channel: int) -> None:
         near = waveforms.channels[channel]
         near = near[near >= 0]
         candidates = np.flatnonzero(np.isin(peak_channels, near))
@@ -80,7 +80,9 @@ def fit_templates(
         best, best_shift, gain = known[channel][1]
         labels[spikes], best_shifts[spikes], gains[spikes] = candidates[best], best_shift, gain
 
-    def best_fit(spikes, start, candidates, near):
+    def best_fit(
+        spikes: np.ndarray, start: np.ndarray, candidates: np.ndarray, near: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         cut = waveforms.aligned(spikes, start, reach=max_shift)[:, :, : len(near)]
         flat = np.concatenate([version[candidates][:, :, near].reshape(len(candidates), -1) for version in versions])
         near_energies = np.square(flat).sum(axis=1)
@@ -100,7 +102,17 @@ def fit_templates(
 
 
 @numba.njit(cache=True, nogil=True)
-def _keep_better(products, near_energies, far_energies, min_scale, max_scale, shift, gains, best, best_shifts):
+def _keep_better(
+    products: np.ndarray,
+    near_energies: np.ndarray,
+    far_energies: np.ndarray,
+    min_scale: float,
+    max_scale: float,
+    shift: int,
+    gains: np.ndarray,
+    best: np.ndarray,
+    best_shifts: np.ndarray,
+) -> None:
     """Take each spike's best template at this shift where it explains more than the best one so far.
 
     Args:

@@ -127,7 +127,9 @@ def find_duplicates(samples: np.ndarray, labels: np.ndarray, amplitudes: np.ndar
 
 
 @numba.njit(cache=True, nogil=True)
-def _is_duplicate(samples, labels, amplitudes, num_labels, max_gap):
+def _is_duplicate(
+    samples: np.ndarray, labels: np.ndarray, amplitudes: np.ndarray, num_labels: int, max_gap: int
+) -> np.ndarray:
     is_duplicate = np.zeros(len(samples), dtype=np.bool_)
     # Of each unit the last spike that stays so far.
     last = np.full(num_labels, -1)

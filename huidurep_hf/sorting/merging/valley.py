@@ -6,6 +6,8 @@ import numpy as np
 
 # Points at which the density is compared.
 NUM_BINS = 200
+# Of more spikes the density is that of so many of their quantiles.
+MAX_POINTS = 2000
 
 
 def valley_depth(first: np.ndarray, second: np.ndarray, ridge: float) -> float:
@@ -66,6 +68,6 @@ def _density(values: np.ndarray, grid: np.ndarray) -> np.ndarray:
     quartiles = np.percentile(values, [25, 75])
     scale = min(values.std(), (quartiles[1] - quartiles[0]) / 1.34) or values.std() or 1e-12
     bandwidth = 0.9 * scale * len(values) ** -0.2
-    if len(values) > 2000:
-        values = np.quantile(values, np.linspace(0, 1, 2000))
+    if len(values) > MAX_POINTS:
+        values = np.quantile(values, np.linspace(0, 1, MAX_POINTS))
     return np.exp(-0.5 * np.square((grid[:, None] - values[None, :]) / bandwidth)).mean(axis=1) / bandwidth

@@ -18,7 +18,13 @@ from .settings import FingerprintSettings
 if TYPE_CHECKING:
     from ...recording.preprocessing.preparation import PreparedRecording
     from ...recording.spikes.neighborhood import Neighborhoods
-    from ..pipeline import SortedSpikes
+    from ..sorted_spikes import SortedSpikes
+
+# Traces beyond the largest realignment, so that no spline is followed to its end; and the step in which its extremum
+# is looked for: a sixth of a sample at 30 kHz.
+SPLINE_MARGIN_MS, FINE_STEP_MS = 0.1, 0.005
+# Weight of the variance of noise, in spikes, against that of the spikes averaged.
+PRIOR_SPIKES = 10
 
 
 @dataclass(frozen=True)
@@ -40,7 +46,7 @@ def fingerprints_of_sort(found: SortedSpikes, weights_sha256: str, peak_sign: st
     """Fingerprints of what a sort has found; its embeddings are taken as they are.
 
     Args:
-        found: [`~huidurep_hf.sorting.pipeline.SortedSpikes`], while its traces are there.
+        found: [`~huidurep_hf.sorting.sorted_spikes.SortedSpikes`], while its traces are there.
         weights_sha256: of the model that embedded the spikes.
         peak_sign: what detection looked for: "neg", "pos" or "both".
     """
@@ -196,7 +202,7 @@ def _average(
         return found
     rate = prepared.recording.get_sampling_frequency()
     most_ms = settings.max_realignment_ms
-    reach = most_ms + 0.1
+    reach = most_ms + SPLINE_MARGIN_MS
     num_before, num_after = (int(np.ceil((ms + reach) * rate / 1000)) for ms in (before, after))
     sums = np.zeros((num_units, 2, num_before + num_after, num_channels))
     squares = np.zeros((num_units, 2, num_channels))
@@ -216,7 +222,7 @@ def _average(
         counts[rows] += np.diff(starts, append=len(order))
     times = np.arange(-num_before, num_after) / rate * 1000
     kept_times = np.arange(num_kept) / settings.template_rate_hz * 1000 - before
-    fine = np.arange(-most_ms, most_ms, 0.005)
+    fine = np.arange(-most_ms, most_ms, FINE_STEP_MS)
     for unit in np.flatnonzero(counts.any(axis=1)):
         whole = sums[unit].sum(axis=0) / counts[unit].sum()
         # The main channel is its own first neighbour.
@@ -227,7 +233,8 @@ def _average(
             template[unit, part] = CubicSpline(times, mean)(kept_times + extremum)
             variance = np.maximum(squares[unit, part] / count - np.square(mean).mean(axis=0), 0)
             # Few spikes tell little of their scatter; noise alone has a variance of 1.
-            error[unit, part] = np.sqrt((count * variance + 10) / (count + 10) / count)
+            variance = (count * variance + PRIOR_SPIKES) / (count + PRIOR_SPIKES)
+            error[unit, part] = np.sqrt(variance / count)
     return found
 
 

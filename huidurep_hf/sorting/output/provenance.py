@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from ...model.modeling_huidurep import HuiduRepModel
     from ..parameters import SortingParameters
-    from ..pipeline import SortedSpikes
+    from ..sorted_spikes import SortedSpikes
 
 NUM_HASHED_SAMPLES = 1000
 LAYOUT_PROPERTIES = ("location", "group", "gain_to_uV", "offset_to_uV", "inter_sample_shift")
@@ -64,7 +64,7 @@ def describe_sort(found: SortedSpikes) -> dict:
     """Describe what was done to the recording, and how long it took.
 
     Args:
-        found: [`~huidurep_hf.sorting.pipeline.SortedSpikes`].
+        found: [`~huidurep_hf.sorting.sorted_spikes.SortedSpikes`].
     """
     prepared = found.prepared
     # No traces are left of a silent recording, and nothing of it is blanked.

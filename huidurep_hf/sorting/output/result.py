@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from spikeinterface.core import BaseRecording, BaseSorting
     from spikeinterface.core.motion import Motion
 
-    from ..pipeline import SortedSpikes
+    from ..sorted_spikes import SortedSpikes
 
 logger = logging.getLogger("huidurep_hf")
 
@@ -109,7 +109,7 @@ class SortingResult:
 
         Args:
             recording: SpikeInterface recording, as given.
-            found: [`~huidurep_hf.sorting.pipeline.SortedSpikes`], while its traces are there.
+            found: [`~huidurep_hf.sorting.sorted_spikes.SortedSpikes`], while its traces are there.
             provenance: counts are added.
             keep_noise: keep units whose label is "noise" as units.
         """

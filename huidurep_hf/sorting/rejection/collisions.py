@@ -53,7 +53,7 @@ def find_collisions(
     placed = spikes.with_columns(sample_index=spikes["aligned_sample"], channel_index=np.append(channels, 0)[labels])
     is_collision = np.zeros(len(templates), dtype=bool)
 
-    def judge(job):
+    def judge(job: tuple[int, np.ndarray]) -> None:
         unit, waveforms = job
         near = neighborhoods.channel_indices[channels[unit]][neighborhoods.mask[channels[unit]]]
         waveforms = waveforms[:, :, : len(near)]

@@ -27,7 +27,7 @@ def is_noise_unit(matched: Spikes, templates: UnitTemplates, parameters: Sorting
         `(num_units,)` bool; True for a unit without spikes.
     """
     rejection = parameters.rejection
-    limit = rejection.min_excess if len(templates.states) == 1 else rejection.min_excess_under_drift
+    limit = rejection.min_excess_under_drift if templates.drift else rejection.min_excess
     units = matched["unit_index"]
     norms = templates.norms[templates.states_of(matched), units]
     excess = (matched["gain"] - parameters.matching.min_gain) / (2 * np.maximum(norms, 1e-9))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numba
 import numpy as np
 
-from ...recording.blocks import read_with_margin, rows_in_block, split_into_blocks
+from ...recording.blocks import Block, read_with_margin, rows_in_block, split_into_blocks
 from ...recording.preprocessing.preparation import PreparedRecording
 from ...workers import Workers
 from .settings import TemplateSettings
@@ -64,7 +64,7 @@ def average_templates(
         if own.stop > own.start:
             jobs.append((block, chosen[own]))
 
-    def add_up(job):
+    def add_up(job: tuple[Block, np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         block, members = job
         traces, start = read_with_margin(recording, block, max(num_before, num_after))
         units, rows = np.unique(labels[members], return_inverse=True)
@@ -87,7 +87,7 @@ def signed(templates: np.ndarray, peak_sign: str) -> np.ndarray:
 
 
 @numba.njit(cache=True, nogil=True)
-def _sums(traces, rows, firsts, num_rows, num_samples):
+def _sums(traces: np.ndarray, rows: np.ndarray, firsts: np.ndarray, num_rows: int, num_samples: int) -> np.ndarray:
     """Sum of the traces from each first sample on, by row: `(num_rows, num_samples, num_channels)` float32."""
     sums = np.zeros((num_rows, num_samples, traces.shape[1]), dtype=np.float32)
     for spike in range(len(rows)):

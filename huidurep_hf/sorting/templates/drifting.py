@@ -85,7 +85,7 @@ def drifting_templates(
     min_peak_to_peak = parameters.templates.min_template_peak_to_peak
     local_channels = np.full((len(states), num_units, num_local), -1)
 
-    def find_unit(unit):
+    def find_unit(unit: int) -> None:
         at, channel = np.nonzero(counts[unit])
         if len(at) == 0:
             return

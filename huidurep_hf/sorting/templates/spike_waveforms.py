@@ -165,7 +165,7 @@ class SpikeWaveforms:
         templates = np.zeros((num_units, self.num_samples, num_channels), dtype="float32")
         counts = np.zeros((num_units, num_channels), dtype="int64")
 
-        def add_up(unit_and_spikes):
+        def add_up(unit_and_spikes: tuple[int, np.ndarray]) -> None:
             unit, spikes = unit_and_spikes
             for channel in np.unique(self.peak_channels[spikes]):
                 members = spikes[self.peak_channels[spikes] == channel]
@@ -185,7 +185,9 @@ class SpikeWaveforms:
 
 
 @numba.njit(cache=True, nogil=True)
-def _cut_again(waveforms, spikes, firsts, places, aligned):
+def _cut_again(
+    waveforms: np.ndarray, spikes: np.ndarray, firsts: np.ndarray, places: np.ndarray, aligned: np.ndarray
+) -> None:
     """Copy waveforms of some spikes from each first sample on, each channel to its place.
 
     Args:

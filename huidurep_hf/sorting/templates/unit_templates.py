@@ -56,6 +56,11 @@ class UnitTemplates:
         local = np.take_along_axis(waveforms, order[:, :, None, :], axis=3).astype("float32")
         return cls(local, np.where(is_there, order, -1), waveforms.shape[3], num_before, channels, states)
 
+    @property
+    def drift(self) -> bool:
+        """Whether they change with the displacement of the tissue."""
+        return len(self.states) > 1
+
     def to_arrays(self) -> dict[str, np.ndarray]:
         """Arrays by name, from which [`from_arrays`] makes the same again."""
         own = ("local_waveforms", "local_channels", "num_channels", "num_before", "channels")

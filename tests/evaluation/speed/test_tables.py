@@ -2,9 +2,9 @@ import pytest
 
 from huidurep_hf.evaluation.speed.aims import aims_table
 from huidurep_hf.evaluation.speed.paper_estimate import paper_table
-from huidurep_hf.evaluation.speed.plots import draw_scaling
 from huidurep_hf.evaluation.speed.row_groups import median_and_range
 from huidurep_hf.evaluation.speed.sorting_tables import stage_table
+from huidurep_hf.evaluation.speed.speed_plots import draw_scaling
 from huidurep_hf.evaluation.speed.speed_tables import speed_tables
 
 

@@ -1,6 +1,6 @@
 import numpy as np
 
-from huidurep_hf.sorting.merging.clusters import merge_over_split
+from huidurep_hf.sorting.merging.merge_clusters import merge_over_split
 from huidurep_hf.sorting.merging.refractoriness import fire_as_one, fire_independently
 from huidurep_hf.sorting.parameters import RefractorySettings, SortingParameters
 from huidurep_hf.sorting.templates.spike_waveforms import SpikeWaveforms

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from huidurep_hf.sorting.merging.clusters import merge_over_split
+from huidurep_hf.sorting.merging.merge_clusters import merge_over_split
 from huidurep_hf.sorting.merging.scatter import unexplained_share
 from huidurep_hf.sorting.merging.valley import valley_depth_on_line
 from huidurep_hf.sorting.parameters import ScatterSettings, SortingParameters

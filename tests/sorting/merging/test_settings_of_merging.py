@@ -4,12 +4,12 @@ import numpy as np
 import pytest
 
 from huidurep_hf.sorting.matching.engine import Matcher
-from huidurep_hf.sorting.merging.clusters import merge_over_split
 from huidurep_hf.sorting.merging.drift_exclusivity import replace_each_other
 from huidurep_hf.sorting.merging.drift_fragments import merge_fragments
+from huidurep_hf.sorting.merging.merge_clusters import merge_over_split
+from huidurep_hf.sorting.merging.merge_units import merge_units
 from huidurep_hf.sorting.merging.refractoriness import fire_as_one, fire_independently
 from huidurep_hf.sorting.merging.scatter import unexplained_share
-from huidurep_hf.sorting.merging.units import merge_units
 from huidurep_hf.sorting.parameters import (
     DriftFragmentSettings,
     DriftMergingSettings,
@@ -17,7 +17,7 @@ from huidurep_hf.sorting.parameters import (
     ScatterSettings,
     SortingParameters,
 )
-from huidurep_hf.sorting.templates.estimation import find_templates
+from huidurep_hf.sorting.templates.find_templates import find_templates
 from huidurep_hf.sorting.templates.spike_waveforms import SpikeWaveforms
 
 RATE = 30000.0

@@ -3,8 +3,8 @@ import pytest
 
 from huidurep_hf.recording.spikes.neighborhood import find_neighborhoods
 from huidurep_hf.sorting.parameters import SortingParameters
-from huidurep_hf.sorting.rejection.clusters import reject_clusters
 from huidurep_hf.sorting.rejection.collisions import find_collisions
+from huidurep_hf.sorting.rejection.reject_clusters import reject_clusters
 
 
 @pytest.fixture(scope="module")

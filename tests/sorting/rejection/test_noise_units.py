@@ -42,7 +42,7 @@ def test_the_excess_is_that_of_the_projection(two_neurons):
 
 
 def test_under_drift_more_is_asked_for(moving):
-    from huidurep_hf.sorting.templates.estimation import find_templates
+    from huidurep_hf.sorting.templates.find_templates import find_templates
 
     templates = find_templates(moving.units, moving.samples, moving.events, moving.whitened, PARAMETERS)
     matched = Matcher(moving.whitened.uncorrected, templates, PARAMETERS).match()

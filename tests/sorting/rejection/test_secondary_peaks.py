@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from huidurep_hf.sorting.parameters import SortingParameters
-from huidurep_hf.sorting.rejection.clusters import reject_clusters
+from huidurep_hf.sorting.rejection.reject_clusters import reject_clusters
 
 LAG = 17
 

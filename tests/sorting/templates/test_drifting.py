@@ -7,7 +7,7 @@ from spikeinterface.core import NumpyRecording
 from huidurep_hf.sorting.matching.engine import Matcher
 from huidurep_hf.sorting.parameters import SortingParameters
 from huidurep_hf.sorting.templates.drifting import Field
-from huidurep_hf.sorting.templates.estimation import find_templates
+from huidurep_hf.sorting.templates.find_templates import find_templates
 
 
 @pytest.fixture(scope="module")

@@ -3,7 +3,7 @@ import pytest
 
 from huidurep_hf.sorting.parameters import SortingParameters, TemplateSettings
 from huidurep_hf.sorting.templates.averages import average_templates
-from huidurep_hf.sorting.templates.estimation import find_templates
+from huidurep_hf.sorting.templates.find_templates import find_templates
 from huidurep_hf.sorting.templates.shrinkage import without_noise
 
 SETTINGS = TemplateSettings()

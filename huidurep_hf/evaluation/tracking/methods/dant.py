@@ -1,11 +1,17 @@
 """DANT (Huang et al., Patterns 2026), the Python package pyDANT, at the defaults of its documentation."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..mean_waveforms import half_waveforms
 from ..method_interface import tracked_from_matrices
+
+if TYPE_CHECKING:
+    from ..method_interface import Session, Tracked
 
 PACKAGE = "pydant"
 
@@ -19,7 +25,7 @@ NEAREST_CHANNELS = 38
 FEATURES = ["Waveform", "AutoCorr"]
 
 
-def track(sessions, folder, model):
+def track(sessions: list[Session], folder: Path, model: str) -> Tracked:
     """Write the files it reads, run it, read its clusters and its similarities. It has no probabilities."""
     from pyDANT import runDANT
 

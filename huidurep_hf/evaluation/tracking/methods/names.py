@@ -1,14 +1,23 @@
 """The methods by name."""
 
+from __future__ import annotations
+
 import importlib
+from collections.abc import Callable
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..method_interface import Session, Tracked
 
 OUR_METHOD = "huidurep"
 METHODS = (OUR_METHOD, "unitmatch", "dant", "template_comparison", "shifted_correlation")
 """As tables order them; each is a file of this folder with a function `track` and the name of its `PACKAGE`."""
 
 
-def load_method(name: str):
+def load_method(name: str) -> Callable[[list[Session], Path, str], Tracked]:
     """Return the function of a method.
 
     Raises:
@@ -29,7 +38,7 @@ def installed_version(name: str) -> str | None:
         return None
 
 
-def _module(name: str):
+def _module(name: str) -> ModuleType:
     if name not in METHODS:
         raise ValueError(f"Unknown method {name!r}; there are {', '.join(METHODS)}.")
     return importlib.import_module(f"{__package__}.{name}")

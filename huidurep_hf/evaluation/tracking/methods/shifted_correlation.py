@@ -1,10 +1,18 @@
 """Correlation of mean waveforms after the displacement of the probe is undone: the plainest method that sees it."""
 
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from ..mean_waveforms import half_waveforms
 from ..method_interface import number_groups, tracked_from_matrices
+
+if TYPE_CHECKING:
+    from ..method_interface import Session, Tracked
 
 PACKAGE = "spikeinterface"
 
@@ -14,7 +22,7 @@ MATCH_CORRELATION = 0.8
 """SpikeInterface's threshold on the similarity of templates."""
 
 
-def track(sessions, folder, model):
+def track(sessions: list[Session], folder: Path, model: str) -> Tracked:
     """For every pair of sessions the displacement at which the best one-to-one matches correlate most, and those.
 
     Mean waveforms of the later session are interpolated to where the contacts would be (kriging, as SpikeInterface's
@@ -38,7 +46,7 @@ def track(sessions, folder, model):
     return tracked_from_matrices(unit_ids, scores, is_match, number_groups(offsets[-1], matches))
 
 
-def _at_best_displacement(first, second, channels):
+def _at_best_displacement(first: np.ndarray, second: np.ndarray, channels: np.ndarray) -> np.ndarray:
     span = np.ptp(channels[:, 1])
     # Half of the probe at least sees the same tissue on both days; a probe without length sees no displacement.
     tried = DISPLACEMENTS_UM[np.abs(DISPLACEMENTS_UM) <= span / 2]
@@ -47,12 +55,12 @@ def _at_best_displacement(first, second, channels):
     return by_displacement[int(np.argmax(gains))]
 
 
-def _total(correlations):
+def _total(correlations: np.ndarray) -> float:
     rows, columns = linear_sum_assignment(-correlations)
     return np.maximum(correlations[rows, columns] - MATCH_CORRELATION, 0).sum()
 
 
-def _correlations(first, second, channels, displacement):
+def _correlations(first: np.ndarray, second: np.ndarray, channels: np.ndarray, displacement: float) -> np.ndarray:
     """Cosine of waveforms `(num_units, num_samples, num_channels)`, the second moved back by the displacement."""
     from spikeinterface.preprocessing.preprocessing_tools import get_spatial_interpolation_kernel
 
@@ -67,9 +75,9 @@ def _correlations(first, second, channels, displacement):
     return np.where(kept & (norms > 0), still @ moved.T / np.maximum(norms, 1e-12), 0.0)
 
 
-def _kept(waveforms, seen):
+def _kept(waveforms: np.ndarray, seen: np.ndarray) -> np.ndarray:
     return (waveforms[:, :, seen] ** 2).sum(axis=(1, 2)) / (waveforms**2).sum(axis=(1, 2))
 
 
-def _kept_of(moved, waveforms):
+def _kept_of(moved: np.ndarray, waveforms: np.ndarray) -> np.ndarray:
     return (moved**2).sum(axis=1) / (waveforms**2).sum(axis=(1, 2))

@@ -1,14 +1,22 @@
 """SpikeInterface's comparison of templates of several sessions, at its defaults: cosine similarity above 0.8."""
 
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..mean_waveforms import filtered
 from ..method_interface import tracked_from_matrices
 
+if TYPE_CHECKING:
+    from ..method_interface import Session, Tracked
+
 PACKAGE = "spikeinterface"
 
 
-def track(sessions, folder, model):
+def track(sessions: list[Session], folder: Path, model: str) -> Tracked:
     """Templates of sorting analyzers, compared on the same contacts. It has no probabilities."""
     from spikeinterface.comparison import compare_multiple_templates
     from spikeinterface.core import create_sorting_analyzer

@@ -1,9 +1,17 @@
 """UnitMatch (van Beest et al., Nature Methods 22, 2025), the Python package UnitMatchPy, at its defaults."""
 
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from ..mean_waveforms import half_waveforms
 from ..method_interface import tracked_from_matrices
+
+if TYPE_CHECKING:
+    from ..method_interface import Session, Tracked
 
 PACKAGE = "unitmatchpy"
 
@@ -11,7 +19,7 @@ SAMPLES_BEFORE, SAMPLES_AFTER = 40, 42
 """Its own extraction of waveforms has 82 samples with the trough at the 40th, which its defaults rest on."""
 
 
-def track(sessions, folder, model):
+def track(sessions: list[Session], folder: Path, model: str) -> Tracked:
     """The steps of its example: properties of waveforms, scores, drift correction, naive Bayes, unique numbers.
 
     Two units match if their probability is above 0.5 whichever half of each is compared; the probability is the mean

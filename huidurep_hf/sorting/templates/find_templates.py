@@ -52,7 +52,7 @@ def find_templates(
     neighborhoods = find_neighborhoods(whitened.positions, whitened.shanks, settings.num_template_channels)
     visible = visible_part(templates, counts, neighborhoods, settings)
     at_rest = UnitTemplates.at_rest(visible, window[0], whitened.recording)
-    if whitened.uncorrected is None:
+    if not whitened.templates_drift:
         return at_rest
     states = MotionStates.of_motion(whitened.motion, whitened.recording, parameters.motion_states, seed)
     return drifting_templates(labels, samples, spikes, whitened, states, at_rest.channels, parameters, workers)

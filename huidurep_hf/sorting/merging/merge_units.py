@@ -56,8 +56,7 @@ def merge_units(
     pairs = pairs[np.argsort(distances[pairs[:, 0], pairs[:, 1]], kind="stable")]
     spikes = choose_spikes(units, parameters.max_spikes_per_test, num_templates)
     times = on_one_time_line(matched["sample_index"], matched["segment_index"], recorded.recording)
-    drifts = len(templates.states) > 1
-    if drifts:
+    if templates.drift:
         counts = count_in_states(matched, units, num_templates, templates.states, parameters.drift_merging)
     trains = [np.sort(times[units == unit]) for unit in range(num_templates)]
     energies = shares @ np.square(templates.norms)
@@ -65,7 +64,7 @@ def merge_units(
     products = np.sqrt(np.maximum(energies[:, None] * energies[None, :], 1e-9))
     cosines = (energies[:, None] + energies[None, :] - distances * largest) / (2 * products)
 
-    def are_one(first, second):
+    def are_one(first: int, second: int) -> bool:
         distance, lag = distances[first, second], lags[first, second]
         trains_of_pair = trains[first], trains[second] + lag
         if fire_independently(*trains_of_pair, rate, parameters.refractory):
@@ -77,7 +76,7 @@ def merge_units(
         is_alike = distance < settings.max_unit_distance_by_times
         if is_alike and fire_as_one(*trains_of_pair, rate, parameters.refractory):
             return True
-        if not drifts:
+        if not templates.drift:
             return False
         if replace_each_other(counts[first], counts[second], distance, parameters.drift_merging):
             return True

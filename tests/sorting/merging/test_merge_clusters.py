@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from huidurep_hf.sorting.merging.clusters import merge_clusters, merge_over_split
+from huidurep_hf.sorting.merging.merge_clusters import merge_clusters, merge_over_split
 from huidurep_hf.sorting.parameters import SortingParameters
 from huidurep_hf.sorting.templates.spike_waveforms import SpikeWaveforms
 

@@ -1,21 +1,27 @@
 """Pictures of the tracking benchmark, drawn from its rows."""
 
+from __future__ import annotations
+
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..records.pictures import save_picture
 from ..sorters.benchmark_plots import OUR_STYLE, PEER_STYLES
-from .benchmark import SORTED, TRUE
 from .methods.names import METHODS, OUR_METHOD
 from .scores import NUM_CALIBRATION_BINS
+from .tracking_benchmark import SORTED, TRUE
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
 
 PLOT = "tracking.png"
 # What a method that failed on a condition is drawn at.
 FAILED = 0.0
 
 
-def draw_tracking(rows: list[dict], folder) -> str | None:
+def draw_tracking(rows: list[dict], folder: str | Path) -> str | None:
     """Draw global F1 by condition, from true trains and from our sorts, and the calibration of probabilities.
 
     Args:
@@ -46,7 +52,7 @@ def draw_tracking(rows: list[dict], folder) -> str | None:
     return save_picture(figure, Path(folder) / PLOT)
 
 
-def _draw_source(axes, rows, conditions, styles):
+def _draw_source(axes: Axes, rows: list[dict], conditions: list[str], styles: dict[str, tuple[str, str]]) -> None:
     """A condition per band, a method per marker: mean over seeds, and each seed as a dot."""
     for band in range(0, len(conditions), 2):
         axes.axhspan(band - 0.5, band + 0.5, color="0.95", zorder=0, linewidth=0)
@@ -67,7 +73,7 @@ def _draw_source(axes, rows, conditions, styles):
     axes.tick_params(left=False, labelsize=8)
 
 
-def _draw_calibration(axes, rows, styles):
+def _draw_calibration(axes: Axes, rows: list[dict], styles: dict[str, tuple[str, str]]) -> None:
     """Share of pairs that are one neuron over the probability that a method gives, all conditions together."""
     axes.plot([0, 1], [0, 1], color="0.7", linewidth=0.8)
     for method, (color, marker) in styles.items():

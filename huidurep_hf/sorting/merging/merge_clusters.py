@@ -14,7 +14,7 @@ import numpy as np
 from ...recording.chunks import on_one_time_line
 from ...recording.preprocessing.preparation import PreparedRecording
 from ...workers import Workers
-from ..clustering.assignment import drop_small
+from ..clustering.gaussian_labels import drop_small
 from ..matching.template_fit import fit_templates
 from ..parameters import SortingParameters
 from ..spikes import Spikes, rows_of_units
@@ -51,7 +51,7 @@ def merge_clusters(
         SpikeWaveforms.cut(whitened, spikes, parameters.waveforms, workers),
         whitened.recording.get_sampling_frequency(),
         parameters,
-        is_corrected=whitened.motion is not None,
+        is_corrected=whitened.is_corrected,
         workers=workers,
     )
     clusters = drop_small(found, parameters.min_spikes_per_unit)
@@ -95,7 +95,7 @@ def merge_over_split(
     known_fits, known_separations = {}, {}
     shapes = None if is_corrected else cleaner.shapes
 
-    def fit_again(labels, shifts):
+    def fit_again(labels: np.ndarray, shifts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         templates = cleaner(*waveforms.average(labels, shifts, parameters.waveforms, workers))
         fit = fit_templates(waveforms, templates, shifts, sampling_rate, parameters.template_fit, workers, known_fits)
         return drop_small(fit.labels, min_cluster_size), fit.shifts
@@ -180,7 +180,7 @@ def _test_pairs(
     # Few clusters change from round to round.
     of_unit = [(own.tobytes(), shifts[own].tobytes()) for own in chosen]
 
-    def separation_of(pair):
+    def separation_of(pair: int) -> tuple[float, float]:
         key = (*(of_unit[unit] for unit in pairs[pair]), pair_shifts[pair])
         if key not in known:
             spikes = [chosen[unit] for unit in pairs[pair]]

@@ -5,7 +5,7 @@ from transformers import pipeline
 
 from huidurep_hf import HuiduRepFeatureExtractor, HuiduRepModel
 from huidurep_hf.cli.main import main
-from huidurep_hf.embedding.spikes import embed_dataset
+from huidurep_hf.embedding.dataset_column import embed_dataset
 from huidurep_hf.pretraining.dataset import load_spikes
 
 

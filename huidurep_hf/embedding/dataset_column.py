@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..model.embedding_pipeline_huidurep import SpikeEmbeddingPipeline, as_rows
 from ..spike_dataset.geometry import read_geometry
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import numpy as np
     from datasets import Dataset, DatasetDict, IterableDataset, IterableDatasetDict
 
     from ..model.feature_extraction_huidurep import HuiduRepFeatureExtractor
@@ -66,7 +69,7 @@ def embed_dataset(
     if spikes.features is not None:
         features = Features({**spikes.features, column: List(Value("float32"), length=model.config.embedding_size)})
 
-    def embed(rows):
+    def embed(rows: Mapping[str, Any]) -> dict[str, np.ndarray]:
         return {column: pipeline(rows, noise_levels=noise_level_uv)}
 
     return spikes.map(embed, batched=True, batch_size=batch_size, features=features)

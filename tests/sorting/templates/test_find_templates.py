@@ -2,7 +2,7 @@ import numpy as np
 
 from huidurep_hf.recording.spikes.neighborhood import find_neighborhoods
 from huidurep_hf.sorting.parameters import SortingParameters, TemplateSettings
-from huidurep_hf.sorting.templates.estimation import find_templates, visible_part
+from huidurep_hf.sorting.templates.find_templates import find_templates, visible_part
 
 
 def test_channels_without_the_unit_are_left_out(two_neurons):

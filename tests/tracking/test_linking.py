@@ -4,7 +4,7 @@ from itertools import permutations, product
 
 import numpy as np
 
-from huidurep_hf.tracking.assignment import link_sessions
+from huidurep_hf.tracking.linking import link_sessions
 from huidurep_hf.tracking.probability import find_probabilities, marginals
 from huidurep_hf.tracking.settings import TrackingSettings
 

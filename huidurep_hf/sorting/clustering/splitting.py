@@ -9,8 +9,8 @@ import numpy as np
 from ...workers import Workers
 from ..parameters import SortingParameters
 from ..spikes import Spikes
-from .assignment import assign, drop_small
 from .features import build_features, build_natural_features
+from .gaussian_labels import assign, drop_small
 from .kmeans import cluster_kmeans
 from .local import cluster_locally
 from .mixture import cluster_mixture

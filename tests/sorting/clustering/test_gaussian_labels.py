@@ -1,6 +1,6 @@
 import numpy as np
 
-from huidurep_hf.sorting.clustering.assignment import assign, drop_small
+from huidurep_hf.sorting.clustering.gaussian_labels import assign, drop_small
 from huidurep_hf.sorting.parameters import DensitySettings
 
 SETTINGS = DensitySettings()

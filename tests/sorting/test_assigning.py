@@ -5,7 +5,7 @@ from spikeinterface.preprocessing.basepreprocessor import BasePreprocessor, Base
 
 from huidurep_hf.recording.blocks import split_into_blocks
 from huidurep_hf.recording.last_read import LastReadRecording
-from huidurep_hf.sorting.assignment import assign_spikes, keep_clusters
+from huidurep_hf.sorting.assigning import assign_spikes, keep_clusters
 from huidurep_hf.sorting.learning import learn_units
 from huidurep_hf.sorting.parameters import SortingParameters
 from huidurep_hf.sorting.spikes import DUPLICATE, NOISE, SMALL_UNIT, UNIT, Spikes

@@ -7,15 +7,20 @@ import numpy as np
 import pytest
 
 from huidurep_hf.evaluation.records.run_record import ResultFile
-from huidurep_hf.evaluation.tracking.benchmark import IDENTITY, key_of, rows_of_model
 from huidurep_hf.evaluation.tracking.conditions import CONDITIONS, condition_settings
 from huidurep_hf.evaluation.tracking.mean_waveforms import half_waveforms
 from huidurep_hf.evaluation.tracking.method_interface import Session
 from huidurep_hf.evaluation.tracking.methods import shifted_correlation
 from huidurep_hf.evaluation.tracking.methods.names import METHODS, load_method
-from huidurep_hf.evaluation.tracking.plots import PLOT, draw_tracking
 from huidurep_hf.evaluation.tracking.scores import score_tracking
-from huidurep_hf.evaluation.tracking.tables import calibration_table, earlier_code_list, lead_table, tracking_table
+from huidurep_hf.evaluation.tracking.tracking_benchmark import IDENTITY, key_of, rows_of_model
+from huidurep_hf.evaluation.tracking.tracking_plots import PLOT, draw_tracking
+from huidurep_hf.evaluation.tracking.tracking_tables import (
+    calibration_table,
+    earlier_code_list,
+    lead_table,
+    tracking_table,
+)
 from huidurep_hf.simulation.electrodes.probes import BENCHMARK_PROBES, HELD_OUT_PROBES, TRAINING_PROBES
 from huidurep_hf.simulation.neurons.cells import HELD_OUT_CELLS, TRAINING_CELLS
 from huidurep_hf.simulation.recordings.session_settings import SessionSettings

@@ -5,9 +5,9 @@ from huidurep_hf.sorting.learning import align
 from huidurep_hf.sorting.matching.engine import Matcher
 from huidurep_hf.sorting.merging.drift_exclusivity import count_in_states
 from huidurep_hf.sorting.merging.drift_fragments import explained_share
-from huidurep_hf.sorting.merging.units import link_pairs, merge_units
+from huidurep_hf.sorting.merging.merge_units import link_pairs, merge_units
 from huidurep_hf.sorting.parameters import SortingParameters
-from huidurep_hf.sorting.templates.estimation import find_templates
+from huidurep_hf.sorting.templates.find_templates import find_templates
 
 PARAMETERS = SortingParameters()
 

@@ -1,12 +1,14 @@
 """The tracking benchmark as markdown tables."""
 
+from __future__ import annotations
+
 import numpy as np
 
 from ..records.tables import markdown_table, mean_and_sd
-from .benchmark import SOURCE_TITLES, SOURCES
 from .conditions import CONDITIONS
 from .methods.names import METHODS, OUR_METHOD
 from .scores import NUM_CALIBRATION_BINS, calibration_error, chance_calibration_error
+from .tracking_benchmark import SOURCE_TITLES, SOURCES
 
 
 def tracking_table(rows: list[dict], source: str) -> str:
@@ -104,17 +106,17 @@ def lead_table(rows: list[dict]) -> str:
     return markdown_table([*header, "cut by"], lines, num_text_columns=3) if lines else "No figures."
 
 
-def _added_bins(rows) -> np.ndarray:
+def _added_bins(rows: list[dict]) -> np.ndarray:
     """Calibration bins of rows of one method added up; none are filled where it gives no probabilities."""
     bins = [row["scores"]["calibration_bins"] for row in rows]
     return np.sum([own for own in bins if own is not None] or [np.zeros((NUM_CALIBRATION_BINS, 3))], axis=0)
 
 
-def _groups(rows, source) -> dict:
+def _groups(rows: list[dict], source: str) -> dict:
     """Rows of a source by condition and method, both in the order of their lists."""
     conditions, groups = list(CONDITIONS), {}
 
-    def place(row):
+    def place(row: dict) -> tuple[int, int, int]:
         known = conditions.index(row["condition"]) if row["condition"] in conditions else len(conditions)
         return known, METHODS.index(row["method"]), row["seed"]
 

@@ -9,11 +9,11 @@ import numpy as np
 from ...recording.preprocessing.preparation import PreparedRecording
 from ...recording.spikes.neighborhood import find_neighborhoods
 from ...workers import Workers
-from ..clustering.assignment import drop_small
+from ..clustering.gaussian_labels import drop_small
 from ..parameters import SortingParameters
 from ..spikes import Spikes
 from ..templates.averages import average_templates
-from ..templates.estimation import visible_part
+from ..templates.find_templates import visible_part
 from .collisions import find_collisions
 from .secondary_peaks import find_secondary_peaks
 

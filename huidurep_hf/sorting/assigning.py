@@ -17,7 +17,7 @@ from .matching.engine import Matcher, Span
 from .matching.pairing import pair_with_peaks
 from .parameters import SortingParameters
 from .spikes import DUPLICATE, NOISE, SMALL_UNIT, UNIT, Spikes, in_order
-from .templates.estimation import find_templates
+from .templates.find_templates import find_templates
 
 logger = logging.getLogger("huidurep_hf")
 

@@ -1,9 +1,13 @@
 """Units followed across simulated sessions, by us and by peers: one row per condition, seed, source and method."""
 
+from __future__ import annotations
+
 import functools
 import logging
 import tempfile
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from spikeinterface.core import NumpySorting
 from tqdm import tqdm
@@ -27,6 +31,9 @@ from .running import TrackingRun, run_in_process
 from .scores import name_units, score_tracking
 from .tracking_process import RECORDING_FOLDER
 
+if TYPE_CHECKING:
+    from ...simulation.recordings.session_settings import SessionSettings
+
 logger = logging.getLogger("huidurep_hf")
 
 TRUE, SORTED = "true", "sorted"
@@ -41,7 +48,13 @@ FIGURES = ("seconds", "cpu_seconds", "peak_memory_mib", "error", "log_tail")
 
 
 def benchmark_tracking(
-    cases, methods, output, *, model: str, timeout_s: float = 900.0, progress: bool = True
+    cases: Sequence[tuple[str, int, str]],
+    methods: Sequence[str],
+    output: str | Path,
+    *,
+    model: str,
+    timeout_s: float = 900.0,
+    progress: bool = True,
 ) -> list[dict]:
     """Follow the units of cases by methods, each in its own process; go on where an earlier run was cut short.
 
@@ -84,7 +97,7 @@ def benchmark_tracking(
     return rows
 
 
-def rows_of_model(output, model: str) -> tuple[list[dict], dict[str, list[str]]]:
+def rows_of_model(output: str | Path, model: str) -> tuple[list[dict], dict[str, list[str]]]:
     """Return all rows of a file that are of this model, and by day those of them that rest on earlier code.
 
     Those of earlier code stay until they are made again.
@@ -103,7 +116,7 @@ def rows_of_model(output, model: str) -> tuple[list[dict], dict[str, list[str]]]
     return rows, {day: list(names) for day, names in earlier.items()}
 
 
-def _run(keys, settings, model, timeout_s):
+def _run(keys: list[dict], settings: SessionSettings, model: str, timeout_s: float) -> Iterator[dict]:
     """Rows of some keys of the same sessions, in their order."""
     with tempfile.TemporaryDirectory(prefix="tracking_sessions_") as name:
         folder = Path(name)
@@ -125,7 +138,7 @@ def _run(keys, settings, model, timeout_s):
             yield {**key, **figures, "scores": scores}
 
 
-def _write_sessions(settings, folder) -> list[dict]:
+def _write_sessions(settings: SessionSettings, folder: Path) -> list[dict]:
     """Save recordings and true trains of all days; return the neuron of each unit, which is not saved."""
     from ...simulation.recordings.sessions import generate_sessions
 
@@ -140,7 +153,9 @@ def _write_sessions(settings, folder) -> list[dict]:
     return neurons
 
 
-def _sort_sessions(folder, neurons, model, timeout_s):
+def _sort_sessions(
+    folder: Path, neurons: list[dict], model: str, timeout_s: float
+) -> tuple[list[dict] | None, str | None]:
     """Sort every day; return the neuron of each sorted unit, and what went wrong."""
     from spikeinterface.core import load
 
@@ -154,7 +169,7 @@ def _sort_sessions(folder, neurons, model, timeout_s):
     return named, None
 
 
-def key_of(case, method, model) -> dict:
+def key_of(case: tuple[str, int, str], method: str, model: str) -> dict:
     """What a row is kept by."""
     condition, seed, source = case
     # A peer's row on true trains stays true whatever our model and our code are.
