@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from ...workers import Workers
     from ..settings import NoiseSettings
 
+
+Result = TypeVar("Result")
 
 # Of a Gaussian: its SD over its median absolute deviation.
 SD_PER_MAD = 1 / 0.6744897501960817
@@ -117,8 +120,7 @@ class NoiseSample:
         def deviations_of(stretch: np.ndarray) -> np.ndarray:
             return column_medians(np.abs(stretch - column_medians(stretch)))
 
-        share = map if self.workers is None else self.workers.map
-        return np.stack(list(share(deviations_of, self.stretches)))
+        return np.stack(self.map(deviations_of))
 
     @property
     def _usual_deviations(self) -> np.ndarray:
@@ -130,6 +132,16 @@ class NoiseSample:
     def concatenated(self) -> np.ndarray:
         """All stretches, one after the other, `(num_samples, num_channels)`."""
         return np.concatenate(self.stretches)
+
+    @cached_property
+    def overall_levels(self) -> np.ndarray:
+        """SD of each channel by the median absolute value of all stretches together, `(num_channels,)`."""
+        return np.maximum(SD_PER_MAD * column_medians(np.concatenate(self.map(np.abs))), 1e-12)
+
+    def map(self, function: Callable[[np.ndarray], Result]) -> list[Result]:
+        """What a function gives of each stretch, in their order; the workers share the stretches."""
+        share = map if self.workers is None else self.workers.map
+        return list(share(function, self.stretches))
 
 
 def estimate_noise_levels(recording: BaseRecording, settings: NoiseSettings, seed: int) -> np.ndarray:

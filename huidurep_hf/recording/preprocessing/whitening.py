@@ -20,7 +20,7 @@ from spikeinterface.preprocessing.basepreprocessor import BasePreprocessor, Base
 from ..by_channel import by_channel
 from ..parameters import PreparationParameters
 from ..settings import WhiteningSettings
-from .noise_sample import SD_PER_MAD, NoiseSample, column_medians
+from .noise_sample import NoiseSample
 from .preparation import PreparedRecording
 
 if TYPE_CHECKING:
@@ -70,16 +70,16 @@ def whiten(
     sample = NoiseSample.draw(traces, parameters.noise, seed, workers).without_raised_noise()
     rate = sample.sampling_rate
     matrix = _spatial_matrix(sample, prepared, settings)
-    whitened = dataclasses.replace(sample, stretches=[one @ matrix for one in sample.stretches])
+    whitened = dataclasses.replace(sample, stretches=sample.map(lambda traces: traces @ matrix))
     prediction = np.ones(1)
     if in_time:
         noise = _noise_alone(whitened, settings.noise_spike_sd, settings.noise_spike_ms)
-        prediction = prediction_error_filter(noise, rate, settings)
-        whitened = dataclasses.replace(
-            whitened, stretches=[lfilter(prediction.astype("float32"), 1.0, one, axis=0) for one in whitened.stretches]
-        )
+        prediction = prediction_error_filter(noise, rate, settings, workers)
+        of_samples = prediction.astype("float32")
+        filtered = whitened.map(lambda traces: lfilter(of_samples, 1.0, traces, axis=0))
+        whitened = dataclasses.replace(whitened, stretches=filtered)
     noise = _noise_alone(whitened, settings.noise_spike_sd, settings.noise_spike_ms)
-    dependence = samples_per_independent_one(noise, rate, settings)
+    dependence = samples_per_independent_one(noise, rate, settings, workers)
     levels = whitened.levels * np.sqrt(dependence)
     # The scale goes into the matrix: the filter in time is the same for all channels.
     matrix = matrix / np.maximum(levels, 1e-12)[None, :]
@@ -195,7 +195,9 @@ def _whitened(traces: np.ndarray, sources: np.ndarray, weights: np.ndarray, pred
     return whitened
 
 
-def prediction_error_filter(chunks: list[np.ndarray], sampling_rate: float, settings: WhiteningSettings) -> np.ndarray:
+def prediction_error_filter(
+    chunks: list[np.ndarray], sampling_rate: float, settings: WhiteningSettings, workers: Workers | None = None
+) -> np.ndarray:
     """Return the filter that leaves of noise what cannot be predicted from the samples before.
 
     The Yule-Walker equations of the noise's autocovariance, averaged over channels.
@@ -205,6 +207,7 @@ def prediction_error_filter(chunks: list[np.ndarray], sampling_rate: float, sett
             out.
         sampling_rate: Hz.
         settings: length of the prediction, and the floor of the noise.
+        workers: who share the stretches; this thread if left out.
 
     Returns:
         `(order + 1,)` coefficients, the present sample's first.
@@ -212,7 +215,7 @@ def prediction_error_filter(chunks: list[np.ndarray], sampling_rate: float, sett
     from scipy.linalg import solve_toeplitz
 
     order = max(round(settings.prediction_ms * 1e-3 * sampling_rate), 1)
-    covariance = _autocovariance(chunks, order)
+    covariance = _autocovariance(chunks, order, workers)
     if covariance[0] <= 0:
         return np.eye(1, order + 1)[0]
     floored = covariance.copy()
@@ -220,7 +223,9 @@ def prediction_error_filter(chunks: list[np.ndarray], sampling_rate: float, sett
     return np.concatenate([[1.0], -solve_toeplitz(floored[:-1], covariance[1:])])
 
 
-def samples_per_independent_one(chunks: list[np.ndarray], sampling_rate: float, settings: WhiteningSettings) -> float:
+def samples_per_independent_one(
+    chunks: list[np.ndarray], sampling_rate: float, settings: WhiteningSettings, workers: Workers | None = None
+) -> float:
     """Return how many samples of noise are worth one independent sample: 1 for white noise, more in a narrower band.
 
     The sum of the squared autocorrelations, which is the mean of the noise's spectral density where its power lies,
@@ -230,24 +235,29 @@ def samples_per_independent_one(chunks: list[np.ndarray], sampling_rate: float, 
         chunks: as for [`prediction_error_filter`].
         sampling_rate: Hz.
         settings: how far apart samples are correlated.
+        workers: as for [`prediction_error_filter`].
     """
-    covariance = _autocovariance(chunks, round(settings.noise_correlation_ms * 1e-3 * sampling_rate))
+    covariance = _autocovariance(chunks, round(settings.noise_correlation_ms * 1e-3 * sampling_rate), workers)
     if covariance[0] <= 0:
         return 1.0
     correlation = covariance / covariance[0]
     return float(1.0 + 2.0 * np.square(correlation[1:]).sum())
 
 
-def _autocovariance(chunks: list[np.ndarray], max_lag: int) -> np.ndarray:
+def _autocovariance(chunks: list[np.ndarray], max_lag: int, workers: Workers | None) -> np.ndarray:
     """`(max_lag + 1,)`, averaged over channels, of the samples that are not NaN."""
-    products, counts = np.zeros(max_lag + 1), np.zeros(max_lag + 1)
-    for chunk in chunks:
+
+    def sums_of(chunk: np.ndarray) -> np.ndarray:
         is_noise = np.isfinite(chunk)
         noise = np.where(is_noise, chunk, 0.0)
+        sums = np.zeros((2, max_lag + 1))
         for lag in range(max_lag + 1):
             stop = len(chunk) - lag
-            products[lag] += (noise[:stop] * noise[lag:]).sum()
-            counts[lag] += (is_noise[:stop] & is_noise[lag:]).sum()
+            sums[:, lag] = (noise[:stop] * noise[lag:]).sum(), (is_noise[:stop] & is_noise[lag:]).sum()
+        return sums
+
+    share = map if workers is None else workers.map
+    products, counts = sum(share(sums_of, chunks), np.zeros((2, max_lag + 1)))
     return products / np.maximum(counts, 1)
 
 
@@ -272,7 +282,7 @@ def _spatial_matrix(sample: NoiseSample, prepared: PreparedRecording, settings: 
 
 def _covariance(sample: NoiseSample, settings: WhiteningSettings) -> np.ndarray:
     """Covariance over channels `(num_channels, num_channels)`, each pair's without large spikes on either."""
-    deviations = _deviations(sample)
+    deviations = sample.overall_levels
     products = counts = 0.0
     for scaled in _noise_alone(sample, settings.large_spike_sd, settings.noise_spike_ms):
         is_noise = np.isfinite(scaled)
@@ -281,20 +291,16 @@ def _covariance(sample: NoiseSample, settings: WhiteningSettings) -> np.ndarray:
     return (products / np.maximum(counts, 1)).astype("float64") * np.outer(deviations, deviations)
 
 
-def _deviations(sample: NoiseSample) -> np.ndarray:
-    """SD of each channel by its median absolute deviation, `(num_channels,)`."""
-    return np.maximum(SD_PER_MAD * column_medians(np.abs(sample.concatenated)), 1e-12)
-
-
 def _noise_alone(sample: NoiseSample, spike_sd: float, spike_ms: float) -> list[np.ndarray]:
     """Stretches in units of each channel's SD, NaN within `spike_ms` of deflections of more than `spike_sd`."""
     from scipy.ndimage import maximum_filter1d
 
-    deviations = _deviations(sample)
+    deviations = sample.overall_levels
     width = round(2 * spike_ms * 1e-3 * sample.sampling_rate) + 1
-    noise = []
-    for traces in sample.stretches:
+
+    def without_spikes(traces: np.ndarray) -> np.ndarray:
         scaled = traces / deviations
         is_spike = maximum_filter1d((np.abs(scaled) > spike_sd).astype("uint8"), width, axis=0, mode="nearest")
-        noise.append(np.where(is_spike, np.nan, scaled))
-    return noise
+        return np.where(is_spike, np.nan, scaled)
+
+    return sample.map(without_spikes)

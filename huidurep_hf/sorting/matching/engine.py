@@ -18,6 +18,7 @@ from ...workers import Workers
 from ..parameters import SortingParameters
 from ..spikes import Spikes, in_order
 from ..templates.unit_templates import UnitTemplates
+from .decimation import decimation_step
 from .pursuit import BIN, judge, pursue, subtract_known
 from .template_bank import TemplateBank, build_bank
 
@@ -205,7 +206,8 @@ class Matcher:
         traces, start = read_with_margin(self.recorded.recording, block, margin)
         # Beyond the ends of the segment there is nothing.
         missing = margin - (block.start - start), margin - (start + len(traces) - block.stop)
-        traces = np.pad(traces, (missing, (0, 0)))
+        if any(missing):
+            traces = np.pad(traces, (missing, (0, 0)))
         gains = np.ascontiguousarray(bank.objective(traces))
         return gains, start - missing[0] + self.templates.num_before
 
@@ -217,7 +219,10 @@ class Matcher:
                 settings = self.parameters.matching
                 members = np.flatnonzero(np.linalg.norm(waveforms, axis=(1, 2)) > settings.min_norm)
                 weakened = np.flatnonzero(np.isin(members, self.bursting))
-                bank = build_bank(waveforms[members], settings, weakened, self.parameters.bursts.weakened)
+                rate = self.recorded.recording.get_sampling_frequency()
+                highest_hz = self.parameters.preprocessing.highest_freq_hz(rate)
+                step = decimation_step(rate, highest_hz, settings.min_samples_per_period)
+                bank = build_bank(waveforms[members], settings, weakened, self.parameters.bursts.weakened, step)
                 self._banks[state] = members, bank
                 while len(self._banks) > MAX_BANKS:
                     self._banks.popitem(last=False)

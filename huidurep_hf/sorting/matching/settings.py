@@ -57,6 +57,16 @@ class MatchingSettings(Settings):
         expert=True,
     )
     max_lost_share: float = setting(0.005, "or less than this share of its energy", low=0.0, high=0.5, expert=True)
+    min_samples_per_period: float = setting(
+        2.5,
+        "templates are matched at half the sampling rate, or less, where the upper end of the pass band keeps so many"
+        " samples a period: 2 are the least that show it, and less than 0.1 % of a template's energy is more than a"
+        " twelfth above that end",
+        unit="samples",
+        low=2.2,
+        high=1000.0,
+        expert=True,
+    )
     num_shifts: int = setting(
         5, "sub-sample shifts at which a spike is subtracted, from -1/2 to 1/2", low=1, high=17, expert=True
     )

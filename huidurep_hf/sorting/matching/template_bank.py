@@ -8,13 +8,10 @@ import numba
 import numpy as np
 
 from ..parameters import MatchingSettings
+from .decimation import REACH, TAPS_AT_ONCE, add_correlation, decimate, interpolate
 
-# Gains are added up over so many times at once, so that these stay in the fastest cache.
-TIMES_AT_ONCE = 1024
-# Products over channels of a group of templates are made for so many times at once, and stay in the second cache.
+# Products over channels of a group of templates are made for so many times at once, and stay in the caches.
 TIMES_OF_PRODUCT = 2048
-# Samples of a temporal component that are added up in one loop; components are padded by zeros to a multiple of it.
-SAMPLES_AT_ONCE = 8
 # Templates near each other on the probe are computed together.
 GROUP_SIZE = 8
 
@@ -24,14 +21,15 @@ class TemplateGroup:
     """Neighbouring templates, compressed by singular values: time times space.
 
     Attributes:
-        templates: `(num_templates,)` their indices.
         channels: `(num_channels,)` on which any of them is seen.
-        spatial: `(num_templates * rank, num_channels)` float32.
-        temporal: `(num_templates, rank, num_padded_samples)` float32.
+        template_of: `(num_components,)` which template each component is of.
+        spatial: `(num_components, num_channels)` float32.
+        temporal: `(num_components, num_padded_samples)` float32 at the lower rate, twice as large: gains are twice the
+            products.
     """
 
-    templates: np.ndarray
     channels: np.ndarray
+    template_of: np.ndarray
     spatial: np.ndarray
     temporal: np.ndarray
 
@@ -46,6 +44,7 @@ class TemplateBank:
     Attributes:
         groups: the templates themselves.
         num_samples: of a template.
+        step: products with the traces are made at every so many samples.
         norms: `(num_templates,)` energy of each, in variances of the noise.
         overlaps: `(num_templates, num_shifts, num_near, 2 * num_samples - 1)` float32: products of a template, delayed
             by -1/2 to 1/2 sample, with each that shares channels with it, at each lag of the other.
@@ -57,6 +56,7 @@ class TemplateBank:
 
     groups: list[TemplateGroup]
     num_samples: int
+    step: int
     norms: np.ndarray
     overlaps: np.ndarray
     source: np.ndarray
@@ -79,17 +79,23 @@ class TemplateBank:
             `(num_templates, num_trace_samples - num_samples + 1)` float32: twice the log likelihood ratio against
             noise of a spike whose template begins at that sample.
         """
-        num_times = len(traces) - self.num_samples + 1
-        num_padded = self.num_samples + -self.num_samples % SAMPLES_AT_ONCE
-        padded = np.zeros((traces.shape[1], num_times + num_padded), dtype="float32")
-        padded[:, : len(traces)] = traces.T
-        gains = np.empty((len(self.norms), num_times), dtype="float32")
-        for first in range(0, num_times, TIMES_OF_PRODUCT):
-            last = min(first + TIMES_OF_PRODUCT, num_times)
+        num_times, num_padded = len(traces) - self.num_samples + 1, _padded_length(self.num_samples, self.step)
+        num_coarse = -(-num_times // self.step)
+        if self.step > 1:
+            padded = decimate(traces.T, self.step, num_coarse + num_padded)
+        else:
+            padded = np.zeros((traces.shape[1], num_coarse + num_padded), dtype="float32")
+            padded[:, : len(traces)] = traces.T
+        products = np.zeros((len(self.norms), num_coarse + 2 * REACH + TAPS_AT_ONCE), dtype="float32")
+        for first in range(0, num_coarse, TIMES_OF_PRODUCT):
+            last = min(first + TIMES_OF_PRODUCT, num_coarse)
             for group in self.groups:
                 in_space = group.spatial @ padded[group.channels, first : last + num_padded]
-                in_space = in_space.reshape(*group.temporal.shape[:2], -1)
-                add_up_in_time(in_space, group.temporal, self.norms, group.templates, gains, first, last)
+                add_up_in_time(in_space, group.temporal, group.template_of, products, first, last)
+        if self.step == 1:
+            return products[:, REACH : REACH + num_coarse] - self.norms[:, None]
+        gains = np.empty((len(self.norms), num_times), dtype="float32")
+        interpolate(products, self.step, self.norms, gains)
         return gains
 
     def with_weakened(self, gains: np.ndarray) -> np.ndarray:
@@ -99,45 +105,30 @@ class TemplateBank:
         return rows
 
 
-@numba.njit(cache=True, nogil=True, fastmath={"contract"})
+@numba.njit(cache=True, nogil=True)
 def add_up_in_time(
-    in_space: np.ndarray,
-    temporal: np.ndarray,
-    norms: np.ndarray,
-    templates: np.ndarray,
-    gains: np.ndarray,
-    start: int,
-    stop: int,
+    in_space: np.ndarray, temporal: np.ndarray, template_of: np.ndarray, products: np.ndarray, start: int, stop: int
 ) -> None:
-    """Correlate the traces in each spatial component with its temporal one, and make gains of the sums.
+    """Correlate the traces in each spatial component with its temporal one, and add this to its template's products.
 
     Args:
-        in_space: `(num_own, rank, stop - start + num_padded_samples)` float32.
-        temporal: `(num_own, rank, num_padded_samples)` float32.
-        norms: `(num_templates,)` energies.
-        templates: `(num_own,)` rows of `gains` that are written.
-        gains: `(num_templates, num_times)` float32.
-        start, stop: times that are written.
+        in_space: `(num_components, stop - start + num_padded_samples)` float32.
+        temporal: `(num_components, num_padded_samples)` float32.
+        template_of: `(num_components,)` rows of `products`.
+        products: `(num_templates, num_times + 2 * REACH + TAPS_AT_ONCE)` float32; time 0 stands at `REACH`.
+        start, stop: times that are added to.
     """
-    for own in range(len(templates)):
-        for first in range(start, stop, TIMES_AT_ONCE):
-            last = min(first + TIMES_AT_ONCE, stop)
-            total = gains[templates[own], first:last]
-            total[:] = -norms[templates[own]]
-            for component in range(temporal.shape[1]):
-                for sample in range(0, temporal.shape[2], SAMPLES_AT_ONCE):
-                    # Eight products in one loop, so that the sums are read and written once for all of them.
-                    c = temporal[own, component, sample : sample + SAMPLES_AT_ONCE]
-                    c0, c1, c2, c3, c4, c5, c6, c7 = c[0], c[1], c[2], c[3], c[4], c[5], c[6], c[7]
-                    x = in_space[own, component, first - start + sample : last - start + sample + SAMPLES_AT_ONCE]
-                    for time in range(last - first):
-                        early = c0 * x[time] + c1 * x[time + 1] + c2 * x[time + 2] + c3 * x[time + 3]
-                        late = c4 * x[time + 4] + c5 * x[time + 5] + c6 * x[time + 6] + c7 * x[time + 7]
-                        total[time] += 2 * (early + late)
+    for component in range(len(template_of)):
+        total = products[template_of[component], REACH + start : REACH + stop]
+        add_correlation(total, in_space[component], temporal[component])
 
 
 def build_bank(
-    waveforms: np.ndarray, settings: MatchingSettings, weakened: np.ndarray | None = None, factor: float = 1.0
+    waveforms: np.ndarray,
+    settings: MatchingSettings,
+    weakened: np.ndarray | None = None,
+    factor: float = 1.0,
+    step: int = 1,
 ) -> TemplateBank:
     """Compress templates and compute their overlaps.
 
@@ -146,6 +137,8 @@ def build_bank(
         settings: [`~huidurep_hf.sorting.parameters.MatchingSettings`].
         weakened: templates that get a weakened copy; none if left out.
         factor: of these copies.
+        step: products with the traces are made at every so many samples, as of
+            [`~huidurep_hf.sorting.matching.decimation.decimation_step`].
     """
     num_templates, num_samples, _ = waveforms.shape
     weakened = np.zeros(0, dtype="int64") if weakened is None else weakened
@@ -160,8 +153,9 @@ def build_bank(
     for template, row in enumerate(near):
         slot_of[template, row[row >= 0]] = np.arange(np.count_nonzero(row >= 0))
     return TemplateBank(
-        groups=_groups(waveforms, is_seen, temporal, spatial),
+        groups=_groups(waveforms, is_seen, temporal, spatial, step),
         num_samples=num_samples,
+        step=step,
         norms=np.square(waveforms).sum(axis=(1, 2)).astype("float32"),
         overlaps=_overlaps(waveforms, is_seen, temporal, spatial, near, slot_of, settings.num_shifts),
         source=source,
@@ -201,24 +195,29 @@ def _compress(
 
 
 def _groups(
-    waveforms: np.ndarray, is_seen: np.ndarray, temporal: list[np.ndarray], spatial: list[np.ndarray]
+    waveforms: np.ndarray, is_seen: np.ndarray, temporal: list[np.ndarray], spatial: list[np.ndarray], step: int
 ) -> list[TemplateGroup]:
-    num_samples = waveforms.shape[1]
-    ranks = np.array([one.shape[1] for one in temporal], dtype="int64")
-    num_padded = num_samples + -num_samples % SAMPLES_AT_ONCE
+    num_padded = _padded_length(waveforms.shape[1], step)
     groups = []
     for members in _neighbours(is_seen):
-        # Templates of one rank together, so that none is padded with the components of another.
-        for rank in np.unique(ranks[members]):
-            own = members[ranks[members] == rank]
-            seen = np.flatnonzero(is_seen[own].any(axis=0))
-            in_space = np.zeros((len(own), rank, len(seen)), dtype="float32")
-            for row, template in enumerate(own):
-                in_space[row][:, is_seen[template][seen]] = spatial[template]
-            in_time = np.zeros((len(own), rank, num_padded), dtype="float32")
-            in_time[:, :, :num_samples] = np.stack([temporal[template].T for template in own])
-            groups.append(TemplateGroup(own, seen, in_space.reshape(-1, len(seen)), in_time))
+        seen = np.flatnonzero(is_seen[members].any(axis=0))
+        template_of = np.repeat(members, [len(spatial[template]) for template in members])
+        in_space = np.zeros((len(template_of), len(seen)), dtype="float32")
+        in_time = np.zeros((len(template_of), num_padded), dtype="float32")
+        for template in members:
+            own = template_of == template
+            in_space[np.ix_(own, is_seen[template][seen])] = spatial[template]
+            # One sample stands for `step` of them; and gains are twice the products.
+            coarse = 2 * step * temporal[template].T[:, ::step]
+            in_time[own, : coarse.shape[1]] = coarse
+        groups.append(TemplateGroup(seen, template_of, in_space, in_time))
     return groups
+
+
+def _padded_length(num_samples: int, step: int) -> int:
+    """Samples of a temporal component at the lower rate, with zeros up to a multiple of those added up at once."""
+    num_coarse = -(-num_samples // step)
+    return num_coarse + -num_coarse % TAPS_AT_ONCE
 
 
 def _neighbours(is_seen: np.ndarray) -> list[np.ndarray]:
