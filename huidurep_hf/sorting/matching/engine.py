@@ -202,14 +202,17 @@ class Matcher:
 
     def _gains(self, block: Block, bank: TemplateBank) -> tuple[np.ndarray, int]:
         """Gains at each spike time around a block, and the time in its segment that the first is of."""
-        margin = self._margin
+        margin = self._margin + bank.step - 1
         traces, start = read_with_margin(self.recorded.recording, block, margin)
         # Beyond the ends of the segment there is nothing.
         missing = margin - (block.start - start), margin - (start + len(traces) - block.stop)
         if any(missing):
             traces = np.pad(traces, (missing, (0, 0)))
-        gains = np.ascontiguousarray(bank.objective(traces))
-        return gains, start - missing[0] + self.templates.num_before
+        # The samples that stand for others are the same ones, wherever a block begins.
+        first = block.start - margin
+        skipped = -first % bank.step
+        gains = np.ascontiguousarray(bank.objective(traces[skipped:]))
+        return gains, first + skipped + self.templates.num_before
 
     def _bank(self, state: int) -> tuple[np.ndarray, TemplateBank]:
         """Templates that are in sight in a state, and their bank."""
