@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from safetensors import SafetensorError
 
@@ -23,7 +23,7 @@ class CheckpointMixin(CheckpointResolvingMixin):
     @classmethod
     def from_pretrained(
         cls: type[Model], pretrained_model_name_or_path: str | Path | None, *args: object, **kwargs
-    ) -> Model | tuple[Model, dict[str, Any]]:
+    ) -> Model:
         """As in `transformers`, but whole weights or an error, and from safetensors alone: no pickle is ever opened.
 
         With `output_loading_info=True` the report says what a checkpoint lacks or has beside, and nothing is refused

@@ -126,9 +126,7 @@ class HuiduRepConfig(CheckpointResolvingMixin, PreTrainedConfig):
         super().__post_init__(**kwargs)
 
     @classmethod
-    def from_dict(
-        cls, config_dict: dict[str, Any], **kwargs
-    ) -> "HuiduRepConfig | tuple[HuiduRepConfig, dict[str, Any]]":
+    def from_dict(cls, config_dict: dict[str, Any], **kwargs) -> "HuiduRepConfig":
         """As in `transformers`, but a repository cannot choose attention code or a weights file for its users.
 
         Raises:

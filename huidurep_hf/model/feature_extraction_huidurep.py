@@ -84,9 +84,7 @@ class HuiduRepFeatureExtractor(CheckpointResolvingMixin, FeatureExtractionMixin)
         self.pad_channels = pad_channels
 
     @classmethod
-    def from_dict(
-        cls, feature_extractor_dict: dict[str, Any], **kwargs
-    ) -> HuiduRepFeatureExtractor | tuple[HuiduRepFeatureExtractor, dict[str, Any]]:
+    def from_dict(cls, feature_extractor_dict: dict[str, Any], **kwargs) -> HuiduRepFeatureExtractor:
         """As in `transformers`.
 
         Raises:

@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 Loaded = TypeVar("Loaded", bound="CheckpointResolvingMixin")
 
@@ -27,7 +27,7 @@ class CheckpointResolvingMixin:
     @classmethod
     def from_pretrained(
         cls: type[Loaded], pretrained_model_name_or_path: str | Path | None, *args: object, **kwargs
-    ) -> Loaded | tuple[Loaded, dict[str, Any]]:
+    ) -> Loaded:
         """As in `transformers`, from a folder, the Hub, its cache, or the checkpoints shipped with `huidurep_hf`."""
         resolved = CheckpointResolvingMixin.resolve_checkpoint(
             pretrained_model_name_or_path, needed_file=cls.needed_file, **kwargs

@@ -7,10 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..recording.blocks import Block
 from ..recording.motion.following import can_follow_motion, follow_motion
 from ..recording.preprocessing.preparation import PreparedRecording
-from .learning_blocks import draw_over_time, in_blocks
+from .learning_blocks import draw_over_time
 from .sorting_run import SortingRun
 from .spikes import PEAK_DTYPES, Spikes
 
@@ -30,18 +29,17 @@ class EmbeddedPeaks:
     spikes: Spikes
     rows: np.ndarray
 
+    @classmethod
+    def of_rows(cls, rows: np.ndarray, peaks: Spikes, prepared: PreparedRecording, run: SortingRun) -> EmbeddedPeaks:
+        """Embed some peaks.
 
-def embed_peaks_in(blocks: list[Block], peaks: Spikes, prepared: PreparedRecording, run: SortingRun) -> EmbeddedPeaks:
-    """Embed the peaks of some blocks.
-
-    Args:
-        blocks: in order.
-        peaks: all of them.
-        prepared: the traces in which they were detected.
-        run: what all stages share.
-    """
-    rows = np.flatnonzero(in_blocks(peaks, blocks))
-    return EmbeddedPeaks(run.embed("embed", prepared, peaks[rows]), rows)
+        Args:
+            rows: `(num_spikes,)` int64 of these in the table, ascending.
+            peaks: all of them.
+            prepared: the traces in which they were detected.
+            run: what all stages share.
+        """
+        return cls(run.embed("embed", prepared, peaks[rows]), rows)
 
 
 def follow_motion_of_peaks(

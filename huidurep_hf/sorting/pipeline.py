@@ -6,6 +6,8 @@ import logging
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from ..recording.blocks import split_into_blocks
 from ..recording.preprocessing.whitening import whiten
 from ..workers import Workers
@@ -15,10 +17,10 @@ from .event_embedding import embed_events
 from .fit.check import check_fit, noise_windows
 from .fit.reference import FitReference
 from .learning import CLUSTER_COLUMNS, LearnedUnits, learn_clusters, learn_units, to_arrays
-from .learning_blocks import choose_learning_blocks, what_is_learned_from
+from .learning_blocks import choose_learning_blocks, in_blocks, what_is_learned_from
 from .learning_data import gather_learning_data
 from .parameters import SortingParameters
-from .peak_embedding import embed_peaks_in, follow_motion_of_peaks
+from .peak_embedding import EmbeddedPeaks, follow_motion_of_peaks
 from .scanning import scan_recording
 from .sorted_spikes import SortedSpikes
 from .sorting_run import SortingRun
@@ -64,10 +66,10 @@ def sort_recording(
     with run.timed("embed"):
         all_blocks = split_into_blocks(prepared.recording)
         blocks = choose_learning_blocks(peaks, prepared, all_blocks, parameters)
-        sample = embed_peaks_in(blocks, peaks, prepared, run)
+        rows = np.flatnonzero(in_blocks(peaks, blocks))
         if len(blocks) < len(all_blocks):
-            learned_from = what_is_learned_from(blocks, all_blocks, len(sample.rows), prepared, parameters)
-            logger.info("embed: %s", learned_from)
+            logger.info("embed: %s", what_is_learned_from(blocks, all_blocks, len(rows), prepared, parameters))
+        sample = EmbeddedPeaks.of_rows(rows, peaks, prepared, run)
         windows = noise_windows(prepared, peaks, parameters.fit, parameters.seed)
         of_noise = run.embed("embed noise", prepared, windows, ("embedding",))["embedding"]
         fit = check_fit(fit_reference, sample.spikes["embedding"], of_noise, prepared, len(peaks), parameters.fit)

@@ -75,7 +75,7 @@ class PreparedRecording:
 
     @property
     def templates_drift(self) -> bool:
-        """Whether templates follow the motion through the traces as recorded, which are matched in place of these."""
+        """Whether templates are moved with the tissue and matched with the uncorrected traces."""
         return self.uncorrected is not None
 
     @property

@@ -282,12 +282,15 @@ def _spatial_matrix(sample: NoiseSample, prepared: PreparedRecording, settings: 
 
 def _covariance(sample: NoiseSample, settings: WhiteningSettings) -> np.ndarray:
     """Covariance over channels `(num_channels, num_channels)`, each pair's without large spikes on either."""
-    deviations = sample.overall_levels
-    products = counts = 0.0
-    for scaled in _noise_alone(sample, settings.large_spike_sd, settings.noise_spike_ms):
+    noise = _noise_alone(sample, settings.large_spike_sd, settings.noise_spike_ms)
+
+    def sums_of(scaled: np.ndarray) -> np.ndarray:
         is_noise = np.isfinite(scaled)
         noise, is_noise = np.where(is_noise, scaled, 0).astype("float32"), is_noise.astype("float32")
-        products, counts = products + noise.T @ noise, counts + is_noise.T @ is_noise
+        return np.stack([noise.T @ noise, is_noise.T @ is_noise])
+
+    products, counts = sum(dataclasses.replace(sample, stretches=noise).map(sums_of))
+    deviations = sample.overall_levels
     return (products / np.maximum(counts, 1)).astype("float64") * np.outer(deviations, deviations)
 
 

@@ -18,7 +18,7 @@ from ...workers import Workers
 from ..parameters import SortingParameters
 from ..spikes import Spikes, in_order
 from ..templates.unit_templates import UnitTemplates
-from .decimation import decimation_step
+from .decimation import decimation_step, reach_of_filters
 from .pursuit import BIN, judge, pursue, subtract_known
 from .template_bank import TemplateBank, build_bank
 
@@ -202,7 +202,7 @@ class Matcher:
 
     def _gains(self, block: Block, bank: TemplateBank) -> tuple[np.ndarray, int]:
         """Gains at each spike time around a block, and the time in its segment that the first is of."""
-        margin = self._margin + bank.step - 1
+        margin = self._margin + bank.step - 1 + reach_of_filters(bank.step)
         traces, start = read_with_margin(self.recorded.recording, block, margin)
         # Beyond the ends of the segment there is nothing.
         missing = margin - (block.start - start), margin - (start + len(traces) - block.stop)

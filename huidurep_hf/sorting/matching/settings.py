@@ -59,11 +59,11 @@ class MatchingSettings(Settings):
     max_lost_share: float = setting(0.005, "or less than this share of its energy", low=0.0, high=0.5, expert=True)
     min_samples_per_period: float = setting(
         2.5,
-        "templates are matched at half the sampling rate, or less, where the upper end of the pass band keeps so many"
-        " samples a period: 2 are the least that show it, and less than 0.1 % of a template's energy is more than a"
-        " twelfth above that end",
+        "templates are matched at a half or less of the sampling rate where this leaves so many samples in a period of"
+        " the upper end of the pass band. 2 are the least that show a frequency, and spikes reach a little above that"
+        " end: of a median template less than 0.1 % of the energy is more than a twelfth above it, 2 % of the worst",
         unit="samples",
-        low=2.2,
+        low=2.4,
         high=1000.0,
         expert=True,
     )

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numba
 import numpy as np
 
 from ..parameters import MatchingSettings
-from .decimation import REACH, TAPS_AT_ONCE, add_correlation, decimate, interpolate
+from .decimation import REACH, TAPS_AT_ONCE, add_up_in_time, decimate, interpolate, low_passed
 
 # Products over channels of a group of templates are made for so many times at once, and stay in the caches.
 TIMES_OF_PRODUCT = 2048
@@ -105,24 +104,6 @@ class TemplateBank:
         return rows
 
 
-@numba.njit(cache=True, nogil=True)
-def add_up_in_time(
-    in_space: np.ndarray, temporal: np.ndarray, template_of: np.ndarray, products: np.ndarray, start: int, stop: int
-) -> None:
-    """Correlate the traces in each spatial component with its temporal one, and add this to its template's products.
-
-    Args:
-        in_space: `(num_components, stop - start + num_padded_samples)` float32.
-        temporal: `(num_components, num_padded_samples)` float32.
-        template_of: `(num_components,)` rows of `products`.
-        products: `(num_templates, num_times + 2 * REACH + TAPS_AT_ONCE)` float32; time 0 stands at `REACH`.
-        start, stop: times that are added to.
-    """
-    for component in range(len(template_of)):
-        total = products[template_of[component], REACH + start : REACH + stop]
-        add_correlation(total, in_space[component], temporal[component])
-
-
 def build_bank(
     waveforms: np.ndarray,
     settings: MatchingSettings,
@@ -141,6 +122,8 @@ def build_bank(
             [`~huidurep_hf.sorting.matching.decimation.decimation_step`].
     """
     num_templates, num_samples, _ = waveforms.shape
+    if step > 1:
+        waveforms = low_passed(waveforms, step)
     weakened = np.zeros(0, dtype="int64") if weakened is None else weakened
     is_seen = waveforms.any(axis=1)
     meets = (is_seen.astype("float32") @ is_seen.T.astype("float32")) > 0

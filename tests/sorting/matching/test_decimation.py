@@ -20,7 +20,16 @@ def band_limited(shape, step, seed=0):
 
 @pytest.mark.parametrize(
     ("rate", "highest_hz", "step"),
-    [(30000, 6000, 2), (32000, 6000, 2), (24414, 6000, 1), (15000, 6000, 1), (50000, 6000, 3), (30000, 9000, 1)],
+    [
+        (30000, 6000, 2),
+        (29999.95, 6000, 2),
+        (30000.3, 6000, 2),
+        (32000, 6000, 2),
+        (24414, 6000, 1),
+        (15000, 6000, 1),
+        (50000, 6000, 3),
+        (30000, 9000, 1),
+    ],
 )
 def test_as_few_samples_as_the_band_allows(rate, highest_hz, step):
     assert decimation_step(rate, highest_hz, LEAST) == step
