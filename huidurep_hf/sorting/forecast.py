@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("huidurep_hf")
 
-# Seconds of one core, measured by scripts/benchmark_speed.py on an AMD EPYC with AVX-512: filters and matching for each
+# Seconds of one core, measured by scripts/benchmark_speed.py on processors with AVX-512: filters and matching for each
 # channel and second, the model for each embedded spike, clusters and templates for each spike that is learned from.
 START_S = 10.0
-SCAN_S, ASSIGN_S = 1.2e-3, 1.4e-3
-EMBED_S, LEARN_S = 0.5e-3, 1.7e-3
+SCAN_S, ASSIGN_S = 1.2e-3, 0.7e-3
+EMBED_S, LEARN_S = 0.5e-3, 1.4e-3
 # Peaks of a second and channel: 2 to 12 in recordings of cortex and of SpikeInterface's generator.
 PEAKS_PER_CHANNEL_S = 6.0
 # A row of the table of detected peaks, on disk.
