@@ -45,17 +45,20 @@ def stage_table(rows: list[dict]) -> str:
 
 
 def memory_table(rows: list[dict]) -> str:
-    """Peak memory of our sorter by channels and length."""
+    """Peak memory of our sorter by channels, length and machine."""
+    letters = name_machines(rows)
     done = [{**row, "minutes": _minutes(row)} for row in counted_rows(rows, GENERATED_WORK, OUR_SORTER)]
     if not done:
         return NOTHING
     lines = []
-    for (channels, minutes, traces), group in sorted(group_rows(done, "num_channels", "minutes", "traces").items()):
+    groups = group_rows(done, "num_channels", "minutes", "traces", "machine")
+    for (channels, minutes, traces, machine), group in groups.items():
         fields = ("peak_own_memory_mib", "peak_memory_mib", "start_memory_mib")
         cells = [median_and_range([row[field] for row in group], 2, GIB_IN_MIB) for field in fields]
-        lines.append([f"{channels}", f"{minutes:g}", traces, *cells])
-    header = ["channels", "minutes", "traces read", "peak (GiB)", "with mapped files (GiB)", "before the sort (GiB)"]
-    return markdown_table(header, lines, num_text_columns=3)
+        lines.append([f"{channels}", f"{minutes:g}", traces, letters[machine], *cells])
+    lines.sort(key=lambda line: (int(line[0]), float(line[1]), line[2:4]))
+    sizes = ["peak (GiB)", "with mapped files (GiB)", "before the sort (GiB)"]
+    return markdown_table(["channels", "minutes", "traces read", "machine", *sizes], lines, num_text_columns=4)
 
 
 def _sorts_table(
