@@ -28,7 +28,7 @@ from huidurep_hf.recording.scan import prepare
 from huidurep_hf.recording.settings import DetectionSettings
 from huidurep_hf.recording.spikes.detection import detect
 from huidurep_hf.simulation.recordings import recordings
-from huidurep_hf.sorting import pipeline
+from huidurep_hf.sorting import peak_embedding, pipeline
 from huidurep_hf.sorting.encoder import SpikeEncoder
 from huidurep_hf.sorting.parameters import SortingParameters
 from huidurep_hf.sorting.sorter import SpikeSorter
@@ -127,7 +127,7 @@ def test_an_arm_that_leaves_the_noise_of_corrected_traces(encoder, generated, mo
         asked.update(equalise_noise=parameters.equalise_noise, seed=seed)
         raise Stopped
 
-    monkeypatch.setattr(pipeline, "follow_motion", follow)
+    monkeypatch.setattr(peak_embedding, "follow_motion", follow)
     parameters = SortingParameters(seed=4, **ARMS[name].parameters)
     with pytest.raises(Stopped):
         pipeline.sort_recording(generated[0], encoder, parameters, workers=Workers(1))
