@@ -62,7 +62,7 @@ def test_neighbours_stay_two(neighbours):
     assert merged_units(matched, templates, neighbours.whitened.uncorrected) == [0, 1, 2]
 
 
-def test_the_dial_merges_neighbours(neighbours):
+def test_min_valley_decides_whether_neighbours_are_merged(neighbours):
     matched, templates = matched_with(neighbours.units, neighbours)
     assert merged_units(matched, templates, neighbours.whitened.uncorrected, min_valley=1.0) == [0, 0, 1]
 
