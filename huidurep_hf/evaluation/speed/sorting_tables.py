@@ -47,16 +47,16 @@ def stage_table(rows: list[dict]) -> str:
 def memory_table(rows: list[dict]) -> str:
     """Peak memory of our sorter by channels, length and machine."""
     letters = name_machines(rows)
-    done = [{**row, "minutes": _minutes(row)} for row in counted_rows(rows, GENERATED_WORK, OUR_SORTER)]
+    counted = counted_rows(rows, GENERATED_WORK, OUR_SORTER)
+    done = [{**row, "minutes": _minutes(row), "letter": letters[row["machine"]]} for row in counted]
     if not done:
         return NOTHING
     lines = []
-    groups = group_rows(done, "num_channels", "minutes", "traces", "machine")
-    for (channels, minutes, traces, machine), group in groups.items():
+    groups = group_rows(done, "num_channels", "minutes", "traces", "letter")
+    for (channels, minutes, traces, letter), group in sorted(groups.items()):
         fields = ("peak_own_memory_mib", "peak_memory_mib", "start_memory_mib")
         cells = [median_and_range([row[field] for row in group], 2, GIB_IN_MIB) for field in fields]
-        lines.append([f"{channels}", f"{minutes:g}", traces, letters[machine], *cells])
-    lines.sort(key=lambda line: (int(line[0]), float(line[1]), line[2:4]))
+        lines.append([f"{channels}", f"{minutes:g}", traces, letter, *cells])
     sizes = ["peak (GiB)", "with mapped files (GiB)", "before the sort (GiB)"]
     return markdown_table(["channels", "minutes", "traces read", "machine", *sizes], lines, num_text_columns=4)
 

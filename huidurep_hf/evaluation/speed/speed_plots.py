@@ -21,15 +21,14 @@ def draw_scaling(rows: list[dict], folder: Path) -> Path | None:
     """
     from matplotlib.figure import Figure
 
-    done = counted_rows(rows, GENERATED_WORK, OUR_SORTER)
+    letters = name_machines(rows)
+    done = [{**row, "letter": letters[row["machine"]]} for row in counted_rows(rows, GENERATED_WORK, OUR_SORTER)]
     if not done:
         return None
     figure = Figure(figsize=(10, 4), dpi=100, layout="constrained")
     course, over_length = figure.subplots(1, 2, sharey=True)
-    letters = name_machines(rows)
     places = {channels: place for place, channels in enumerate(sorted({row["num_channels"] for row in done}))}
-    groups = group_rows(done, "num_channels", "machine").items()
-    for (channels, machine), own in sorted(groups, key=lambda item: (item[0][0], letters[item[0][1]])):
+    for (channels, letter), own in sorted(group_rows(done, "num_channels", "letter").items()):
         color, points = f"C{places[channels]}", []
         for (seconds,), group in sorted(group_rows(own, "duration_s").items()):
             for row in group:
@@ -38,8 +37,8 @@ def draw_scaling(rows: list[dict], folder: Path) -> Path | None:
                 own_gib = [max(memory - before, 0.0) / GIB_IN_MIB for _, memory, _ in row["curve"]]
                 course.plot(share, own_gib, color=color, alpha=0.6, linewidth=0.8 if seconds < 3600 else 2.0)
                 points.append((seconds / 60, added_mib(row) / GIB_IN_MIB))
-        style = LINE_STYLES[(ord(letters[machine]) - ord("A")) % len(LINE_STYLES)]
-        label = f"{channels} channels, machine {letters[machine]}"
+        style = LINE_STYLES[(ord(letter) - ord("A")) % len(LINE_STYLES)]
+        label = f"{channels} channels, machine {letter}"
         over_length.plot(*zip(*points), f"o{style}", color=color, label=label)
     course.set(
         xlabel="time into the sort (%); bold: an hour or more",

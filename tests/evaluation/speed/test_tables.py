@@ -51,12 +51,15 @@ def test_a_machine_has_one_letter_in_all_tables_and_peers_alone_are_left_out():
         sort_row("silicon32", "silicon32", "mountainsort5", **first, **more),
         sort_row("silicon32", "silicon32", **second, **more),
         sort_row("generated", "dense", **third, **more),
+        sort_row("generated", "dense", **{**second, **more, "peak_own_memory_mib": 2048.0}),
     ]
     tables = speed_tables({"rows": rows, "runs": [{"versions": {"torch": "2"}}]})
     assert "CPU one" not in tables["machines"] and "mountainsort5" not in tables["peers"]
     assert "- A: CPU two" in tables["machines"] and "- B: CPU three" in tables["machines"]
     assert "| silicon32 | A | huidurep |" in tables["peers"]
     assert "| dense | 384 | 10.0 | B | huidurep |" in tables["generated"]
+    memory = [line.split(" | ")[:5] for line in tables["memory"].splitlines()[2:]]
+    assert memory == [["| 384", "10", "binary", "A", "2.00"], ["| 384", "10", "binary", "B", "4.00"]]
 
 
 def test_aims_on_a_gpu():

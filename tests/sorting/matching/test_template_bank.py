@@ -50,6 +50,9 @@ def test_few_components_lose_little(templates):
     lost = build_bank(templates, WHOLE).objective(traces)[5, 0] - bank.objective(traces)[5, 0]
     # Twice the product with what is left out, which is its energy.
     assert 0 <= lost <= 2 * max(settings.max_lost_energy, 0.05 * bank.norms[5])
+    # Each template in one group.
+    members = np.concatenate([np.unique(group.template_of) for group in bank.groups])
+    assert sorted(members) == list(range(len(templates)))
     ranks = np.bincount(np.concatenate([group.template_of for group in bank.groups]), minlength=len(templates))
     assert ranks.min() >= 1 and ranks.max() <= settings.max_rank
 
